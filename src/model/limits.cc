@@ -1,0 +1,66 @@
+#include "model/limits.h"
+
+#include <cmath>
+#include <cstdio>
+#include <string>
+
+namespace mecapy::model {
+namespace {
+
+std::string number(double v) {
+  char text[32];
+  std::snprintf(text, sizeof text, "%.10g", v);
+  return text;
+}
+
+}  // namespace
+
+const std::vector<LimitRow>& limit_table() {
+  static const std::vector<LimitRow> table = {
+      {"timeout_s", &Limits::timeout_s, 0.05, 600, false, "s", "wall time of the calculation"},
+      {"cpu_s", &Limits::cpu_s, 0, 4800, false, "s",
+       "CPU time of all processes together; 0 means timeout_s x cpus"},
+      {"memory_mb", &Limits::memory_mb, 64, 2048, true, "MiB",
+       "memory of all processes and of the working folder"},
+      {"cpus", &Limits::cpus, 0.1, 1, false, "CPU", "CPUs' worth of time, and BLAS threads"},
+      {"disk_mb", &Limits::disk_mb, 1, 1024, true, "MiB",
+       "size of the working folder, which lives in memory"},
+      {"log_kb", &Limits::log_kb, 1, 1024, true, "KiB", "standard output and error together"},
+      {"result_mb", &Limits::result_mb, 0.001, 8, false, "MiB", "the encoded result"},
+      {"artifacts_mb", &Limits::artifacts_mb, 0, 64, false, "MiB", "all artifacts together"},
+      {"processes", &Limits::processes, 1, 256, true, "", "processes and threads at once"},
+  };
+  return table;
+}
+
+Limits default_ceilings() {
+  Limits ceilings;
+  for (const LimitRow& row : limit_table()) ceilings.*row.field = row.ceiling;
+  return ceilings;
+}
+
+Result<void> check_limits(const Limits& limits, const Limits& ceilings) {
+  Error error{ErrorCode::invalid_fields, "some limits are out of range", {}};
+  for (const LimitRow& row : limit_table()) {
+    const double value = limits.*row.field;
+    const double ceiling = ceilings.*row.field;
+    const std::string unit = row.unit.empty() ? "" : " " + std::string(row.unit);
+    std::string detail;
+    if (!std::isfinite(value)) {
+      detail = "must be a finite number";
+    } else if (value < row.min) {
+      detail = number(value) + unit + " is under the minimum of " + number(row.min) + unit;
+    } else if (value > ceiling) {
+      detail = number(value) + unit + " is over the ceiling of " + number(ceiling) + unit;
+    } else if (row.whole && value != std::floor(value)) {
+      detail = "must be a whole number";
+    }
+    if (!detail.empty()) {
+      error.problems.push_back({"/limits/" + std::string(row.name), detail, {}, {}});
+    }
+  }
+  if (!error.problems.empty()) return error;
+  return {};
+}
+
+}  // namespace mecapy::model

@@ -1,0 +1,93 @@
+// A run: one execution of one version of a task, from acceptance to its single recorded end.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/clock.h"
+#include "model/ids.h"
+#include "model/limits.h"
+#include "model/outcome.h"
+
+namespace mecapy::model {
+
+// queued -> running -> completed | failed | cancelled; running -> queued when the platform failed;
+// queued -> failed | cancelled. Nothing leaves an end.
+enum class RunStatus : std::uint8_t { queued, running, completed, failed, cancelled };
+std::string_view name(RunStatus status);
+std::optional<RunStatus> parse_status(std::string_view name);
+inline bool is_end(RunStatus s) { return s >= RunStatus::completed; }
+// Whether the table of transitions has from -> to.
+bool may_become(RunStatus from, RunStatus to);
+
+// Measured use of one attempt. Zero where it could not be measured.
+struct Usage {
+  std::int64_t wall_us = 0;         // author's code, first line to end
+  std::int64_t cpu_us = 0;          // user + system, all processes
+  std::int64_t peak_memory_bytes = 0;
+  std::int64_t setup_us = 0;        // request at the worker to the author's first line
+  std::int64_t log_bytes = 0;
+  std::int64_t result_bytes = 0;
+  std::int64_t artifact_bytes = 0;
+};
+
+struct Artifact {
+  std::string name;  // checked: see is_artifact_name
+  std::int64_t size = 0;  // bytes
+  std::string content_type;
+  std::string sha256;  // hex
+  std::string key;     // in the object store
+};
+
+// 1-128 characters of [A-Za-z0-9._ -], '/' between non-empty parts, no part starting with '.',
+// no leading or trailing space in a part: safe as a path below a folder and in a header.
+bool is_artifact_name(std::string_view name);
+
+// JSON or text that is carried inline when small and by object key when large.
+struct Payload {
+  std::string inline_bytes;  // used when key is empty
+  std::string key;
+  bool stored() const { return !key.empty(); }
+};
+
+// What one attempt ended with, as the worker reports it and the store records it.
+struct RunEnd {
+  RunStatus status = RunStatus::failed;  // completed, failed or cancelled
+  Payload result{};                      // completed only
+  std::optional<Failure> failure{};      // failed only
+  Usage usage{};
+  Payload log{};
+  bool log_truncated = false;
+  std::vector<Artifact> artifacts{};
+};
+
+struct Run {
+  RunId id{};
+  TaskId task_id{};
+  std::string user;
+  int version = 1;
+  RunStatus status = RunStatus::queued;
+  int attempt = 0;  // 0 until claimed; each claim raises it
+  Payload inputs{};
+  RunEnd end{};  // meaningful once is_end(status); after a retry, failure holds the last platform fault
+  bool cancel_requested = false;
+  base::TimePoint queued_at{};
+  std::optional<base::TimePoint> started_at{};
+  std::optional<base::TimePoint> finished_at{};
+};
+
+// Everything a worker needs for one attempt.
+struct Job {
+  RunId run_id{};
+  TaskId task_id{};
+  std::string user;
+  int attempt = 1;
+  std::string code;
+  Payload inputs{};
+  Limits limits{};
+};
+
+}  // namespace mecapy::model

@@ -1,0 +1,61 @@
+// Objects: immutable blobs by key, for what is too large to travel inline.
+//
+// Keys are relative paths of the characters [A-Za-z0-9._ -] and '/', no part empty or starting with
+// '.'; anything else is invalid_request. An object is there as a whole or not at all: it appears on
+// commit, and commit makes it survive a power cut. Writing a key that exists is conflict: objects are
+// never changed. Failures of the medium are ErrorCode::storage.
+// Thread-safe. Nothing blocks the calling executor.
+#pragma once
+
+#include <boost/asio/awaitable.hpp>
+#include <cstdint>
+#include <memory>
+#include <string>
+
+#include "base/clock.h"
+#include "base/result.h"
+
+namespace mecapy::objects {
+
+using boost::asio::awaitable;
+
+// One object being written. Destroying it before commit leaves nothing behind.
+class Writer {
+ public:
+  virtual ~Writer() = default;
+  virtual awaitable<Result<void>> append(std::string bytes) = 0;
+  virtual awaitable<Result<void>> commit() = 0;
+};
+
+struct ObjectInfo {
+  std::int64_t size = 0;  // bytes
+};
+
+class ObjectStore {
+ public:
+  virtual ~ObjectStore() = default;
+  virtual awaitable<Result<std::unique_ptr<Writer>>> create(std::string key,
+                                                            base::Deadline deadline) = 0;
+  // create + append + commit.
+  virtual awaitable<Result<void>> put(std::string key, std::string bytes,
+                                      base::Deadline deadline) = 0;
+  // not_found when there is none.
+  virtual awaitable<Result<ObjectInfo>> stat(std::string key, base::Deadline deadline) = 0;
+  // At most `length` bytes from `offset`; fewer only at the end of the object.
+  virtual awaitable<Result<std::string>> read(std::string key, std::int64_t offset,
+                                              std::int64_t length, base::Deadline deadline) = 0;
+  // The whole object, or too_large when it is longer than `max` bytes.
+  virtual awaitable<Result<std::string>> get(std::string key, std::int64_t max,
+                                             base::Deadline deadline) = 0;
+  // Success when there was none.
+  virtual awaitable<Result<void>> remove(std::string key, base::Deadline deadline) = 0;
+  // Writes, reads and removes a small object of its own: for readiness.
+  virtual awaitable<Result<void>> ping(base::Deadline deadline) = 0;
+};
+
+// Objects as files below `folder`, which is made (0700) when missing. Written to a temporary name in
+// the folder, fsynced, linked to the final name without replacing, and the directory fsynced. Leftover
+// temporary files of an earlier process older than an hour are removed at the start.
+Result<std::unique_ptr<ObjectStore>> open_folder(const std::string& folder);
+
+}  // namespace mecapy::objects

@@ -1,0 +1,66 @@
+// The channel between the front and a run: job out, frames in. Everything read from it is hostile: it
+// was written by a process that runs an author's code.
+//
+// Out, once:  u32 length of the header, the header (JSON), code bytes, inputs bytes.
+// In, frames: u8 type, u32 little-endian length, payload. Progress and artifact frames in any order,
+// then exactly one result or failure, then nothing.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/result.h"
+#include "model/limits.h"
+
+namespace mecapy::sandbox {
+
+enum class JobKind : std::uint8_t { calculate, check };
+
+// The bytes to write into the channel. `check` only parses the code (ast) and looks for calculate; it
+// answers result `null` or a failure invalid_code with line and column.
+std::string encode_job(JobKind kind, std::string_view code, std::string_view inputs,
+                       const model::Limits& limits);
+
+struct Frame {
+  enum class Type : std::uint8_t {
+    progress = 'P',        // payload: JSON {"fraction": 0..1 or null, "message": text up to 200 bytes}
+    artifact_begin = 'A',  // payload: JSON {"name": text, "size": bytes}
+    artifact_data = 'D',   // payload: up to 256 KiB of the current artifact
+    artifact_end = 'E',    // payload: empty
+    result = 'R',          // payload: the encoded result, JSON
+    failure = 'F',         // payload: JSON {"kind", "message", "traceback", "line", "column"}
+  };
+  Type type = Type::progress;
+  std::string payload;
+};
+
+// Cuts a byte stream into frames. Bounds what it holds: a frame larger than its type allows, an unknown
+// type, an artifact frame out of order or over its declared size, a bad artifact name, artifacts over
+// the limit, anything after the result: an error, after which the parser accepts nothing more.
+// Errors: too_large (message names which limit: "result" or "artifacts") or invalid_request.
+class FrameParser {
+ public:
+  explicit FrameParser(const model::Limits& limits);
+  // Feeds `bytes`; appends the frames completed by them to `out`.
+  Result<void> feed(std::string_view bytes, std::vector<Frame>& out);
+  // True after the result or failure frame.
+  bool ended() const { return ended_; }
+  // True when no partial frame is pending.
+  bool at_boundary() const { return buffer_.empty(); }
+
+ private:
+  struct Impl;
+  Result<void> accept(Frame::Type type, std::string_view payload);
+  model::Limits limits_;
+  std::string buffer_;
+  bool ended_ = false;
+  bool broken_ = false;
+  std::optional<std::int64_t> artifact_left_;  // bytes still to come of the open artifact
+  std::int64_t artifacts_total_ = 0;
+  int artifacts_count_ = 0;
+};
+
+}  // namespace mecapy::sandbox

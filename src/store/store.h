@@ -1,0 +1,174 @@
+// The store: every task, version, run and idempotency key. It is the truth; the queue can be rebuilt
+// from it at any time.
+//
+// Rules that hold for every implementation (store_contract_test.cc runs them all against each):
+//  - A write that answered success survives kill -9 of this process and loss of power, except
+//    claim, extend_leases and requeue, which survive kill -9 only: losing one of them to a power cut
+//    costs a repeated attempt, never a run.
+//  - Each call is one transaction: it happens as a whole or not at all.
+//  - Rows of another user are not_found, as if they did not exist.
+//  - Strings that are JSON (inputs, results) are kept byte for byte.
+//  - Failures of the database itself are ErrorCode::storage, and say nothing of its content.
+// Thread-safe. No call blocks the calling executor: each suspends and resumes on the executor it was
+// awaited on.
+#pragma once
+
+#include <boost/asio/awaitable.hpp>
+#include <chrono>
+#include <memory>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "base/clock.h"
+#include "base/result.h"
+#include "model/run.h"
+#include "model/task.h"
+
+namespace mecapy::store {
+
+using boost::asio::awaitable;
+
+// A client's Idempotency-Key (1-200 bytes) with a hash of the request it came with.
+struct Idempotency {
+  std::string key;
+  std::string request_hash;
+};
+
+// `created` is false when an Idempotency-Key led to what an earlier request made.
+template <class T>
+struct Created {
+  T value;
+  bool created = true;
+};
+
+// Newest first. `after` is the id of the last item of the page before; empty for the first page.
+struct PageRequest {
+  std::string after;
+  int limit = 50;
+};
+
+template <class T>
+struct Page {
+  std::vector<T> items;
+  std::string next;  // empty on the last page
+};
+
+// Absent fields stay as they are. Any of code, inputs, limits makes a new version.
+struct TaskChange {
+  std::optional<std::string> name;
+  std::optional<std::string> description;
+  std::optional<std::vector<std::string>> tags;
+  std::optional<double> estimated_duration_s;
+  std::optional<std::string> code;
+  std::optional<std::string> inputs;
+  std::optional<model::Limits> limits;
+};
+
+struct RunFilter {
+  std::optional<model::TaskId> task_id;
+  std::optional<model::RunStatus> status;
+};
+
+// A claim held by this process.
+struct Lease {
+  model::RunId run_id;
+  int attempt = 0;
+};
+
+// What extend_leases found: leases no longer held, and held ones whose cancel was asked for.
+struct LeaseReport {
+  std::vector<model::RunId> lost;
+  std::vector<model::RunId> cancel_requested;
+};
+
+struct Requeue {
+  Lease lease;
+  model::Failure failure;        // the platform's fault, kept visible on the run
+  base::TimePoint not_before{};  // backoff: not to be claimed earlier
+};
+
+// A queued run as the reconciler sees it.
+struct QueuedRun {
+  model::RunId run_id;
+  base::TimePoint not_before{};
+};
+
+struct Counts {
+  std::int64_t queued = 0;
+  std::int64_t running = 0;
+};
+
+class Store {
+ public:
+  virtual ~Store() = default;
+
+  // ---- tasks. The caller fills id, user, name, code ...; the store sets version.number to 1 and the
+  // times. With an Idempotency used before for the same request: that task. For another request:
+  // idempotency_mismatch.
+  virtual awaitable<Result<Created<model::Task>>> create_task(model::Task task,
+                                                              std::optional<Idempotency> key) = 0;
+  // not_found for unknown, deleted or another user's; `version` absent means the latest.
+  virtual awaitable<Result<model::Task>> get_task(std::string user, model::TaskId id,
+                                                  std::optional<int> version) = 0;
+  // Without deleted and ad-hoc tasks.
+  virtual awaitable<Result<Page<model::Task>>> list_tasks(std::string user, PageRequest page) = 0;
+  virtual awaitable<Result<model::Task>> update_task(std::string user, model::TaskId id,
+                                                     TaskChange change) = 0;
+  // Hides the task; its runs stay readable and running ones go on.
+  virtual awaitable<Result<void>> delete_task(std::string user, model::TaskId id) = 0;
+
+  // ---- runs. The caller fills id, task_id, user, version, inputs; the store sets status queued and
+  // queued_at. not_found when the task is not this user's or is deleted.
+  virtual awaitable<Result<Created<model::Run>>> submit_run(model::Run run,
+                                                            std::optional<Idempotency> key) = 0;
+  // A task and its first run in one transaction.
+  virtual awaitable<Result<Created<model::Run>>> submit_ad_hoc(model::Task task, model::Run run,
+                                                               std::optional<Idempotency> key) = 0;
+  virtual awaitable<Result<model::Run>> get_run(std::string user, model::RunId id) = 0;
+  // not_found when the task is not this user's; an empty optional when it never ran.
+  virtual awaitable<Result<std::optional<model::Run>>> latest_run(std::string user,
+                                                                  model::TaskId id) = 0;
+  // Runs as listed hold no inputs, results or logs.
+  virtual awaitable<Result<Page<model::Run>>> list_runs(std::string user, RunFilter filter,
+                                                        PageRequest page) = 0;
+  // A queued run becomes cancelled at once; a running one gets cancel_requested; an ended one is
+  // conflict. Answers the run as it is afterwards.
+  virtual awaitable<Result<model::Run>> request_cancel(std::string user, model::RunId id) = 0;
+
+  // ---- the dispatcher's part
+  // Compare-and-set queued -> running: raises attempt, sets claimant and lease, started_at on the
+  // first attempt. Nothing when the run is not queued, or its backoff is not over.
+  virtual awaitable<Result<std::optional<model::Job>>> claim(model::RunId id, std::string claimant,
+                                                             base::TimePoint lease_until) = 0;
+  virtual awaitable<Result<LeaseReport>> extend_leases(std::string claimant,
+                                                       std::vector<Lease> leases,
+                                                       base::TimePoint lease_until) = 0;
+  // Records the end when `lease` is the run's current attempt and it is running. False when it is
+  // not: then nothing was written.
+  virtual awaitable<Result<bool>> record_end(Lease lease, model::RunEnd end) = 0;
+  // running -> queued for the holder of the attempt. False when it is not the holder.
+  virtual awaitable<Result<bool>> requeue(Requeue request) = 0;
+  // Running runs whose lease is over (at `now`), or, with `also_not_of` set, which belong to any
+  // other claimant (a store with one owner knows at its start that they are dead). At most `limit`.
+  virtual awaitable<Result<std::vector<Lease>>> dead_leases(base::TimePoint now,
+                                                            std::optional<std::string> also_not_of,
+                                                            int limit) = 0;
+  // Queued runs in the order they were accepted, after run id `after`.
+  virtual awaitable<Result<std::vector<QueuedRun>>> queued_runs(std::string after, int limit) = 0;
+  virtual awaitable<Result<Counts>> counts() = 0;
+
+  // Answers when the database answers a query: for readiness.
+  virtual awaitable<Result<void>> ping() = 0;
+  // Forgets idempotency keys made before `before`.
+  virtual awaitable<Result<void>> prune_idempotency(base::TimePoint before) = 0;
+};
+
+// Opens (creating it, mode 0600) the SQLite database `path`, migrates it, and starts one writer
+// thread that groups the waiting writes into one commit, and a few reader threads. One process at a
+// time owns a database: a second one is conflict ("in use by another mecapy serve").
+Result<std::unique_ptr<Store>> open_sqlite(const std::string& path,
+                                           std::shared_ptr<const base::Clock> clock);
+
+}  // namespace mecapy::store
