@@ -2,8 +2,10 @@
 //
 // Keys are relative paths of the characters [A-Za-z0-9._ -] and '/', no part empty or starting with
 // '.'; anything else is invalid_request. An object is there as a whole or not at all: it appears on
-// commit, and commit makes it survive a power cut. Writing a key that exists is conflict: objects are
-// never changed. Failures of the medium are ErrorCode::storage.
+// commit, and commit makes it survive a power cut. Writing a key that exists is conflict: objects
+// are never changed. Failures of the medium are ErrorCode::storage. Keys have at most 512 bytes,
+// each part of them at most 255. A deadline that passes before the work began is deadline_exceeded.
+//
 // Thread-safe. Nothing blocks the calling executor.
 #pragma once
 
@@ -19,7 +21,9 @@ namespace mecapy::objects {
 
 using boost::asio::awaitable;
 
-// One object being written. Destroying it before commit leaves nothing behind.
+// One object being written, within the deadline it was created with. Destroying it before commit
+// leaves nothing behind; it must be destroyed before its store. For one caller at a time. Appending
+// or committing after a commit is conflict.
 class Writer {
  public:
   virtual ~Writer() = default;
@@ -53,9 +57,9 @@ class ObjectStore {
   virtual awaitable<Result<void>> ping(base::Deadline deadline) = 0;
 };
 
-// Objects as files below `folder`, which is made (0700) when missing. Written to a temporary name in
-// the folder, fsynced, linked to the final name without replacing, and the directory fsynced. Leftover
-// temporary files of an earlier process older than an hour are removed at the start.
+// Objects as files below `folder`, which is made (0700) when missing. Written to a temporary name
+// in the folder, fsynced, linked to the final name without replacing, and the directory fsynced.
+// Leftover temporary files of an earlier process older than an hour are removed at the start.
 Result<std::unique_ptr<ObjectStore>> open_folder(const std::string& folder);
 
 }  // namespace mecapy::objects

@@ -17,11 +17,12 @@ using boost::asio::awaitable;
 class Queue {
  public:
   virtual ~Queue() = default;
-  // Makes `id` available at or after `not_before`. An id already waiting is not doubled; the earlier
-  // time wins. busy when the queue holds its capacity.
+  // Makes `id` available at or after `not_before`. An id already waiting is not doubled; the
+  // earlier time wins. busy when the queue holds its capacity, draining when it is closed.
   virtual Result<void> push(model::RunId id, base::TimePoint not_before) = 0;
-  // The next run, in the order of not_before and then of arrival. Nothing when the deadline passes
-  // or the queue is closed.
+  // The next run, in the order of not_before and then of arrival; one that is there now is given
+  // even after the deadline. Nothing when the deadline passes, the queue is closed, or the caller
+  // cancels. The executor of a waiting pop must outlive the queue.
   virtual awaitable<std::optional<model::RunId>> pop(base::Deadline deadline) = 0;
   virtual std::size_t size() const = 0;
   virtual std::size_t capacity() const = 0;

@@ -1,8 +1,9 @@
-// The channel between the front and a run: job out, frames in. Everything read from it is hostile: it
-// was written by a process that runs an author's code.
+// The channel between the front and a run: job out, frames in. Everything read from it is hostile:
+// it was written by a process that runs an author's code.
 //
-// Out, once:  u32 length of the header, the header (JSON), code bytes, inputs bytes.
-// In, frames: u8 type, u32 little-endian length, payload. Progress and artifact frames in any order,
+// Out, once:  u32 little-endian length of the header, the header (JSON: kind, code_bytes,
+// inputs_bytes and the limits the harness checks itself, in bytes), code bytes, inputs bytes. In,
+// frames: u8 type, u32 little-endian length, payload. Progress and artifact frames in any order,
 // then exactly one result or failure, then nothing.
 #pragma once
 
@@ -19,14 +20,14 @@ namespace mecapy::sandbox {
 
 enum class JobKind : std::uint8_t { calculate, check };
 
-// The bytes to write into the channel. `check` only parses the code (ast) and looks for calculate; it
-// answers result `null` or a failure invalid_code with line and column.
+// The bytes to write into the channel. `check` only parses the code (ast) and looks for calculate;
+// it answers result `null` or a failure invalid_code with line and column.
 std::string encode_job(JobKind kind, std::string_view code, std::string_view inputs,
                        const model::Limits& limits);
 
 struct Frame {
   enum class Type : std::uint8_t {
-    progress = 'P',        // payload: JSON {"fraction": 0..1 or null, "message": text up to 200 bytes}
+    progress = 'P',  // payload: JSON {"fraction": 0..1 or null, "message": text up to 200 bytes}
     artifact_begin = 'A',  // payload: JSON {"name": text, "size": bytes}
     artifact_data = 'D',   // payload: up to 256 KiB of the current artifact
     artifact_end = 'E',    // payload: empty
@@ -37,10 +38,11 @@ struct Frame {
   std::string payload;
 };
 
-// Cuts a byte stream into frames. Bounds what it holds: a frame larger than its type allows, an unknown
-// type, an artifact frame out of order or over its declared size, a bad artifact name, artifacts over
-// the limit, anything after the result: an error, after which the parser accepts nothing more.
-// Errors: too_large (message names which limit: "result" or "artifacts") or invalid_request.
+// Cuts a byte stream into frames. Bounds what it holds: a frame larger than its type allows, an
+// unknown type, an artifact frame out of order or over its declared size, a bad artifact name,
+// artifacts over the limit, anything after the result: an error, after which the parser accepts
+// nothing more. Errors: too_large (message names which limit: "result" or "artifacts") or
+// invalid_request.
 class FrameParser {
  public:
   explicit FrameParser(const model::Limits& limits);
@@ -52,8 +54,10 @@ class FrameParser {
   bool at_boundary() const { return buffer_.empty(); }
 
  private:
-  struct Impl;
   Result<void> accept(Frame::Type type, std::string_view payload);
+  Result<void> check_length(char type, std::int64_t length) const;
+  Result<void> begin_artifact(std::string_view payload);
+  Result<void> artifact_bytes(std::string_view payload);
   model::Limits limits_;
   std::string buffer_;
   bool ended_ = false;
@@ -62,5 +66,9 @@ class FrameParser {
   std::int64_t artifacts_total_ = 0;
   int artifacts_count_ = 0;
 };
+
+// Whether `text` is one whole JSON value, by a parser that keeps nothing and nests at most 512
+// levels. What a result frame holds must pass it before it is called JSON. Errors: invalid_request.
+Result<void> check_json(std::string_view text);
 
 }  // namespace mecapy::sandbox

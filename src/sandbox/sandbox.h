@@ -11,9 +11,9 @@
 //                                             ▼
 //                                          the run: reads the job from its channel, calls calculate
 //
-// The front writes the job into the channel and reads frames and log bytes from it; both are hostile
-// (see channel.h). The supervisor alone knows how the process ended and what it used: Evidence.
-// verdict.h turns evidence and what the channel said into one model::RunEnd.
+// The front writes the job into the channel and reads frames and log bytes from it; both are
+// hostile (see channel.h). The supervisor alone knows how the process ended and what it used:
+// Evidence. verdict.h turns evidence and what the channel said into one model::RunEnd.
 #pragma once
 
 #include <cstdint>
@@ -29,10 +29,10 @@
 namespace mecapy::sandbox {
 
 struct Options {
-  std::string zygote_program;  // path of the mecapy-zygote program
-  std::string runtime_folder;  // holds the Python package `mecapy`
-  std::string site_packages;   // the locked environment's packages
-  int slots = 2;               // runs at once
+  std::string zygote_program;       // path of the mecapy-zygote program
+  std::string runtime_folder;       // holds the Python package `mecapy`
+  std::string site_packages;        // the locked environment's packages
+  int slots = 2;                    // runs at once
   std::uint32_t uid_base = 200000;  // zygote: uid_base; the run in slot k: uid_base + 1 + k
 };
 
@@ -40,17 +40,17 @@ struct Options {
 struct Evidence {
   enum class Exit : std::uint8_t { exited, signalled, setup_failed, zygote_died };
   Exit exit = Exit::setup_failed;
-  int status = 0;                // exit status, signal number, or errno of the failed set-up step
-  std::string setup_step{};      // setup_failed: which ("mount /work")
-  bool deadline_fired = false;   // killed at the wall limit
-  bool cpu_fired = false;        // killed at the CPU limit
-  bool kill_requested = false;   // killed by Sandbox::kill
-  std::int64_t oom_kills = 0;    // the cgroup's counter
-  std::int64_t pids_refused = 0; // the cgroup's counter of refused forks
-  bool disk_full = false;        // the working folder had no free block or inode at the end
-  std::int64_t setup_us = 0;     // START received to the run ready to read its job
-  std::int64_t wall_us = 0;      // ready to end
-  std::int64_t cpu_us = 0;       // all processes of the run
+  int status = 0;                 // exit status, signal number, or errno of the failed set-up step
+  std::string setup_step{};       // setup_failed: which ("mount /work")
+  bool deadline_fired = false;    // killed at the wall limit
+  bool cpu_fired = false;         // killed at the CPU limit
+  bool kill_requested = false;    // killed by Sandbox::kill
+  std::int64_t oom_kills = 0;     // the cgroup's counter
+  std::int64_t pids_refused = 0;  // the cgroup's counter of refused forks
+  bool disk_full = false;         // the working folder had no free block or inode at the end
+  std::int64_t setup_us = 0;      // START received to the run ready to read its job
+  std::int64_t wall_us = 0;       // ready to end
+  std::int64_t cpu_us = 0;        // all processes of the run
   std::int64_t peak_memory_bytes = 0;
 };
 
@@ -61,7 +61,8 @@ struct Event {
   Evidence evidence{};  // ended only; started fills setup_us
 };
 
-// The front's ends of one run's pipes, non-blocking and close-on-exec. Closing them early is allowed.
+// The front's ends of one run's pipes, non-blocking and close-on-exec. Closing them early is
+// allowed.
 struct RunPipes {
   base::Fd channel;  // stream socket: job out, frames in (channel.h)
   base::Fd log;      // read end: stdout and stderr of every process of the run
@@ -76,9 +77,9 @@ class Sandbox {
   virtual int event_fd() const = 0;
   // The next event, nothing when there is none now, ErrorCode::sandbox when the supervisor is gone.
   virtual Result<std::optional<Event>> next_event() = 0;
-  // Starts a run. `run` is a number the caller has not used before. Exactly one `ended` event follows,
-  // also when the set-up fails; `started` comes before it when the run got that far. The wall limit
-  // counts from `started`. busy when all slots are taken.
+  // Starts a run. `run` is a number the caller has not used before. Exactly one `ended` event
+  // follows, also when the set-up fails; `started` comes before it when the run got that far. The
+  // wall limit counts from `started`. busy when all slots are taken.
   virtual Result<RunPipes> start(std::uint64_t run, const model::Limits& limits) = 0;
   // Ends the run with everything it started; `ended` follows. Unknown or ended runs: no effect.
   virtual void kill(std::uint64_t run) = 0;
@@ -88,7 +89,7 @@ class Sandbox {
 // One isolation layer, as probed on this machine by doing it in a throw-away child.
 struct Layer {
   enum class State : std::uint8_t { enforced, refused, missing, undetermined };
-  std::string name;    // "user namespace", "seccomp", "cgroup memory (v1)"
+  std::string name;  // "user namespace", "seccomp", "cgroup memory (v1)"
   State state = State::undetermined;
   bool required = true;
   std::string detail;  // what was seen ("unshare: Operation not permitted")
@@ -98,8 +99,8 @@ struct Layer {
 // Probes every layer. Needs a single-threaded process; takes some milliseconds.
 std::vector<Layer> probe_layers(const Options& options);
 
-// Forks the supervisor, which probes the layers, builds the template, starts the zygote and waits until
-// it is ready. Call it single-threaded, before giving up root; the supervisor keeps only the
+// Forks the supervisor, which probes the layers, builds the template, starts the zygote and waits
+// until it is ready. Call it single-threaded, before giving up root; the supervisor keeps only the
 // capabilities it needs, and dies with the caller. ErrorCode::sandbox names the required layer that
 // is missing and what to do: there is no way to start with less.
 Result<std::unique_ptr<Sandbox>> launch(const Options& options);

@@ -1,16 +1,22 @@
-// The store: every task, version, run and idempotency key. It is the truth; the queue can be rebuilt
-// from it at any time.
+// The store: every task, version, run and idempotency key. It is the truth; the queue can be
+// rebuilt from it at any time.
 //
-// Rules that hold for every implementation (store_contract_test.cc runs them all against each):
+// Rules that hold for every implementation (contract_*_test.cc run them all against each):
 //  - A write that answered success survives kill -9 of this process and loss of power, except
-//    claim, extend_leases and requeue, which survive kill -9 only: losing one of them to a power cut
-//    costs a repeated attempt, never a run.
+//    claim, extend_leases and requeue, which survive kill -9 only: losing one of them to a power
+//    cut costs a repeated attempt, never a run.
 //  - Each call is one transaction: it happens as a whole or not at all.
 //  - Rows of another user are not_found, as if they did not exist.
 //  - Strings that are JSON (inputs, results) are kept byte for byte.
 //  - Failures of the database itself are ErrorCode::storage, and say nothing of its content.
-// Thread-safe. No call blocks the calling executor: each suspends and resumes on the executor it was
-// awaited on.
+//  - An id that is there already is conflict.
+// Thread-safe. No call blocks the calling executor: each suspends and resumes on the executor it
+// was awaited on. A call that has begun is finished, even when nobody waits for it any more. The
+// executors must outlive the store.
+//
+// Beware: GCC 12 destroys an aggregate twice that is made within the expression of a co_await, as
+// in "co_await store.record_end({id, attempt}, end)". Give the aggregates below names of their own
+// first, and co_await with those.
 #pragma once
 
 #include <boost/asio/awaitable.hpp>
@@ -57,18 +63,18 @@ struct Page {
 
 // Absent fields stay as they are. Any of code, inputs, limits makes a new version.
 struct TaskChange {
-  std::optional<std::string> name;
-  std::optional<std::string> description;
-  std::optional<std::vector<std::string>> tags;
-  std::optional<double> estimated_duration_s;
-  std::optional<std::string> code;
-  std::optional<std::string> inputs;
-  std::optional<model::Limits> limits;
+  std::optional<std::string> name{};
+  std::optional<std::string> description{};
+  std::optional<std::vector<std::string>> tags{};
+  std::optional<double> estimated_duration_s{};
+  std::optional<std::string> code{};
+  std::optional<std::string> inputs{};
+  std::optional<model::Limits> limits{};
 };
 
 struct RunFilter {
-  std::optional<model::TaskId> task_id;
-  std::optional<model::RunStatus> status;
+  std::optional<model::TaskId> task_id{};
+  std::optional<model::RunStatus> status{};
 };
 
 // A claim held by this process.
@@ -104,9 +110,9 @@ class Store {
  public:
   virtual ~Store() = default;
 
-  // ---- tasks. The caller fills id, user, name, code ...; the store sets version.number to 1 and the
-  // times. With an Idempotency used before for the same request: that task. For another request:
-  // idempotency_mismatch.
+  // ---- tasks. The caller fills id, user, name, code ...; the store sets version.number to 1 and
+  // the times. With an Idempotency used before for the same request: that task. For another
+  // request: idempotency_mismatch.
   virtual awaitable<Result<Created<model::Task>>> create_task(model::Task task,
                                                               std::optional<Idempotency> key) = 0;
   // not_found for unknown, deleted or another user's; `version` absent means the latest.
@@ -116,18 +122,19 @@ class Store {
   virtual awaitable<Result<Page<model::Task>>> list_tasks(std::string user, PageRequest page) = 0;
   virtual awaitable<Result<model::Task>> update_task(std::string user, model::TaskId id,
                                                      TaskChange change) = 0;
-  // Hides the task; its runs stay readable and running ones go on.
+  // Hides the task; its runs stay readable, and queued and running ones go on.
   virtual awaitable<Result<void>> delete_task(std::string user, model::TaskId id) = 0;
 
-  // ---- runs. The caller fills id, task_id, user, version, inputs; the store sets status queued and
-  // queued_at. not_found when the task is not this user's or is deleted.
+  // ---- runs. The caller fills id, task_id, user, version, inputs; the store sets status queued
+  // and queued_at. not_found when the task is not this user's or is deleted.
   virtual awaitable<Result<Created<model::Run>>> submit_run(model::Run run,
                                                             std::optional<Idempotency> key) = 0;
   // A task and its first run in one transaction.
   virtual awaitable<Result<Created<model::Run>>> submit_ad_hoc(model::Task task, model::Run run,
                                                                std::optional<Idempotency> key) = 0;
   virtual awaitable<Result<model::Run>> get_run(std::string user, model::RunId id) = 0;
-  // not_found when the task is not this user's; an empty optional when it never ran.
+  // Also of a deleted task. not_found when the task is not this user's; an empty optional when it
+  // never ran.
   virtual awaitable<Result<std::optional<model::Run>>> latest_run(std::string user,
                                                                   model::TaskId id) = 0;
   // Runs as listed hold no inputs, results or logs.
@@ -148,7 +155,8 @@ class Store {
   // Records the end when `lease` is the run's current attempt and it is running. False when it is
   // not: then nothing was written.
   virtual awaitable<Result<bool>> record_end(Lease lease, model::RunEnd end) = 0;
-  // running -> queued for the holder of the attempt. False when it is not the holder.
+  // running -> queued for the holder of the attempt, or -> cancelled when a cancel was asked for.
+  // False when it is not the holder.
   virtual awaitable<Result<bool>> requeue(Requeue request) = 0;
   // Running runs whose lease is over (at `now`), or, with `also_not_of` set, which belong to any
   // other claimant (a store with one owner knows at its start that they are dead). At most `limit`.

@@ -1,0 +1,54 @@
+# Everything there is to do, here and in CI alike. `make help` says what.
+PRESET ?= release
+BUILD := build$(if $(filter-out release,$(PRESET)),-$(PRESET))
+PYTHON := build/venv/bin/python
+TEST_PYTHON := build/test-venv/bin/python
+
+.PHONY: help demo build test unit e2e sanitize lint fmt check bench lock install clean
+
+help:  ## what there is
+	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
+
+install:  ## Debian packages and the locked Python environment, when they are missing
+	@tools/install.sh packages venv
+
+build: install  ## the programs, in build/
+	@tools/build.sh $(PRESET)
+
+demo: build  ## a first calculation, end to end, with what each stage cost
+	@tools/demo.sh
+
+unit: build  ## the tests beside the code
+	@tools/build.sh $(PRESET) all
+	@ctest --preset $(PRESET) --no-tests=error
+
+e2e: build  ## the tests through the public door
+	@tools/install.sh test-venv
+	@$(TEST_PYTHON) -m pytest -q runtime/python/tests tests
+
+test: unit e2e  ## every test
+
+sanitize:  ## the unit tests under address, undefined-behaviour and thread sanitizers
+	@tools/install.sh packages venv
+	@$(MAKE) --no-print-directory unit PRESET=asan
+	@$(MAKE) --no-print-directory unit PRESET=tsan
+
+lint:  ## layers, formats, clang-tidy, ruff, mypy
+	@tools/install.sh packages venv test-venv
+	@tools/lint.sh
+
+fmt:  ## put the code into its format
+	@git ls-files '*.cc' '*.h' | xargs clang-format -i
+	@build/test-venv/bin/ruff format runtime sdk tests tools bench examples 2>/dev/null || true
+
+check: lint test  ## what CI does
+
+bench: build  ## the figures, also in build/bench.json
+	@tools/install.sh test-venv
+	@$(TEST_PYTHON) bench/bench.py --binary build/mecapy --output build/bench.json
+
+lock:  ## renew the locks of the Python environments
+	@tools/install.sh lock
+
+clean:  ## remove what was built
+	@rm -rf build build-asan build-tsan

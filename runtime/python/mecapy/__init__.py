@@ -1,0 +1,9 @@
+"""What a calculation may ask of the platform that runs it.
+
+A calculation is a function ``calculate(inputs)``. It needs nothing from here; ``progress`` is for
+those that run long enough to be watched.
+"""
+
+from mecapy._progress import progress
+
+__all__ = ["progress"]

@@ -1,0 +1,80 @@
+"""The run's end of the channel: the job in, frames out (src/sandbox/channel.h)."""
+
+from __future__ import annotations
+
+import json
+import os
+import threading
+from dataclasses import dataclass
+from typing import Any
+
+MIB = 1024 * 1024
+
+
+@dataclass(frozen=True)
+class Job:
+    """What the front asks of this process. Sizes are in bytes where the name says so."""
+
+    kind: str
+    code: bytes
+    inputs: bytes
+    result_bytes: int
+    artifacts_bytes: int
+    memory_mb: float
+    disk_mb: float
+    processes: float
+    cpus: float
+
+
+class Channel:
+    """A stream socket, used by the process that opened it only.
+
+    A forked child of the calculation holds the descriptor too, but its writes would damage the
+    parent's frames: `send` does nothing there.
+    """
+
+    def __init__(self, fd: int) -> None:
+        self._fd = fd
+        self._pid = os.getpid()
+        self._lock = threading.Lock()
+
+    def is_mine(self) -> bool:
+        """Whether this is the process the channel was given to."""
+        return os.getpid() == self._pid
+
+    def read_job(self) -> Job:
+        """Read the one job, which comes before anything else."""
+        size = int.from_bytes(self._read(4), "little")
+        header: dict[str, Any] = json.loads(self._read(size))
+        code = self._read(header.pop("code_bytes"))
+        inputs = self._read(header.pop("inputs_bytes"))
+        return Job(code=code, inputs=inputs, **header)
+
+    def send(self, kind: bytes, payload: bytes = b"") -> None:
+        """Send one frame whole. A front that hung up is not the calculation's concern."""
+        if not self.is_mine():
+            return
+        head = kind + len(payload).to_bytes(4, "little")
+        with self._lock:
+            try:
+                if len(payload) < 65536:
+                    self._write(memoryview(head + payload))
+                else:
+                    self._write(memoryview(head))
+                    self._write(memoryview(payload))
+            except OSError:
+                pass
+
+    def _write(self, rest: memoryview) -> None:
+        while rest:
+            rest = rest[os.write(self._fd, rest) :]
+
+    def _read(self, size: int) -> bytes:
+        parts = []
+        while size > 0:
+            part = os.read(self._fd, min(size, MIB))
+            if not part:
+                raise EOFError("the channel closed before the job was whole")
+            parts.append(part)
+            size -= len(part)
+        return b"".join(parts)

@@ -1,0 +1,146 @@
+"""The reading side of the encoding of `mecapy._encoding`: inputs come this way."""
+
+from __future__ import annotations
+
+import base64
+import datetime
+import importlib
+import json
+from collections.abc import Callable
+from decimal import Decimal
+from fractions import Fraction
+from typing import Any
+
+import numpy as np
+
+
+def decode(text: bytes) -> Any:
+    """The value of an encoded JSON text; plain JSON costs nothing more than ``json.loads``.
+
+    Raises
+    ------
+    ValueError
+        The text is not JSON, or an object has an unknown or malformed ``"$type"``.
+    """
+    if b'"$type"' not in text:
+        return json.loads(text)
+    return json.loads(text, object_hook=_revive)
+
+
+def _pandas() -> Any:
+    return importlib.import_module("pandas")  # only when an input needs it
+
+
+def _revive(item: dict[str, Any]) -> Any:
+    kind = item.get("$type")
+    if kind is None:
+        return item
+    revive = _REVIVERS.get(kind) if isinstance(kind, str) else None
+    if revive is None:
+        raise ValueError(f"unknown $type {kind!r}")
+    try:
+        return revive(item)
+    except (KeyError, TypeError, AttributeError) as error:
+        raise ValueError(f"malformed $type {kind!r}: {error!r}") from error
+
+
+def _revive_array(item: dict[str, Any]) -> Any:
+    data = _array_of(item["data"], item["dtype"])
+    array = data.reshape(item["shape"])
+    if "mask" in item:
+        mask = np.array(item["mask"], dtype=bool).reshape(item["shape"])
+        return np.ma.MaskedArray(array, mask=mask)
+    return array
+
+
+def _array_of(data: list[Any], dtype: str) -> Any:
+    if dtype == "str":
+        return np.array(data, dtype=np.str_)
+    if dtype == "bytes":
+        return np.array([base64.b64decode(entry) for entry in data], dtype=np.bytes_)
+    if dtype == "object":
+        array = np.empty(len(data), dtype=object)
+        for i, entry in enumerate(data):
+            array[i] = entry
+        return array
+    kind = np.dtype(dtype).kind
+    if kind == "c":
+        parts = [complex(float(re), float(im)) for re, im in data]
+        return np.array(parts, dtype=dtype)
+    if kind in "Mm":
+        return np.array(["NaT" if entry is None else entry for entry in data], dtype=dtype)
+    return np.array(data, dtype=dtype) if kind != "f" else np.array(data, dtype=float).astype(dtype)
+
+
+def _revive_nat_scalar(item: dict[str, Any]) -> Any:
+    return _array_of([item["value"]], item["dtype"])[0]
+
+
+def _index(labels: list[Any], names: list[Any]) -> Any:
+    if len(names) > 1:
+        return _pandas().MultiIndex.from_tuples([tuple(label) for label in labels], names=names)
+    return _pandas().Index(labels, name=names[0] if names else None)
+
+
+def _column_of(data: list[Any], dtype: str) -> Any:
+    try:
+        kind = np.dtype(dtype).kind
+    except TypeError:
+        return _pandas().array(data, dtype=dtype)  # a pandas dtype: Int64, string, category, ...
+    return np.array(data, dtype=object) if kind == "O" else _array_of(data, dtype)
+
+
+def _revive_series(item: dict[str, Any]) -> Any:
+    index = _index(item["index"], item.get("index_names", [None]))
+    return _pandas().Series(_column_of(item["data"], item["dtype"]), index=index, name=item["name"])
+
+
+def _revive_frame(item: dict[str, Any]) -> Any:
+    index = _index(item["index"], item.get("index_names", [None]))
+    columns = [
+        _pandas().Series(_column_of(data, dtype), index=index)
+        for data, dtype in zip(item["data"], item["dtypes"], strict=True)
+    ]
+    if not columns:
+        return _pandas().DataFrame(index=index)
+    frame = _pandas().concat(columns, axis=1)
+    frame.columns = _index(item["columns"], item.get("column_names", [None]))
+    return frame
+
+
+def _revive_timestamp(item: dict[str, Any]) -> Any:
+    return _pandas().Timestamp(item["value"])
+
+
+def _pandas_constant(name: str) -> Any:
+    return getattr(_pandas(), name)
+
+
+def _hashable(key: Any) -> Any:
+    """A key as it was: tuples travel as arrays."""
+    return tuple(_hashable(part) for part in key) if isinstance(key, list) else key
+
+
+_REVIVERS: dict[str, Callable[[dict[str, Any]], Any]] = {
+    "float": lambda item: float(item["value"]),
+    "complex": lambda item: complex(*map(float, item["value"])),
+    "ndarray": _revive_array,
+    "datetime64": _revive_nat_scalar,
+    "timedelta64": _revive_nat_scalar,
+    "dataframe": _revive_frame,
+    "series": _revive_series,
+    "timestamp": _revive_timestamp,
+    "nat": lambda _: _pandas_constant("NaT"),
+    "na": lambda _: _pandas_constant("NA"),
+    "datetime": lambda item: datetime.datetime.fromisoformat(item["value"]),
+    "date": lambda item: datetime.date.fromisoformat(item["value"]),
+    "time": lambda item: datetime.time.fromisoformat(item["value"]),
+    "timedelta": lambda item: datetime.timedelta(microseconds=item["microseconds"]),
+    "bytes": lambda item: base64.b64decode(item["value"], validate=True),
+    "set": lambda item: {_hashable(entry) for entry in item["value"]},
+    "frozenset": lambda item: frozenset(_hashable(entry) for entry in item["value"]),
+    "decimal": lambda item: Decimal(item["value"]),
+    "fraction": lambda item: Fraction(item["value"]),
+    "dict": lambda item: {_hashable(key): value for key, value in item["items"]},
+    "artifact": lambda item: item,
+}

@@ -1,0 +1,400 @@
+"""The one JSON encoding of inputs and results, both ways.
+
+Plain JSON stays what it is. Everything else is an object with a ``"$type"``:
+
+==================  =============================================================================
+value               JSON
+==================  =============================================================================
+nan, inf, -inf      ``{"$type": "float", "value": "nan" | "inf" | "-inf"}``
+complex             ``{"$type": "complex", "value": [re, im]}``, a part not finite as that text
+ndarray             ``{"$type": "ndarray", "dtype": "float64", "shape": [2, 3], "data": [...]}``:
+                    flat, C order; nan and infinities are texts, complex entries ``[re, im]``,
+                    datetime64 ISO texts, timedelta64 counts of the dtype's unit (NaT: null),
+                    bytes base64; a masked array has ``"mask"`` as well
+datetime64          ``{"$type": "datetime64", "dtype": "datetime64[s]", "value": ISO text | null}``
+timedelta64         ``{"$type": "timedelta64", "dtype": "timedelta64[s]", "value": count | null}``
+DataFrame           ``{"$type": "dataframe", "columns": [...], "index": [...], "data": [[...], ...],
+                    "dtypes": [...], "column_names": [...], "index_names": [...]}``; ``data``
+                    holds one array per column
+Series              ``{"$type": "series", "name": ..., "index": [...], "data": [...], "dtype": ...,
+                    "index_names": [...]}``
+pandas Timestamp    ``{"$type": "timestamp", "value": ISO text}``
+pandas NaT, NA      ``{"$type": "nat"}``, ``{"$type": "na"}``
+datetime and kin    ``{"$type": "datetime" | "date" | "time", "value": ISO text}``
+timedelta           ``{"$type": "timedelta", "microseconds": count}``
+bytes               ``{"$type": "bytes", "value": base64}``
+set, frozenset      ``{"$type": "set" | "frozenset", "value": [...]}``
+Decimal, Fraction   ``{"$type": "decimal" | "fraction", "value": text}``
+other dict          ``{"$type": "dict", "items": [[key, value], ...]}``: keys that are not text,
+                    or a key ``"$type"``
+figure              ``{"$type": "artifact", "name": file name}``
+==================  =============================================================================
+
+numpy scalars become plain numbers, tuples and ranges arrays, dataclasses objects, enums their
+value, paths and UUIDs text. Numbers are written with ``repr``: the shortest text that reads back
+the same.
+"""
+
+from __future__ import annotations
+
+import base64
+import dataclasses
+import datetime
+import enum
+import json
+import math
+import pathlib
+import sys
+import uuid
+from collections.abc import Callable, Iterable, Mapping
+from decimal import Decimal
+from fractions import Fraction
+from typing import Any
+
+import numpy as np
+
+MAX_DEPTH = 100
+
+_ATOMS = frozenset({str, int, bool, type(None)})
+_ATOMS_AND_FLOAT = _ATOMS | {float}
+
+FigureNamer = Callable[[Any], str]
+
+
+class EncodingError(Exception):
+    """A value that has no encoding; says where in the result it is.
+
+    Parameters
+    ----------
+    problem : str
+        What is wrong, in words that follow the place: ``"is a function"``.
+    """
+
+    def __init__(self, problem: str) -> None:
+        super().__init__(problem)
+        self.problem = problem
+        self.parts: list[str] = []  # the place, innermost first
+
+    def __str__(self) -> str:
+        return f"result{''.join(reversed(self.parts))} {self.problem}"
+
+
+def encode(value: Any, name_figure: FigureNamer | None = None) -> bytes:
+    """The JSON of `value`, UTF-8.
+
+    Parameters
+    ----------
+    value : Any
+        What a calculation returned.
+    name_figure : callable, optional
+        Keeps a matplotlib figure as a file and gives its name. Without it a figure has no encoding.
+
+    Raises
+    ------
+    EncodingError
+        Naming the place of the value that cannot be encoded, a value that contains itself, or
+        nesting deeper than 100 levels.
+    """
+    plain = _Encoder(name_figure).encode(value, 0)
+    try:
+        text = json.dumps(
+            plain,
+            ensure_ascii=False,
+            allow_nan=False,
+            check_circular=False,
+            separators=(",", ":"),
+        )
+        return text.encode("utf-8")
+    except UnicodeEncodeError as error:
+        raise EncodingError("holds text that is not Unicode (a lone surrogate)") from error
+    except ValueError as error:  # int -> text is bounded: sys.set_int_max_str_digits
+        raise EncodingError(f"holds a number that is too large: {error}") from error
+
+
+class _Encoder:
+    def __init__(self, name_figure: FigureNamer | None) -> None:
+        self._name_figure = name_figure
+        self._open: list[int] = []  # ids of the containers around the value
+
+    def encode(self, value: Any, depth: int) -> Any:
+        kind = type(value)
+        if kind in _ATOMS:
+            return value
+        if kind is float:
+            return value if math.isfinite(value) else _special(value)
+        if depth >= MAX_DEPTH:
+            raise self._too_deep()
+        if isinstance(value, dict):
+            return self._inside(value, depth, self._dict)
+        if isinstance(value, (list, tuple)):
+            return self._inside(value, depth, self._list)
+        return self._other(value, depth)
+
+    def _too_deep(self) -> EncodingError:
+        if len(set(self._open)) < len(self._open):
+            return EncodingError("contains itself")
+        return EncodingError(f"is nested deeper than {MAX_DEPTH} levels")
+
+    def _inside(self, value: Any, depth: int, encode: Callable[[Any, int], Any]) -> Any:
+        self._open.append(id(value))
+        try:
+            return encode(value, depth + 1)
+        except EncodingError as error:
+            if error.problem == "contains itself":
+                error.parts.clear()  # the way round the cycle is of no use
+            raise
+        finally:
+            self._open.pop()
+
+    def _at(self, part: str, value: Any, depth: int) -> Any:
+        try:
+            return self.encode(value, depth)
+        except EncodingError as error:
+            error.parts.append(part)
+            raise
+
+    def _list(self, value: Iterable[Any], depth: int) -> Any:
+        # The types of a long list of numbers are collected at C speed.
+        items = value if isinstance(value, (list, tuple)) else list(value)
+        kinds = set(map(type, items))
+        if kinds <= _ATOMS:
+            return items
+        if kinds == {float} and all(map(math.isfinite, items)):
+            return items
+        return [self._at(f"[{i}]", item, depth) for i, item in enumerate(items)]
+
+    def _dict(self, value: Mapping[Any, Any], depth: int) -> Any:
+        if "$type" not in value and all(isinstance(key, str) for key in value):
+            return {str(k): self._at(f"[{k!r}]", v, depth) for k, v in value.items()}
+        items = [
+            [self._at(f" key {key!r}", key, depth), self._at(f"[{key!r}]", item, depth)]
+            for key, item in value.items()
+        ]
+        return {"$type": "dict", "items": items}
+
+    def _set(self, value: Iterable[Any], depth: int) -> Any:
+        try:
+            ordered = sorted(value)  # the same set, the same text
+        except TypeError:
+            ordered = list(value)
+        return self._list(ordered, depth)
+
+    def _other(self, value: Any, depth: int) -> Any:
+        if isinstance(value, np.generic):
+            return self._scalar(value, depth)
+        if isinstance(value, np.ndarray):
+            return self._inside(value, depth, self._array)
+        for encode in (_standard, self._container, self._pandas, self._figure):
+            found = encode(value, depth)
+            if found is not None:
+                return found
+        raise EncodingError(f"is {_describe(value)}")
+
+    def _container(self, value: Any, depth: int) -> Any:
+        if isinstance(value, enum.Enum):
+            # IntEnum and StrEnum come here too: their members are not of an atomic type.
+            return {"": self.encode(value.value, depth)}[""]
+        if isinstance(value, (set, frozenset)):
+            kind = "frozenset" if isinstance(value, frozenset) else "set"
+            return {"$type": kind, "value": self._inside(value, depth, self._set)}
+        if dataclasses.is_dataclass(value) and not isinstance(value, type):
+            names = [field.name for field in dataclasses.fields(value)]
+            fields = {name: getattr(value, name) for name in names}
+            return self._inside(value, depth, lambda _, d: self._dict(fields, d))
+        if isinstance(value, (range, type({}.keys()), type({}.values()), type({}.items()))):
+            return self._inside(value, depth, self._list)
+        if isinstance(value, str):
+            return str(value)
+        if isinstance(value, int):
+            return int(value)
+        if isinstance(value, float):
+            return self.encode(float(value), depth)
+        return None
+
+    def _scalar(self, value: Any, depth: int) -> Any:
+        kind = value.dtype.kind
+        if kind in "Mm":
+            name = "datetime64" if kind == "M" else "timedelta64"
+            text = _array_entries(value.reshape(1))[0]
+            return {"$type": name, "dtype": value.dtype.name, "value": text}
+        if kind == "f":
+            return self.encode(float(value), depth)
+        if kind == "c":
+            return self.encode(complex(value), depth)
+        if kind == "V":
+            raise EncodingError("is a structured numpy value; return its fields by name")
+        return self.encode(value.item(), depth)
+
+    def _array(self, value: Any, depth: int) -> Any:
+        if value.dtype.names is not None or value.dtype.kind == "V":
+            raise EncodingError("is a structured numpy array; return its fields by name")
+        encoded: dict[str, Any] = {
+            "$type": "ndarray",
+            "dtype": _dtype_name(value.dtype),
+            "shape": list(value.shape),
+        }
+        flat = np.ma.getdata(value).reshape(-1)
+        if value.dtype.kind == "O":
+            encoded["data"] = [self._at(f"[{i}]", item, depth) for i, item in enumerate(flat)]
+        else:
+            encoded["data"] = _array_entries(flat)
+        if isinstance(value, np.ma.MaskedArray):
+            encoded["mask"] = np.ma.getmaskarray(value).reshape(-1).tolist()
+        return encoded
+
+    def _pandas(self, value: Any, depth: int) -> Any:
+        pandas = sys.modules.get("pandas")
+        if pandas is None:
+            return None
+        if value is pandas.NaT:
+            return {"$type": "nat"}
+        if value is pandas.NA:
+            return {"$type": "na"}
+        if isinstance(value, pandas.Index):
+            value = value.to_series(index=range(len(value)))
+        if isinstance(value, pandas.Series):
+            return self._inside(value, depth, self._series)
+        if isinstance(value, pandas.DataFrame):
+            return self._inside(value, depth, self._frame)
+        return None
+
+    def _series(self, value: Any, depth: int) -> Any:
+        return {
+            "$type": "series",
+            "name": self.encode(value.name, depth),
+            "index": self._list(list(value.index), depth),
+            "index_names": self._list(list(value.index.names), depth),
+            "data": self._column(value, depth),
+            "dtype": _dtype_name(value.dtype),
+        }
+
+    def _frame(self, value: Any, depth: int) -> Any:
+        columns = [value.iloc[:, i] for i in range(value.shape[1])]
+        return {
+            "$type": "dataframe",
+            "columns": self._list(list(value.columns), depth),
+            "column_names": self._list(list(value.columns.names), depth),
+            "index": self._list(list(value.index), depth),
+            "index_names": self._list(list(value.index.names), depth),
+            "data": [self._at(f"[{c.name!r}]", c, depth)["data"] for c in columns],
+            "dtypes": [_dtype_name(column.dtype) for column in columns],
+        }
+
+    def _column(self, column: Any, depth: int) -> Any:
+        if isinstance(column.dtype, np.dtype) and column.dtype.kind != "O":
+            return _array_entries(column.to_numpy())
+        return self._list(column.astype(object).tolist(), depth)
+
+    def _figure(self, value: Any, depth: int) -> Any:
+        del depth
+        figures = sys.modules.get("matplotlib.figure")
+        if figures is None or self._name_figure is None:
+            return None
+        if not isinstance(value, figures.Figure):
+            return None
+        return {"$type": "artifact", "name": self._name_figure(value)}
+
+
+def _special(value: float) -> Any:
+    return {"$type": "float", "value": _special_text(value)}
+
+
+def _special_text(value: float) -> str:
+    return "nan" if math.isnan(value) else "inf" if value > 0 else "-inf"
+
+
+def _part(value: float) -> Any:
+    return value if math.isfinite(value) else _special_text(value)
+
+
+def _base64(value: Any) -> str:
+    return base64.b64encode(bytes(value)).decode("ascii")
+
+
+def _standard(value: Any, depth: int) -> Any:
+    """Values of the standard library that hold no others."""
+    del depth
+    pandas = sys.modules.get("pandas")
+    if pandas is not None and value is not pandas.NaT:
+        if isinstance(value, pandas.Timestamp):
+            return {"$type": "timestamp", "value": value.isoformat()}
+        if isinstance(value, pandas.Timedelta):
+            return {"$type": "timedelta64", "dtype": "timedelta64[ns]", "value": value.value}
+    if pandas is not None and value is pandas.NaT:
+        return {"$type": "nat"}
+    if isinstance(value, complex):
+        return {"$type": "complex", "value": [_part(value.real), _part(value.imag)]}
+    if isinstance(value, (bytes, bytearray, memoryview)):
+        return {"$type": "bytes", "value": _base64(value)}
+    if isinstance(value, datetime.datetime):
+        return {"$type": "datetime", "value": value.isoformat()}
+    if isinstance(value, datetime.date):
+        return {"$type": "date", "value": value.isoformat()}
+    if isinstance(value, datetime.time):
+        return {"$type": "time", "value": value.isoformat()}
+    if isinstance(value, datetime.timedelta):
+        return {"$type": "timedelta", "microseconds": value // datetime.timedelta(microseconds=1)}
+    if isinstance(value, Decimal):
+        return {"$type": "decimal", "value": str(value)}
+    if isinstance(value, Fraction):
+        return {"$type": "fraction", "value": str(value)}
+    if isinstance(value, (pathlib.PurePath, uuid.UUID)):
+        return str(value)
+    return None
+
+
+def _dtype_name(dtype: Any) -> str:
+    """The dtype's name without byte order, text width and long double: this machine's alone."""
+    if not isinstance(dtype, np.dtype):
+        return str(dtype)
+    if dtype.kind == "U":
+        return "str"
+    if dtype.kind == "S":
+        return "bytes"
+    if dtype.kind == "f" and dtype.itemsize > 8:
+        return "float64"
+    if dtype.kind == "c" and dtype.itemsize > 16:
+        return "complex128"
+    return str(dtype.name)
+
+
+def _array_entries(flat: Any) -> list[Any]:
+    """The entries of a one-dimensional array as JSON values, at C speed where they are plain."""
+    kind = flat.dtype.kind
+    if kind == "f":
+        return _float_entries(flat.astype(np.float64, copy=False))
+    if kind == "c":
+        wide = flat.astype(np.complex128, copy=False)
+        parts = zip(_float_entries(wide.real), _float_entries(wide.imag), strict=True)
+        return [list(pair) for pair in parts]
+    if kind == "M":
+        texts = np.datetime_as_string(flat).tolist()
+        return [None if text == "NaT" else text for text in texts]
+    if kind == "m":
+        missing = np.isnat(flat).tolist()
+        counts = flat.astype(np.int64).tolist()
+        return [None if no else count for no, count in zip(missing, counts, strict=True)]
+    if kind == "S":
+        return [_base64(entry) for entry in flat.tolist()]
+    plain: list[Any] = flat.tolist()
+    return plain
+
+
+def _float_entries(flat: Any) -> list[Any]:
+    entries: list[Any] = flat.tolist()
+    for i in np.flatnonzero(~np.isfinite(flat)).tolist():
+        entries[i] = _special_text(entries[i])
+    return entries
+
+
+def _describe(value: Any) -> str:
+    if callable(value) and hasattr(value, "__name__"):
+        return "a class" if isinstance(value, type) else "a function"
+    if hasattr(value, "cr_await"):
+        return "a coroutine: calculate must not be async"
+    name = type(value).__name__
+    module = type(value).__module__
+    if module.startswith("scipy.sparse"):
+        return f"a sparse matrix ({name}): return its toarray()"
+    where = "" if module in ("builtins", "calc") else f"{module}."
+    return f"{'an' if name[:1].lower() in 'aeiou' else 'a'} {where}{name}, which has no encoding"

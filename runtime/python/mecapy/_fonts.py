@@ -1,0 +1,42 @@
+"""matplotlib's list of fonts: made once beside the zygote, read by every run.
+
+Without it each run that imports matplotlib looks through every font file again: about 0.3 s.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+
+_CACHE = "/mecapy/cache"
+_READY = f"{_CACHE}/ready"
+
+
+def fill_cache() -> None:
+    """Make the list in a child process; the zygote stays small and does not wait for it."""
+    if not os.access(_CACHE, os.W_OK) or os.fork() != 0:
+        return
+    try:
+        import ctypes
+        import signal
+
+        ctypes.CDLL(None).prctl(1, signal.SIGKILL)  # PR_SET_PDEATHSIG: not beyond the zygote
+        os.nice(10)
+        os.environ["MPLCONFIGDIR"] = f"{_CACHE}/new"
+        os.mkdir(f"{_CACHE}/new")
+        import matplotlib.font_manager  # noqa: F401
+
+        os.rename(f"{_CACHE}/new", _READY)  # whole or not at all
+    finally:
+        os._exit(0)
+
+
+def use_cache() -> None:
+    """Let matplotlib find the list where it looks: in the run's own configuration folder."""
+    folder = os.environ.get("MPLCONFIGDIR", "")
+    with contextlib.suppress(OSError):
+        names = os.listdir(_READY)
+        os.mkdir(folder)
+        for name in names:
+            if name.endswith(".json"):
+                os.symlink(f"{_READY}/{name}", f"{folder}/{name}")

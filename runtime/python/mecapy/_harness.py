@@ -1,0 +1,158 @@
+"""Runs one calculation in the process that was made for it.
+
+Everything here shares the interpreter with the author's code, which may change any of it: nothing
+that protects others depends on this module. It is there to be of use to the author.
+"""
+
+from __future__ import annotations
+
+import ast
+import contextlib
+import gc
+import linecache
+import os
+import sys
+import types
+from typing import Any
+
+from mecapy import _artifacts, _progress
+from mecapy._blas import set_threads
+from mecapy._channel import MIB, Channel, Job
+from mecapy._decoding import decode
+from mecapy._encoding import EncodingError, encode
+from mecapy._failure import CODE_FILE, Failure, from_exception, from_syntax
+from mecapy._fonts import use_cache
+
+_WORK = "/work"
+_FAILED = 1  # exit status after a failure frame
+
+
+def main(fd: int, blas_threads: int) -> int:
+    """Read the job from `fd`, run it, answer. The exit status of the process."""
+    channel = Channel(fd)
+    _wake(blas_threads)
+    job = channel.read_job()
+    _progress.connect(channel)
+    status = 0
+    try:
+        if job.kind == "check":
+            _compile(job.code)
+            _flush()
+            channel.send(b"R", b"null")
+        else:
+            result = _calculate(job, channel)
+            _flush()
+            channel.send(b"R", result)
+    except Failure as failure:
+        _leave_if_forked(channel, failure)
+        _flush()
+        channel.send(b"F", failure.to_json())
+        status = _FAILED
+    return status
+
+
+def _wake(blas_threads: int) -> None:
+    """Undo what is good for a template and bad for a run: one seed for all, no collector."""
+    numpy_random = sys.modules.get("numpy.random")
+    if numpy_random is not None:
+        numpy_random.seed()  # `random` does this by itself in every fork
+    set_threads(blas_threads)
+    use_cache()
+    sys.path.insert(0, _WORK)
+    gc.enable()
+
+
+def _compile(code: bytes) -> types.CodeType:
+    try:
+        tree = ast.parse(code, CODE_FILE)
+        compiled = compile(tree, CODE_FILE, "exec", dont_inherit=True)
+    except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
+        raise from_syntax(error) from None
+    if not _may_define_calculate(tree):
+        raise Failure("invalid_code", "the code has no function calculate(inputs)")
+    return compiled
+
+
+def _may_define_calculate(tree: ast.Module) -> bool:
+    """Whether anything at module level, also inside `if`, `try`, `with`, binds ``calculate``."""
+    pending: list[ast.AST] = list(tree.body)
+    while pending:
+        node = pending.pop()
+        if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
+            if node.name == "calculate":
+                return True
+            continue  # what is inside is not at module level
+        if isinstance(node, ast.Name) and node.id == "calculate":
+            return True  # bound or not: the call will tell
+        if isinstance(node, ast.alias) and (node.asname or node.name) in ("calculate", "*"):
+            return True
+        pending.extend(ast.iter_child_nodes(node))
+    return "globals" in {n.id for n in ast.walk(tree) if isinstance(n, ast.Name)}
+
+
+def _calculate(job: Job, channel: Channel) -> bytes:
+    compiled = _compile(job.code)
+    try:
+        inputs = decode(job.inputs) if job.inputs else {}
+    except (ValueError, RecursionError) as error:
+        raise Failure("user_error", f"the inputs cannot be read: {error}") from None
+    figures = _artifacts.Figures(_WORK)
+    try:
+        value = _call(compiled, job.code, inputs)
+        _leave_if_forked(channel, None)
+        result = encode(value, figures.save)
+        figures.save_open()
+    except (Failure, EncodingError) as error:
+        raise error if isinstance(error, Failure) else _invalid(str(error)) from None
+    except SystemExit as error:
+        _leave_if_forked(channel, error)
+        shown = "" if error.code is None else repr(error.code)[:200]
+        text = f"the calculation called sys.exit({shown}) before returning a result"
+        raise _invalid(text) from None
+    except BaseException as error:
+        raise from_exception(error) from None
+    if len(result) > job.result_bytes:
+        size, most = len(result) / MIB, job.result_bytes / MIB
+        text = f"result too large: {size:.6g} MiB of at most {most:.6g} MiB"
+        raise Failure("output_limit", text)
+    _artifacts.send_all(channel, _WORK, job.artifacts_bytes)
+    return result
+
+
+def _invalid(text: str) -> Failure:
+    return Failure("invalid_result", text)
+
+
+def _call(compiled: types.CodeType, code: bytes, inputs: Any) -> Any:
+    """Run the module as ``calc``, then its ``calculate``. Tracebacks show its lines."""
+    lines = code.decode("utf-8", "replace").splitlines(keepends=True)
+    linecache.cache[CODE_FILE] = (len(code), None, lines, CODE_FILE)
+    module = types.ModuleType("calc")
+    module.__file__ = CODE_FILE
+    sys.modules["calc"] = module
+    exec(compiled, module.__dict__)
+    calculate = getattr(module, "calculate", None)
+    if calculate is None:
+        raise Failure("invalid_code", "the code has no function calculate(inputs)")
+    if not callable(calculate):
+        text = f"calculate is {type(calculate).__name__}, not a function"
+        raise Failure("invalid_code", text)
+    return calculate(inputs)
+
+
+def _leave_if_forked(channel: Channel, error: BaseException | None) -> None:
+    """End a child that the calculation forked and that came back here: one answer per run."""
+    if channel.is_mine():
+        return
+    if isinstance(error, SystemExit):
+        os._exit(error.code if isinstance(error.code, int) else int(error.code is not None))
+    if isinstance(error, Failure):
+        print(error.traceback or error.message, file=sys.stderr)
+    _flush()
+    os._exit(_FAILED if error is not None else 0)
+
+
+def _flush() -> None:
+    for stream in (sys.stdout, sys.stderr):
+        with contextlib.suppress(OSError, ValueError, AttributeError):
+            stream.flush()

@@ -1,0 +1,237 @@
+"""The encoding, value by value and both ways; needs no sandbox."""
+
+from __future__ import annotations
+
+import datetime
+import enum
+import importlib
+import json
+import math
+import pathlib
+import uuid
+from collections import OrderedDict, namedtuple
+from dataclasses import dataclass
+from decimal import Decimal
+from fractions import Fraction
+from typing import Any
+
+import numpy as np
+import pytest
+from mecapy._decoding import decode
+from mecapy._encoding import EncodingError, encode
+from numpy.typing import NDArray
+
+pd: Any = importlib.import_module("pandas")  # untyped here: its stubs are not installed
+
+
+def plain(value: Any) -> Any:
+    return json.loads(encode(value))
+
+
+def around(value: Any) -> Any:
+    return decode(encode(value))
+
+
+class Colour(enum.Enum):
+    RED = "red"
+
+
+class Level(enum.IntEnum):
+    HIGH = 3
+
+
+@dataclass
+class Bolt:
+    diameter: float
+    grades: list[str]
+
+
+Point = namedtuple("Point", "x y")
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        ({"a": [1, 2.5, "é", None, True]}, '{"a":[1,2.5,"é",null,true]}'),
+        (0.1 + 0.2, "0.30000000000000004"),
+        (1e300, "1e+300"),
+        ((1, (2, 3)), "[1,[2,3]]"),
+        (float("nan"), '{"$type":"float","value":"nan"}'),
+        ([float("-inf"), 1.0], '[{"$type":"float","value":"-inf"},1.0]'),
+        (3 + 4j, '{"$type":"complex","value":[3.0,4.0]}'),
+        (np.float64(1.5), "1.5"),
+        (np.float32(0.5), "0.5"),
+        (np.int8(-3), "-3"),
+        (np.bool_(True), "true"),
+        (np.str_("x"), '"x"'),
+        (np.float64("inf"), '{"$type":"float","value":"inf"}'),
+        (np.complex64(1j), '{"$type":"complex","value":[0.0,1.0]}'),
+        (b"\x00\xff", '{"$type":"bytes","value":"AP8="}'),
+        ({2, 1}, '{"$type":"set","value":[1,2]}'),
+        (frozenset(), '{"$type":"frozenset","value":[]}'),
+        ({1: "a"}, '{"$type":"dict","items":[[1,"a"]]}'),
+        ({"$type": "x"}, '{"$type":"dict","items":[["$type","x"]]}'),
+        (Decimal("1.10"), '{"$type":"decimal","value":"1.10"}'),
+        (Fraction(1, 3), '{"$type":"fraction","value":"1/3"}'),
+        (Colour.RED, '"red"'),
+        (Level.HIGH, "3"),
+        (Bolt(8.0, ["8.8"]), '{"diameter":8.0,"grades":["8.8"]}'),
+        (Point(1, 2), "[1,2]"),
+        (pathlib.Path("a/b"), '"a/b"'),
+        (uuid.UUID(int=1), '"00000000-0000-0000-0000-000000000001"'),
+        (range(3), "[0,1,2]"),
+        ({"a": 1}.keys(), '["a"]'),
+        (OrderedDict(b=1, a=2), '{"b":1,"a":2}'),
+        (datetime.date(2026, 11, 23), '{"$type":"date","value":"2026-11-23"}'),
+        (datetime.timedelta(seconds=1), '{"$type":"timedelta","microseconds":1000000}'),
+        (np.datetime64("2026-01-01"), None),
+    ],
+)
+def test_each_value_has_its_text(value: Any, text: str | None) -> None:
+    expected = text or '{"$type":"datetime64","dtype":"datetime64[D]","value":"2026-01-01"}'
+    assert encode(value).decode() == expected
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        {"a": [1, 2.5, "é", None, True, {"b": []}]},
+        3 - 4j,
+        complex(math.inf, -1),
+        b"bytes",
+        {1, 2},
+        frozenset({(1, 2)}),
+        {(1, 2): "tuple key", None: 1, 2.5: 3},
+        {"$type": "mine", "x": {"$type": 3}},
+        Decimal("1.10"),
+        Fraction(-1, 3),
+        datetime.datetime(2026, 1, 2, 3, 4, 5, 6, tzinfo=datetime.UTC),
+        datetime.date(2026, 1, 2),
+        datetime.time(1, 2),
+        datetime.timedelta(days=-1, microseconds=7),
+        np.datetime64("2026-01-01T10:00", "s"),
+        np.timedelta64(5, "ms"),
+    ],
+)
+def test_value_comes_back(value: Any) -> None:
+    assert around(value) == value
+
+
+@pytest.mark.parametrize(
+    "array",
+    [
+        np.arange(6, dtype=np.int32).reshape(2, 3),
+        np.array([[1.5, math.nan], [math.inf, -math.inf]]),
+        np.array([0.1], dtype=np.float32),
+        np.array([1 + 2j, complex(math.nan, math.inf)]),
+        np.array([True, False]),
+        np.array(["a", "bcd"]),
+        np.array([b"a", b"\xff"]),
+        np.array(["2026-01-01", "NaT"], dtype="datetime64[D]"),
+        np.array([5, "NaT"], dtype="timedelta64[s]"),
+        np.zeros((0, 3)),
+        np.array(7.0),
+        np.asfortranarray(np.arange(6.0).reshape(2, 3)),
+        np.arange(10.0)[::3],
+        np.array([1, 2], dtype=">i4"),
+    ],
+    ids=lambda array: f"{array.dtype}{array.shape}",
+)
+def test_array_comes_back(array: NDArray[Any]) -> None:
+    back = around(array)
+    assert back.shape == array.shape
+    assert back.dtype.newbyteorder("=") == array.dtype.newbyteorder("=")
+    np.testing.assert_array_equal(back, array)
+
+
+def test_object_array_and_mask_come_back() -> None:
+    back = around(np.array([{"a": 1}, None, 2.5], dtype=object))
+    assert back.tolist() == [{"a": 1}, None, 2.5]
+    masked = around(np.ma.MaskedArray([1.0, 2.0], mask=[False, True]))
+    assert masked.mask.tolist() == [False, True]
+    assert masked.data.tolist() == [1.0, 2.0]
+
+
+def test_dataframe_comes_back() -> None:
+    frame = pd.DataFrame(
+        {
+            "x": [1.5, math.nan],
+            "n": [1, 2],
+            "s": ["a", "b"],
+            "t": pd.to_datetime(["2026-01-01", None]),
+            "i": pd.array([1, None], dtype="Int64"),
+        },
+        index=pd.Index(["r1", "r2"], name="row"),
+    )
+    pd.testing.assert_frame_equal(around(frame), frame, check_column_type=False)
+
+
+def test_frames_with_odd_labels_come_back() -> None:
+    index = pd.MultiIndex.from_tuples([("a", 1), ("b", 2)], names=["k", "n"])
+    frame = pd.DataFrame([[1.0, 2.0], [3.0, 4.0]], index=index, columns=["same", "same"])
+    pd.testing.assert_frame_equal(around(frame), frame, check_column_type=False)
+    assert around(pd.DataFrame()).shape == (0, 0)
+
+
+def test_series_and_timestamps_come_back() -> None:
+    index = pd.date_range("2026-01-01", periods=2, tz="UTC")
+    series = pd.Series([1.0, 2.0], index=index, name="load")
+    pd.testing.assert_series_equal(around(series), series, check_freq=False)
+    assert around(pd.Timestamp("2026-01-01T00:00:00.123456789")).nanosecond == 789
+    assert around([pd.NaT, pd.NA]) == [pd.NaT, pd.NA] or around(pd.NaT) is pd.NaT
+
+
+@pytest.mark.parametrize(
+    ("value", "message"),
+    [
+        ({"a": [0, len]}, "result['a'][1] is a function"),
+        ([object()], "result[0] is an object, which has no encoding"),
+        ({"a": int}, "result['a'] is a class"),
+        ((x for x in "ab"), "result is a generator, which has no encoding"),
+        ("\ud800", "result holds text that is not Unicode (a lone surrogate)"),
+        (np.zeros(1, dtype=[("a", "f8")]), "result is a structured numpy array"),
+    ],
+)
+def test_what_cannot_be_encoded_is_named(value: Any, message: str) -> None:
+    with pytest.raises(EncodingError) as raised:
+        encode(value)
+    assert str(raised.value).startswith(message)
+
+
+def test_integer_with_too_many_digits_is_named() -> None:
+    with pytest.raises(EncodingError, match="a number that is too large"):
+        encode(10**5000)
+
+
+def test_depth_is_bounded_and_cycles_are_named() -> None:
+    deep: Any = 1
+    for _ in range(100):
+        deep = [deep]
+    assert encode(deep) == b"[" * 100 + b"1" + b"]" * 100
+    with pytest.raises(EncodingError, match="nested deeper than 100 levels"):
+        encode([deep])
+    cycle: dict[str, Any] = {}
+    cycle["self"] = [cycle]
+    with pytest.raises(EncodingError, match="^result contains itself$"):
+        encode(cycle)
+
+
+def test_figure_without_a_place_for_it_is_named() -> None:
+    from matplotlib.figure import Figure
+
+    with pytest.raises(EncodingError, match="Figure, which has no encoding"):
+        encode(Figure())
+    assert plain_figure(Figure()) == {"$type": "artifact", "name": "figure-7.png"}
+
+
+def plain_figure(figure: Any) -> Any:
+    return json.loads(encode(figure, lambda _: "figure-7.png"))
+
+
+@pytest.mark.parametrize(
+    "text",
+    [b'{"$type": "nothing"}', b'{"$type": 3}', b'{"$type": "complex"}', b'{"$type": "ndarray"}'],
+)
+def test_unknown_or_malformed_type_is_refused(text: bytes) -> None:
+    with pytest.raises(ValueError, match=r"\$type"):
+        decode(text)

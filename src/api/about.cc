@@ -1,0 +1,44 @@
+#include "api/routes.h"
+#include "wire/json.h"
+
+namespace mecapy::api {
+namespace {
+
+constexpr std::chrono::seconds kProbe{5};
+
+std::string verdict(const Result<void>& result) { return result ? "ok" : result.error().message; }
+
+}  // namespace
+
+awaitable<Answer> Routes::openapi(Api&, Call&) { co_return json_response(200, openapi_document()); }
+
+awaitable<Answer> Routes::docs(Api&, Call&) {
+  net::Response response;
+  response.content_type = "text/html; charset=utf-8";
+  response.headers = {{"Content-Security-Policy", "default-src 'none'; style-src 'unsafe-inline'"}};
+  response.body = docs_page();
+  co_return response;
+}
+
+awaitable<Answer> Routes::live(Api&, Call&) { co_return json_response(200, R"({"status":"ok"})"); }
+
+awaitable<Answer> Routes::ready(Api& api, Call&) {
+  const auto database = co_await parts(api).store.ping();
+  const auto storage = co_await parts(api).objects.ping(base::after(kProbe));
+  const auto worker = co_await parts(api).worker_ready();
+  const bool fine = database && storage && worker && !draining(api);
+  wire::ObjectWriter checks;
+  checks.text("database", verdict(database))
+      .text("objects", verdict(storage))
+      .text("worker", verdict(worker))
+      .text("accepting", draining(api) ? "shutting down" : "ok");
+  net::Response response =
+      json_response(fine ? 200 : 503, std::move(wire::ObjectWriter()
+                                                    .text("status", fine ? "ok" : "unavailable")
+                                                    .raw("checks", std::move(checks).finish()))
+                                          .finish());
+  if (!fine) response.headers.emplace_back("Retry-After", "1");
+  co_return response;
+}
+
+}  // namespace mecapy::api

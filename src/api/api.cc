@@ -1,0 +1,172 @@
+#include "api/api.h"
+
+#include <algorithm>
+
+#include "api/routes.h"
+#include "wire/api_json.h"
+
+namespace mecapy::api {
+namespace {
+
+using PathValues = std::map<std::string, std::string>;
+
+std::vector<std::string_view> split(std::string_view path) {
+  std::vector<std::string_view> parts;
+  while (!path.empty()) {
+    path.remove_prefix(1);  // '/'
+    const std::size_t slash = path.find('/');
+    parts.push_back(path.substr(0, slash));
+    path = slash == std::string_view::npos ? std::string_view() : path.substr(slash);
+  }
+  return parts;
+}
+
+// Where `part` stands in `path`, to take the rest of the path from there.
+std::string rest_of(std::string_view path, std::string_view part) {
+  return std::string(path.substr(static_cast<std::size_t>(part.data() - path.data())));
+}
+
+std::optional<PathValues> match(std::string_view pattern, std::string_view path) {
+  const auto want = split(pattern);
+  const auto have = split(path);
+  PathValues values;
+  for (std::size_t i = 0; i < want.size(); ++i) {
+    if (i >= have.size()) return std::nullopt;
+    if (!want[i].starts_with('{')) {
+      if (want[i] != have[i]) return std::nullopt;
+      continue;
+    }
+    if (have[i].empty()) return std::nullopt;
+    if (want[i].ends_with("...}")) {
+      values[std::string(want[i].substr(1, want[i].size() - 5))] = rest_of(path, have[i]);
+      return values;
+    }
+    values[std::string(want[i].substr(1, want[i].size() - 2))] = std::string(have[i]);
+  }
+  if (have.size() != want.size()) return std::nullopt;
+  return values;
+}
+
+struct Found {
+  const Route* route = nullptr;
+  PathValues values{};
+  std::vector<std::string_view> methods{};  // those the path knows, when the method is not one
+};
+
+Found find_route(const net::Request& request) {
+  Found found;
+  const std::string_view method = request.method == "HEAD" ? "GET" : std::string_view(request.method);
+  for (const Route& route : route_table()) {
+    auto values = match(route.pattern, request.path);
+    if (!values) continue;
+    // A literal row comes before the row with a variable: the first path wins for its method.
+    if (route.method == method) {
+      found.route = &route;
+      found.values = std::move(*values);
+      return found;
+    }
+    if (std::ranges::find(found.methods, route.method) == found.methods.end()) {
+      found.methods.push_back(route.method);
+    }
+  }
+  return found;
+}
+
+net::Response unrouted(const Found& found, const net::Request& request) {
+  if (found.methods.empty()) {
+    return problem(fail(ErrorCode::not_found, "there is nothing at " + request.path), request.id);
+  }
+  std::string allow;
+  for (const std::string_view method : found.methods) {
+    if (!allow.empty()) allow += ", ";
+    allow += method;
+  }
+  net::Response response = problem(
+      fail(ErrorCode::method_not_allowed, request.method + " is not among " + allow), request.id);
+  response.headers.emplace_back("Allow", allow);
+  return response;
+}
+
+bool is_json_type(std::string_view type) {
+  const std::string_view media = type.substr(0, type.find(';'));
+  return media == "application/json" || media == "application/json ";
+}
+
+std::optional<Error> check_query(const Route& route, const net::Request& request) {
+  Error error{ErrorCode::invalid_fields, "some query parameters are wrong", {}};
+  for (const auto& [name, value] : request.query) {
+    const bool known = std::ranges::any_of(route.query, [&](const QuerySpec& q) { return q.name == name; });
+    if (!known) error.problems.push_back({"#query/" + name, "unknown query parameter", {}, {}});
+    if (known && request.query.count(name) > 1) {
+      error.problems.push_back({"#query/" + name, "given more than once", {}, {}});
+    }
+  }
+  if (error.problems.empty()) return std::nullopt;
+  return error;
+}
+
+}  // namespace
+
+net::Response problem(const Error& error, const std::string& request_id) {
+  net::Response response;
+  response.status = base::row(error.code).http_status;
+  response.content_type = "application/problem+json";
+  response.body = wire::problem_json(error, response.status, request_id);
+  if (response.status == 401) response.headers.emplace_back("WWW-Authenticate", "Bearer");
+  if (response.status == 429 || response.status == 503) {
+    response.headers.emplace_back("Retry-After", "1");
+  }
+  return response;
+}
+
+std::optional<net::Response> Api::admit(const net::Request& head,
+                                        std::optional<std::int64_t> length) const {
+  const Found found = find_route(head);
+  if (found.route == nullptr) return unrouted(found, head);
+  if (found.route->access == Access::token) {
+    const auto caller = parts_.authenticator.check(head.header("authorization"));
+    if (!caller) return problem(caller.error(), head.id);
+  }
+  const bool has_body = length != 0;
+  if (has_body && found.route->body.empty() && found.route->method == "GET") {
+    return problem(fail(ErrorCode::invalid_request, "this request takes no body"), head.id);
+  }
+  if (has_body && !is_json_type(head.header("content-type").value_or(""))) {
+    return problem(fail(ErrorCode::unsupported_media, "send Content-Type: application/json"), head.id);
+  }
+  return std::nullopt;
+}
+
+awaitable<void> Api::handle(net::Exchange& exchange) {
+  const net::Request& request = exchange.request();
+  Found found = find_route(request);
+  if (found.route == nullptr) {
+    net::Response response = unrouted(found, request);
+    co_await exchange.respond(std::move(response));
+    co_return;
+  }
+  Call call{exchange, {}, std::move(found.values)};
+  if (found.route->access == Access::token) {
+    auto caller = parts_.authenticator.check(request.header("authorization"));
+    if (!caller) {
+      net::Response response = problem(caller.error(), request.id);
+      co_await exchange.respond(std::move(response));
+      co_return;
+    }
+    call.caller = std::move(*caller);
+  }
+  if (const auto wrong = check_query(*found.route, request)) {
+    net::Response response = problem(*wrong, request.id);
+    co_await exchange.respond(std::move(response));
+    co_return;
+  }
+  Answer answer = co_await found.route->handler(*this, call);
+  if (!answer) {
+    net::Response response = problem(answer.error(), request.id);
+    co_await exchange.respond(std::move(response));
+  } else if (*answer) {
+    co_await exchange.respond(std::move(**answer));
+  }
+}
+
+}  // namespace mecapy::api

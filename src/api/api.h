@@ -1,0 +1,67 @@
+// The public HTTP API: parse, validate, act, map. One table of routes (route_table.cc) drives the
+// matching, the 405s, the query checks, OpenAPI and the docs page.
+#pragma once
+
+#include <boost/asio/awaitable.hpp>
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "auth/auth.h"
+#include "base/clock.h"
+#include "feed/feed.h"
+#include "model/run.h"
+#include "net/http.h"
+#include "objects/objects.h"
+#include "queue/queue.h"
+#include "store/store.h"
+
+namespace mecapy::api {
+
+using boost::asio::awaitable;
+
+struct Parts {
+  store::Store& store;
+  queue::Queue& queue;
+  objects::ObjectStore& objects;
+  feed::Feed& feed;
+  const auth::Authenticator& authenticator;
+  const base::Clock& clock;
+  // Stops a run that runs in this process.
+  std::function<void(const model::RunId&)> cancel;
+  // Looks at code: nothing when it can be a calculation, else why not; unavailable when nobody can say.
+  std::function<awaitable<Result<std::optional<model::Failure>>>(std::string code)> check;
+  // Unavailable names what of the worker is missing: for readiness.
+  std::function<awaitable<Result<void>>()> worker_ready;
+};
+
+struct Options {
+  model::Limits ceilings = model::default_ceilings();
+  std::int64_t inline_limit = 32 * 1024;  // bytes
+};
+
+class Api {
+ public:
+  Api(Parts parts, Options options) : parts_(std::move(parts)), options_(std::move(options)) {}
+
+  awaitable<void> handle(net::Exchange& exchange);
+  // Refuses before the body is read: no such route, no valid token, a body that is not JSON.
+  std::optional<net::Response> admit(const net::Request& head,
+                                     std::optional<std::int64_t> length) const;
+  // From now on, requests for new runs are answered with 503.
+  void drain() { draining_ = true; }
+
+ private:
+  friend struct Routes;
+  Parts parts_;
+  Options options_;
+  bool draining_ = false;
+};
+
+// The answer for `error`: problem+json, with the headers its status asks for.
+net::Response problem(const Error& error, const std::string& request_id);
+
+}  // namespace mecapy::api

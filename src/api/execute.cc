@@ -1,0 +1,121 @@
+#include "api/routes.h"
+#include "wire/api_json.h"
+
+namespace mecapy::api {
+namespace {
+
+constexpr std::chrono::seconds kStoreDeadline{30};
+// How often a waiting request looks into the store by itself, should the feed have told it nothing.
+constexpr std::chrono::seconds kLook{2};
+
+Result<void> can_accept(Api& api) {
+  if (Routes::draining(api)) return fail(ErrorCode::draining, "the server is shutting down");
+  const queue::Queue& queue = Routes::parts(api).queue;
+  if (queue.size() >= queue.capacity()) {
+    return fail(ErrorCode::busy, "the queue is full: " + std::to_string(queue.size()) + " runs wait");
+  }
+  return {};
+}
+
+// Small inputs travel in the row, large ones as an object.
+awaitable<Result<model::Payload>> place_inputs(Api& api, const model::RunId& id, std::string inputs) {
+  if (static_cast<std::int64_t>(inputs.size()) <= Routes::options(api).inline_limit) {
+    co_return model::Payload{std::move(inputs), ""};
+  }
+  std::string key = "inputs/" + id.str() + ".json";
+  auto put = co_await Routes::parts(api).objects.put(key, std::move(inputs),
+                                                     base::after(kStoreDeadline));
+  if (!put) co_return put.error();
+  co_return model::Payload{"", std::move(key)};
+}
+
+// Waits for the end of `run`; the run as it is then, or at the deadline.
+awaitable<Result<model::Run>> wait_for_end(Api& api, model::Run run,
+                                           std::shared_ptr<feed::Channel> channel,
+                                           base::Deadline deadline) {
+  while (!model::is_end(run.status) && std::chrono::steady_clock::now() < deadline) {
+    const base::Deadline look = std::min(deadline, base::after(kLook));
+    while (!model::is_end(channel->state().status) && std::chrono::steady_clock::now() < look) {
+      co_await channel->changed(channel->state().version, look);
+    }
+    auto now = co_await Routes::parts(api).store.get_run(run.user, run.id);
+    if (!now) co_return now.error();
+    run = std::move(*now);
+  }
+  co_return run;
+}
+
+// The answer to an execute: the finished run, or where to look for it.
+awaitable<Answer> answer(Api& api, Call& call, store::Created<model::Run> submitted,
+                         std::chrono::milliseconds wait) {
+  Parts& parts = Routes::parts(api);
+  auto channel = parts.feed.open(submitted.value.id);
+  if (submitted.created) {
+    // A full queue is no loss: the reconciler queues what the store has.
+    (void)parts.queue.push(submitted.value.id, submitted.value.queued_at);
+  }
+  auto run = co_await wait_for_end(api, std::move(submitted.value), channel, base::after(wait));
+  if (!run) co_return run.error();
+  (void)call;
+  if (!model::is_end(run->status) || wait.count() == 0) {
+    net::Response response = json_response(202, wire::accepted_json(*run));
+    response.headers.emplace_back("Location", "/api/runs/" + run->id.str());
+    co_return response;
+  }
+  auto result = co_await load_result(api, *run);
+  if (!result) co_return result.error();
+  co_return json_response(200, wire::run_json(*run, *result));
+}
+
+}  // namespace
+
+awaitable<Answer> Routes::execute_task(Api& api, Call& call) {
+  auto id = task_id(call);
+  if (!id) co_return id.error();
+  auto wait = wait_time(call);
+  if (!wait) co_return wait.error();
+  auto key = idempotency(call);
+  if (!key) co_return key.error();
+  auto request = wire::read_execute(call.request().body);
+  if (!request) co_return request.error();
+  if (auto fine = can_accept(api); !fine) co_return fine.error();
+  auto task = co_await parts(api).store.get_task(call.caller.user, *id, request->version);
+  if (!task) co_return task.error();
+  model::Run run;
+  run.id = model::RunId::make();
+  run.task_id = task->id;
+  run.user = call.caller.user;
+  run.version = task->version.number;
+  std::string inputs = request->inputs ? std::move(*request->inputs) : std::move(task->version.inputs);
+  auto placed = co_await place_inputs(api, run.id, std::move(inputs));
+  if (!placed) co_return placed.error();
+  run.inputs = std::move(*placed);
+  auto submitted = co_await parts(api).store.submit_run(std::move(run), std::move(*key));
+  if (!submitted) co_return submitted.error();
+  co_return co_await answer(api, call, std::move(*submitted), *wait);
+}
+
+awaitable<Answer> Routes::execute_ad_hoc(Api& api, Call& call) {
+  auto wait = wait_time(call);
+  if (!wait) co_return wait.error();
+  auto key = idempotency(call);
+  if (!key) co_return key.error();
+  auto task = wire::read_task(call.request().body, wire::TaskKind::ad_hoc, options(api).ceilings);
+  if (!task) co_return task.error();
+  if (auto fine = can_accept(api); !fine) co_return fine.error();
+  task->id = model::TaskId::make();
+  task->user = call.caller.user;
+  model::Run run;
+  run.id = model::RunId::make();
+  run.task_id = task->id;
+  run.user = task->user;
+  auto placed = co_await place_inputs(api, run.id, task->version.inputs);
+  if (!placed) co_return placed.error();
+  run.inputs = std::move(*placed);
+  auto submitted = co_await parts(api).store.submit_ad_hoc(std::move(*task), std::move(run),
+                                                           std::move(*key));
+  if (!submitted) co_return submitted.error();
+  co_return co_await answer(api, call, std::move(*submitted), *wait);
+}
+
+}  // namespace mecapy::api

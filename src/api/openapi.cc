@@ -1,0 +1,128 @@
+#include "api/routes.h"
+#include "wire/json.h"
+#include "wire/schema.h"
+
+namespace mecapy::api {
+namespace {
+
+using wire::ObjectWriter;
+
+std::string reference(std::string_view schema) {
+  return std::move(ObjectWriter().text("$ref", "#/components/schemas/" + std::string(schema))).finish();
+}
+
+std::string content(std::string_view media, std::string_view schema) {
+  ObjectWriter type;
+  if (!schema.empty()) type.raw("schema", reference(schema));
+  return std::move(ObjectWriter().raw(media, std::move(type).finish())).finish();
+}
+
+std::string openapi_path(std::string_view pattern) {
+  std::string out(pattern);
+  if (const auto dots = out.find("...}"); dots != std::string::npos) out.erase(dots, 3);
+  return out;
+}
+
+std::string parameter(std::string_view name, std::string_view in, std::string_view type,
+                      std::string_view meaning) {
+  return std::move(ObjectWriter()
+                       .text("name", name)
+                       .text("in", in)
+                       .boolean("required", in == "path")
+                       .text("description", meaning)
+                       .raw("schema", std::move(ObjectWriter().text("type", type)).finish()))
+      .finish();
+}
+
+std::string parameters(const Route& route) {
+  std::vector<std::string> out;
+  const std::string path = openapi_path(route.pattern);
+  for (std::size_t at = path.find('{'); at != std::string::npos; at = path.find('{', at + 1)) {
+    const std::string name = path.substr(at + 1, path.find('}', at) - at - 1);
+    out.push_back(parameter(name, "path", "string", name == "id" ? "UUID" : "path of the artifact"));
+  }
+  for (const QuerySpec& query : route.query) {
+    out.push_back(parameter(query.name, "query", query.type, query.meaning));
+  }
+  if (route.method == "POST" && !route.body.empty()) {
+    out.push_back(parameter("Idempotency-Key", "header", "string",
+                            "the same key with the same request makes nothing twice"));
+  }
+  return wire::array_of(out);
+}
+
+std::string answers(const Route& route) {
+  ObjectWriter out;
+  for (const Answers& answer : route.answers) {
+    ObjectWriter one;
+    one.text("description", answer.status == 202 ? "accepted, not ended yet" : route.summary);
+    if (!answer.media.empty()) one.raw("content", content(answer.media, answer.schema));
+    out.raw(std::to_string(answer.status), std::move(one).finish());
+  }
+  out.raw("default", std::move(ObjectWriter()
+                                   .text("description", "an error")
+                                   .raw("content", content("application/problem+json", "Problem")))
+                         .finish());
+  return std::move(out).finish();
+}
+
+std::string operation(const Route& route) {
+  ObjectWriter out;
+  out.text("operationId", route.operation).text("summary", route.summary);
+  out.raw("parameters", parameters(route));
+  if (!route.body.empty()) {
+    out.raw("requestBody", std::move(ObjectWriter()
+                                         .boolean("required", route.body != "Execute")
+                                         .raw("content", content("application/json", route.body)))
+                               .finish());
+  }
+  if (route.access == Access::open) out.raw("security", "[]");
+  out.raw("responses", answers(route));
+  return std::move(out).finish();
+}
+
+std::string lower(std::string_view text) {
+  std::string out(text);
+  for (char& c : out) c = static_cast<char>(std::tolower(c));
+  return out;
+}
+
+// The routes in the table's order, those of one path together.
+std::string paths() {
+  std::vector<std::string> order;
+  std::map<std::string, ObjectWriter> by_path;
+  for (const Route& route : route_table()) {
+    const std::string path = openapi_path(route.pattern);
+    if (!by_path.contains(path)) order.push_back(path);
+    by_path[path].raw(lower(route.method), operation(route));
+  }
+  ObjectWriter out;
+  for (const std::string& path : order) out.raw(path, std::move(by_path[path]).finish());
+  return std::move(out).finish();
+}
+
+std::string make_document() {
+  static constexpr std::string_view kInfo =
+      R"({"title":"MecaPy","version":")" MECAPY_VERSION
+      R"(","description":"Runs engineers' Python calculations, isolated, and says honestly how they ended."})";
+  static constexpr std::string_view kBearer = R"({"bearer":{"type":"http","scheme":"bearer"}})";
+  return std::move(ObjectWriter()
+                       .text("openapi", "3.1.0")
+                       .raw("info", kInfo)
+                       .raw("security", R"([{"bearer":[]}])")
+                       .raw("paths", paths())
+                       .raw("components", std::move(ObjectWriter()
+                                                        .raw("securitySchemes", kBearer)
+                                                        .raw("schemas", wire::openapi_schemas()))
+                                              .finish()))
+      .finish();
+}
+
+}  // namespace
+
+const std::string& openapi_document() {
+  static const std::string document = make_document();
+  return document;
+}
+
+}  // namespace mecapy::api

@@ -1,0 +1,115 @@
+#include <openssl/sha.h>
+
+#include <charconv>
+#include <chrono>
+#include <cmath>
+
+#include "api/routes.h"
+
+namespace mecapy::api {
+namespace {
+
+constexpr std::chrono::seconds kStoreDeadline{30};
+constexpr std::int64_t kLargestObject = 1LL << 30;
+
+Error wrong_query(const std::string& name, std::string detail) {
+  return Error{ErrorCode::invalid_fields, "some query parameters are wrong",
+               {{"#query/" + name, std::move(detail), {}, {}}}};
+}
+
+template <class Number>
+std::optional<Number> parse_number(const std::string& text) {
+  Number value{};
+  const auto end = std::from_chars(text.data(), text.data() + text.size(), value);
+  if (end.ec != std::errc() || end.ptr != text.data() + text.size()) return std::nullopt;
+  return value;
+}
+
+std::string sha256_hex(std::string_view text) {
+  unsigned char sum[SHA256_DIGEST_LENGTH];
+  SHA256(reinterpret_cast<const unsigned char*>(text.data()), text.size(), sum);
+  static constexpr char kHex[] = "0123456789abcdef";
+  std::string out;
+  for (const unsigned char b : sum) (out += kHex[b >> 4]) += kHex[b & 15];
+  return out;
+}
+
+}  // namespace
+
+std::optional<std::string> Call::query(const std::string& name) const {
+  const auto it = request().query.find(name);
+  if (it == request().query.end()) return std::nullopt;
+  return it->second;
+}
+
+Result<model::TaskId> task_id(const Call& call) {
+  const auto id = model::TaskId::parse(call.path.at("id"));
+  if (!id) return fail(ErrorCode::not_found, "no such task");
+  return *id;
+}
+
+Result<model::RunId> run_id(const Call& call) {
+  const auto id = model::RunId::parse(call.path.at("id"));
+  if (!id) return fail(ErrorCode::not_found, "no such run");
+  return *id;
+}
+
+Result<store::PageRequest> page_request(const Call& call) {
+  store::PageRequest page;
+  if (const auto limit = call.query("limit")) {
+    const auto n = parse_number<int>(*limit);
+    if (!n || *n < 1 || *n > 200) return wrong_query("limit", "must be 1 to 200");
+    page.limit = *n;
+  }
+  if (const auto cursor = call.query("cursor")) {
+    if (!base::is_uuid(*cursor)) return wrong_query("cursor", "is not a cursor of ours");
+    page.after = *cursor;
+  }
+  return page;
+}
+
+Result<std::chrono::milliseconds> wait_time(const Call& call) {
+  const auto text = call.query("wait");
+  if (!text) return std::chrono::milliseconds(0);
+  const auto seconds = parse_number<double>(*text);
+  if (!seconds || !(*seconds >= 0 && *seconds <= 600)) {
+    return wrong_query("wait", "must be a number of seconds, 0 to 600");
+  }
+  return std::chrono::milliseconds(std::llround(*seconds * 1000));
+}
+
+Result<std::optional<store::Idempotency>> idempotency(const Call& call) {
+  const auto key = call.request().header("idempotency-key");
+  if (!key) return std::optional<store::Idempotency>();
+  if (key->empty() || key->size() > 200) {
+    return Error{ErrorCode::invalid_fields, "a header is wrong",
+                 {{"#header/Idempotency-Key", "must be 1 to 200 characters", {}, {}}}};
+  }
+  const net::Request& r = call.request();
+  return std::optional(
+      store::Idempotency{std::string(*key), sha256_hex(r.method + " " + r.path + "\n" + r.body)});
+}
+
+net::Response json_response(int status, std::string body) {
+  net::Response response;
+  response.status = status;
+  response.body = std::move(body);
+  return response;
+}
+
+awaitable<Result<std::optional<std::string>>> load_result(Api& api, const model::Run& run) {
+  if (run.status != model::RunStatus::completed) co_return std::optional<std::string>();
+  if (!run.end.result.stored()) co_return std::optional(run.end.result.inline_bytes);
+  auto bytes = co_await Routes::parts(api).objects.get(run.end.result.key, kLargestObject,
+                                                       base::after(kStoreDeadline));
+  if (!bytes) co_return bytes.error();
+  co_return std::optional(std::move(*bytes));
+}
+
+awaitable<Result<std::string>> load_log(Api& api, const model::Run& run) {
+  if (!run.end.log.stored()) co_return run.end.log.inline_bytes;
+  co_return co_await Routes::parts(api).objects.get(run.end.log.key, kLargestObject,
+                                                    base::after(kStoreDeadline));
+}
+
+}  // namespace mecapy::api

@@ -1,0 +1,106 @@
+// One row a route. To add a route: write a handler in the file of its subject, declare it here, add a
+// row to route_table.cc.
+#pragma once
+
+#include <map>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "api/api.h"
+
+namespace mecapy::api {
+
+// One request on its way through a handler.
+struct Call {
+  net::Exchange& exchange;
+  auth::Principal caller;                        // "" where the route needs none
+  std::map<std::string, std::string> path{};     // {id} and the like; untrusted
+  const net::Request& request() const { return exchange.request(); }
+  std::optional<std::string> query(const std::string& name) const;
+};
+
+// A response, or nothing when the handler has streamed its answer.
+using Answer = Result<std::optional<net::Response>>;
+using Handler = awaitable<Answer> (*)(Api&, Call&);
+
+enum class Access : std::uint8_t { open, token };
+
+struct QuerySpec {
+  std::string_view name;
+  std::string_view type;  // OpenAPI: string, number, integer
+  std::string_view meaning;
+};
+
+struct Answers {
+  int status;
+  std::string_view schema;  // of components/schemas; "" for other media types
+  std::string_view media = "application/json";
+};
+
+struct Route {
+  std::string_view method;
+  std::string_view pattern;  // "/api/tasks/{id}"; a last "{name...}" takes the rest of the path
+  Handler handler;
+  Access access;
+  std::string_view operation;  // OpenAPI operationId
+  std::string_view summary;
+  std::string_view body = {};  // schema of the request body
+  std::vector<QuerySpec> query = {};
+  std::vector<Answers> answers = {};
+};
+
+const std::vector<Route>& route_table();
+
+// The OpenAPI 3.1 document, made from the table.
+const std::string& openapi_document();
+// The docs page: HTML that loads nothing.
+const std::string& docs_page();
+
+// The handlers, by subject.
+struct Routes {
+  // tasks.cc
+  static awaitable<Answer> create_task(Api&, Call&);
+  static awaitable<Answer> list_tasks(Api&, Call&);
+  static awaitable<Answer> get_task(Api&, Call&);
+  static awaitable<Answer> update_task(Api&, Call&);
+  static awaitable<Answer> delete_task(Api&, Call&);
+  // execute.cc
+  static awaitable<Answer> execute_task(Api&, Call&);
+  static awaitable<Answer> execute_ad_hoc(Api&, Call&);
+  // runs.cc
+  static awaitable<Answer> task_status(Api&, Call&);
+  static awaitable<Answer> task_results(Api&, Call&);
+  static awaitable<Answer> list_runs(Api&, Call&);
+  static awaitable<Answer> get_run(Api&, Call&);
+  static awaitable<Answer> run_results(Api&, Call&);
+  static awaitable<Answer> run_logs(Api&, Call&);
+  static awaitable<Answer> run_artifact(Api&, Call&);
+  static awaitable<Answer> cancel_run(Api&, Call&);
+  // events.cc
+  static awaitable<Answer> run_events(Api&, Call&);
+  // about.cc
+  static awaitable<Answer> openapi(Api&, Call&);
+  static awaitable<Answer> docs(Api&, Call&);
+  static awaitable<Answer> live(Api&, Call&);
+  static awaitable<Answer> ready(Api&, Call&);
+
+  // Shared by the handlers.
+  static Parts& parts(Api& api) { return api.parts_; }
+  static const Options& options(const Api& api) { return api.options_; }
+  static bool draining(const Api& api) { return api.draining_; }
+};
+
+// ---- request.cc: what several handlers read from a request
+Result<model::TaskId> task_id(const Call& call);  // not_found when it is no id
+Result<model::RunId> run_id(const Call& call);
+Result<store::PageRequest> page_request(const Call& call);
+Result<std::chrono::milliseconds> wait_time(const Call& call);  // ?wait=SECONDS, 0 when absent
+Result<std::optional<store::Idempotency>> idempotency(const Call& call);
+net::Response json_response(int status, std::string body);
+// The result of a completed run, from the row or the object store; nothing for other runs.
+awaitable<Result<std::optional<std::string>>> load_result(Api& api, const model::Run& run);
+awaitable<Result<std::string>> load_log(Api& api, const model::Run& run);
+
+}  // namespace mecapy::api

@@ -1,0 +1,141 @@
+#include "api/routes.h"
+#include "wire/api_json.h"
+#include "wire/run_parts.h"
+
+namespace mecapy::api {
+namespace {
+
+constexpr std::chrono::seconds kStoreDeadline{30};
+constexpr std::int64_t kChunk = 256 * 1024;
+
+awaitable<Result<model::Run>> find_run(Api& api, const Call& call) {
+  auto id = run_id(call);
+  if (!id) co_return id.error();
+  co_return co_await Routes::parts(api).store.get_run(call.caller.user, std::move(*id));
+}
+
+enum class Part : std::uint8_t { status, results };
+
+awaitable<Answer> show(Api& api, const model::Run& run, Part part) {
+  if (part == Part::status) co_return json_response(200, wire::run_json(run, std::nullopt));
+  auto result = co_await load_result(api, run);
+  if (!result) co_return result.error();
+  co_return json_response(200, wire::run_json(run, *result));
+}
+
+awaitable<Answer> show_latest(Api& api, const Call& call, Part part) {
+  auto id = task_id(call);
+  if (!id) co_return id.error();
+  auto run = co_await Routes::parts(api).store.latest_run(call.caller.user, *id);
+  if (!run) co_return run.error();
+  if (!*run) co_return json_response(200, wire::never_ran_json(*id));
+  co_return co_await show(api, **run, part);
+}
+
+// Sends an object piece by piece.
+awaitable<Answer> send_object(Api& api, Call& call, net::Response head, std::string key,
+                              std::int64_t size) {
+  auto out = co_await call.exchange.start_stream(std::move(head), size);
+  for (std::int64_t at = 0; at < size;) {
+    auto bytes = co_await Routes::parts(api).objects.read(key, at, kChunk, base::after(kStoreDeadline));
+    if (!bytes || bytes->empty()) break;  // the length tells the client that it is cut short
+    at += static_cast<std::int64_t>(bytes->size());
+    if (const auto sent = co_await out->write(*bytes); !sent) break;
+  }
+  co_return std::optional<net::Response>();
+}
+
+}  // namespace
+
+awaitable<Answer> Routes::task_status(Api& api, Call& call) {
+  co_return co_await show_latest(api, call, Part::status);
+}
+
+awaitable<Answer> Routes::task_results(Api& api, Call& call) {
+  co_return co_await show_latest(api, call, Part::results);
+}
+
+awaitable<Answer> Routes::list_runs(Api& api, Call& call) {
+  auto page = page_request(call);
+  if (!page) co_return page.error();
+  store::RunFilter filter;
+  Error wrong{ErrorCode::invalid_fields, "some query parameters are wrong", {}};
+  if (const auto text = call.query("task_id")) {
+    filter.task_id = model::TaskId::parse(*text);
+    if (!filter.task_id) wrong.problems.push_back({"#query/task_id", "must be a UUID", {}, {}});
+  }
+  if (const auto text = call.query("status")) {
+    filter.status = model::parse_status(*text);
+    if (!filter.status) {
+      wrong.problems.push_back(
+          {"#query/status", "must be queued, running, completed, failed or cancelled", {}, {}});
+    }
+  }
+  if (!wrong.problems.empty()) co_return wrong;
+  auto runs = co_await parts(api).store.list_runs(call.caller.user, std::move(filter),
+                                                  std::move(*page));
+  if (!runs) co_return runs.error();
+  std::vector<std::string> items;
+  for (const model::Run& run : runs->items) items.push_back(wire::run_json(run, std::nullopt));
+  co_return json_response(200, wire::page_json(items, runs->next));
+}
+
+awaitable<Answer> Routes::get_run(Api& api, Call& call) {
+  auto run = co_await find_run(api, call);
+  if (!run) co_return run.error();
+  co_return co_await show(api, *run, Part::status);
+}
+
+awaitable<Answer> Routes::run_results(Api& api, Call& call) {
+  auto run = co_await find_run(api, call);
+  if (!run) co_return run.error();
+  co_return co_await show(api, *run, Part::results);
+}
+
+awaitable<Answer> Routes::run_logs(Api& api, Call& call) {
+  auto run = co_await find_run(api, call);
+  if (!run) co_return run.error();
+  net::Response response;
+  response.content_type = "text/plain; charset=utf-8";
+  if (model::is_end(run->status)) {
+    auto log = co_await load_log(api, *run);
+    if (!log) co_return log.error();
+    response.body = std::move(*log);
+  } else if (const auto channel = parts(api).feed.find(run->id)) {
+    response.body = channel->state().log;
+  }
+  co_return response;
+}
+
+awaitable<Answer> Routes::run_artifact(Api& api, Call& call) {
+  auto run = co_await find_run(api, call);
+  if (!run) co_return run.error();
+  const std::string& name = call.path.at("name");
+  for (const model::Artifact& artifact : run->end.artifacts) {
+    if (artifact.name != name) continue;
+    const std::string file = artifact.name.substr(artifact.name.rfind('/') + 1);
+    net::Response head;
+    head.content_type = artifact.content_type;
+    head.headers = {{"Content-Disposition", "attachment; filename=\"" + file + "\""},
+                    {"ETag", "\"" + artifact.sha256 + "\""},
+                    {"Content-Security-Policy", "sandbox"},
+                    {"Cache-Control", "private, max-age=31536000, immutable"}};
+    co_return co_await send_object(api, call, std::move(head), artifact.key, artifact.size);
+  }
+  co_return fail(ErrorCode::not_found, "the run has no such artifact");
+}
+
+awaitable<Answer> Routes::cancel_run(Api& api, Call& call) {
+  auto id = run_id(call);
+  if (!id) co_return id.error();
+  auto run = co_await parts(api).store.request_cancel(call.caller.user, *id);
+  if (!run) co_return run.error();
+  if (model::is_end(run->status)) {
+    if (auto channel = parts(api).feed.find(*id)) channel->set_status(run->status, run->attempt);
+  } else {
+    parts(api).cancel(*id);
+  }
+  co_return json_response(200, wire::run_json(*run, std::nullopt));
+}
+
+}  // namespace mecapy::api

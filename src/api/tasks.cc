@@ -1,0 +1,100 @@
+#include "api/routes.h"
+#include "wire/api_json.h"
+
+namespace mecapy::api {
+namespace {
+
+// Nothing when the code can be a calculation. When no worker can look at it the code is accepted: a
+// run will say.
+awaitable<Result<void>> check_code(Api& api, std::string code) {
+  auto looked = co_await Routes::parts(api).check(std::move(code));
+  if (!looked || !*looked) co_return Result<void>{};
+  const model::Failure& failure = **looked;
+  co_return Error{ErrorCode::invalid_code, "the code is not a calculation: " + failure.message,
+                  {{"/code", failure.message, failure.line, failure.column}}};
+}
+
+}  // namespace
+
+awaitable<Answer> Routes::create_task(Api& api, Call& call) {
+  auto key = idempotency(call);
+  if (!key) co_return key.error();
+  auto task = wire::read_task(call.request().body, wire::TaskKind::kept, options(api).ceilings);
+  if (!task) co_return task.error();
+  if (auto fine = co_await check_code(api, task->version.code); !fine) co_return fine.error();
+  task->id = model::TaskId::make();
+  task->user = call.caller.user;
+  auto created = co_await parts(api).store.create_task(std::move(*task), std::move(*key));
+  if (!created) co_return created.error();
+  net::Response response = json_response(201, wire::task_json(created->value));
+  response.headers.emplace_back("Location", "/api/tasks/" + created->value.id.str());
+  co_return response;
+}
+
+awaitable<Answer> Routes::list_tasks(Api& api, Call& call) {
+  auto page = page_request(call);
+  if (!page) co_return page.error();
+  auto tasks = co_await parts(api).store.list_tasks(call.caller.user, std::move(*page));
+  if (!tasks) co_return tasks.error();
+  std::vector<std::string> items;
+  for (const model::Task& task : tasks->items) items.push_back(wire::task_json(task));
+  co_return json_response(200, wire::page_json(items, tasks->next));
+}
+
+awaitable<Answer> Routes::get_task(Api& api, Call& call) {
+  auto id = task_id(call);
+  if (!id) co_return id.error();
+  std::optional<int> version;
+  if (const auto text = call.query("version")) {
+    const bool digits = !text->empty() && text->size() < 9 &&
+                        text->find_first_not_of("0123456789") == std::string::npos;
+    if (!digits) {
+      co_return Error{ErrorCode::invalid_fields, "some query parameters are wrong",
+                      {{"#query/version", "must be a whole number", {}, {}}}};
+    }
+    version = std::stoi(*text);
+  }
+  auto task = co_await parts(api).store.get_task(call.caller.user, std::move(*id), version);
+  if (!task) co_return task.error();
+  co_return json_response(200, wire::task_json(*task));
+}
+
+awaitable<Answer> Routes::update_task(Api& api, Call& call) {
+  auto id = task_id(call);
+  if (!id) co_return id.error();
+  auto patch = wire::read_patch(call.request().body);
+  if (!patch) co_return patch.error();
+  auto task = co_await parts(api).store.get_task(call.caller.user, *id, std::nullopt);
+  if (!task) co_return task.error();
+  store::TaskChange change;
+  if (patch->has_limits) {
+    auto limits = wire::patched_limits(*patch, task->version.limits, options(api).ceilings);
+    if (!limits) co_return limits.error();
+    change.limits = *limits;
+  }
+  if (patch->code) {
+    if (auto fine = co_await check_code(api, *patch->code); !fine) co_return fine.error();
+  }
+  change.name = std::move(patch->name);
+  change.description = std::move(patch->description);
+  change.tags = std::move(patch->tags);
+  change.estimated_duration_s = patch->estimated_duration_s;
+  change.code = std::move(patch->code);
+  change.inputs = std::move(patch->inputs);
+  auto updated = co_await parts(api).store.update_task(call.caller.user, *id, std::move(change));
+  if (!updated) co_return updated.error();
+  co_return json_response(200, wire::task_json(*updated));
+}
+
+awaitable<Answer> Routes::delete_task(Api& api, Call& call) {
+  auto id = task_id(call);
+  if (!id) co_return id.error();
+  auto gone = co_await parts(api).store.delete_task(call.caller.user, std::move(*id));
+  if (!gone) co_return gone.error();
+  net::Response response;
+  response.status = 204;
+  response.content_type.clear();
+  co_return response;
+}
+
+}  // namespace mecapy::api

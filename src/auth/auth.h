@@ -1,0 +1,40 @@
+// Who calls. The embedded way: a token of the user "local", and further users in a file.
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "base/result.h"
+
+namespace mecapy::auth {
+
+struct Principal {
+  std::string user;
+};
+
+// Thread-safe.
+class Authenticator {
+ public:
+  virtual ~Authenticator() = default;
+  // The caller that `authorization` (the header's value; untrusted) proves, or unauthorized.
+  virtual Result<Principal> check(std::optional<std::string_view> authorization) const = 0;
+};
+
+struct TokenOptions {
+  std::string local_token;  // of the user "local"
+  std::string users_file;   // lines "SHA-256 hex of the token, space, user"; may be missing
+};
+
+// Compares hashes in constant time. The file is read again when it has changed.
+std::unique_ptr<Authenticator> make_token_authenticator(TokenOptions options);
+
+// The token in `path`, or a new one written there with mode 0600.
+Result<std::string> load_or_make_token(const std::string& path);
+
+// Adds `user` (letters, digits, '.', '_', '-', '@') to `users_file` and returns the new token, which
+// is kept nowhere.
+Result<std::string> add_user(const std::string& users_file, const std::string& user);
+
+}  // namespace mecapy::auth

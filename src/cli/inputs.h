@@ -1,0 +1,23 @@
+// What people type, turned into what the house works with.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "base/result.h"
+#include "model/limits.h"
+
+namespace mecapy::cli {
+
+// The inputs object (JSON) of `--inputs` words: "@file.json" is a file that holds an object; "k=v" sets
+// one member, v being JSON when it is, else a string. Later words win. usage names the wrong word.
+Result<std::string> read_inputs(const std::vector<std::string>& words);
+
+// The limits of `--limit` words "name=value". usage for an unknown name (with the nearest one) or a
+// value that is no number.
+Result<model::Limits> read_limits(const std::vector<std::string>& words);
+
+// Columns aligned with two spaces between; the last column is not padded.
+std::string table(const std::vector<std::vector<std::string>>& rows);
+
+}  // namespace mecapy::cli

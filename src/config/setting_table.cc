@@ -1,0 +1,68 @@
+#include "config/settings.h"
+
+namespace mecapy::config {
+namespace {
+
+std::vector<SettingRow> fixed_rows() {
+  using S = Settings;
+  const auto secret = Secrecy::secret;
+  const auto open = Secrecy::open;
+  return {
+      {"data_dir", &S::data_dir, "folder of the database, the objects and the token"},
+      {"server.host", &S::server_host, "IP address `serve` listens on"},
+      {"server.port", &S::server_port, "port `serve` listens on; 0 picks a free one", open, 0, 65535},
+      {"server.body_limit_mb", &S::server_body_limit_mb, "largest request body, MiB", open, 1, 1024},
+      {"server.header_timeout_s", &S::server_header_timeout_s,
+       "for a request's header to arrive, seconds", open, 0.01, 3600},
+      {"server.body_timeout_s", &S::server_body_timeout_s, "for a request's body to arrive, seconds",
+       open, 0.01, 3600},
+      {"server.idle_timeout_s", &S::server_idle_timeout_s,
+       "until a silent connection is closed, seconds", open, 0.01, 3600},
+      {"server.drain_s", &S::server_drain_s, "running runs may finish after SIGTERM, seconds", open, 0,
+       3600},
+      {"server.max_connections", &S::server_max_connections, "connections at once", open, 16, 100'000},
+      {"server.run_as_uid", &S::server_run_as_uid,
+       "user the API and the worker's front run as when started as root and root owns the data folder",
+       open, 1, 4e9},
+      {"dev_token", &S::dev_token, "token of the user \"local\"; one is generated when empty", secret},
+      {"objects.inline_limit", &S::objects_inline_limit,
+       "inputs, results and logs up to this travel inline, bytes", open, 0, 1 << 20},
+      {"queue.capacity", &S::queue_capacity, "runs that may wait; beyond it submits get 429", open, 1,
+       1e8},
+      {"dispatcher.max_attempts", &S::dispatcher_max_attempts,
+       "attempts of a run that the platform fails", open, 1, 100},
+      {"dispatcher.backoff_ms", &S::dispatcher_backoff_ms,
+       "before the first retry, milliseconds; doubles, with jitter", open, 1, 600'000},
+      {"dispatcher.lease_s", &S::dispatcher_lease_s, "a claim holds this long without a heartbeat",
+       open, 0.3, 3600},
+      {"worker.concurrency", &S::worker_concurrency, "runs at once; 0: one for each CPU", open, 0, 256},
+      {"worker.host", &S::worker_host, "IP address `worker --port` listens on"},
+      {"worker.token", &S::worker_token,
+       "callers of `worker --port` must send it as X-Auth-Token; required off loopback", secret},
+      {"worker.site_packages", &S::worker_site_packages,
+       "packages of the Python environment; default: venv beside the program"},
+      {"worker.runtime", &S::worker_runtime,
+       "folder of the Python package mecapy; default: runtime beside the program"},
+      {"worker.uid_base", &S::worker_uid_base, "first of the user ids runs are isolated with", open,
+       1000, 4e9},
+      {"log_level", &S::log_level, "debug, info, warn or error"},
+  };
+}
+
+}  // namespace
+
+const std::vector<SettingRow>& setting_table() {
+  static const std::vector<SettingRow> table = [] {
+    std::vector<SettingRow> rows = fixed_rows();
+    for (const model::LimitRow& limit : model::limit_table()) {
+      rows.push_back({"limits.max_" + std::string(limit.name), limit.field,
+                      "ceiling of " + std::string(limit.meaning) +
+                          (limit.unit.empty() ? "" : ", " + std::string(limit.unit)),
+                      Secrecy::open, limit.min, 1e9});
+    }
+    return rows;
+  }();
+  return table;
+}
+
+}  // namespace mecapy::config

@@ -1,0 +1,88 @@
+// Every setting, in one table: the parser of mecapy.toml, of MECAPY_* and of flags, `mecapy config`
+// and the documents are made from it.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <string>
+#include <string_view>
+#include <variant>
+#include <vector>
+
+#include "base/result.h"
+#include "model/limits.h"
+
+namespace mecapy::config {
+
+struct Settings {
+  std::string data_dir;  // "" means default_data_dir()
+  std::string server_host = "127.0.0.1";
+  std::int64_t server_port = 8080;
+  std::int64_t server_body_limit_mb = 16;
+  double server_header_timeout_s = 10;
+  double server_body_timeout_s = 30;
+  double server_idle_timeout_s = 75;
+  double server_drain_s = 20;
+  std::int64_t server_max_connections = 4096;
+  std::int64_t server_run_as_uid = 64100;
+  std::string dev_token;
+  std::int64_t objects_inline_limit = 32 * 1024;
+  std::int64_t queue_capacity = 100'000;
+  std::int64_t dispatcher_max_attempts = 5;
+  std::int64_t dispatcher_backoff_ms = 200;
+  double dispatcher_lease_s = 30;
+  std::int64_t worker_concurrency = 0;  // 0: one a CPU
+  std::string worker_host = "127.0.0.1";
+  std::string worker_token;
+  std::string worker_site_packages;  // "" means beside the program
+  std::string worker_runtime;
+  std::int64_t worker_uid_base = 200'000;
+  std::string log_level = "info";
+  model::Limits ceilings = model::default_ceilings();
+};
+
+enum class Secrecy : std::uint8_t { open, secret };
+
+struct SettingRow {
+  std::string name;  // in mecapy.toml: "server.port" is port in [server]
+  std::variant<std::string Settings::*, std::int64_t Settings::*, double Settings::*,
+               double model::Limits::*>
+      field;
+  std::string meaning;  // with its unit
+  Secrecy secrecy = Secrecy::open;
+  double min = 0;  // of numbers
+  double max = 1e15;
+
+  // MECAPY_SERVER_PORT for server.port.
+  std::string environment() const;
+  std::string_view type() const;  // "text", "integer", "number"
+};
+
+const std::vector<SettingRow>& setting_table();
+
+// A value with where it came from: "default", "mecapy.toml", "MECAPY_SERVER_PORT" or "--port".
+struct Loaded {
+  Settings settings;
+  std::map<std::string, std::string> origin;  // by setting name; absent means default
+};
+
+struct Sources {
+  std::string toml_path;                      // "" reads ./mecapy.toml when there is one
+  std::map<std::string, std::string> environment;  // of the process; only MECAPY_* is looked at
+  std::map<std::string, std::string> flags;   // by setting name
+};
+
+// Table defaults, then the file, then the environment, then the flags. usage for an unknown name (with
+// the nearest known one), a value of the wrong type or out of range; the message names the source.
+Result<Loaded> load(const Sources& sources);
+
+// The current value as text; secrets are "***" when set.
+std::string shown(const SettingRow& row, const Settings& settings);
+
+// /var/lib/mecapy for root, else $XDG_DATA_HOME/mecapy or ~/.local/share/mecapy.
+std::string default_data_dir();
+
+// The environment of this process, as Sources wants it.
+std::map<std::string, std::string> process_environment();
+
+}  // namespace mecapy::config

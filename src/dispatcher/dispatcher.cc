@@ -1,0 +1,282 @@
+#include "dispatcher/dispatcher.h"
+
+#include <algorithm>
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/detached.hpp>
+#include <boost/asio/redirect_error.hpp>
+#include <boost/asio/use_awaitable.hpp>
+#include <random>
+#include <spdlog/spdlog.h>
+
+namespace mecapy::dispatcher {
+namespace {
+
+namespace asio = boost::asio;
+using std::chrono::milliseconds;
+
+constexpr int kPage = 500;
+
+model::RunEnd failed(model::Failure failure) {
+  model::RunEnd end;
+  end.status = model::RunStatus::failed;
+  end.failure = std::move(failure);
+  return end;
+}
+
+bool retryable(const model::RunEnd& end) {
+  return end.status == model::RunStatus::failed && end.failure &&
+         model::is_platform_fault(end.failure->code);
+}
+
+}  // namespace
+
+// One attempt that runs here.
+struct Dispatcher::Active final : backends::Observer {
+  int attempt = 0;
+  bool lost = false;         // the lease is somebody else's now: record nothing
+  bool interrupted = false;  // stopped by the drain, to be put back
+  backends::Cancellation cancellation;
+  std::shared_ptr<feed::Channel> channel;
+  void log(std::string_view text) override { channel->add_log(text); }
+  void progress(std::string_view json) override { channel->set_progress(json); }
+};
+
+Dispatcher::Dispatcher(asio::io_context& io, Parts parts, Options options)
+    : io_(io),
+      parts_(parts),
+      options_(std::move(options)),
+      slot_timer_(io, asio::steady_timer::time_point::max()),
+      stop_timer_(io, asio::steady_timer::time_point::max()) {}
+
+Dispatcher::~Dispatcher() = default;
+
+std::size_t Dispatcher::running() const { return active_.size(); }
+
+awaitable<Result<void>> Dispatcher::start() {
+  std::optional<std::string> others;
+  if (options_.owns_store) others = options_.claimant;
+  auto released = co_await release_dead(others);
+  if (!released) co_return released.error();
+  auto filled = co_await fill_queue();
+  if (!filled) co_return filled.error();
+  asio::co_spawn(io_, pump(), asio::detached);
+  asio::co_spawn(io_, heartbeat(), asio::detached);
+  asio::co_spawn(io_, reconcile_loop(), asio::detached);
+  co_return Result<void>{};
+}
+
+void Dispatcher::cancel(const model::RunId& id) {
+  const auto it = active_.find(id);
+  if (it != active_.end()) it->second->cancellation.request();
+}
+
+awaitable<void> Dispatcher::drain(base::Deadline deadline) {
+  draining_ = true;
+  stop_timer_.cancel();
+  slot_timer_.cancel();
+  parts_.queue.close();
+  while (busy_ > 0 && std::chrono::steady_clock::now() < deadline) {
+    slot_timer_.expires_at(deadline);
+    boost::system::error_code ec;
+    co_await slot_timer_.async_wait(asio::redirect_error(asio::use_awaitable, ec));
+  }
+  interrupting_ = true;
+  for (auto& [id, active] : active_) {
+    active->interrupted = true;
+    active->cancellation.request();
+  }
+  const base::Deadline hard = base::after(std::chrono::seconds(5));
+  while (busy_ > 0 && std::chrono::steady_clock::now() < hard) {
+    slot_timer_.expires_at(hard);
+    boost::system::error_code ec;
+    co_await slot_timer_.async_wait(asio::redirect_error(asio::use_awaitable, ec));
+  }
+}
+
+awaitable<void> Dispatcher::pause(milliseconds d) {
+  if (draining_) co_return;
+  stop_timer_.expires_after(d);
+  boost::system::error_code ec;
+  co_await stop_timer_.async_wait(asio::redirect_error(asio::use_awaitable, ec));
+}
+
+void Dispatcher::slot_freed() { slot_timer_.cancel(); }
+
+awaitable<void> Dispatcher::pump() {
+  while (!draining_) {
+    if (busy_ >= parts_.router.capacity()) {
+      slot_timer_.expires_at(asio::steady_timer::time_point::max());
+      boost::system::error_code ec;
+      co_await slot_timer_.async_wait(asio::redirect_error(asio::use_awaitable, ec));
+      continue;
+    }
+    auto id = co_await parts_.queue.pop(base::after(std::chrono::seconds(60)));
+    if (!id) continue;
+    ++busy_;
+    asio::co_spawn(io_, run_one(std::move(*id)), [this](std::exception_ptr e) {
+      --busy_;
+      slot_freed();
+      if (e) spdlog::error("dispatcher: an attempt ended with an unexpected exception");
+    });
+  }
+}
+
+awaitable<void> Dispatcher::run_one(model::RunId id) {
+  if (draining_) co_return;  // the store still has it queued
+  auto job = co_await parts_.store.claim(id, options_.claimant, parts_.clock.now() + options_.lease);
+  if (!job) {
+    spdlog::warn("claim of {}: {}", id.str(), job.error().message);
+    co_return;  // the reconciler finds it again
+  }
+  if (*job) co_await attempt(std::move(**job));
+}
+
+awaitable<void> Dispatcher::attempt(model::Job job) {
+  auto active = std::make_shared<Active>();
+  active->attempt = job.attempt;
+  active->channel = parts_.feed.open(job.run_id);
+  active->channel->set_status(model::RunStatus::running, job.attempt);
+  active_[job.run_id] = active;
+  backends::Backend& backend = parts_.router.choose(job);
+  model::RunEnd end = co_await backend.execute(job, *active, active->cancellation);
+  co_await finish(std::move(job), std::move(end), active);
+}
+
+awaitable<void> Dispatcher::finish(model::Job job, model::RunEnd end,
+                                   std::shared_ptr<Active> active) {
+  const store::Lease lease{job.run_id, job.attempt};
+  const bool cancelled = end.status == model::RunStatus::cancelled;
+  if (!active->lost) {
+    if (cancelled && active->interrupted) {
+      co_await put_back(lease,
+                        {model::OutcomeCode::worker_lost, "stopped by a shutdown", "", {}, {}},
+                        parts_.clock.now());
+    } else if (retryable(end) && job.attempt < options_.max_attempts) {
+      spdlog::warn("run {} attempt {}: {}: {}", job.run_id.str(), job.attempt,
+                   model::row(end.failure->code).name, end.failure->message);
+      co_await put_back(lease, *end.failure, retry_at(job.attempt));
+    } else {
+      const model::RunStatus status = end.status;
+      if (co_await record(lease, std::move(end))) active->channel->set_status(status, job.attempt);
+    }
+  }
+  active->channel->touch();
+  active_.erase(job.run_id);
+}
+
+// The end must get into the store as long as it can be ours: after that the lease is over and another
+// process repeats the run.
+awaitable<bool> Dispatcher::record(store::Lease lease, model::RunEnd end) {
+  milliseconds wait{50};
+  const base::Deadline give_up = base::after(options_.lease * 4);
+  while (true) {
+    auto recorded = co_await parts_.store.record_end(lease, end);
+    if (recorded) co_return *recorded;
+    spdlog::error("run {}: its end could not be recorded: {}", lease.run_id.str(),
+                  recorded.error().message);
+    if (std::chrono::steady_clock::now() > give_up) co_return false;
+    asio::steady_timer timer(io_, wait);
+    boost::system::error_code ec;
+    co_await timer.async_wait(asio::redirect_error(asio::use_awaitable, ec));
+    wait = std::min(wait * 2, milliseconds(2000));
+  }
+}
+
+awaitable<void> Dispatcher::put_back(store::Lease lease, model::Failure failure,
+                                     base::TimePoint not_before) {
+  const model::RunId id = lease.run_id;
+  store::Requeue request{std::move(lease), std::move(failure), not_before};
+  auto done = co_await parts_.store.requeue(std::move(request));
+  if (!done) {
+    spdlog::error("run {} could not be put back: {}", id.str(), done.error().message);
+    co_return;  // its lease ends, and the reconciler puts it back
+  }
+  if (!*done) co_return;
+  if (auto channel = parts_.feed.find(id)) {
+    channel->set_status(model::RunStatus::queued, channel->state().attempt);
+  }
+  if (const auto pushed = parts_.queue.push(id, not_before); !pushed) {
+    spdlog::info("run {} waits for room in the queue", id.str());
+  }
+}
+
+base::TimePoint Dispatcher::retry_at(int attempt) const {
+  const auto factor = std::int64_t{1} << std::min(attempt - 1, 20);
+  const auto full = std::min<std::int64_t>(options_.backoff.count() * factor,
+                                           options_.backoff_max.count());
+  thread_local std::minstd_rand random(std::random_device{}());
+  std::uniform_int_distribution<std::int64_t> jitter(full / 2, full);
+  return parts_.clock.now() + milliseconds(jitter(random));
+}
+
+awaitable<void> Dispatcher::heartbeat() {
+  while (!draining_ || busy_ > 0) {
+    asio::steady_timer timer(io_, options_.lease / 3);
+    boost::system::error_code ec;
+    co_await timer.async_wait(asio::redirect_error(asio::use_awaitable, ec));
+    if (active_.empty()) continue;
+    std::vector<store::Lease> leases;
+    for (const auto& [id, active] : active_) leases.push_back({id, active->attempt});
+    auto report = co_await parts_.store.extend_leases(options_.claimant, leases,
+                                                      parts_.clock.now() + options_.lease);
+    if (!report) {
+      spdlog::warn("leases could not be extended: {}", report.error().message);
+      continue;
+    }
+    for (const model::RunId& id : report->lost) {
+      const auto it = active_.find(id);
+      if (it == active_.end()) continue;
+      it->second->lost = true;
+      it->second->cancellation.request();
+    }
+    for (const model::RunId& id : report->cancel_requested) cancel(id);
+  }
+}
+
+awaitable<void> Dispatcher::reconcile_loop() {
+  while (!draining_) {
+    co_await pause(options_.reconcile_every);
+    if (draining_) co_return;
+    if (const auto done = co_await release_dead(std::nullopt); !done) {
+      spdlog::warn("reconcile: {}", done.error().message);
+    }
+    if (const auto done = co_await fill_queue(); !done) {
+      spdlog::warn("reconcile: {}", done.error().message);
+    }
+  }
+}
+
+awaitable<Result<void>> Dispatcher::release_dead(std::optional<std::string> also_not_of) {
+  while (true) {
+    auto dead = co_await parts_.store.dead_leases(parts_.clock.now(), also_not_of, kPage);
+    if (!dead) co_return dead.error();
+    for (store::Lease& lease : *dead) {
+      if (active_.contains(lease.run_id)) continue;
+      model::Failure lost{model::OutcomeCode::worker_lost, "the process that ran it died", "", {}, {}};
+      spdlog::warn("run {} attempt {}: {}", lease.run_id.str(), lease.attempt, lost.message);
+      if (lease.attempt < options_.max_attempts) {
+        const base::TimePoint when = also_not_of ? parts_.clock.now() : retry_at(lease.attempt);
+        co_await put_back(std::move(lease), std::move(lost), when);
+      } else if (auto done = co_await parts_.store.record_end(lease, failed(std::move(lost))); !done) {
+        co_return done.error();
+      }
+    }
+    if (dead->size() < static_cast<std::size_t>(kPage)) co_return Result<void>{};
+  }
+}
+
+awaitable<Result<void>> Dispatcher::fill_queue() {
+  std::string after;
+  while (true) {
+    auto page = co_await parts_.store.queued_runs(after, kPage);
+    if (!page) co_return page.error();
+    for (const store::QueuedRun& run : *page) {
+      // Full: the next round goes on from the front, by then there is room.
+      if (!parts_.queue.push(run.run_id, run.not_before)) co_return Result<void>{};
+    }
+    if (page->size() < static_cast<std::size_t>(kPage)) co_return Result<void>{};
+    after = page->back().run_id.str();
+  }
+}
+
+}  // namespace mecapy::dispatcher

@@ -1,0 +1,92 @@
+// The dispatcher: takes run ids from the queue, claims them in the store, has a backend run them, and
+// records the one end.
+//
+//   queue.pop ─▶ store.claim ─▶ backend.execute ─▶ store.record_end          (completed, failed, cancelled)
+//                                    │ platform fault, attempts left
+//                                    └──────▶ store.requeue ─▶ queue.push(later)
+//   heartbeat: extends the leases of what runs here; stops what was cancelled or taken away.
+//   reconcile: puts back what a dead process held; queues what the store has and the queue has not.
+//
+// Only platform faults are tried again, with jittered exponential backoff, up to max_attempts; then
+// the run is dead-lettered: failed with the platform's code. Runs on one io_context thread.
+#pragma once
+
+#include <boost/asio/awaitable.hpp>
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <chrono>
+#include <memory>
+#include <string>
+#include <unordered_map>
+
+#include "base/clock.h"
+#include "feed/feed.h"
+#include "model/run.h"
+#include "queue/queue.h"
+#include "router/router.h"
+#include "store/store.h"
+
+namespace mecapy::dispatcher {
+
+using boost::asio::awaitable;
+
+struct Options {
+  std::string claimant;  // unique to this process
+  int max_attempts = 5;
+  std::chrono::milliseconds backoff{200};       // of the first retry; doubles, at most backoff_max
+  std::chrono::milliseconds backoff_max{10'000};
+  std::chrono::milliseconds lease{30'000};
+  std::chrono::milliseconds reconcile_every{5'000};
+  bool owns_store = true;  // nobody else claims in this store: what others hold at the start is dead
+};
+
+struct Parts {
+  store::Store& store;
+  queue::Queue& queue;
+  const router::Router& router;
+  feed::Feed& feed;
+  const base::Clock& clock;
+};
+
+class Dispatcher {
+ public:
+  Dispatcher(boost::asio::io_context& io, Parts parts, Options options);
+  ~Dispatcher();
+
+  // Puts back what a dead process held and fills the queue; then starts the loops.
+  awaitable<Result<void>> start();
+  // Stops the attempt of `id` when it runs here.
+  void cancel(const model::RunId& id);
+  // Takes no new runs; returns when none runs here any more. Those that run at the deadline are put
+  // back into the queue for the next process.
+  awaitable<void> drain(base::Deadline deadline);
+  std::size_t running() const;
+
+ private:
+  struct Active;
+  awaitable<void> pump();
+  awaitable<void> heartbeat();
+  awaitable<void> reconcile_loop();
+  awaitable<Result<void>> release_dead(std::optional<std::string> also_not_of);
+  awaitable<Result<void>> fill_queue();
+  awaitable<void> run_one(model::RunId id);
+  awaitable<void> attempt(model::Job job);
+  awaitable<void> finish(model::Job job, model::RunEnd end, std::shared_ptr<Active> active);
+  awaitable<void> put_back(store::Lease lease, model::Failure failure, base::TimePoint not_before);
+  awaitable<bool> record(store::Lease lease, model::RunEnd end);
+  base::TimePoint retry_at(int attempt) const;
+  void slot_freed();
+  awaitable<void> pause(std::chrono::milliseconds d);
+
+  boost::asio::io_context& io_;
+  Parts parts_;
+  Options options_;
+  std::unordered_map<model::RunId, std::shared_ptr<Active>> active_;
+  int busy_ = 0;
+  bool draining_ = false;
+  bool interrupting_ = false;  // the drain's deadline has passed
+  boost::asio::steady_timer slot_timer_;
+  boost::asio::steady_timer stop_timer_;
+};
+
+}  // namespace mecapy::dispatcher

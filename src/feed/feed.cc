@@ -1,0 +1,62 @@
+#include "feed/feed.h"
+
+#include <algorithm>
+#include <boost/asio/redirect_error.hpp>
+#include <boost/asio/use_awaitable.hpp>
+
+namespace mecapy::feed {
+
+Channel::Channel(const boost::asio::any_io_executor& executor) : executor_(executor) {}
+
+void Channel::touch() {
+  ++state_.version;
+  for (auto& [id, timer] : waiters_) timer->cancel();
+}
+
+void Channel::set_status(model::RunStatus status, int attempt) {
+  if (attempt != state_.attempt) {
+    state_.log.clear();
+    state_.progress.clear();
+  }
+  state_.status = status;
+  state_.attempt = attempt;
+  touch();
+}
+
+void Channel::add_log(std::string_view text) {
+  state_.log += text;
+  touch();
+}
+
+void Channel::set_progress(std::string_view json) {
+  state_.progress = json;
+  touch();
+}
+
+boost::asio::awaitable<void> Channel::changed(std::uint64_t seen, base::Deadline deadline) {
+  if (state_.version != seen) co_return;
+  boost::asio::steady_timer timer(executor_, deadline);
+  const std::uint64_t id = next_waiter_++;
+  waiters_.emplace(id, &timer);
+  boost::system::error_code ec;
+  co_await timer.async_wait(boost::asio::redirect_error(boost::asio::use_awaitable, ec));
+  waiters_.erase(id);
+}
+
+std::shared_ptr<Channel> Feed::open(const model::RunId& id) {
+  if (auto channel = find(id)) return channel;
+  if (channels_.size() >= sweep_at_) {
+    std::erase_if(channels_, [](const auto& entry) { return entry.second.expired(); });
+    sweep_at_ = std::max<std::size_t>(64, 2 * channels_.size());
+  }
+  auto channel = std::make_shared<Channel>(executor_);
+  channels_[id] = channel;
+  return channel;
+}
+
+std::shared_ptr<Channel> Feed::find(const model::RunId& id) const {
+  const auto it = channels_.find(id);
+  return it == channels_.end() ? nullptr : it->second.lock();
+}
+
+}  // namespace mecapy::feed

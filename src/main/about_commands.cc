@@ -1,0 +1,90 @@
+// doctor, config, token: commands that tell and change little.
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cstdio>
+
+#include "auth/auth.h"
+#include "cli/inputs.h"
+#include "main/commands.h"
+#include "main/process.h"
+#include "wire/json.h"
+
+namespace mecapy::main {
+namespace {
+
+std::string_view state_name(sandbox::Layer::State state) {
+  static constexpr std::string_view kNames[] = {"enforced", "refused", "missing", "undetermined"};
+  return kNames[static_cast<std::size_t>(state)];
+}
+
+}  // namespace
+
+int complain(const Error& error) {
+  std::fprintf(stderr, "mecapy: %s\n", error.message.c_str());
+  for (const FieldProblem& problem : error.problems) {
+    std::fprintf(stderr, "  %s: %s\n", problem.pointer.c_str(), problem.detail.c_str());
+  }
+  return base::row(error.code).exit_code;
+}
+
+int doctor(const config::Settings& settings) {
+  std::vector<std::vector<std::string>> rows = {{"LAYER", "STATE", "NEEDED", "SEEN"}};
+  std::vector<std::string> advice;
+  bool fine = true;
+  for (const sandbox::Layer& layer : sandbox::probe_layers(sandbox_options(settings))) {
+    const bool enforced = layer.state == sandbox::Layer::State::enforced;
+    if (layer.required && !enforced) fine = false;
+    rows.push_back({layer.name, std::string(state_name(layer.state)),
+                    layer.required ? "required" : "optional", layer.detail});
+    if (!enforced && !layer.advice.empty()) advice.push_back(layer.name + ": " + layer.advice);
+  }
+  std::fputs(cli::table(rows).c_str(), stdout);
+  for (const std::string& line : advice) std::printf("  -> %s\n", line.c_str());
+  const auto owner = prepare_data_dir(settings);
+  std::printf("data folder %s: %s\n", settings.data_dir.c_str(),
+              owner ? "ok" : owner.error().message.c_str());
+  fine = fine && owner.has_value();
+  std::printf("%s\n", fine ? "This machine can run calculations safely."
+                           : "This machine cannot run calculations safely: serve, worker and run refuse.");
+  return fine ? 0 : base::row(ErrorCode::sandbox).exit_code;
+}
+
+int show_config(const config::Loaded& loaded, bool as_json) {
+  std::vector<std::vector<std::string>> rows = {
+      {"SETTING", "VALUE", "FROM", "DEFAULT", "TYPE", "ENVIRONMENT", "MEANING"}};
+  std::vector<std::string> items;
+  const config::Settings defaults;
+  for (const config::SettingRow& row : config::setting_table()) {
+    const auto origin = loaded.origin.find(row.name);
+    const std::string from = origin == loaded.origin.end() ? "default" : origin->second;
+    const std::string value = config::shown(row, loaded.settings);
+    const std::string usual = row.name == "data_dir" ? config::default_data_dir() : config::shown(row, defaults);
+    rows.push_back({row.name, value.empty() ? "-" : value, from, usual.empty() ? "-" : usual,
+                    std::string(row.type()), row.environment(), row.meaning});
+    items.push_back(std::move(wire::ObjectWriter()
+                                  .text("name", row.name)
+                                  .text("value", value)
+                                  .text("from", from)
+                                  .text("default", usual)
+                                  .text("type", row.type())
+                                  .text("environment", row.environment())
+                                  .text("meaning", row.meaning))
+                        .finish());
+  }
+  std::fputs(as_json ? (wire::array_of(items) + "\n").c_str() : cli::table(rows).c_str(), stdout);
+  return 0;
+}
+
+int add_token(const config::Settings& settings, const std::string& user) {
+  auto owner = prepare_data_dir(settings);
+  if (!owner) return complain(owner.error());
+  if (auto dropped = become(*owner); !dropped) return complain(dropped.error());
+  auto token = auth::add_user(settings.data_dir + "/tokens", user);
+  if (!token) return complain(token.error());
+  std::printf("%s\n", token->c_str());
+  return 0;
+}
+
+}  // namespace mecapy::main

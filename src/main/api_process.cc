@@ -1,0 +1,179 @@
+#include <unistd.h>
+
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/detached.hpp>
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/redirect_error.hpp>
+#include <boost/asio/signal_set.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <boost/asio/use_awaitable.hpp>
+#include <cmath>
+#include <spdlog/spdlog.h>
+
+#include "api/api.h"
+#include "backends/backend.h"
+#include "base/id.h"
+#include "dispatcher/dispatcher.h"
+#include "main/commands.h"
+#include "main/process.h"
+#include "net/http_server.h"
+#include "net/unix_client.h"
+
+namespace mecapy::main {
+namespace {
+
+namespace asio = boost::asio;
+using boost::asio::awaitable;
+
+std::chrono::milliseconds ms(double seconds) {
+  return std::chrono::milliseconds(std::llround(seconds * 1000));
+}
+
+net::ServerOptions server_options(const config::Settings& s) {
+  net::ServerOptions options;
+  options.body_limit = static_cast<std::uint64_t>(s.server_body_limit_mb) << 20;
+  options.bodies_limit = std::max<std::uint64_t>(options.bodies_limit, 4 * options.body_limit);
+  options.max_connections = static_cast<std::size_t>(s.server_max_connections);
+  options.header_timeout = ms(s.server_header_timeout_s);
+  options.body_timeout = ms(s.server_body_timeout_s);
+  options.idle_timeout = ms(s.server_idle_timeout_s);
+  return options;
+}
+
+dispatcher::Options dispatcher_options(const config::Settings& s) {
+  dispatcher::Options options;
+  options.claimant = base::make_uuid7();
+  options.max_attempts = static_cast<int>(s.dispatcher_max_attempts);
+  options.backoff = std::chrono::milliseconds(s.dispatcher_backoff_ms);
+  options.backoff_max = std::max(options.backoff, options.backoff_max);
+  options.lease = ms(s.dispatcher_lease_s);
+  options.reconcile_every = std::min(options.reconcile_every, options.lease / 2);
+  return options;
+}
+
+awaitable<Result<void>> ask_worker(std::string socket) {
+  net::UnixPost request;
+  request.socket_path = std::move(socket);
+  request.target = "/health";
+  auto answer = co_await net::post_lines(std::move(request), base::after(std::chrono::seconds(3)));
+  if (!answer) co_return answer.error();
+  if ((*answer)->status() != 200) co_return fail(ErrorCode::unavailable, "the worker is shutting down");
+  co_return Result<void>{};
+}
+
+// All parts of the API process, joined.
+class ApiProcess {
+ public:
+  ApiProcess(const config::Settings& settings, std::unique_ptr<store::Store> store,
+             std::unique_ptr<objects::ObjectStore> objects, std::string token)
+      : settings_(settings),
+        socket_(settings.data_dir + "/worker.sock"),
+        store_(std::move(store)),
+        objects_(std::move(objects)),
+        feed_(io_.get_executor()),
+        queue_(queue::make_memory_queue(static_cast<std::size_t>(settings.queue_capacity), clock_)),
+        backend_(backends::make_local({socket_, concurrency(settings)})),
+        router_({backend_.get()}),
+        dispatcher_(io_, {*store_, *queue_, router_, feed_, *clock_}, dispatcher_options(settings)),
+        authenticator_(auth::make_token_authenticator({token, settings.data_dir + "/tokens"})),
+        api_(parts(), {settings.ceilings, settings.objects_inline_limit}),
+        signals_(io_, SIGTERM, SIGINT) {}
+
+  int run(int ready_fd) {
+    asio::co_spawn(io_, start(ready_fd), asio::detached);
+    signals_.async_wait([this](boost::system::error_code ec, int) {
+      if (!ec) asio::co_spawn(io_, shut_down(), asio::detached);
+    });
+    io_.run();
+    return status_;
+  }
+
+ private:
+  api::Parts parts() {
+    return {*store_,
+            *queue_,
+            *objects_,
+            feed_,
+            *authenticator_,
+            *clock_,
+            [this](const model::RunId& id) { dispatcher_.cancel(id); },
+            [this](std::string code) { return backend_->check(std::move(code)); },
+            [this] { return ask_worker(socket_); }};
+  }
+
+  awaitable<void> start(int ready_fd) {
+    auto started = co_await dispatcher_.start();
+    if (!started) co_return stop_with(complain(started.error()));
+    auto server = net::listen_tcp(
+        io_, settings_.server_host, static_cast<std::uint16_t>(settings_.server_port),
+        server_options(settings_), [this](net::Exchange& e) { return api_.handle(e); },
+        [this](const net::Request& head, std::optional<std::int64_t> length) {
+          return api_.admit(head, length);
+        },
+        api::problem);
+    if (!server) co_return stop_with(complain(server.error()));
+    server_ = std::move(*server);
+    const std::string line = std::to_string(server_->port()) + "\n";
+    if (::write(ready_fd, line.data(), line.size()) < 0) stop_with(1);
+  }
+
+  void stop_with(int status) {
+    status_ = status;
+    io_.stop();
+  }
+
+  awaitable<void> shut_down() {
+    spdlog::info("shutting down: {} running", dispatcher_.running());
+    api_.drain();
+    if (server_) server_->stop();
+    co_await dispatcher_.drain(base::after(ms(settings_.server_drain_s)));
+    // Answers of waiting requests are on their way; streams of events do not end by themselves.
+    const base::Deadline flush = base::after(std::chrono::seconds(2));
+    while (server_ && server_->active() > 0 && std::chrono::steady_clock::now() < flush) {
+      asio::steady_timer tick(io_, std::chrono::milliseconds(20));
+      boost::system::error_code ec;
+      co_await tick.async_wait(asio::redirect_error(asio::use_awaitable, ec));
+    }
+    if (auto old = co_await store_->prune_idempotency(clock_->now() - std::chrono::hours(24)); !old) {
+      spdlog::warn("old idempotency keys stay: {}", old.error().message);
+    }
+    io_.stop();
+  }
+
+  const config::Settings& settings_;
+  std::string socket_;
+  asio::io_context io_{1};
+  std::shared_ptr<base::SystemClock> clock_ = std::make_shared<base::SystemClock>();
+  std::unique_ptr<store::Store> store_;
+  std::unique_ptr<objects::ObjectStore> objects_;
+  feed::Feed feed_;
+  std::unique_ptr<queue::Queue> queue_;
+  std::unique_ptr<backends::Backend> backend_;
+  router::Router router_;
+  dispatcher::Dispatcher dispatcher_;
+  std::unique_ptr<auth::Authenticator> authenticator_;
+  api::Api api_;
+  std::unique_ptr<net::HttpServer> server_;
+  asio::signal_set signals_;
+  int status_ = 0;
+};
+
+}  // namespace
+
+int run_api(const config::Settings& settings, int ready_fd) {
+  raise_file_limit();
+  auto store = store::open_sqlite(settings.data_dir + "/mecapy.db", std::make_shared<base::SystemClock>());
+  if (!store) return complain(store.error());
+  auto objects = objects::open_folder(settings.data_dir + "/objects");
+  if (!objects) return complain(objects.error());
+  std::string token = settings.dev_token;
+  if (token.empty()) {
+    auto made = auth::load_or_make_token(settings.data_dir + "/token");
+    if (!made) return complain(made.error());
+    token = std::move(*made);
+  }
+  ApiProcess process(settings, std::move(*store), std::move(*objects), std::move(token));
+  return process.run(ready_fd);
+}
+
+}  // namespace mecapy::main

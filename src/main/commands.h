@@ -1,0 +1,46 @@
+// The commands of the program. Each returns the exit status.
+#pragma once
+
+#include <string>
+#include <sys/types.h>
+#include <vector>
+
+#include "config/settings.h"
+
+namespace mecapy::main {
+
+// `mecapy serve`: the launcher. Starts the API process and the worker, restarts the worker when it
+// dies, ends both when told to. The only process of the two that stays root (when started as root).
+int serve(const config::Settings& settings);
+
+// The API process: store, queue, dispatcher and HTTP. Says "PORT\n" on `ready_fd` when it answers.
+// Drains on SIGTERM.
+int run_api(const config::Settings& settings, int ready_fd);
+
+struct WorkerStart {
+  std::string socket;   // Unix socket to listen on; "" listens on TCP
+  int port = 8080;      // TCP
+  int ready_fd = -1;    // gets "ready\n"; -1: nobody waits
+  uid_t run_as = 0;     // user of the front when started as root
+};
+// `mecapy worker`.
+int worker(const config::Settings& settings, const WorkerStart& start);
+
+struct RunStart {
+  std::string file;
+  std::vector<std::string> inputs;  // k=v or @file.json
+  std::vector<std::string> limits;  // name=value
+  std::string output;               // folder for artifacts; "" keeps none
+};
+// `mecapy run`.
+int run_file(const config::Settings& settings, const RunStart& start);
+
+// `mecapy doctor`, `mecapy config`, `mecapy token`.
+int doctor(const config::Settings& settings);
+int show_config(const config::Loaded& loaded, bool as_json);
+int add_token(const config::Settings& settings, const std::string& user);
+
+// Prints an Error to stderr; its exit status.
+int complain(const Error& error);
+
+}  // namespace mecapy::main

@@ -1,0 +1,127 @@
+#include "main/process.h"
+
+#include <fcntl.h>
+#include <grp.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <csignal>
+#include <cstring>
+#include <filesystem>
+#include <thread>
+
+namespace mecapy::main {
+namespace {
+
+namespace fs = std::filesystem;
+
+// Whether `uid` may use the folder, asked of the kernel in that user's name.
+bool can_use(const std::string& folder, uid_t uid) {
+  if (::geteuid() != 0) return ::access(folder.c_str(), R_OK | W_OK | X_OK) == 0;
+  if (::seteuid(uid) != 0) return false;
+  const bool fine = ::faccessat(AT_FDCWD, folder.c_str(), R_OK | W_OK | X_OK, AT_EACCESS) == 0;
+  return ::seteuid(0) == 0 && fine;
+}
+
+Result<void> hand_over(const std::string& folder, uid_t uid) {
+  std::error_code ec;
+  if (::lchown(folder.c_str(), uid, uid) != 0) {
+    return fail(ErrorCode::storage, "cannot hand " + folder + " over: " + std::strerror(errno));
+  }
+  for (const auto& entry : fs::recursive_directory_iterator(folder, ec)) {
+    if (::lchown(entry.path().c_str(), uid, uid) != 0) {
+      return fail(ErrorCode::storage, "cannot hand " + entry.path().string() + " over");
+    }
+  }
+  return {};
+}
+
+}  // namespace
+
+std::string program_folder() {
+  std::error_code ec;
+  return fs::read_symlink("/proc/self/exe", ec).parent_path().string();
+}
+
+int concurrency(const config::Settings& settings) {
+  if (settings.worker_concurrency > 0) return static_cast<int>(settings.worker_concurrency);
+  return static_cast<int>(std::max(1u, std::thread::hardware_concurrency()));
+}
+
+sandbox::Options sandbox_options(const config::Settings& settings) {
+  const std::string folder = program_folder();
+  sandbox::Options options;
+  options.zygote_program = folder + "/mecapy-zygote";
+  options.runtime_folder =
+      settings.worker_runtime.empty() ? folder + "/runtime" : settings.worker_runtime;
+  options.site_packages = settings.worker_site_packages.empty()
+                              ? folder + "/venv/lib/python3.11/site-packages"
+                              : settings.worker_site_packages;
+  options.slots = concurrency(settings);
+  options.uid_base = static_cast<std::uint32_t>(settings.worker_uid_base);
+  return options;
+}
+
+Result<uid_t> prepare_data_dir(const config::Settings& settings) {
+  const std::string& folder = settings.data_dir;
+  std::error_code ec;
+  const bool existed = fs::exists(folder, ec);
+  fs::create_directories(folder, ec);
+  struct stat info{};
+  if (ec || ::stat(folder.c_str(), &info) != 0) {
+    return fail(ErrorCode::storage, "cannot make the data folder " + folder + ": " + ec.message());
+  }
+  uid_t uid = ::geteuid();
+  if (uid == 0) {
+    uid = info.st_uid != 0 ? info.st_uid : static_cast<uid_t>(settings.server_run_as_uid);
+    if (info.st_uid == 0) {
+      if (auto done = hand_over(folder, uid); !done) return done.error();
+    }
+  }
+  if (!existed || (info.st_mode & 077) != 0) ::chmod(folder.c_str(), 0700);
+  if (!can_use(folder, uid)) {
+    return fail(ErrorCode::usage,
+                "the data folder " + folder + " cannot be used by user " + std::to_string(uid) +
+                    ", who serves it: a folder above it is closed, or it belongs to somebody else; "
+                    "choose another --data-dir");
+  }
+  return uid;
+}
+
+Result<void> become(uid_t uid) {
+  if (::geteuid() != 0 || uid == 0) return {};
+  const gid_t gid = uid;
+  if (::setgroups(0, nullptr) != 0 || ::setresgid(gid, gid, gid) != 0 ||
+      ::setresuid(uid, uid, uid) != 0 || ::setuid(0) == 0) {
+    return fail(ErrorCode::internal, std::string("cannot give root up: ") + std::strerror(errno));
+  }
+  if (::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0) {
+    return fail(ErrorCode::internal, "no_new_privs was refused");
+  }
+  return {};
+}
+
+void die_with(pid_t parent) {
+  ::prctl(PR_SET_PDEATHSIG, SIGKILL);
+  if (::getppid() != parent) ::_exit(1);
+}
+
+Result<Pipe> make_pipe() {
+  int fds[2];
+  if (::pipe2(fds, O_CLOEXEC) != 0) {
+    return fail(ErrorCode::internal, std::string("no pipe: ") + std::strerror(errno));
+  }
+  return Pipe{base::Fd(fds[0]), base::Fd(fds[1])};
+}
+
+void raise_file_limit() {
+  rlimit limit{};
+  if (::getrlimit(RLIMIT_NOFILE, &limit) != 0) return;
+  limit.rlim_cur = limit.rlim_max;
+  ::setrlimit(RLIMIT_NOFILE, &limit);
+}
+
+}  // namespace mecapy::main

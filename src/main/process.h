@@ -1,0 +1,42 @@
+// What a process of ours does about users, parents and places before it starts its work.
+#pragma once
+
+#include <sys/types.h>
+
+#include <string>
+
+#include "base/fd.h"
+#include "base/result.h"
+#include "config/settings.h"
+#include "sandbox/sandbox.h"
+
+namespace mecapy::main {
+
+// The folder of this program, without a trailing slash.
+std::string program_folder();
+
+// Where the sandbox finds its parts: beside the program unless the settings say otherwise.
+sandbox::Options sandbox_options(const config::Settings& settings);
+int concurrency(const config::Settings& settings);
+
+// Makes the data folder (0700) and finds whose it is. As root: the folder's owner, or, when root owns
+// it, server.run_as_uid, to whom the folder is then handed. Otherwise: the caller. usage when that user
+// cannot reach the folder.
+Result<uid_t> prepare_data_dir(const config::Settings& settings);
+
+// Gives root up for good: groups, gid, uid; no way back. Nothing to do for others.
+Result<void> become(uid_t uid);
+
+// Ends this process when its parent `parent` has died (also when that is so already).
+void die_with(pid_t parent);
+
+struct Pipe {
+  base::Fd read;
+  base::Fd write;
+};
+Result<Pipe> make_pipe();
+
+// Raises the limit of open files to what the system allows.
+void raise_file_limit();
+
+}  // namespace mecapy::main

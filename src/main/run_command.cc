@@ -1,0 +1,212 @@
+// `mecapy run`: one calculation, now, in the sandbox, no server. The work is done by a child that gives
+// root up; the parent prints, and puts artifacts where the caller wants them.
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/detached.hpp>
+#include <boost/asio/io_context.hpp>
+#include <cstdio>
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+#include <sstream>
+
+#include "base/id.h"
+#include "cli/inputs.h"
+#include "main/commands.h"
+#include "main/process.h"
+#include "wire/json.h"
+#include "wire/worker_json.h"
+#include "worker/runner.h"
+
+namespace mecapy::main {
+namespace {
+
+namespace fs = std::filesystem;
+namespace asio = boost::asio;
+
+// A folder of its own that is gone afterwards.
+class Scratch {
+ public:
+  Scratch() {
+    std::string name = (fs::temp_directory_path() / "mecapy-run-XXXXXX").string();
+    if (::mkdtemp(name.data()) != nullptr) path_ = name;
+  }
+  ~Scratch() {
+    std::error_code ec;
+    if (!path_.empty()) fs::remove_all(path_, ec);
+  }
+  Scratch(const Scratch&) = delete;
+  Scratch& operator=(const Scratch&) = delete;
+  const std::string& path() const { return path_; }
+
+ private:
+  std::string path_;
+};
+
+// Writes what happens as the worker's lines into a pipe.
+class PipeSink final : public worker::Sink {
+ public:
+  explicit PipeSink(std::FILE* out) : out_(out) {}
+  void started() override { write(wire::started_line()); }
+  void log(std::string_view text) override { write(wire::log_line(text)); }
+  void progress(std::string_view json) override { write(wire::progress_line(json)); }
+  void write(const std::string& line) {
+    std::fwrite(line.data(), 1, line.size(), out_);
+    std::fflush(out_);
+  }
+
+ private:
+  std::FILE* out_;
+};
+
+// In the child: sandbox, drop root, run, tell.
+int run_in_child(const sandbox::Options& options, uid_t uid, const std::string& scratch,
+                 worker::Attempt attempt, std::FILE* out) {
+  auto sandbox = sandbox::launch(options);
+  if (!sandbox) return complain(sandbox.error());
+  if (auto dropped = become(uid); !dropped) return complain(dropped.error());
+  auto objects = objects::open_folder(scratch + "/objects");
+  if (!objects) return complain(objects.error());
+  asio::io_context io{1};
+  bool lost = false;
+  worker::RunnerOptions runner_options;
+  runner_options.inline_limit = 1LL << 40;  // everything but artifacts comes through the pipe
+  worker::Runner runner(io, std::move(*sandbox), **objects, runner_options, [&] {
+    lost = true;
+    io.stop();
+  });
+  PipeSink sink(out);
+  worker::Runner::Stop stop;
+  asio::co_spawn(
+      io,
+      [&]() -> asio::awaitable<void> {
+        const model::RunEnd end = co_await runner.run(std::move(attempt), sink, stop);
+        sink.write(wire::end_line(end));
+        io.stop();
+      },
+      asio::detached);
+  io.run();
+  return lost ? base::row(ErrorCode::sandbox).exit_code : 0;
+}
+
+void print_failure(const model::Failure& failure) {
+  const model::OutcomeRow& row = model::row(failure.code);
+  if (!failure.traceback.empty()) std::fprintf(stderr, "%s\n", failure.traceback.c_str());
+  std::string where;
+  if (failure.line) where = " (line " + std::to_string(*failure.line) + ")";
+  std::fprintf(stderr, "mecapy: %s%s: %s\n", std::string(row.name).c_str(), where.c_str(),
+               failure.message.c_str());
+}
+
+void print_usage(const model::Usage& usage) {
+  std::fprintf(stderr, "mecapy: %.1f ms (set-up %.1f ms), %.1f ms CPU, peak %.0f MiB\n",
+               static_cast<double>(usage.wall_us) / 1e3, static_cast<double>(usage.setup_us) / 1e3,
+               static_cast<double>(usage.cpu_us) / 1e3,
+               static_cast<double>(usage.peak_memory_bytes) / (1 << 20));
+}
+
+int keep_artifacts(const model::RunEnd& end, const std::string& scratch, const std::string& output) {
+  for (const model::Artifact& artifact : end.artifacts) {
+    if (output.empty()) {
+      std::fprintf(stderr, "mecapy: artifact %s, %lld bytes (--output DIR keeps it)\n",
+                   artifact.name.c_str(), static_cast<long long>(artifact.size));
+      continue;
+    }
+    std::error_code ec;
+    const fs::path target = fs::path(output) / artifact.name;
+    fs::create_directories(target.parent_path(), ec);
+    fs::copy_file(fs::path(scratch) / "objects" / artifact.key, target,
+                  fs::copy_options::overwrite_existing, ec);
+    if (ec) return complain(fail(ErrorCode::storage, target.string() + ": " + ec.message()));
+    std::fprintf(stderr, "mecapy: kept %s\n", target.c_str());
+  }
+  return 0;
+}
+
+int finish(const model::RunEnd& end, const std::string& scratch, const std::string& output) {
+  print_usage(end.usage);
+  if (const int status = keep_artifacts(end, scratch, output); status != 0) return status;
+  if (end.failure) {
+    print_failure(*end.failure);
+    return model::row(end.failure->code).exit_code;
+  }
+  std::printf("%s\n", end.result.inline_bytes.c_str());
+  return 0;
+}
+
+void print_progress(const std::string& json) { std::fprintf(stderr, "mecapy: progress %s\n", json.c_str()); }
+
+// Reads the child's lines to the end; the exit status when it told one.
+std::optional<int> follow(std::FILE* in, const std::string& scratch, const std::string& output) {
+  char* text = nullptr;
+  std::size_t capacity = 0;
+  std::optional<int> status;
+  for (ssize_t n; (n = ::getline(&text, &capacity, in)) > 0;) {
+    const std::string_view line(text, static_cast<std::size_t>(n) - (text[n - 1] == '\n' ? 1 : 0));
+    const auto event = wire::read_worker_line(line);
+    if (!event) continue;
+    if (event->type == wire::WorkerLine::Type::log) std::fputs(event->text.c_str(), stderr);
+    if (event->type == wire::WorkerLine::Type::progress) print_progress(event->text);
+    if (event->type == wire::WorkerLine::Type::end) status = finish(event->end, scratch, output);
+  }
+  std::free(text);
+  return status;
+}
+
+Result<worker::Attempt> read_attempt(const config::Settings& settings, const RunStart& start) {
+  std::ifstream file(start.file);
+  std::ostringstream code;
+  code << file.rdbuf();
+  if (!file) return fail(ErrorCode::usage, "cannot read " + start.file);
+  auto inputs = cli::read_inputs(start.inputs);
+  if (!inputs) return inputs.error();
+  auto limits = cli::read_limits(start.limits);
+  if (!limits) return limits.error();
+  if (auto fit = model::check_limits(*limits, settings.ceilings); !fit) return fit.error();
+  worker::Attempt attempt;
+  attempt.run_id = base::make_uuid7();
+  attempt.code = code.str();
+  attempt.inputs.inline_bytes = std::move(*inputs);
+  attempt.limits = *limits;
+  return attempt;
+}
+
+}  // namespace
+
+int run_file(const config::Settings& settings, const RunStart& start) {
+  auto attempt = read_attempt(settings, start);
+  if (!attempt) return complain(attempt.error());
+  const Scratch scratch;
+  const uid_t uid = ::geteuid() == 0 ? static_cast<uid_t>(settings.server_run_as_uid) : ::geteuid();
+  if (scratch.path().empty() || ::chown(scratch.path().c_str(), uid, static_cast<gid_t>(-1)) != 0) {
+    return complain(fail(ErrorCode::storage, "cannot make a temporary folder"));
+  }
+  auto pipe = make_pipe();
+  if (!pipe) return complain(pipe.error());
+  sandbox::Options options = sandbox_options(settings);
+  options.slots = 1;
+  const pid_t parent = ::getpid();
+  const pid_t pid = ::fork();
+  if (pid < 0) return complain(fail(ErrorCode::internal, "fork failed"));
+  if (pid == 0) {
+    die_with(parent);
+    pipe->read.reset();
+    std::FILE* out = ::fdopen(pipe->write.release(), "w");
+    const int status = run_in_child(options, uid, scratch.path(), std::move(*attempt), out);
+    std::fflush(nullptr);
+    ::_exit(status);
+  }
+  pipe->write.reset();
+  std::FILE* in = ::fdopen(pipe->read.release(), "r");
+  const auto told = follow(in, scratch.path(), start.output);
+  std::fclose(in);
+  int status = 0;
+  ::waitpid(pid, &status, 0);
+  if (told) return *told;
+  return WIFEXITED(status) && WEXITSTATUS(status) != 0 ? WEXITSTATUS(status)
+                                                       : base::row(ErrorCode::internal).exit_code;
+}
+
+}  // namespace mecapy::main

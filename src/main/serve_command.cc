@@ -1,0 +1,273 @@
+// The launcher of `mecapy serve`:
+//
+//   launcher (root when started as root; waits, reads nothing from anybody)
+//   ├─ API process   (the data folder's user)     store, queue, dispatcher, HTTP
+//   └─ worker        (front: the same user)       /execute on a Unix socket
+//        └─ supervisor ▸ zygote ▸ runs            see sandbox/sandbox.h
+//
+// Both children die with the launcher. The worker is started again when it dies, with a pause that
+// grows while it dies young. When the API process ends, everything ends, with its status.
+#include <fcntl.h>
+#include <poll.h>
+#include <sys/signalfd.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <chrono>
+#include <csignal>
+#include <cstdio>
+#include <cstring>
+#include <optional>
+
+#include "main/commands.h"
+#include "main/process.h"
+
+namespace mecapy::main {
+namespace {
+
+using std::chrono::milliseconds;
+using std::chrono::steady_clock;
+
+constexpr std::chrono::seconds kStartDeadline{60};
+constexpr milliseconds kFirstPause{100};
+constexpr milliseconds kLongestPause{5000};
+constexpr std::chrono::seconds kYoung{10};  // a worker that dies before this age died young
+
+struct Child {
+  pid_t pid = -1;
+  base::Fd ready;  // says a line when it is ready
+  steady_clock::time_point started{};
+};
+
+sigset_t handled_signals() {
+  sigset_t set;
+  sigemptyset(&set);
+  for (const int signal : {SIGTERM, SIGINT, SIGHUP, SIGCHLD}) sigaddset(&set, signal);
+  return set;
+}
+
+class Launcher {
+ public:
+  Launcher(const config::Settings& settings, uid_t uid) : settings_(settings), uid_(uid) {}
+
+  int run() {
+    const sigset_t set = handled_signals();
+    ::sigprocmask(SIG_BLOCK, &set, nullptr);
+    signals_ = base::Fd(::signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK));
+    if (!signals_) return complain(fail(ErrorCode::internal, "no signalfd"));
+    if (auto started = start_worker(); !started) return complain(started.error());
+    if (auto started = start_api(); !started) return end(complain(started.error()));
+    if (const auto failed = wait_until_ready()) return end(*failed);
+    announce();
+    return watch();
+  }
+
+ private:
+  Result<void> start_worker() {
+    auto pipe = make_pipe();
+    if (!pipe) return pipe.error();
+    const pid_t pid = ::fork();
+    if (pid < 0) return fail(ErrorCode::internal, std::string("fork: ") + std::strerror(errno));
+    if (pid == 0) exec_worker(pipe->write.get());
+    worker_ = {pid, std::move(pipe->read), steady_clock::now()};
+    return {};
+  }
+
+  // In the child: the same program again, so that it starts with a clean memory.
+  [[noreturn]] void exec_worker(int ready_fd) {
+    become_child();
+    ::fcntl(ready_fd, F_SETFD, 0);
+    const std::string ready = std::to_string(ready_fd);
+    const std::string run_as = std::to_string(uid_);
+    const std::string socket = settings_.data_dir + "/worker.sock";
+    ::execl("/proc/self/exe", "mecapy", "worker", "--socket", socket.c_str(), "--data-dir",
+            settings_.data_dir.c_str(), "--ready-fd", ready.c_str(), "--run-as", run_as.c_str(),
+            static_cast<char*>(nullptr));
+    ::_exit(127);
+  }
+
+  Result<void> start_api() {
+    auto pipe = make_pipe();
+    if (!pipe) return pipe.error();
+    const pid_t launcher = ::getpid();
+    const pid_t pid = ::fork();
+    if (pid < 0) return fail(ErrorCode::internal, std::string("fork: ") + std::strerror(errno));
+    if (pid == 0) {
+      become_child();
+      signals_.reset();
+      worker_.ready.reset();
+      pipe->read.reset();
+      const auto dropped = become(uid_);
+      if (!dropped) ::_exit(complain(dropped.error()));
+      die_with(launcher);
+      const int status = run_api(settings_, pipe->write.get());
+      std::fflush(nullptr);
+      ::_exit(status);
+    }
+    api_ = {pid, std::move(pipe->read), steady_clock::now()};
+    return {};
+  }
+
+  static void become_child() {
+    ::setpgid(0, 0);  // a Ctrl-C is the launcher's to handle
+    const sigset_t set = handled_signals();
+    ::sigprocmask(SIG_UNBLOCK, &set, nullptr);
+  }
+
+  // Nothing when both are ready; else the exit status.
+  std::optional<int> wait_until_ready() {
+    const auto deadline = steady_clock::now() + kStartDeadline;
+    bool worker_ready = false;
+    while (port_ == 0 || !worker_ready) {
+      pollfd fds[3] = {{signals_.get(), POLLIN, 0},
+                       {worker_ready ? -1 : worker_.ready.get(), POLLIN, 0},
+                       {port_ != 0 ? -1 : api_.ready.get(), POLLIN, 0}};
+      const auto left = std::chrono::duration_cast<milliseconds>(deadline - steady_clock::now());
+      if (left.count() <= 0) {
+        return complain(fail(ErrorCode::deadline_exceeded, "not ready in time"));
+      }
+      ::poll(fds, 3, static_cast<int>(left.count()));
+      if ((fds[1].revents & POLLIN) != 0) worker_ready = !read_line(worker_.ready).empty();
+      if ((fds[2].revents & POLLIN) != 0) port_ = std::atoi(read_line(api_.ready).c_str());
+      if ((fds[0].revents & POLLIN) != 0) {
+        if (const auto status = handle_signals_at_start()) return status;
+      }
+    }
+    return std::nullopt;
+  }
+
+  std::optional<int> handle_signals_at_start() {
+    if (drain_signals()) return 0;
+    for (Child* child : {&worker_, &api_}) {
+      if (const auto status = reap(*child)) return *status == 0 ? 1 : *status;
+    }
+    return std::nullopt;
+  }
+
+  static std::string read_line(base::Fd& fd) {
+    char text[64];
+    const ssize_t n = ::read(fd.get(), text, sizeof text);
+    fd.reset();
+    return n > 0 ? std::string(text, static_cast<std::size_t>(n)) : std::string();
+  }
+
+  void announce() {
+    write_status();
+    std::printf("MecaPy is ready at http://%s:%d\n", settings_.server_host.c_str(), port_);
+    if (settings_.dev_token.empty()) {
+      std::printf("token: in %s/token\n", settings_.data_dir.c_str());
+    }
+    std::printf("docs:  http://%s:%d/docs\n", settings_.server_host.c_str(), port_);
+    std::fflush(stdout);
+  }
+
+  // serve.json tells the operator, and the tests, who is who.
+  void write_status() {
+    const std::string path = settings_.data_dir + "/serve.json";
+    const std::string temporary = path + ".tmp";
+    std::FILE* file = std::fopen(temporary.c_str(), "we");
+    if (file == nullptr) return;
+    std::fprintf(file, "{\"pid\":%d,\"api_pid\":%d,\"worker_pid\":%d,\"port\":%d}\n", ::getpid(),
+                 api_.pid, worker_.pid, port_);
+    std::fclose(file);
+    ::rename(temporary.c_str(), path.c_str());
+  }
+
+  int watch() {
+    while (true) {
+      pollfd fd{signals_.get(), POLLIN, 0};
+      ::poll(&fd, 1, restart_in());
+      if (drain_signals()) {
+        ::kill(api_.pid, stopping_ ? SIGKILL : SIGTERM);
+        stopping_ = true;
+      }
+      if (const auto status = reap(api_)) return end(*status);
+      if (reap(worker_)) plan_restart();
+      if (worker_.pid < 0 && !stopping_ && steady_clock::now() >= restart_at_) restart();
+    }
+  }
+
+  int restart_in() const {
+    if (worker_.pid >= 0 || stopping_) return -1;
+    const auto left = std::chrono::duration_cast<milliseconds>(restart_at_ - steady_clock::now());
+    return static_cast<int>(std::max<std::int64_t>(0, left.count() + 1));
+  }
+
+  void plan_restart() {
+    const bool young = steady_clock::now() - worker_.started < kYoung;
+    pause_ = young ? std::min(pause_ * 2, kLongestPause) : kFirstPause;
+    restart_at_ = steady_clock::now() + pause_;
+    std::fprintf(stderr, "mecapy: the worker died; starting it again in %d ms\n",
+                 static_cast<int>(pause_.count()));
+  }
+
+  void restart() {
+    if (auto started = start_worker(); !started) {
+      complain(started.error());
+      plan_restart();
+    }
+    write_status();
+  }
+
+  // True when somebody asks us to stop.
+  bool drain_signals() {
+    signalfd_siginfo info;
+    bool stop = false;
+    while (::read(signals_.get(), &info, sizeof info) == sizeof info) {
+      if (info.ssi_signo != SIGCHLD) stop = true;
+    }
+    return stop;
+  }
+
+  // The exit status of a child that has ended.
+  static std::optional<int> reap(Child& child) {
+    int status = 0;
+    if (child.pid < 0 || ::waitpid(child.pid, &status, WNOHANG) != child.pid) return std::nullopt;
+    child.pid = -1;
+    return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
+  }
+
+  int end(int status) {
+    for (Child* child : {&api_, &worker_}) {
+      if (child->pid >= 0) ::kill(child->pid, child == &worker_ && api_.pid < 0 ? SIGTERM : SIGKILL);
+    }
+    const auto deadline = steady_clock::now() + std::chrono::seconds(5);
+    for (Child* child : {&api_, &worker_}) {
+      while (child->pid >= 0 && !reap(*child)) {
+        if (steady_clock::now() > deadline) ::kill(child->pid, SIGKILL);
+        pollfd fd{signals_.get(), POLLIN, 0};
+        ::poll(&fd, 1, 100);
+        drain_signals();
+      }
+    }
+    ::unlink((settings_.data_dir + "/serve.json").c_str());
+    ::unlink((settings_.data_dir + "/worker.sock").c_str());
+    return status;
+  }
+
+  const config::Settings& settings_;
+  uid_t uid_;
+  base::Fd signals_;
+  Child worker_;
+  Child api_;
+  int port_ = 0;
+  bool stopping_ = false;
+  milliseconds pause_ = kFirstPause;
+  steady_clock::time_point restart_at_{};
+};
+
+}  // namespace
+
+int serve(const config::Settings& settings) {
+  auto uid = prepare_data_dir(settings);
+  if (!uid) return complain(uid.error());
+  if (settings.data_dir.size() > 90) {
+    return complain(fail(ErrorCode::usage, "the path of the data folder is too long for a socket: " +
+                                               settings.data_dir));
+  }
+  return Launcher(settings, *uid).run();
+}
+
+}  // namespace mecapy::main

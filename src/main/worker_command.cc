@@ -1,0 +1,109 @@
+#include <unistd.h>
+
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/detached.hpp>
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/signal_set.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <boost/asio/use_awaitable.hpp>
+#include <boost/asio/redirect_error.hpp>
+#include <spdlog/spdlog.h>
+
+#include "main/commands.h"
+#include "main/process.h"
+#include "net/http_server.h"
+#include "worker/service.h"
+
+namespace mecapy::main {
+namespace {
+
+namespace asio = boost::asio;
+
+Result<std::unique_ptr<net::HttpServer>> listen(asio::io_context& io, const config::Settings& settings,
+                                                const WorkerStart& start, worker::Service& service) {
+  net::ServerOptions options;
+  options.body_limit = 96ULL << 20;  // inline inputs, and code in base64
+  const auto handler = [&service](net::Exchange& e) { return service.handle(e); };
+  const auto admit = [&service](const net::Request& head, std::optional<std::int64_t>) {
+    return service.admit(head);
+  };
+  if (!start.socket.empty()) {
+    return net::listen_unix(io, start.socket, options, handler, admit, worker::Service::error_page);
+  }
+  return net::listen_tcp(io, settings.worker_host, static_cast<std::uint16_t>(start.port), options,
+                         handler, admit, worker::Service::error_page);
+}
+
+asio::awaitable<void> drain(asio::io_context& io, worker::Service& service, double seconds) {
+  service.drain();
+  const auto deadline = base::after(std::chrono::milliseconds(static_cast<int>(seconds * 1000)));
+  while (service.running() > 0 && std::chrono::steady_clock::now() < deadline) {
+    asio::steady_timer tick(io, std::chrono::milliseconds(20));
+    boost::system::error_code ec;
+    co_await tick.async_wait(asio::redirect_error(asio::use_awaitable, ec));
+  }
+  io.stop();
+}
+
+Result<void> refuse_open_door(const config::Settings& settings, const WorkerStart& start) {
+  const bool loopback = settings.worker_host == "::1" || settings.worker_host.starts_with("127.");
+  if (start.socket.empty() && !loopback && settings.worker_token.empty()) {
+    return fail(ErrorCode::usage,
+                "a worker that listens on " + settings.worker_host +
+                    " would run code for anybody: set worker.token (MECAPY_WORKER_TOKEN)");
+  }
+  return {};
+}
+
+int serve_runs(const config::Settings& settings, const WorkerStart& start,
+               std::unique_ptr<sandbox::Sandbox> sandbox) {
+  auto objects = objects::open_folder(settings.data_dir + "/objects");
+  if (!objects) return complain(objects.error());
+  asio::io_context io{1};
+  int status = 0;
+  worker::RunnerOptions options;
+  options.inline_limit = settings.objects_inline_limit;
+  worker::Runner runner(io, std::move(sandbox), **objects, options, [&] {
+    status = base::row(ErrorCode::sandbox).exit_code;
+    io.stop();
+  });
+  const std::string token = start.socket.empty() ? settings.worker_token : std::string();
+  worker::Service service(io, runner, token);
+  auto server = listen(io, settings, start, service);
+  if (!server) return complain(server.error());
+  asio::signal_set signals(io, SIGTERM, SIGINT);
+  signals.async_wait([&](boost::system::error_code ec, int) {
+    if (ec) return;
+    (*server)->stop();
+    asio::co_spawn(io, drain(io, service, settings.server_drain_s), asio::detached);
+  });
+  if (start.ready_fd >= 0) {
+    if (::write(start.ready_fd, "ready\n", 6) != 6) return 1;
+    ::close(start.ready_fd);
+  } else {
+    spdlog::info("the worker listens on {}:{}", settings.worker_host, (*server)->port());
+  }
+  io.run();
+  return status;
+}
+
+}  // namespace
+
+int worker(const config::Settings& settings, const WorkerStart& start) {
+  const pid_t parent = ::getppid();
+  if (auto fine = refuse_open_door(settings, start); !fine) return complain(fine.error());
+  raise_file_limit();
+  uid_t uid = start.run_as;
+  if (start.ready_fd < 0) {
+    auto owner = prepare_data_dir(settings);
+    if (!owner) return complain(owner.error());
+    uid = *owner;
+  }
+  auto sandbox = sandbox::launch(sandbox_options(settings));
+  if (!sandbox) return complain(sandbox.error());
+  if (auto dropped = become(uid); !dropped) return complain(dropped.error());
+  if (start.ready_fd >= 0) die_with(parent);
+  return serve_runs(settings, start, std::move(*sandbox));
+}
+
+}  // namespace mecapy::main

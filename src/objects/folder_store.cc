@@ -1,0 +1,167 @@
+// The object store over a folder: each call checks what it was given and does its work on a pool.
+#include <utility>
+
+#include "base/id.h"
+#include "objects/folder.h"
+#include "objects/key.h"
+#include "objects/objects.h"
+#include "objects/offload.h"
+
+namespace mecapy::objects {
+namespace {
+
+constexpr std::size_t kThreads = 2;
+
+// Must be destroyed before its store, which waits for what it began.
+class FolderWriter final : public Writer {
+ public:
+  FolderWriter(Folder& folder, asio::thread_pool& pool, base::Deadline deadline, std::string key,
+               std::shared_ptr<TempFile> file)
+      : folder_(folder),
+        pool_(pool),
+        deadline_(deadline),
+        key_(std::move(key)),
+        file_(std::move(file)) {}
+
+  // The file is removed on the pool.
+  ~FolderWriter() override {
+    asio::post(pool_, [file = std::move(file_)] {});
+  }
+
+  awaitable<Result<void>> append(std::string bytes) override {
+    return offload<void>(pool_, deadline_,
+                         [file = file_, bytes = std::move(bytes)] { return file->append(bytes); });
+  }
+
+  awaitable<Result<void>> commit() override {
+    return offload<void>(pool_, deadline_,
+                         [&folder = folder_, file = file_, key = key_]() -> Result<void> {
+                           if (auto synced = file->sync(); !synced) return synced;
+                           return folder.link(*file, key);
+                         });
+  }
+
+ private:
+  Folder& folder_;
+  asio::thread_pool& pool_;
+  base::Deadline deadline_;
+  std::string key_;
+  std::shared_ptr<TempFile> file_;
+};
+
+Result<void> put_object(Folder& folder, const std::string& key, const std::string& bytes) {
+  const auto file = folder.make_temp();
+  if (!file) return file.error();
+  if (auto appended = (*file)->append(bytes); !appended) return appended;
+  if (auto synced = (*file)->sync(); !synced) return synced;
+  return folder.link(**file, key);
+}
+
+Result<std::string> get_object(const Folder& folder, const std::string& key, std::int64_t max) {
+  const auto object = folder.open_object(key);
+  if (!object) return object.error();
+  const auto size = object_size(*object);
+  if (!size) return size.error();
+  if (*size > max) {
+    return fail(ErrorCode::too_large, "the object has " + std::to_string(*size) +
+                                          " bytes, more than the " + std::to_string(max) +
+                                          " expected");
+  }
+  return read_object(*object, 0, *size);
+}
+
+Result<void> try_folder(Folder& folder) {
+  const std::string key = "ping/" + base::random_hex(16);
+  if (auto put = put_object(folder, key, key); !put) return put;
+  const auto got = get_object(folder, key, static_cast<std::int64_t>(key.size()));
+  if (auto removed = folder.remove(key); !removed) return removed;
+  if (got && *got == key) return {};
+  return fail(ErrorCode::storage, "the object folder does not give back what was put in it");
+}
+
+class FolderStore final : public ObjectStore {
+ public:
+  explicit FolderStore(std::unique_ptr<Folder> folder)
+      : folder_(std::move(folder)), pool_(kThreads) {}
+
+  ~FolderStore() override { pool_.join(); }
+
+  awaitable<Result<std::unique_ptr<Writer>>> create(std::string key,
+                                                    base::Deadline deadline) override {
+    using Made = std::unique_ptr<Writer>;
+    return offload<Made>(pool_, deadline, [this, key = std::move(key), deadline]() -> Result<Made> {
+      if (auto parts = parse_key(key); !parts) return parts.error();
+      if (folder_->open_object(key)) return exists();
+      auto file = folder_->make_temp();
+      if (!file) return file.error();
+      return Made(std::make_unique<FolderWriter>(*folder_, pool_, deadline, key, std::move(*file)));
+    });
+  }
+
+  awaitable<Result<void>> put(std::string key, std::string bytes,
+                              base::Deadline deadline) override {
+    return offload<void>(pool_, deadline,
+                         [this, key = std::move(key), bytes = std::move(bytes)]() -> Result<void> {
+                           if (auto parts = parse_key(key); !parts) return parts.error();
+                           if (folder_->open_object(key)) return exists();
+                           return put_object(*folder_, key, bytes);
+                         });
+  }
+
+  awaitable<Result<ObjectInfo>> stat(std::string key, base::Deadline deadline) override {
+    return offload<ObjectInfo>(pool_, deadline,
+                               [this, key = std::move(key)]() -> Result<ObjectInfo> {
+                                 const auto object = folder_->open_object(key);
+                                 if (!object) return object.error();
+                                 const auto size = object_size(*object);
+                                 if (!size) return size.error();
+                                 return ObjectInfo{*size};
+                               });
+  }
+
+  awaitable<Result<std::string>> read(std::string key, std::int64_t offset, std::int64_t length,
+                                      base::Deadline deadline) override {
+    return offload<std::string>(
+        pool_, deadline, [this, key = std::move(key), offset, length]() -> Result<std::string> {
+          if (offset < 0 || length < 0) {
+            return fail(ErrorCode::invalid_request, "a range of an object starts at 0 or later");
+          }
+          const auto object = folder_->open_object(key);
+          if (!object) return object.error();
+          return read_object(*object, offset, length);
+        });
+  }
+
+  awaitable<Result<std::string>> get(std::string key, std::int64_t max,
+                                     base::Deadline deadline) override {
+    return offload<std::string>(pool_, deadline, [this, key = std::move(key), max] {
+      return get_object(*folder_, key, max);
+    });
+  }
+
+  awaitable<Result<void>> remove(std::string key, base::Deadline deadline) override {
+    return offload<void>(pool_, deadline,
+                         [this, key = std::move(key)] { return folder_->remove(key); });
+  }
+
+  awaitable<Result<void>> ping(base::Deadline deadline) override {
+    return offload<void>(pool_, deadline, [this] { return try_folder(*folder_); });
+  }
+
+ private:
+  // Found before writing, to save the writing; link() is what makes sure.
+  static Error exists() { return fail(ErrorCode::conflict, "this object exists already"); }
+
+  std::unique_ptr<Folder> folder_;
+  asio::thread_pool pool_;
+};
+
+}  // namespace
+
+Result<std::unique_ptr<ObjectStore>> open_folder(const std::string& folder) {
+  auto opened = Folder::open(folder);
+  if (!opened) return opened.error();
+  return std::make_unique<FolderStore>(std::move(*opened));
+}
+
+}  // namespace mecapy::objects

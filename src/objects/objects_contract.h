@@ -1,0 +1,54 @@
+// The tests every object store must pass. An implementation gives its factory:
+//   INSTANTIATE_TEST_SUITE_P(Folder, ObjectsContract, testing::Values(ObjectsFactory{...}));
+#pragma once
+
+#include <gtest/gtest.h>
+
+#include <functional>
+#include <memory>
+#include <ostream>
+#include <string>
+
+#include "objects/objects.h"
+#include "objects/test_await.h"
+
+namespace mecapy::objects {
+
+struct ObjectsFactory {
+  std::string name;
+  // An empty object store of its own for each call; what it stands on goes with it.
+  std::function<std::shared_ptr<ObjectStore>()> make;
+};
+
+inline std::ostream& operator<<(std::ostream& out, const ObjectsFactory& factory) {
+  return out << factory.name;
+}
+
+class ObjectsContract : public testing::TestWithParam<ObjectsFactory> {
+ protected:
+  // Long enough for any test.
+  static base::Deadline soon() { return base::after(std::chrono::minutes(2)); }
+
+  Result<void> put(const std::string& key, const std::string& bytes) {
+    return await(objects_->put(key, bytes, soon()));
+  }
+  Result<std::string> get(const std::string& key, std::int64_t max = 1 << 20) {
+    return await(objects_->get(key, max, soon()));
+  }
+  Result<std::string> read(const std::string& key, std::int64_t offset, std::int64_t length) {
+    return await(objects_->read(key, offset, length, soon()));
+  }
+  // What stat says: the size, or the error.
+  Result<std::int64_t> size(const std::string& key) {
+    const auto info = await(objects_->stat(key, soon()));
+    if (!info) return info.error();
+    return info->size;
+  }
+  std::unique_ptr<Writer> create(const std::string& key) {
+    return std::move(await(objects_->create(key, soon())).value());
+  }
+
+  std::shared_ptr<ObjectStore> objects_ = GetParam().make();
+};
+
+}  // namespace mecapy::objects

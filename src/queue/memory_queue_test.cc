@@ -1,0 +1,62 @@
+// What the queue in memory promises beside the contract.
+#include "queue/memory_queue.h"
+
+#include <boost/asio/bind_cancellation_slot.hpp>
+#include <boost/asio/cancellation_signal.hpp>
+
+#include "queue/queue_contract.h"
+
+namespace mecapy::queue {
+namespace {
+
+using model::RunId;
+
+std::shared_ptr<Queue> make(std::size_t capacity, std::shared_ptr<const base::Clock> clock) {
+  return std::make_shared<MemoryQueue>(capacity, std::move(clock));
+}
+void poke(Queue& queue) { dynamic_cast<MemoryQueue&>(queue).poke(); }
+
+INSTANTIATE_TEST_SUITE_P(Memory, QueueContract,
+                         testing::Values(QueueFactory{"memory", make, poke}));
+
+base::Deadline soon() { return base::after(std::chrono::minutes(1)); }
+
+TEST(MemoryQueue, ClockThatRuns_ResumesThePopByItself) {
+  const auto clock = std::make_shared<base::SystemClock>();
+  MemoryQueue queue(5, clock);
+  const RunId id = RunId::make();
+  ASSERT_TRUE(queue.push(id, clock->now() + std::chrono::milliseconds(5)));
+  EXPECT_EQ(await(queue.pop(soon())), id);
+}
+
+TEST(MemoryQueue, CancelledPop_EndsWithNothingAndTakesNothing) {
+  const auto clock = std::make_shared<base::ManualClock>(base::TimePoint());
+  MemoryQueue queue(5, clock);
+  boost::asio::io_context loop;
+  boost::asio::cancellation_signal stop;
+  std::optional<std::optional<RunId>> popped;
+  boost::asio::co_spawn(loop, keep(queue.pop(soon()), popped),
+                        boost::asio::bind_cancellation_slot(stop.slot(), rethrow));
+  loop.poll();
+  stop.emit(boost::asio::cancellation_type::terminal);
+  loop.run();
+  EXPECT_EQ(*popped, std::nullopt);
+  const RunId id = RunId::make();
+  ASSERT_TRUE(queue.push(id, clock->now()));
+  EXPECT_EQ(await(queue.pop(soon())), id);
+}
+
+TEST(MemoryQueue, Destruction_EndsWaitingPops) {
+  const auto clock = std::make_shared<base::ManualClock>(base::TimePoint());
+  auto queue = std::make_unique<MemoryQueue>(5, clock);
+  boost::asio::io_context loop;
+  std::optional<std::optional<RunId>> popped;
+  boost::asio::co_spawn(loop, keep(queue->pop(soon()), popped), rethrow);
+  loop.poll();
+  queue.reset();
+  loop.run();
+  EXPECT_EQ(*popped, std::nullopt);
+}
+
+}  // namespace
+}  // namespace mecapy::queue

@@ -1,0 +1,163 @@
+// The contract of every queue.
+#include "queue/queue_contract.h"
+
+#include <set>
+#include <thread>
+
+namespace mecapy::queue {
+namespace {
+
+using model::RunId;
+using std::chrono::seconds;
+
+TEST_P(QueueContract, PushedRuns_ComeOutInTheOrderOfArrival) {
+  const RunId a = RunId::make(), b = RunId::make(), c = RunId::make();
+  for (const RunId& id : {b, a, c}) ASSERT_TRUE(queue_->push(id, clock_->now()));
+  EXPECT_EQ(pop_now(), b);
+  EXPECT_EQ(pop_now(), a);
+  EXPECT_EQ(pop_now(), c);
+  EXPECT_EQ(pop_now(), std::nullopt);
+}
+
+TEST_P(QueueContract, EarlierTime_ComesFirst) {
+  const RunId late = RunId::make(), early = RunId::make();
+  ASSERT_TRUE(queue_->push(late, in(-seconds(1))));
+  ASSERT_TRUE(queue_->push(early, in(-seconds(5))));
+  EXPECT_EQ(pop_now(), early);
+  EXPECT_EQ(pop_now(), late);
+}
+
+TEST_P(QueueContract, RunBeforeItsTime_IsNotGiven) {
+  const RunId id = RunId::make();
+  ASSERT_TRUE(queue_->push(id, in(seconds(10))));
+  EXPECT_EQ(pop_now(), std::nullopt);
+  EXPECT_EQ(queue_->size(), 1U);
+  clock_->advance(seconds(10) - std::chrono::microseconds(1));
+  EXPECT_EQ(pop_now(), std::nullopt);
+  clock_->advance(std::chrono::microseconds(1));
+  EXPECT_EQ(pop_now(), id);
+}
+
+TEST_P(QueueContract, RunNotYetDue_DoesNotHoldThoseThatAre) {
+  const RunId later = RunId::make(), now = RunId::make();
+  ASSERT_TRUE(queue_->push(later, in(seconds(10))));
+  ASSERT_TRUE(queue_->push(now, clock_->now()));
+  EXPECT_EQ(pop_now(), now);
+  EXPECT_EQ(pop_now(), std::nullopt);
+}
+
+TEST_P(QueueContract, WaitingId_IsNotDoubledAndTheEarlierTimeWins) {
+  const RunId id = RunId::make();
+  ASSERT_TRUE(queue_->push(id, in(seconds(5))));
+  ASSERT_TRUE(queue_->push(id, in(seconds(20))));
+  EXPECT_EQ(queue_->size(), 1U);
+  clock_->advance(seconds(5));
+  EXPECT_EQ(pop_now(), id);
+  EXPECT_EQ(pop_now(), std::nullopt);
+
+  ASSERT_TRUE(queue_->push(id, in(seconds(20))));
+  ASSERT_TRUE(queue_->push(id, clock_->now()));
+  EXPECT_EQ(queue_->size(), 1U);
+  EXPECT_EQ(pop_now(), id);
+  clock_->advance(seconds(20));
+  EXPECT_EQ(pop_now(), std::nullopt);
+}
+
+TEST_P(QueueContract, PoppedId_MayBePushedAgain) {
+  const RunId id = RunId::make();
+  ASSERT_TRUE(queue_->push(id, clock_->now()));
+  EXPECT_EQ(pop_now(), id);
+  ASSERT_TRUE(queue_->push(id, clock_->now()));
+  EXPECT_EQ(pop_now(), id);
+}
+
+TEST_P(QueueContract, FullQueue_IsBusyUntilThereIsRoom) {
+  EXPECT_EQ(queue_->capacity(), kCapacity);
+  const RunId first = RunId::make();
+  ASSERT_TRUE(queue_->push(first, clock_->now()));
+  for (std::size_t i = 1; i < kCapacity; ++i) {
+    ASSERT_TRUE(queue_->push(RunId::make(), clock_->now()));
+  }
+  EXPECT_EQ(queue_->push(RunId::make(), clock_->now()).error().code, ErrorCode::busy);
+  EXPECT_TRUE(queue_->push(first, clock_->now()));  // waits already
+  EXPECT_EQ(queue_->size(), kCapacity);
+  EXPECT_EQ(pop_now(), first);
+  EXPECT_TRUE(queue_->push(RunId::make(), clock_->now()));
+}
+
+TEST_P(QueueContract, WaitingPop_IsResumedByAPush) {
+  const RunId id = RunId::make();
+  std::thread pusher([&] { EXPECT_TRUE(queue_->push(id, clock_->now())); });
+  EXPECT_EQ(await(queue_->pop(soon())), id);
+  pusher.join();
+  EXPECT_EQ(queue_->size(), 0U);
+}
+
+TEST_P(QueueContract, WaitingPop_IsResumedWhenTheTimeComes) {
+  const RunId id = RunId::make();
+  ASSERT_TRUE(queue_->push(id, in(std::chrono::hours(1))));
+  boost::asio::io_context loop;
+  std::optional<std::optional<RunId>> popped;
+  boost::asio::co_spawn(loop, keep(queue_->pop(soon()), popped), rethrow);
+  loop.poll();
+  EXPECT_FALSE(popped);
+  clock_->advance(std::chrono::hours(1));
+  GetParam().poke(*queue_);
+  loop.run();
+  EXPECT_EQ(*popped, id);
+}
+
+TEST_P(QueueContract, WaitingPop_IsResumedByTheTimeOfTheEarlierOfTwo) {
+  const RunId later = RunId::make(), sooner = RunId::make();
+  ASSERT_TRUE(queue_->push(later, in(std::chrono::hours(2))));
+  boost::asio::io_context loop;
+  std::optional<std::optional<RunId>> popped;
+  boost::asio::co_spawn(loop, keep(queue_->pop(soon()), popped), rethrow);
+  loop.poll();
+  ASSERT_TRUE(queue_->push(sooner, in(std::chrono::hours(1))));
+  clock_->advance(std::chrono::hours(3));
+  GetParam().poke(*queue_);
+  loop.run();
+  EXPECT_EQ(*popped, sooner);
+}
+
+TEST_P(QueueContract, PopWhoseDeadlinePasses_GivesNothing) {
+  EXPECT_EQ(await(queue_->pop(base::after(std::chrono::milliseconds(5)))), std::nullopt);
+  ASSERT_TRUE(queue_->push(RunId::make(), clock_->now()));  // nobody waits any more
+  EXPECT_EQ(queue_->size(), 1U);
+}
+
+TEST_P(QueueContract, Close_EndsWaitingAndFurtherPops) {
+  ASSERT_TRUE(queue_->push(RunId::make(), in(seconds(10))));
+  boost::asio::io_context loop;
+  std::vector<std::optional<std::optional<RunId>>> popped(3);
+  for (auto& one : popped) boost::asio::co_spawn(loop, keep(queue_->pop(soon()), one), rethrow);
+  loop.poll();
+  queue_->close();
+  loop.run();
+  for (const auto& one : popped) EXPECT_EQ(*one, std::nullopt);
+  EXPECT_EQ(await(queue_->pop(soon())), std::nullopt);
+  EXPECT_EQ(queue_->push(RunId::make(), clock_->now()).error().code, ErrorCode::draining);
+  queue_->close();
+}
+
+TEST_P(QueueContract, EachRun_GoesToOneOfManyPops) {
+  boost::asio::io_context loop;
+  std::vector<std::optional<std::optional<RunId>>> popped(kCapacity);
+  for (auto& one : popped) boost::asio::co_spawn(loop, keep(queue_->pop(soon()), one), rethrow);
+  loop.poll();
+  std::set<std::string> pushed, seen;
+  std::vector<std::thread> pushers;
+  for (std::size_t i = 0; i < kCapacity; ++i) {
+    const RunId id = RunId::make();
+    pushed.insert(id.str());
+    pushers.emplace_back([this, id] { EXPECT_TRUE(queue_->push(id, clock_->now())); });
+  }
+  loop.run();
+  for (std::thread& pusher : pushers) pusher.join();
+  for (const auto& one : popped) seen.insert(one->value().str());
+  EXPECT_EQ(seen, pushed);
+}
+
+}  // namespace
+}  // namespace mecapy::queue

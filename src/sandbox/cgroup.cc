@@ -1,0 +1,272 @@
+#include "sandbox/cgroup.h"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cmath>
+#include <csignal>
+#include <filesystem>
+#include <sstream>
+
+#include "sandbox/kernel_file.h"
+
+namespace mecapy::sandbox {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr std::string_view kPrefix = "mecapy-";
+constexpr std::int64_t kCpuPeriodUs = 100'000;
+
+std::vector<pid_t> members(const std::string& folder) {
+  std::istringstream stream(read_text(AT_FDCWD, (folder + "/cgroup.procs").c_str()).value_or(""));
+  std::vector<pid_t> pids;
+  for (pid_t pid = 0; stream >> pid;) pids.push_back(pid);
+  return pids;
+}
+
+void remove_with_children(const std::string& folder) {
+  std::error_code ignored;
+  for (const auto& child : fs::directory_iterator(folder, ignored)) {
+    if (child.is_directory(ignored)) ::rmdir(child.path().c_str());
+  }
+  ::rmdir(folder.c_str());
+}
+
+// Groups of supervisors that were killed before they could tidy up.
+void remove_stale(const std::string& own) {
+  std::error_code ignored;
+  for (const auto& entry : fs::directory_iterator(own, ignored)) {
+    const std::string name = entry.path().filename();
+    if (!name.starts_with(kPrefix)) continue;
+    const pid_t pid = static_cast<pid_t>(std::atoi(name.c_str() + kPrefix.size()));
+    if (pid > 0 && ::kill(pid, 0) != 0 && errno == ESRCH) remove_with_children(entry.path());
+  }
+}
+
+bool make_folder(const std::string& path) {
+  return ::mkdir(path.c_str(), 0755) == 0 || errno == EEXIST;
+}
+
+std::string controllers_at(const ControllerPlaces& places, const std::string& folder) {
+  constexpr std::array<const char*, 3> kWords = {"+memory ", "+pids ", "+cpu "};
+  std::string words;
+  for (std::size_t i = 0; i < kWords.size(); ++i) {
+    if (places[i].version == 2 && places[i].folder == folder) words += kWords[i];
+  }
+  return words;
+}
+
+}  // namespace
+
+StepFailure delegate(const std::string& own, const std::string& controllers) {
+  const std::string file = own + "/cgroup.subtree_control";
+  if (write_text(AT_FDCWD, file.c_str(), controllers)) return {};
+  if (errno != EBUSY) return failed("hand cgroup controllers to children");
+  const std::string leaf = own + "/mecapy-main";
+  if (!make_folder(leaf)) return failed("make the cgroup mecapy-main");
+  for (const pid_t pid : members(own)) {
+    const bool moved = write_text(AT_FDCWD, (leaf + "/cgroup.procs").c_str(), std::to_string(pid));
+    if (!moved && errno != ESRCH) return failed("move into the cgroup mecapy-main");
+  }
+  if (!write_text(AT_FDCWD, file.c_str(), controllers)) {
+    return failed("hand cgroup controllers to children");
+  }
+  return {};
+}
+
+StepFailure CgroupSlot::open(const ControllerPlaces& places) {
+  procs_.clear();
+  for (const std::string& path : folders_) {
+    procs_.emplace_back(::open((path + "/cgroup.procs").c_str(), O_WRONLY | O_CLOEXEC));
+    if (!procs_.back()) return failed("open a cgroup");
+  }
+  for (std::size_t i = 0; i < kControllers; ++i) {
+    versions_[i] = places[i].version;
+    if (places[i].version == 0) continue;
+    for (const std::string& path : folders_) {
+      if (!path.starts_with(places[i].folder + "/" + std::string(kPrefix))) continue;
+      files_[i] = base::Fd(::open(path.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC));
+      if (!files_[i]) return failed("open a cgroup");
+    }
+  }
+  return {};
+}
+
+// memory.limit_in_bytes may never be above memory.memsw.limit_in_bytes, so the order depends on the
+// direction (Documentation/admin-guide/cgroup-v1/memory.rst); the second is absent without swap.
+StepFailure CgroupSlot::limit_memory(std::int64_t bytes) {
+  const int at = folder(Controller::memory);
+  const std::string text = std::to_string(bytes);
+  if (version(Controller::memory) == 2) {
+    if (!write_text(at, "memory.max", text)) return failed("memory.max");
+    if (!write_text(at, "memory.swap.max", "0") && errno != ENOENT)
+      return failed("memory.swap.max");
+    if (!write_text(at, "memory.oom.group", "1")) return failed("memory.oom.group");
+    return {};
+  }
+  const bool swap = ::faccessat(at, "memory.memsw.limit_in_bytes", F_OK, 0) == 0;
+  if (swap && !write_text(at, "memory.memsw.limit_in_bytes", "-1")) return failed("memory.memsw");
+  if (!write_text(at, "memory.limit_in_bytes", text)) return failed("memory.limit_in_bytes");
+  if (swap && !write_text(at, "memory.memsw.limit_in_bytes", text)) return failed("memory.memsw");
+  return {};
+}
+
+StepFailure CgroupSlot::limit_pids(std::int64_t tasks) {
+  if (write_text(folder(Controller::pids), "pids.max", std::to_string(tasks))) return {};
+  return failed("pids.max");
+}
+
+StepFailure CgroupSlot::limit_cpu(double cpus) {
+  const std::string quota = std::to_string(std::llround(cpus * kCpuPeriodUs));
+  const int at = folder(Controller::cpu);
+  if (version(Controller::cpu) == 2) {
+    if (write_text(at, "cpu.max", quota + " " + std::to_string(kCpuPeriodUs))) return {};
+    return failed("cpu.max");
+  }
+  if (write_text(at, "cpu.cfs_quota_us", quota)) return {};
+  return failed("cpu.cfs_quota_us");
+}
+
+// On v2 the peak and the events count from the folder's birth (memory.peak can be reset only since
+// Linux 6.12): a new folder per run, 56 us.
+StepFailure CgroupSlot::renew() {
+  procs_.clear();
+  for (base::Fd& file : files_) file.reset();
+  memory_bytes_ = tasks_ = 0;
+  cpus_ = 0;
+  for (const std::string& path : folders_) {
+    if (::rmdir(path.c_str()) != 0 && errno != ENOENT) return failed("renew a slot's cgroup");
+    if (!make_folder(path)) return failed("renew a slot's cgroup");
+  }
+  return {};
+}
+
+StepFailure CgroupSlot::prepare(const ControllerPlaces& places, const model::Limits& limits) {
+  if (!procs_.empty() && version(Controller::memory) == 2) {
+    if (const StepFailure step = renew()) return step;
+  }
+  if (procs_.empty() && !folders_.empty()) {
+    if (const StepFailure step = open(places)) return step;
+  }
+  const auto bytes = static_cast<std::int64_t>(limits.memory_mb * 1024 * 1024);
+  const auto tasks = static_cast<std::int64_t>(limits.processes) + 1;  // init counts
+  if (folder(Controller::memory) >= 0 && bytes != memory_bytes_) {
+    if (const StepFailure step = limit_memory(bytes)) return step;
+    memory_bytes_ = bytes;
+  }
+  if (folder(Controller::pids) >= 0 && tasks != tasks_) {
+    if (const StepFailure step = limit_pids(tasks)) return step;
+    tasks_ = tasks;
+  }
+  if (folder(Controller::cpu) >= 0 && limits.cpus != cpus_) {
+    if (const StepFailure step = limit_cpu(limits.cpus)) return step;
+    cpus_ = limits.cpus;
+  }
+  before_ = counters();
+  if (version(Controller::memory) == 1) {
+    const int at = folder(Controller::memory);
+    if (!write_text(at, "memory.max_usage_in_bytes", "0")) return failed("reset the memory peak");
+    memory_before_ = read_number(at, "memory.usage_in_bytes").value_or(0);
+  }
+  return {};
+}
+
+StepFailure CgroupSlot::add(pid_t pid) {
+  const std::string text = std::to_string(pid);
+  for (const base::Fd& procs : procs_) {
+    if (::write(procs.get(), text.data(), text.size()) != static_cast<ssize_t>(text.size())) {
+      return failed("join the cgroup");
+    }
+  }
+  return {};
+}
+
+GroupUse CgroupSlot::counters() const {
+  GroupUse use;
+  const int memory = folder(Controller::memory);
+  if (version(Controller::memory) == 1) {
+    use.oom_kills = read_keyed(memory, "memory.oom_control", "oom_kill").value_or(0);
+    use.peak_memory_bytes = read_number(memory, "memory.max_usage_in_bytes").value_or(0);
+  } else if (version(Controller::memory) == 2) {
+    use.oom_kills = read_keyed(memory, "memory.events", "oom_kill").value_or(0);
+    use.peak_memory_bytes = read_number(memory, "memory.peak").value_or(0);
+  }
+  if (version(Controller::pids) != 0) {
+    use.pids_refused = read_keyed(folder(Controller::pids), "pids.events", "max").value_or(0);
+  }
+  const int cpu = folder(Controller::cpuacct);
+  if (version(Controller::cpuacct) == 1) {
+    const auto ns = read_number(cpu, "cpuacct.usage");
+    if (ns) use.cpu_us = *ns / 1000;
+  } else if (version(Controller::cpuacct) == 2) {
+    use.cpu_us = read_keyed(cpu, "cpu.stat", "usage_usec").value_or(-1);
+  }
+  return use;
+}
+
+GroupUse CgroupSlot::use() const {
+  GroupUse now = counters();
+  now.oom_kills -= before_.oom_kills;
+  now.pids_refused -= before_.pids_refused;
+  if (now.cpu_us >= 0 && before_.cpu_us >= 0) now.cpu_us -= before_.cpu_us;
+  now.peak_memory_bytes = std::max<std::int64_t>(0, now.peak_memory_bytes - memory_before_);
+  return now;
+}
+
+bool CgroupSlot::empty() const {
+  return std::ranges::all_of(folders_, [](const std::string& f) { return members(f).empty(); });
+}
+
+void CgroupSlot::kill_all() const {
+  for (const std::string& path : folders_) {
+    if (write_text(AT_FDCWD, (path + "/cgroup.kill").c_str(), "1"))
+      continue;  // v2 since Linux 5.14
+    for (const pid_t pid : members(path)) ::kill(pid, SIGKILL);
+  }
+}
+
+void CgroupSlot::remove() const {
+  for (const std::string& path : folders_) ::rmdir(path.c_str());
+}
+
+// One parent per hierarchy. A controller that this process may not use counts as missing: the probe
+// has said so, and RLIMIT_AS and RLIMIT_NPROC stand in.
+bool CgroupTree::add_parent(const std::string& own, const std::string& parent) {
+  remove_stale(own);
+  const std::string words = controllers_at(places_, own);
+  if (!words.empty() && delegate(own, words)) return false;
+  if (!make_folder(parent)) return false;
+  parents_.push_back(parent);
+  return words.empty() || !delegate(parent, words);
+}
+
+StepFailure CgroupTree::make(int slots, std::unique_ptr<CgroupTree>& tree) {
+  tree.reset(new CgroupTree());
+  tree->places_ = find_controllers();
+  const std::string name = std::string(kPrefix) + std::to_string(::getpid());
+  for (ControllerPlace& place : tree->places_) {
+    if (place.version == 0) continue;
+    const std::string parent = place.folder + "/" + name;
+    if (std::ranges::find(tree->parents_, parent) != tree->parents_.end()) continue;
+    if (!tree->add_parent(place.folder, parent)) place.version = 0;
+  }
+  for (int k = 0; k < slots; ++k) {
+    std::vector<std::string> folders;
+    for (const std::string& parent : tree->parents_) {
+      folders.push_back(parent + "/slot-" + std::to_string(k));
+      if (!make_folder(folders.back())) return failed("make a slot's cgroup");
+    }
+    tree->slots_.emplace_back(std::move(folders));
+  }
+  return {};
+}
+
+CgroupTree::~CgroupTree() {
+  for (const CgroupSlot& slot : slots_) slot.remove();
+  for (const std::string& parent : parents_) ::rmdir(parent.c_str());
+}
+
+}  // namespace mecapy::sandbox

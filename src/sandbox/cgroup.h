@@ -1,0 +1,97 @@
+// Control groups: memory, processes and CPU of all processes of a run together, over cgroup v1, v2
+// and the hybrid of both (each controller is used where this machine has it).
+#pragma once
+
+#include <sys/types.h>
+
+#include <array>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "base/fd.h"
+#include "model/limits.h"
+#include "sandbox/step.h"
+
+namespace mecapy::sandbox {
+
+enum class Controller : std::uint8_t { memory, pids, cpu, cpuacct };
+inline constexpr std::size_t kControllers = 4;
+
+// Where one controller's groups can be made; version 0: nowhere, and `why`.
+struct ControllerPlace {
+  int version = 0;
+  std::string folder{};  // of this process's own group
+  std::string why{};
+};
+using ControllerPlaces = std::array<ControllerPlace, kControllers>;
+
+// Reads /proc/self/cgroup and /proc/self/mountinfo. On v2 cpuacct is cpu's own accounting.
+ControllerPlaces find_controllers();
+
+// What a group has counted since prepare().
+struct GroupUse {
+  std::int64_t oom_kills = 0;
+  std::int64_t pids_refused = 0;
+  std::int64_t cpu_us = -1;  // -1: not measured here
+  std::int64_t peak_memory_bytes = 0;
+};
+
+// The group of one slot, one folder per hierarchy, used again by run after run.
+class CgroupSlot {
+ public:
+  explicit CgroupSlot(std::vector<std::string> folders) : folders_(std::move(folders)) {}
+  // Sets the limits and takes the counters' state. The group is empty.
+  StepFailure prepare(const ControllerPlaces& places, const model::Limits& limits);
+  StepFailure add(pid_t pid);
+  GroupUse use() const;
+  bool empty() const;
+  void kill_all() const;
+  void remove() const;
+
+ private:
+  StepFailure open(const ControllerPlaces& places);
+  StepFailure renew();
+  StepFailure limit_memory(std::int64_t bytes);
+  StepFailure limit_pids(std::int64_t tasks);
+  StepFailure limit_cpu(double cpus);
+  GroupUse counters() const;
+  int folder(Controller c) const { return files_[static_cast<std::size_t>(c)].get(); }
+  int version(Controller c) const { return versions_[static_cast<std::size_t>(c)]; }
+
+  std::vector<std::string> folders_;  // distinct folders
+  std::array<base::Fd, kControllers> files_;
+  std::array<int, kControllers> versions_{};
+  std::vector<base::Fd> procs_;
+  std::int64_t memory_bytes_ = 0;
+  std::int64_t tasks_ = 0;
+  double cpus_ = 0;
+  GroupUse before_;
+  std::int64_t memory_before_ = 0;
+};
+
+// `mecapy-PID` below this process's own group of each hierarchy, with one group per slot. Removes
+// those of supervisors that are gone when it is made, and its own when it is destroyed.
+class CgroupTree {
+ public:
+  static StepFailure make(int slots, std::unique_ptr<CgroupTree>& tree);
+  ~CgroupTree();
+  const ControllerPlaces& places() const { return places_; }
+  bool has(Controller c) const { return places_[static_cast<std::size_t>(c)].version != 0; }
+  CgroupSlot& slot(int k) { return slots_[static_cast<std::size_t>(k)]; }
+
+ private:
+  CgroupTree() = default;
+  bool add_parent(const std::string& own, const std::string& parent);
+  ControllerPlaces places_;
+  std::vector<std::string> parents_;
+  std::vector<CgroupSlot> slots_;
+};
+
+// Makes the v2 folder `own` hand `controllers` ("+memory +pids") to its children. Where the kernel
+// refuses because `own` holds processes itself (cgroups(7), "no internal processes"), they first
+// move to the leaf `own`/mecapy-main.
+StepFailure delegate(const std::string& own, const std::string& controllers);
+
+}  // namespace mecapy::sandbox

@@ -1,0 +1,257 @@
+#include "sandbox/channel.h"
+
+#include <array>
+#include <boost/json.hpp>
+#include <boost/json/basic_parser_impl.hpp>
+#include <cmath>
+
+#include "model/run.h"
+
+namespace mecapy::sandbox {
+namespace {
+
+namespace json = boost::json;
+
+constexpr std::size_t kFrameHeader = 5;  // type, length
+constexpr std::int64_t kMaxProgress = 4096;
+constexpr std::int64_t kMaxProgressText = 200;
+constexpr std::int64_t kMaxArtifactBegin = 1024;
+constexpr std::int64_t kMaxArtifactData = 256 * 1024;
+constexpr std::int64_t kMaxFailure = 256 * 1024;
+constexpr int kMaxArtifacts = 256;
+constexpr std::size_t kMaxDepth = 512;  // the encoding's 100 levels at up to four brackets each
+
+std::int64_t mebibytes(double mb) { return std::llround(mb * 1024 * 1024); }
+
+std::uint32_t read_u32(std::string_view bytes) {
+  std::uint32_t value = 0;
+  for (int i = 3; i >= 0; --i) {
+    value = (value << 8) | static_cast<unsigned char>(bytes[static_cast<std::size_t>(i)]);
+  }
+  return value;
+}
+
+std::string u32(std::size_t value) {
+  std::string bytes(4, '\0');
+  for (std::size_t i = 0; i < 4; ++i) bytes[i] = static_cast<char>((value >> (8 * i)) & 0xff);
+  return bytes;
+}
+
+Error malformed(std::string what) {
+  return fail(ErrorCode::invalid_request, "the run's channel is damaged: " + std::move(what));
+}
+
+std::string mib(double mb) {
+  char text[48];
+  std::snprintf(text, sizeof text, "%.6g MiB", mb);
+  return text;
+}
+
+// Takes every event of the parser and keeps nothing: validation in constant memory.
+struct NullHandler {
+  static constexpr std::size_t max_object_size = static_cast<std::size_t>(-1);
+  static constexpr std::size_t max_array_size = static_cast<std::size_t>(-1);
+  static constexpr std::size_t max_key_size = static_cast<std::size_t>(-1);
+  static constexpr std::size_t max_string_size = static_cast<std::size_t>(-1);
+  using error_code = boost::system::error_code;
+  using view = json::string_view;
+  bool on_document_begin(error_code&) { return true; }
+  bool on_document_end(error_code&) { return true; }
+  bool on_object_begin(error_code&) { return true; }
+  bool on_object_end(std::size_t, error_code&) { return true; }
+  bool on_array_begin(error_code&) { return true; }
+  bool on_array_end(std::size_t, error_code&) { return true; }
+  bool on_key_part(view, std::size_t, error_code&) { return true; }
+  bool on_key(view, std::size_t, error_code&) { return true; }
+  bool on_string_part(view, std::size_t, error_code&) { return true; }
+  bool on_string(view, std::size_t, error_code&) { return true; }
+  bool on_number_part(view, error_code&) { return true; }
+  bool on_int64(std::int64_t, view, error_code&) { return true; }
+  bool on_uint64(std::uint64_t, view, error_code&) { return true; }
+  bool on_double(double, view, error_code&) { return true; }
+  bool on_bool(bool, error_code&) { return true; }
+  bool on_null(error_code&) { return true; }
+  bool on_comment_part(view, error_code&) { return true; }
+  bool on_comment(view, error_code&) { return true; }
+};
+
+// The payload as an object, bounded by the frame's own length; nothing when it is something else.
+std::optional<json::object> parse_object(std::string_view payload) {
+  boost::system::error_code failed;
+  json::value value = json::parse(json::string_view(payload.data(), payload.size()), failed);
+  if (failed || !value.is_object()) return std::nullopt;
+  return std::move(value.as_object());
+}
+
+bool is_progress(std::string_view payload) {
+  const auto object = parse_object(payload);
+  if (!object) return false;
+  const json::value* fraction = object->if_contains("fraction");
+  const json::value* message = object->if_contains("message");
+  if (fraction == nullptr || message == nullptr || !message->is_string()) return false;
+  if (message->as_string().size() > kMaxProgressText) return false;
+  if (fraction->is_null()) return true;
+  if (!fraction->is_number()) return false;
+  const double value = fraction->to_number<double>();
+  return value >= 0 && value <= 1;
+}
+
+}  // namespace
+
+std::string encode_job(JobKind kind, std::string_view code, std::string_view inputs,
+                       const model::Limits& limits) {
+  const json::object header = {
+      {"kind", kind == JobKind::calculate ? "calculate" : "check"},
+      {"code_bytes", code.size()},
+      {"inputs_bytes", inputs.size()},
+      {"result_bytes", mebibytes(limits.result_mb)},
+      {"artifacts_bytes", mebibytes(limits.artifacts_mb)},
+      {"memory_mb", limits.memory_mb},
+      {"disk_mb", limits.disk_mb},
+      {"processes", limits.processes},
+      {"cpus", limits.cpus},
+  };
+  const std::string text = json::serialize(header);
+  std::string job = u32(text.size());
+  job.reserve(job.size() + text.size() + code.size() + inputs.size());
+  job.append(text).append(code).append(inputs);
+  return job;
+}
+
+FrameParser::FrameParser(const model::Limits& limits) : limits_(limits) {}
+
+Result<void> FrameParser::check_length(char type, std::int64_t length) const {
+  std::int64_t most = 0;
+  switch (static_cast<Frame::Type>(type)) {
+    case Frame::Type::progress:
+      most = kMaxProgress;
+      break;
+    case Frame::Type::artifact_begin:
+      most = kMaxArtifactBegin;
+      break;
+    case Frame::Type::artifact_data:
+      most = kMaxArtifactData;
+      break;
+    case Frame::Type::artifact_end:
+      most = 0;
+      break;
+    case Frame::Type::failure:
+      most = kMaxFailure;
+      break;
+    case Frame::Type::result:
+      if (length > mebibytes(limits_.result_mb)) {
+        return fail(ErrorCode::too_large, "result too large: " + std::to_string(length) +
+                                              " bytes of at most " + mib(limits_.result_mb));
+      }
+      return {};
+    default:
+      return malformed("unknown frame type " + std::to_string(static_cast<int>(type)));
+  }
+  if (length > most) return malformed("a frame of " + std::to_string(length) + " bytes");
+  return {};
+}
+
+Result<void> FrameParser::begin_artifact(std::string_view payload) {
+  if (artifact_left_) return malformed("an artifact inside an artifact");
+  const auto object = parse_object(payload);
+  if (!object) return malformed("an artifact without a name");
+  const json::value* name = object->if_contains("name");
+  const json::value* size = object->if_contains("size");
+  if (name == nullptr || size == nullptr || !name->is_string() || !size->is_int64() ||
+      size->as_int64() < 0) {
+    return malformed("an artifact without a name or a size");
+  }
+  const json::string& text = name->as_string();
+  if (!model::is_artifact_name({text.data(), text.size()})) return malformed("a bad artifact name");
+  if (++artifacts_count_ > kMaxArtifacts) {
+    return fail(ErrorCode::too_large,
+                "artifacts: more than " + std::to_string(kMaxArtifacts) + " files");
+  }
+  const std::int64_t room = mebibytes(limits_.artifacts_mb) - artifacts_total_;
+  if (size->as_int64() > room) {
+    return fail(ErrorCode::too_large,
+                "artifacts too large: more than " + mib(limits_.artifacts_mb));
+  }
+  artifacts_total_ += size->as_int64();
+  artifact_left_ = size->as_int64();
+  return {};
+}
+
+Result<void> FrameParser::artifact_bytes(std::string_view payload) {
+  if (!artifact_left_) return malformed("artifact bytes outside an artifact");
+  if (static_cast<std::int64_t>(payload.size()) > *artifact_left_) {
+    return malformed("an artifact longer than it declared");
+  }
+  *artifact_left_ -= static_cast<std::int64_t>(payload.size());
+  return {};
+}
+
+Result<void> FrameParser::accept(Frame::Type type, std::string_view payload) {
+  switch (type) {
+    case Frame::Type::progress:
+      if (!is_progress(payload)) return malformed("a progress frame that is none");
+      return {};
+    case Frame::Type::artifact_begin:
+      return begin_artifact(payload);
+    case Frame::Type::artifact_data:
+      return artifact_bytes(payload);
+    case Frame::Type::artifact_end:
+      if (!artifact_left_) return malformed("the end of no artifact");
+      if (*artifact_left_ != 0) return malformed("an artifact shorter than it declared");
+      artifact_left_.reset();
+      return {};
+    case Frame::Type::result:
+    case Frame::Type::failure:
+      if (artifact_left_ && type == Frame::Type::result) return malformed("an unfinished artifact");
+      ended_ = true;
+      return {};
+  }
+  return malformed("unknown frame type");
+}
+
+Result<void> FrameParser::feed(std::string_view bytes, std::vector<Frame>& out) {
+  if (broken_) return malformed("bytes after an error");
+  buffer_.append(bytes);
+  std::size_t at = 0;
+  Result<void> result;
+  while (result.has_value() && buffer_.size() > at) {
+    if (ended_) {
+      result = malformed("bytes after the end");
+      break;
+    }
+    const std::string_view rest = std::string_view(buffer_).substr(at);
+    // The type is judged as soon as it is there, the length before a byte of the payload is kept.
+    if (rest.size() < kFrameHeader) {
+      result = check_length(rest[0], 0);
+      break;
+    }
+    const std::size_t length = read_u32(rest.substr(1));
+    result = check_length(rest[0], static_cast<std::int64_t>(length));
+    if (result.has_error() || rest.size() < kFrameHeader + length) break;
+    const auto type = static_cast<Frame::Type>(rest[0]);
+    result = accept(type, rest.substr(kFrameHeader, length));
+    if (result.has_value()) out.push_back({type, std::string(rest.substr(kFrameHeader, length))});
+    at += kFrameHeader + length;
+  }
+  buffer_.erase(0, at);
+  if (result.has_error()) {
+    broken_ = true;
+    buffer_.clear();
+    buffer_.shrink_to_fit();
+  }
+  return result;
+}
+
+Result<void> check_json(std::string_view text) {
+  json::parse_options options;
+  options.max_depth = kMaxDepth;
+  json::basic_parser<NullHandler> parser(options);
+  boost::system::error_code failed;
+  const std::size_t used = parser.write_some(false, text.data(), text.size(), failed);
+  if (failed || used != text.size()) {
+    return fail(ErrorCode::invalid_request, "the result is not valid JSON");
+  }
+  return {};
+}
+
+}  // namespace mecapy::sandbox

@@ -1,0 +1,94 @@
+// What the front, the supervisor, the zygote and the run's init say to each other, over
+// SOCK_SEQPACKET sockets: one plain struct per packet, file descriptors beside it. All ends are of
+// the same build. Nothing here is ever written by a process that has run an author's code: init
+// never does, and the run closes its end before it reads its job.
+#pragma once
+
+#include <sys/types.h>
+
+#include <cstdint>
+#include <cstring>
+#include <string_view>
+
+#include "model/limits.h"
+
+namespace mecapy::sandbox {
+
+// A fixed text field: cut when too long, always terminated.
+template <std::size_t N>
+struct Text {
+  char bytes[N] = {};
+  void set(std::string_view text) {
+    const std::size_t size = text.size() < N ? text.size() : N - 1;
+    std::memcpy(bytes, text.data(), size);
+    bytes[size] = '\0';
+  }
+  std::string_view view() const { return {bytes, strnlen(bytes, N)}; }
+};
+
+// front -> supervisor. start carries two descriptors: the run's channel end, the log's write end.
+struct FrontRequest {
+  enum class Kind : std::uint8_t { start, kill };
+  Kind kind = Kind::start;
+  std::uint64_t run = 0;
+  model::Limits limits{};
+};
+
+// supervisor -> front.
+struct FrontReply {
+  enum class Kind : std::uint8_t { ready, refused, started, ended };
+  Kind kind = Kind::ready;
+  std::uint64_t run = 0;
+  std::uint8_t exit = 0;  // Evidence::Exit
+  bool deadline_fired = false;
+  bool cpu_fired = false;
+  bool kill_requested = false;
+  bool disk_full = false;
+  int status = 0;
+  std::int64_t oom_kills = 0;
+  std::int64_t pids_refused = 0;
+  std::int64_t setup_us = 0;
+  std::int64_t wall_us = 0;
+  std::int64_t cpu_us = 0;
+  std::int64_t peak_memory_bytes = 0;
+  Text<1024> text{};  // refused: why; ended: the set-up step that failed
+};
+
+// supervisor -> zygote: make a run. Descriptors: ctl, channel, log.
+struct ZygoteRequest {
+  std::uint64_t run = 0;
+};
+
+// zygote -> supervisor.
+struct ZygoteReply {
+  enum class Kind : std::uint8_t { ready, failed, cloned };
+  Kind kind = Kind::ready;
+  std::uint64_t run = 0;  // cloned
+  pid_t pid = -1;         // cloned: of init, -1 when clone failed
+  int error = 0;          // errno of what failed
+  Text<512> text{};       // failed: which step, or Python's complaint
+};
+
+// supervisor -> init, once its uid map and its cgroup are set.
+struct RunSetup {
+  std::uint64_t disk_bytes = 0;
+  std::uint64_t inodes = 0;
+  std::uint64_t cpu_seconds = 0;    // RLIMIT_CPU, soft
+  std::uint64_t tasks = 0;          // RLIMIT_NPROC; init itself counts
+  std::uint64_t address_bytes = 0;  // RLIMIT_AS above what the zygote maps; 0: none
+  std::uint32_t blas_threads = 1;
+};
+
+// init or the run -> supervisor, over ctl.
+struct RunReport {
+  enum class Kind : std::uint8_t { ready, failed, ended };
+  Kind kind = Kind::ready;
+  int error = 0;        // failed: errno
+  Text<64> step{};      // failed: which step
+  int wait_status = 0;  // ended: of the run's first process, as waitpid gave it
+  bool disk_full = false;
+};
+
+constexpr std::uint32_t kInnerUid = 1000;  // `author` inside a run
+
+}  // namespace mecapy::sandbox

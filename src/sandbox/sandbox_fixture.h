@@ -1,0 +1,62 @@
+// For tests: one launched sandbox per suite, and a front that plays a run to its end.
+#pragma once
+
+#include <gtest/gtest.h>
+
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "sandbox/channel.h"
+#include "sandbox/sandbox.h"
+#include "sandbox/verdict.h"
+
+namespace mecapy::sandbox {
+
+// Where the built program, the environment and the runtime are: MECAPY_TEST_ZYGOTE,
+// MECAPY_TEST_SITE_PACKAGES, MECAPY_TEST_RUNTIME, else beside the test program.
+Options test_options();
+
+::testing::AssertionResult has(const std::string& text, const std::string& part);
+::testing::AssertionResult starts(const std::string& text, const std::string& part);
+
+// All that one run gave.
+struct Played {
+  model::RunEnd end;
+  Evidence evidence;
+  ChannelReport report;
+  std::string log;
+  std::map<std::string, std::string> artifacts;
+  std::vector<std::string> progress;  // payloads
+  bool started = false;
+  int ended_events = 0;
+
+  std::string code() const;     // of the failure, "completed" or "cancelled"
+  std::string message() const;  // of the failure
+  std::string result() const { return report.result.value_or("(none)"); }
+};
+
+class SandboxTest : public ::testing::Test {
+ protected:
+  static void SetUpTestSuite();
+  static void TearDownTestSuite();
+  // Checks what holds after every test: the supervisor lives and the next run is clean.
+  void TearDown() override;
+
+  // Runs `code` to its end. Expects exactly one `ended` event.
+  static Played play(const std::string& code, const std::string& inputs = "{}",
+                     const model::Limits& limits = quick());
+  static Played play_job(JobKind kind, const std::string& code, const std::string& inputs,
+                         const model::Limits& limits);
+  // `body` indented into calculate(inputs), after the usual imports.
+  static Played calculate(const std::string& body, const model::Limits& limits = quick());
+  // The evidence of the next `count` ended events, from whichever runs; within 20 s.
+  static std::vector<Evidence> wait_for_ends(int count);
+  static model::Limits quick();  // 10 s, 512 MiB, 16 processes
+
+  static std::unique_ptr<Sandbox> sandbox_;
+  static std::uint64_t next_run_;
+};
+
+}  // namespace mecapy::sandbox

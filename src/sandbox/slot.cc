@@ -1,0 +1,282 @@
+#include "sandbox/slot.h"
+
+#include <fcntl.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cmath>
+#include <csignal>
+#include <string>
+
+#include "sandbox/kernel_file.h"
+#include "sandbox/packet.h"
+
+namespace mecapy::sandbox {
+namespace {
+
+using std::chrono::duration_cast;
+using std::chrono::microseconds;
+
+constexpr auto kSetupDeadline = std::chrono::seconds(10);
+constexpr auto kPollPeriod = std::chrono::milliseconds(100);
+constexpr auto kClearPeriod = std::chrono::milliseconds(2);  // a cgroup about to be empty
+constexpr std::uint64_t kInodeBytes = 4096;  // one inode per page of the working folder's size
+
+std::int64_t micros(SteadyTime from, SteadyTime to) {
+  return duration_cast<microseconds>(to - from).count();
+}
+
+std::int64_t cpu_of(const rusage& use) {
+  return (use.ru_utime.tv_sec + use.ru_stime.tv_sec) * std::int64_t{1'000'000} +
+         use.ru_utime.tv_usec + use.ru_stime.tv_usec;
+}
+
+// CPU time past which the run is ended. Without a CPU limit of its own the wall limit and the quota
+// bound it already; a second more keeps the two from racing for the verdict.
+double cpu_bound_s(const model::Limits& limits) {
+  return limits.cpu_s > 0 ? limits.cpu_s : limits.cpu_budget_s() + 1;
+}
+
+RunSetup setup_of(const model::Limits& limits, const ControllerPlaces& places) {
+  const auto has = [&](Controller c) { return places[static_cast<std::size_t>(c)].version != 0; };
+  RunSetup setup;
+  setup.disk_bytes = static_cast<std::uint64_t>(limits.disk_mb * 1024 * 1024);
+  setup.inodes = std::max<std::uint64_t>(256, setup.disk_bytes / kInodeBytes);
+  setup.cpu_seconds = static_cast<std::uint64_t>(std::ceil(cpu_bound_s(limits)));
+  // Where the cgroup counts processes it must be the one that refuses: only it keeps a count.
+  setup.tasks = static_cast<std::uint64_t>(limits.processes) + (has(Controller::pids) ? 16 : 1);
+  if (!has(Controller::memory)) {
+    setup.address_bytes = static_cast<std::uint64_t>(limits.memory_mb * 1024 * 1024);
+  }
+  setup.blas_threads = static_cast<std::uint32_t>(std::ceil(limits.cpus));
+  return setup;
+}
+
+// setgroups must be denied before an unprivileged map may be written; one line maps `author` inside
+// to this slot's user outside (user_namespaces(7)).
+StepFailure write_maps(pid_t pid, std::uint32_t outer) {
+  const std::string folder = "/proc/" + std::to_string(pid);
+  const base::Fd proc(::open(folder.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC));
+  if (!proc) return failed("open /proc of init");
+  const std::string map = std::to_string(kInnerUid) + " " + std::to_string(outer) + " 1\n";
+  if (!write_text(proc.get(), "setgroups", "deny")) return failed("deny setgroups");
+  if (!write_text(proc.get(), "gid_map", map)) return failed("write gid_map");
+  if (!write_text(proc.get(), "uid_map", map)) return failed("write uid_map");
+  return {};
+}
+
+}  // namespace
+
+StepFailure Slot::begin(const FrontRequest& request, SteadyTime now, base::Fd& far_ctl) {
+  run_ = request.run;
+  limits_ = request.limits;
+  state_ = State::asked;
+  init_ = -1;
+  begun_ = now;
+  ready_ = ended_ = {};
+  deadline_ = now + kSetupDeadline;
+  reported_ = faulted_ = waits_for_zygote_ = false;
+  end_ = {};
+  end_.kind = FrontReply::Kind::ended;
+  end_.run = run_;
+  StepFailure step = cgroup_.prepare(places_, limits_);
+  if (!step) step = open_ctl(far_ctl);
+  if (step) fail_setup(step);
+  waits_for_zygote_ = !step;
+  return step;
+}
+
+StepFailure Slot::open_ctl(base::Fd& far) {
+  int pair[2] = {-1, -1};
+  if (::socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) != 0) {
+    return failed("socketpair");
+  }
+  ctl_ = base::Fd(pair[0]);
+  far = base::Fd(pair[1]);
+  if (::fcntl(ctl_.get(), F_SETFL, O_NONBLOCK) != 0) return failed("fcntl");
+  return {};
+}
+
+StepFailure Slot::admit() {
+  if (const StepFailure step = cgroup_.add(init_)) return step;
+  if (const StepFailure step = write_maps(init_, outer_uid_)) return step;
+  if (!send_packet(ctl_.get(), setup_of(limits_, places_))) return failed("tell init its limits");
+  return {};
+}
+
+void Slot::cloned(pid_t init) {
+  init_ = init;
+  waits_for_zygote_ = false;
+  // The zygote is trusted with nothing: the pid must be a child of ours, and then it stays init's
+  // until it is reaped.
+  siginfo_t info{};
+  if (::waitid(P_PID, static_cast<id_t>(init), &info, WEXITED | WNOHANG | WNOWAIT) != 0) {
+    init_ = -1;
+    fail_setup(failed("find init among the children"));
+    return;
+  }
+  if (state_ != State::asked) {  // killed or out of time while the zygote worked
+    end_init();
+    return;
+  }
+  state_ = State::setting_up;
+  if (const StepFailure step = admit()) fail_setup(step);
+}
+
+void Slot::not_cloned(int error) {
+  waits_for_zygote_ = false;
+  if (error == 0 && !faulted_) {
+    end_.exit = static_cast<std::uint8_t>(Evidence::Exit::zygote_died);
+    faulted_ = true;
+    state_ = State::clearing;
+    ctl_.reset();
+    return;
+  }
+  fail_setup(failed("clone init", error));
+}
+
+void Slot::fail_setup(const StepFailure& step) {
+  if (!faulted_) {
+    faulted_ = true;
+    end_.exit = static_cast<std::uint8_t>(Evidence::Exit::setup_failed);
+    end_.status = step.error;
+    if (step.step != nullptr) end_.text.set(step.step);
+  }
+  end_init();
+}
+
+// Ends pid 1 of the run's pid namespace: the kernel then ends all the others (pid_namespaces(7)).
+void Slot::end_init() {
+  if (init_ > 0) ::kill(init_, SIGKILL);
+  state_ = State::clearing;
+}
+
+bool Slot::hear(SteadyTime now) {
+  bool became_ready = false;
+  while (ctl_) {
+    RunReport report;
+    const Received got = receive_packet(ctl_.get(), report);
+    if (got == Received::nothing) break;
+    if (got == Received::closed) {
+      ctl_.reset();  // init is gone or going; reap() has the rest
+      break;
+    }
+    if (report.kind == RunReport::Kind::failed) {
+      if (!faulted_) end_.text.set(report.step.view());
+      fail_setup({nullptr, report.error});
+    } else if (report.kind == RunReport::Kind::ready && state_ == State::setting_up) {
+      state_ = State::running;
+      ready_ = now;
+      deadline_ = now + duration_cast<std::chrono::steady_clock::duration>(
+                            std::chrono::duration<double>(limits_.timeout_s));
+      end_.setup_us = micros(begun_, now);
+      became_ready = true;
+    } else if (report.kind == RunReport::Kind::ended) {
+      reported_ = true;
+      ended_ = now;
+      end_.disk_full = report.disk_full;
+      const int status = report.wait_status;
+      const bool by_signal = WIFSIGNALED(status);
+      end_.exit =
+          static_cast<std::uint8_t>(by_signal ? Evidence::Exit::signalled : Evidence::Exit::exited);
+      end_.status = by_signal ? WTERMSIG(status) : WEXITSTATUS(status);
+    }
+  }
+  return became_ready;
+}
+
+void Slot::kill_for_front() {
+  if (state_ == State::free || state_ == State::clearing) return;
+  end_.kill_requested = true;
+  end_init();
+}
+
+void Slot::check(SteadyTime now) {
+  if (state_ != State::asked && state_ != State::setting_up && state_ != State::running) return;
+  if (now >= deadline_) {
+    if (state_ == State::running) {
+      end_.deadline_fired = true;
+      end_init();
+    } else {
+      fail_setup(failed("the set-up took more than 10 s", ETIMEDOUT));
+    }
+    return;
+  }
+  if (state_ != State::running) return;
+  const GroupUse use = cgroup_.use();
+  if (use.oom_kills > 0) {
+    end_init();  // v1 kills one process of the group; a run without one of its own is not a run
+  } else if (use.cpu_us > static_cast<std::int64_t>(cpu_bound_s(limits_) * 1e6)) {
+    end_.cpu_fired = true;
+    end_init();
+  }
+}
+
+SteadyTime Slot::next_check(SteadyTime now) const {
+  switch (state_) {
+    case State::free:
+      return SteadyTime::max();
+    case State::asked:
+    case State::setting_up:
+      return deadline_;
+    case State::running:
+      return std::min(deadline_, now + kPollPeriod);
+    case State::clearing:
+      return now + (init_ > 0 ? kPollPeriod : kClearPeriod);
+  }
+  return now;
+}
+
+void Slot::init_gone(int wait_status, std::int64_t cpu_us, SteadyTime now) {
+  if (ended_ == SteadyTime{}) ended_ = now;
+  init_ = -1;
+  ctl_.reset();
+  end_.cpu_us = cpu_us;
+  state_ = State::clearing;
+  if (reported_ || faulted_) return;
+  const bool was_ready = ready_ != SteadyTime{};
+  if (!was_ready && !end_.kill_requested) {
+    faulted_ = true;
+    end_.exit = static_cast<std::uint8_t>(Evidence::Exit::setup_failed);
+    end_.status = ECHILD;
+    end_.text.set("init of the run died");
+    return;
+  }
+  end_.exit = static_cast<std::uint8_t>(Evidence::Exit::signalled);
+  end_.status = WIFSIGNALED(wait_status) ? WTERMSIG(wait_status) : SIGKILL;
+}
+
+bool Slot::cleared() const {
+  if (cgroup_.empty()) return true;
+  cgroup_.kill_all();
+  return false;
+}
+
+bool Slot::reap(SteadyTime now) {
+  if (state_ == State::free) return false;
+  if (waits_for_zygote_) return false;  // an init may exist whose pid is still to come
+  if (init_ > 0) {
+    int status = 0;
+    rusage use{};
+    if (::wait4(init_, &status, WNOHANG, &use) != init_) return false;
+    hear(now);  // what init said before it went
+    init_gone(status, cpu_of(use), now);
+  }
+  return state_ == State::clearing && cleared();
+}
+
+FrontReply Slot::finish() {
+  const GroupUse use = cgroup_.use();
+  end_.oom_kills = use.oom_kills;
+  end_.pids_refused = use.pids_refused;
+  end_.peak_memory_bytes = use.peak_memory_bytes;
+  if (use.cpu_us >= 0) end_.cpu_us = use.cpu_us;
+  if (ready_ != SteadyTime{}) end_.wall_us = micros(ready_, ended_);
+  ctl_.reset();
+  state_ = State::free;
+  return end_;
+}
+
+}  // namespace mecapy::sandbox

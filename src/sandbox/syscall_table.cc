@@ -1,0 +1,242 @@
+#include "sandbox/syscall_table.h"
+
+#include <asm/ioctls.h>
+#include <fcntl.h>
+#include <linux/sched.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+
+#include <csignal>
+
+namespace mecapy::sandbox {
+
+// CLONE_PARENT makes init the supervisor's child; the exit signal is then the zygote's own, SIGCHLD
+// (kernel/fork.c, copy_process), so the low byte stays 0. CHILD_SETTID lets glibc know its new tid.
+const std::uint64_t kInitCloneFlags = CLONE_NEWUSER | CLONE_NEWPID | CLONE_NEWNS | CLONE_NEWNET |
+                                      CLONE_NEWIPC | CLONE_NEWUTS | CLONE_NEWCGROUP | CLONE_PARENT |
+                                      CLONE_CHILD_SETTID;
+
+namespace {
+
+using enum SyscallUse;
+
+constexpr std::uint64_t kForbiddenCloneFlags =
+    CLONE_NEWUSER | CLONE_NEWPID | CLONE_NEWNS | CLONE_NEWNET | CLONE_NEWIPC | CLONE_NEWUTS |
+    CLONE_NEWCGROUP | CLONE_PARENT | CLONE_PTRACE | CLONE_UNTRACED | CLONE_IO;
+
+ArgumentCheck equals(unsigned argument, std::uint64_t value) {
+  return {argument, SCMP_CMP_MASKED_EQ, 0xffffffff, value};  // int arguments: upper half ignored
+}
+ArgumentCheck null(unsigned argument) { return {argument, SCMP_CMP_EQ, 0}; }
+ArgumentCheck no_bits(unsigned argument, std::uint64_t bits) {
+  return {argument, SCMP_CMP_MASKED_EQ, bits, 0};
+}
+
+}  // namespace
+
+const std::vector<SyscallRow>& syscall_table() {
+  static const std::vector<SyscallRow> table = {
+      // Files. What can be reached is decided by the mounts and Landlock, not here.
+      {SCMP_SYS(read), run, {}, "files, the channel, pipes"},
+      {SCMP_SYS(write), run, {}, "files, the channel, the log, pipes"},
+      {SCMP_SYS(readv), run, {}, "files"},
+      {SCMP_SYS(writev), run, {}, "files; glibc's abort message"},
+      {SCMP_SYS(pread64), run, {}, "files"},
+      {SCMP_SYS(pwrite64), run, {}, "files"},
+      {SCMP_SYS(preadv), run, {}, "os.preadv"},
+      {SCMP_SYS(pwritev), run, {}, "os.pwritev"},
+      {SCMP_SYS(open), run, {}, "older libraries"},
+      {SCMP_SYS(openat), run, {}, "files"},
+      {SCMP_SYS(creat), run, {}, "older libraries"},
+      {SCMP_SYS(openat2), absent, {}, "its arguments sit behind a pointer"},
+      {SCMP_SYS(close), run, {}, "files"},
+      {SCMP_SYS(close_range), run, {}, "os.closerange; the set-up"},
+      {SCMP_SYS(lseek), run, {}, "files"},
+      {SCMP_SYS(stat), run, {}, "files"},
+      {SCMP_SYS(lstat), run, {}, "files"},
+      {SCMP_SYS(fstat), run, {}, "files"},
+      {SCMP_SYS(newfstatat), run, {}, "files"},
+      {SCMP_SYS(statx), run, {}, "files"},
+      {SCMP_SYS(statfs), run, {}, "shutil.disk_usage"},
+      {SCMP_SYS(fstatfs), run, {}, "os.fstatvfs; init's look at the working folder"},
+      {SCMP_SYS(access), run, {}, "files"},
+      {SCMP_SYS(faccessat), run, {}, "files"},
+      {SCMP_SYS(faccessat2), run, {}, "files"},
+      {SCMP_SYS(getdents), run, {}, "folders, older libraries"},
+      {SCMP_SYS(getdents64), run, {}, "folders"},
+      {SCMP_SYS(getcwd), run, {}, "folders"},
+      {SCMP_SYS(chdir), run, {}, "os.chdir"},
+      {SCMP_SYS(fchdir), run, {}, "os.fchdir"},
+      {SCMP_SYS(mkdir), run, {}, "folders"},
+      {SCMP_SYS(mkdirat), run, {}, "folders"},
+      {SCMP_SYS(rmdir), run, {}, "folders"},
+      {SCMP_SYS(rename), run, {}, "files"},
+      {SCMP_SYS(renameat), run, {}, "files"},
+      {SCMP_SYS(renameat2), run, {}, "files"},
+      {SCMP_SYS(link), run, {}, "files; multiprocessing's semaphores"},
+      {SCMP_SYS(linkat), run, {}, "files"},
+      {SCMP_SYS(symlink), run, {}, "files"},
+      {SCMP_SYS(symlinkat), run, {}, "files"},
+      {SCMP_SYS(readlink), run, {}, "files"},
+      {SCMP_SYS(readlinkat), run, {}, "files"},
+      {SCMP_SYS(unlink), run, {}, "files"},
+      {SCMP_SYS(unlinkat), run, {}, "files"},
+      {SCMP_SYS(mknod), run, {{1, SCMP_CMP_MASKED_EQ, S_IFMT, S_IFIFO}}, "os.mkfifo"},
+      {SCMP_SYS(mknodat), run, {{2, SCMP_CMP_MASKED_EQ, S_IFMT, S_IFIFO}}, "os.mkfifo"},
+      {SCMP_SYS(chmod), run, {}, "files"},
+      {SCMP_SYS(fchmod), run, {}, "files"},
+      {SCMP_SYS(fchmodat), run, {}, "files"},
+      {SCMP_SYS(umask), run, {}, "files"},
+      {SCMP_SYS(utimensat), run, {}, "os.utime"},
+      {SCMP_SYS(truncate), run, {}, "files"},
+      {SCMP_SYS(ftruncate), run, {}, "files"},
+      {SCMP_SYS(fallocate), run, {}, "files; shared memory of multiprocessing"},
+      {SCMP_SYS(fadvise64), run, {}, "files"},
+      {SCMP_SYS(fsync), run, {}, "files"},
+      {SCMP_SYS(fdatasync), run, {}, "files"},
+      {SCMP_SYS(sendfile), run, {}, "shutil.copyfile"},
+      {SCMP_SYS(copy_file_range), run, {}, "os.copy_file_range"},
+      {SCMP_SYS(dup), run, {}, "files"},
+      {SCMP_SYS(dup2), run, {}, "files"},
+      {SCMP_SYS(dup3), run, {}, "files"},
+      {SCMP_SYS(pipe), run, {}, "pipes"},
+      {SCMP_SYS(pipe2), run, {}, "pipes"},
+      // No locks, leases, owners or notifications: they act on inodes that all runs share
+      // read-only.
+      {SCMP_SYS(fcntl), run, {equals(1, F_DUPFD)}, "files"},
+      {SCMP_SYS(fcntl), run, {equals(1, F_DUPFD_CLOEXEC)}, "os.dup"},
+      {SCMP_SYS(fcntl), run, {equals(1, F_GETFD)}, "os.get_inheritable"},
+      {SCMP_SYS(fcntl), run, {equals(1, F_SETFD)}, "os.set_inheritable"},
+      {SCMP_SYS(fcntl), run, {equals(1, F_GETFL)}, "os.get_blocking"},
+      {SCMP_SYS(fcntl), run, {equals(1, F_SETFL)}, "os.set_blocking"},
+      {SCMP_SYS(ioctl), run, {equals(1, TCGETS)}, "isatty"},
+      {SCMP_SYS(ioctl), run, {equals(1, TIOCGWINSZ)}, "os.get_terminal_size"},
+      {SCMP_SYS(ioctl), run, {equals(1, FIONREAD)}, "bytes waiting in a pipe"},
+      {SCMP_SYS(ioctl), run, {equals(1, FIONBIO)}, "socket.setblocking"},
+      {SCMP_SYS(ioctl), run, {equals(1, FIOCLEX)}, "os.set_inheritable"},
+      {SCMP_SYS(ioctl), run, {equals(1, FIONCLEX)}, "os.set_inheritable"},
+      {SCMP_SYS(poll), run, {}, "waiting"},
+      {SCMP_SYS(ppoll), run, {}, "waiting"},
+      {SCMP_SYS(select), run, {}, "waiting; time.sleep"},
+      {SCMP_SYS(pselect6), run, {}, "waiting"},
+      {SCMP_SYS(epoll_create1), run, {}, "asyncio"},
+      {SCMP_SYS(epoll_ctl), run, {}, "asyncio"},
+      {SCMP_SYS(epoll_wait), run, {}, "asyncio"},
+      {SCMP_SYS(epoll_pwait), run, {}, "asyncio"},
+      {SCMP_SYS(eventfd2), run, {}, "os.eventfd"},
+      // A pair inside the process, for asyncio and multiprocessing.Pipe. No socket can be made that
+      // has
+      // an address, and none of the pair can be given one.
+      {SCMP_SYS(socketpair), run, {equals(0, AF_UNIX)}, "asyncio's wake-up, multiprocessing.Pipe"},
+      {SCMP_SYS(sendto), run, {null(4)}, "send on a pair, without an address"},
+      {SCMP_SYS(recvfrom), run, {}, "recv on a pair"},
+      {SCMP_SYS(shutdown), run, {}, "pairs"},
+      {SCMP_SYS(getsockname), run, {}, "Python asks it of every socket object"},
+      {SCMP_SYS(getsockopt), run, {}, "Python asks it of every socket object"},
+      {SCMP_SYS(sendmsg), setup, {}, "the zygote's and init's reports"},
+      {SCMP_SYS(recvmsg), setup, {}, "descriptors from the supervisor"},
+      // Memory.
+      {SCMP_SYS(mmap), run, {}, "memory, libraries"},
+      {SCMP_SYS(munmap), run, {}, "memory"},
+      {SCMP_SYS(mremap), run, {}, "memory"},
+      {SCMP_SYS(mprotect), run, {}, "memory, libraries, thread stacks"},
+      {SCMP_SYS(madvise), run, {}, "memory"},
+      {SCMP_SYS(msync), run, {}, "numpy.memmap"},
+      {SCMP_SYS(brk), run, {}, "memory"},
+      // Processes and threads, inside the run's own pid namespace.
+      {SCMP_SYS(clone), run, {no_bits(0, kForbiddenCloneFlags)}, "threads, os.fork"},
+      {SCMP_SYS(clone), setup, {{0, SCMP_CMP_EQ, kInitCloneFlags}}, "the init of a run"},
+      {SCMP_SYS(clone3), absent, {}, "its flags sit behind a pointer; glibc then uses clone"},
+      {SCMP_SYS(fork), run, {}, "os.fork in older libraries"},
+      {SCMP_SYS(wait4), run, {}, "child processes"},
+      {SCMP_SYS(waitid), run, {}, "child processes"},
+      {SCMP_SYS(exit), run, {}, "threads"},
+      {SCMP_SYS(exit_group), run, {}, "processes"},
+      {SCMP_SYS(futex), run, {}, "locks"},
+      {SCMP_SYS(set_robust_list), run, {}, "thread start"},
+      {SCMP_SYS(get_robust_list), run, {equals(0, 0)}, "threads, of itself"},
+      {SCMP_SYS(rseq), run, {}, "thread start"},
+      {SCMP_SYS(set_tid_address), run, {}, "thread start"},
+      {SCMP_SYS(gettid), run, {}, "threads"},
+      {SCMP_SYS(getpid), run, {}, "processes"},
+      {SCMP_SYS(getppid), run, {}, "processes"},
+      {SCMP_SYS(getpgid), run, {}, "processes"},
+      {SCMP_SYS(getpgrp), run, {}, "processes"},
+      {SCMP_SYS(getsid), run, {}, "processes"},
+      {SCMP_SYS(setpgid), run, {}, "processes"},
+      {SCMP_SYS(setsid), run, {}, "processes; the set-up"},
+      {SCMP_SYS(sched_yield), run, {}, "locks, BLAS threads"},
+      {SCMP_SYS(sched_getaffinity), run, {}, "os.cpu_count, BLAS threads"},
+      {SCMP_SYS(sched_getparam), run, {}, "thread attributes"},
+      {SCMP_SYS(sched_getscheduler), run, {}, "thread attributes"},
+      {SCMP_SYS(getcpu), run, {}, "malloc arenas"},
+      {SCMP_SYS(getpriority), run, {}, "os.getpriority"},
+      // Signals: to one process at a time, never to a group or to all (kill(-1)).
+      {SCMP_SYS(kill), run, {no_bits(0, 0x80000000)}, "os.kill, multiprocessing's terminate"},
+      {SCMP_SYS(tgkill), run, {}, "raise, abort, pthread_kill"},
+      {SCMP_SYS(rt_sigaction), run, {}, "signals"},
+      {SCMP_SYS(rt_sigprocmask), run, {}, "signals"},
+      {SCMP_SYS(rt_sigreturn), run, {}, "signals"},
+      {SCMP_SYS(rt_sigpending), run, {}, "signals"},
+      {SCMP_SYS(rt_sigsuspend), run, {}, "signals"},
+      {SCMP_SYS(rt_sigtimedwait), run, {}, "signals"},
+      {SCMP_SYS(sigaltstack), run, {}, "faulthandler"},
+      {SCMP_SYS(pause), run, {}, "signal.pause"},
+      {SCMP_SYS(alarm), run, {}, "signal.alarm"},
+      {SCMP_SYS(setitimer), run, {}, "signal.setitimer"},
+      {SCMP_SYS(getitimer), run, {}, "signal.getitimer"},
+      {SCMP_SYS(restart_syscall), run, {}, "the kernel, after a signal"},
+      // Time and information. None of it names another run, another user or the host.
+      {SCMP_SYS(clock_gettime), run, {}, "time"},
+      {SCMP_SYS(clock_getres), run, {}, "time"},
+      {SCMP_SYS(clock_nanosleep), run, {}, "time.sleep"},
+      {SCMP_SYS(nanosleep), run, {}, "sleep"},
+      {SCMP_SYS(gettimeofday), run, {}, "time"},
+      {SCMP_SYS(time), run, {}, "time"},
+      {SCMP_SYS(times), run, {}, "os.times"},
+      {SCMP_SYS(getrusage), run, {}, "time.process_time, resource"},
+      {SCMP_SYS(getrandom), run, {}, "random seeds, uuid, secrets"},
+      {SCMP_SYS(sysinfo), run, {}, "os.sysconf"},
+      {SCMP_SYS(uname), run, {}, "platform"},
+      {SCMP_SYS(getrlimit), run, {}, "resource"},
+      {SCMP_SYS(prlimit64), run, {null(2)}, "resource.getrlimit: reading only"},
+      {SCMP_SYS(prlimit64), setup, {{2, SCMP_CMP_NE, 0}}, "the run's resource limits"},
+      {SCMP_SYS(getuid), run, {}, "os.getuid"},
+      {SCMP_SYS(geteuid), run, {}, "os.geteuid"},
+      {SCMP_SYS(getgid), run, {}, "os.getgid"},
+      {SCMP_SYS(getegid), run, {}, "os.getegid"},
+      {SCMP_SYS(getresuid), run, {}, "os.getresuid"},
+      {SCMP_SYS(getresgid), run, {}, "os.getresgid"},
+      {SCMP_SYS(getgroups), run, {}, "os.getgroups"},
+      {SCMP_SYS(capget), run, {}, "the self-check"},
+      {SCMP_SYS(prctl), run, {equals(0, PR_SET_NAME)}, "thread names"},
+      {SCMP_SYS(prctl), run, {equals(0, PR_GET_NAME)}, "thread names"},
+      {SCMP_SYS(prctl), run, {equals(0, PR_GET_DUMPABLE)}, "reading"},
+      {SCMP_SYS(prctl), run, {equals(0, PR_GET_SECCOMP)}, "the self-check"},
+      {SCMP_SYS(prctl), run, {equals(0, PR_GET_NO_NEW_PRIVS)}, "the self-check"},
+      // Only until the run's last step.
+      {SCMP_SYS(mount), setup, {}, "the run's own mounts"},
+      {SCMP_SYS(umount2), setup, {}, "the run's own mounts"},
+      {SCMP_SYS(sethostname), setup, {}, "the run's host name"},
+      {SCMP_SYS(setresuid), setup, {}, "the run's user"},
+      {SCMP_SYS(setresgid), setup, {}, "the run's group"},
+      {SCMP_SYS(capset), setup, {}, "giving up capabilities"},
+      {SCMP_SYS(landlock_create_ruleset), setup, {}, "Landlock"},
+      {SCMP_SYS(landlock_add_rule), setup, {}, "Landlock"},
+      {SCMP_SYS(landlock_restrict_self), setup, {}, "Landlock"},
+      {SCMP_SYS(prctl), setup, {equals(0, PR_SET_PDEATHSIG)}, "dying with the supervisor"},
+      {SCMP_SYS(prctl), setup, {equals(0, PR_SET_DUMPABLE)}, "hiding /proc/PID from others"},
+      {SCMP_SYS(prctl), setup, {equals(0, PR_SET_NO_NEW_PRIVS)}, "no new privileges"},
+      {SCMP_SYS(prctl), setup, {equals(0, PR_CAPBSET_DROP)}, "giving up capabilities"},
+      {SCMP_SYS(prctl), setup, {equals(0, PR_CAP_AMBIENT)}, "giving up capabilities"},
+      {SCMP_SYS(prctl), setup, {equals(0, PR_SET_SECCOMP)}, "the second filter"},
+      // Present or not, told to be absent.
+      {SCMP_SYS(io_uring_setup), absent, {}, "would act outside every filter"},
+      {SCMP_SYS(io_uring_enter), absent, {}, "would act outside every filter"},
+      {SCMP_SYS(io_uring_register), absent, {}, "would act outside every filter"},
+  };
+  return table;
+}
+
+}  // namespace mecapy::sandbox

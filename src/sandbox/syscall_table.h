@@ -1,0 +1,40 @@
+// The one list of system calls that the zygote and the runs may make, and why each.
+//
+// Two filters are made from it (filter.h). The zygote installs the first: every row is allowed, the
+// rest is EPERM. A run inherits it and adds the second, which takes the `setup` rows away again.
+#pragma once
+
+#include <seccomp.h>
+
+#include <cstdint>
+#include <vector>
+
+namespace mecapy::sandbox {
+
+enum class SyscallUse : std::uint8_t {
+  run,     // the author's code may call it
+  setup,   // the zygote, init and the run until its last step; not the author's code
+  absent,  // answered ENOSYS: the caller has an older way that a filter can judge
+};
+
+// One argument must compare as said; libseccomp's words (seccomp_rule_add(3)).
+struct ArgumentCheck {
+  unsigned argument;
+  scmp_compare compare;
+  std::uint64_t value;       // the mask for SCMP_CMP_MASKED_EQ
+  std::uint64_t masked = 0;  // what the masked argument must be
+};
+
+struct SyscallRow {
+  int number;  // negative: not on this architecture
+  SyscallUse use;
+  std::vector<ArgumentCheck> checks;  // all must hold; another row may allow other arguments
+  const char* reason;
+};
+
+const std::vector<SyscallRow>& syscall_table();
+
+// The namespaces of a run's init, and the parent it gets: what clone is called with, exactly.
+extern const std::uint64_t kInitCloneFlags;
+
+}  // namespace mecapy::sandbox

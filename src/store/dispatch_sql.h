@@ -1,0 +1,36 @@
+// Claims, leases and retries: the SQL every dialect shares. Each function runs within a transaction
+// of the caller, who rolls back when it fails; it throws soci::soci_error. The contract is
+// store.h's.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/clock.h"
+#include "base/result.h"
+#include "model/run.h"
+#include "store/connection.h"
+#include "store/store.h"
+
+namespace mecapy::store {
+
+// What a claim writes on the run.
+struct Claim {
+  model::RunId id;
+  std::string claimant;
+  base::TimePoint lease_until{};
+};
+
+Result<std::optional<model::Job>> claim(Connection& connection, base::TimePoint now,
+                                        const Claim& claim);
+Result<LeaseReport> extend_leases(Connection& connection, const std::string& claimant,
+                                  const std::vector<Lease>& leases, base::TimePoint lease_until);
+Result<bool> requeue(Connection& connection, base::TimePoint now, const Requeue& request);
+Result<std::vector<Lease>> dead_leases(Connection& connection, base::TimePoint now,
+                                       const std::optional<std::string>& also_not_of, int limit);
+Result<std::vector<QueuedRun>> queued_runs(Connection& connection, const std::string& after,
+                                           int limit);
+Result<Counts> counts(Connection& connection);
+
+}  // namespace mecapy::store

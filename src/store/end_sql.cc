@@ -1,0 +1,86 @@
+#include "store/end_sql.h"
+
+#include <string>
+
+#include "store/artifact_sql.h"
+#include "store/column.h"
+#include "store/failure_columns.h"
+
+namespace mecapy::store {
+namespace {
+
+using soci::use;
+
+constexpr Sql kEnd =
+    "UPDATE runs SET status = :status, finished_at = :now, claimant = NULL, lease_until = NULL,"
+    " failure_code = :code, failure_message = :message, failure_traceback = :traceback,"
+    " failure_line = :line, failure_column = :column,"
+    " wall_us = :wall_us, cpu_us = :cpu_us, peak_memory_bytes = :peak_memory_bytes,"
+    " setup_us = :setup_us, log_bytes = :log_bytes, result_bytes = :result_bytes,"
+    " artifact_bytes = :artifact_bytes, artifact_count = :artifact_count,"
+    " log_truncated = :log_truncated, result_key = :result_key, result = :result,"
+    " log_key = :log_key, log = :log"
+    " WHERE id = :id AND attempt = :attempt AND status = 'running'";
+
+// What belongs to the end's status: a failure to failed, a result to completed.
+std::optional<model::Failure> failure_of(const model::RunEnd& end) {
+  if (end.status != model::RunStatus::failed) return std::nullopt;
+  if (end.failure) return end.failure;
+  return model::Failure{model::OutcomeCode::internal, "the run failed without a reason given"};
+}
+
+model::Payload result_of(const model::RunEnd& end) {
+  return end.status == model::RunStatus::completed ? end.result : model::Payload{};
+}
+
+struct UsageColumns {
+  long long wall_us, cpu_us, peak_memory_bytes, setup_us, log_bytes, result_bytes, artifact_bytes;
+
+  explicit UsageColumns(const model::Usage& u)
+      : wall_us(u.wall_us),
+        cpu_us(u.cpu_us),
+        peak_memory_bytes(u.peak_memory_bytes),
+        setup_us(u.setup_us),
+        log_bytes(u.log_bytes),
+        result_bytes(u.result_bytes),
+        artifact_bytes(u.artifact_bytes) {}
+
+  void use_in(soci::statement& statement) const {
+    statement.exchange(use(wall_us, "wall_us"));
+    statement.exchange(use(cpu_us, "cpu_us"));
+    statement.exchange(use(peak_memory_bytes, "peak_memory_bytes"));
+    statement.exchange(use(setup_us, "setup_us"));
+    statement.exchange(use(log_bytes, "log_bytes"));
+    statement.exchange(use(result_bytes, "result_bytes"));
+    statement.exchange(use(artifact_bytes, "artifact_bytes"));
+  }
+};
+
+}  // namespace
+
+Result<bool> record_end(Connection& connection, base::TimePoint now, const Lease& lease,
+                        const model::RunEnd& end) {
+  if (!model::is_end(end.status)) return fail(ErrorCode::internal, "this status is not an end");
+  const long long us = to_us(now);
+  const std::string status(model::name(end.status));
+  const FailureColumns failure(failure_of(end));
+  const UsageColumns usage(end.usage);
+  const model::Payload result = result_of(end);
+  const int artifact_count = static_cast<int>(end.artifacts.size());
+  const int log_truncated = end.log_truncated ? 1 : 0;
+  const auto parts = [&](soci::statement& s) {
+    failure.use_in(s);
+    usage.use_in(s);
+  };
+  const long long ended =
+      connection.execute(kEnd, use(status, "status"), use(us, "now"), parts,
+                         use(artifact_count, "artifact_count"), use(log_truncated, "log_truncated"),
+                         use(result.key, "result_key"), use(result.inline_bytes, "result"),
+                         use(end.log.key, "log_key"), use(end.log.inline_bytes, "log"),
+                         use(lease.run_id.str(), "id"), use(lease.attempt, "attempt"));
+  if (ended == 0) return false;
+  insert_artifacts(connection, lease.run_id.str(), end.artifacts);
+  return true;
+}
+
+}  // namespace mecapy::store

@@ -1,0 +1,34 @@
+// Idempotency keys: the SQL every dialect shares.
+#pragma once
+
+#include <optional>
+#include <string>
+
+#include "base/clock.h"
+#include "base/result.h"
+#include "store/connection.h"
+#include "store/store.h"
+
+namespace mecapy::store {
+
+// What a key leads to. A key that was used for a task does not lead to a run.
+inline constexpr char kTaskKind[] = "task";
+inline constexpr char kRunKind[] = "run";
+
+struct KeyUse {
+  std::string owner;
+  std::string kind;
+  std::string resource_id;  // what the request is about to make
+  base::TimePoint now{};
+};
+
+// Takes `key` for use.resource_id: nothing when it was free (or absent). When an earlier request
+// took it, the id of what that one made, or idempotency_mismatch when that request was another one.
+// The key is given back when the transaction is rolled back.
+Result<std::optional<std::string>> take_key(Connection& connection,
+                                            const std::optional<Idempotency>& key,
+                                            const KeyUse& use);
+
+void prune_keys(Connection& connection, base::TimePoint before);
+
+}  // namespace mecapy::store

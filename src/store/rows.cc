@@ -1,0 +1,89 @@
+#include "store/rows.h"
+
+#include "store/text_codec.h"
+
+namespace mecapy::store {
+namespace {
+
+template <class... Column>
+void add_into(soci::statement& statement, Column&... column) {
+  using soci::into;  // beside our into() for Nullable
+  (statement.exchange(into(column)), ...);
+}
+
+}  // namespace
+
+void TaskRow::into(soci::statement& statement) {
+  add_into(statement, id, owner, name, description, tags, estimated_duration_s, ad_hoc, created_at,
+           updated_at, number, limits, inputs, code);
+}
+
+model::Task TaskRow::task() const {
+  return {.id = trusted_id<model::TaskId>(id),
+          .user = owner,
+          .name = name,
+          .description = description,
+          .tags = decode_tags(tags),
+          .estimated_duration_s = estimated_duration_s.get(),
+          .ad_hoc = ad_hoc != 0,
+          .version = {.number = number,
+                      .code = code,
+                      .inputs = inputs,
+                      .limits = decode_limits(limits)},
+          .created_at = from_us(created_at),
+          .updated_at = from_us(updated_at)};
+}
+
+void RunRow::into(soci::statement& statement) {
+  add_into(statement, id, task_id, owner, version, status, attempt, cancel_requested, queued_at,
+           started_at, finished_at, failure_code, failure_line, failure_column, wall_us, cpu_us,
+           peak_memory_bytes, setup_us, log_bytes, result_bytes, artifact_bytes, artifact_count,
+           log_truncated, failure_message, failure_traceback);
+}
+
+void RunRow::into_payloads(soci::statement& statement) {
+  add_into(statement, inputs_key, result_key, log_key, inputs, result, log);
+}
+
+model::Run RunRow::run() const {
+  const model::RunStatus now = model::parse_status(status).value_or(model::RunStatus::failed);
+  return {.id = trusted_id<model::RunId>(id),
+          .task_id = trusted_id<model::TaskId>(task_id),
+          .user = owner,
+          .version = version,
+          .status = now,
+          .attempt = attempt,
+          .inputs = {.inline_bytes = inputs, .key = inputs_key},
+          .end = {.status = now,
+                  .result = {.inline_bytes = result, .key = result_key},
+                  .failure = failure(),
+                  .usage = usage(),
+                  .log = {.inline_bytes = log, .key = log_key},
+                  .log_truncated = log_truncated != 0},
+          .cancel_requested = cancel_requested != 0,
+          .queued_at = from_us(queued_at),
+          .started_at = from_us(started_at),
+          .finished_at = from_us(finished_at)};
+}
+
+std::optional<model::Failure> RunRow::failure() const {
+  const auto code = failure_code.get();
+  if (!code) return std::nullopt;
+  return model::Failure{.code = model::parse_outcome(*code).value_or(model::OutcomeCode::internal),
+                        .message = failure_message.get().value_or(""),
+                        .traceback = failure_traceback.get().value_or(""),
+                        .line = failure_line.get(),
+                        .column = failure_column.get()};
+}
+
+model::Usage RunRow::usage() const {
+  return {.wall_us = wall_us,
+          .cpu_us = cpu_us,
+          .peak_memory_bytes = peak_memory_bytes,
+          .setup_us = setup_us,
+          .log_bytes = log_bytes,
+          .result_bytes = result_bytes,
+          .artifact_bytes = artifact_bytes};
+}
+
+}  // namespace mecapy::store

@@ -1,0 +1,76 @@
+// Rows of tasks and runs as a SELECT answers them, and what they mean in the model.
+#pragma once
+
+#include <soci/soci.h>
+
+#include <string>
+#include <vector>
+
+#include "model/run.h"
+#include "model/task.h"
+#include "store/column.h"
+#include "store/sql_text.h"
+
+namespace mecapy::store {
+
+// A task with one of its versions: "SELECT <kTaskColumns> FROM tasks t JOIN task_versions v ...".
+inline constexpr char kTaskColumns[] =
+    "t.id, t.owner, t.name, t.description, t.tags, t.estimated_duration_s, t.ad_hoc,"
+    " t.created_at, t.updated_at, v.number, v.limits, v.inputs, v.code";
+
+struct TaskRow {
+  std::string id, owner, name, description, tags;
+  Nullable<double> estimated_duration_s;
+  int ad_hoc = 0;
+  long long created_at = 0, updated_at = 0;
+  int number = 0;
+  std::string limits, inputs, code;
+
+  // Adds the variables for kTaskColumns to a statement.
+  void into(soci::statement& statement);
+  model::Task task() const;
+};
+
+// The columns of a run but for its inputs, result and log.
+inline constexpr char kRunColumns[] =
+    "id, task_id, owner, version, status, attempt, cancel_requested, queued_at, started_at,"
+    " finished_at, failure_code, failure_line, failure_column, wall_us, cpu_us,"
+    " peak_memory_bytes, setup_us, log_bytes, result_bytes, artifact_bytes, artifact_count,"
+    " log_truncated, failure_message, failure_traceback";
+inline constexpr char kRunPayloadColumns[] = "inputs_key, result_key, log_key, inputs, result, log";
+
+struct RunRow {
+  std::string id, task_id, owner;
+  int version = 0;
+  std::string status;
+  int attempt = 0, cancel_requested = 0;
+  long long queued_at = 0;
+  Nullable<long long> started_at, finished_at;
+  Nullable<std::string> failure_code;
+  Nullable<int> failure_line, failure_column;
+  long long wall_us = 0, cpu_us = 0, peak_memory_bytes = 0, setup_us = 0, log_bytes = 0,
+            result_bytes = 0, artifact_bytes = 0, artifact_count = 0;
+  int log_truncated = 0;
+  Nullable<std::string> failure_message, failure_traceback;
+
+  std::string inputs_key, result_key, log_key, inputs, result, log;
+
+  // Adds the variables for kRunColumns to a statement.
+  void into(soci::statement& statement);
+  // Adds those for kRunPayloadColumns, to come after.
+  void into_payloads(soci::statement& statement);
+  // The run without its artifacts.
+  model::Run run() const;
+
+ private:
+  std::optional<model::Failure> failure() const;
+  model::Usage usage() const;
+};
+
+// An id that the database holds. It was checked before it was written.
+template <class Id>
+Id trusted_id(const std::string& text) {
+  return Id::parse(text).value_or(Id());
+}
+
+}  // namespace mecapy::store

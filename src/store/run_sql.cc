@@ -1,0 +1,184 @@
+#include "store/run_sql.h"
+
+#include <utility>
+
+#include "store/artifact_sql.h"
+#include "store/column.h"
+#include "store/idempotency_sql.h"
+#include "store/paging.h"
+#include "store/rows.h"
+#include "store/task_sql.h"
+
+namespace mecapy::store {
+namespace {
+
+using soci::use;
+
+// Inserts nothing when the task is not there for this user, or has no such version.
+constexpr Sql kSubmit =
+    "INSERT INTO runs (id, task_id, owner, version, status, queued_at, not_before, inputs_key,"
+    " inputs)"
+    " SELECT :id, t.id, t.owner, :version, 'queued', :now, :now2, :inputs_key, :inputs"
+    " FROM tasks t WHERE t.id = :task AND t.owner = :owner AND t.deleted = 0"
+    " AND 1 <= :version2 AND :version3 <= t.latest_version";
+
+constexpr char kSelect[] = "SELECT ";
+constexpr char kComma[] = ", ";
+constexpr char kFrom[] = " FROM runs WHERE ";
+constexpr auto kFindText =
+    join_sql(kSelect, kRunColumns, kComma, kRunPayloadColumns, kFrom, "id = :id");
+constexpr auto kLatestText = join_sql(kSelect, kRunColumns, kComma, kRunPayloadColumns, kFrom,
+                                      "task_id = :task ORDER BY id DESC LIMIT 1");
+constexpr Sql kFind = kFindText;
+constexpr Sql kLatest = kLatestText;
+
+// One statement for each filter, so that each has its index.
+constexpr char kPageEnd[] = " AND id < :after ORDER BY id DESC LIMIT :limit";
+constexpr auto kListText = join_sql(kSelect, kRunColumns, kFrom, "owner = :owner", kPageEnd);
+constexpr auto kListStatusText =
+    join_sql(kSelect, kRunColumns, kFrom, "owner = :owner AND status = :status", kPageEnd);
+constexpr auto kListTaskText =
+    join_sql(kSelect, kRunColumns, kFrom, "owner = :owner AND task_id = :task", kPageEnd);
+constexpr auto kListTaskStatusText =
+    join_sql(kSelect, kRunColumns, kFrom, "owner = :owner AND task_id = :task AND status = :status",
+             kPageEnd);
+constexpr Sql kList = kListText;
+constexpr Sql kListStatus = kListStatusText;
+constexpr Sql kListTask = kListTaskText;
+constexpr Sql kListTaskStatus = kListTaskStatusText;
+
+constexpr Sql kCancelQueued =
+    "UPDATE runs SET status = 'cancelled', cancel_requested = 1, finished_at = :now,"
+    " failure_code = NULL, failure_message = NULL, failure_traceback = NULL,"
+    " failure_line = NULL, failure_column = NULL"
+    " WHERE id = :id AND owner = :owner AND status = 'queued'";
+constexpr Sql kCancelRunning =
+    "UPDATE runs SET cancel_requested = 1"
+    " WHERE id = :id AND owner = :owner AND status = 'running'";
+
+// Sets what the store sets; not_found when the task or its version is not there.
+Result<void> insert_run(Connection& connection, base::TimePoint now, model::Run& run) {
+  run.status = model::RunStatus::queued;
+  run.attempt = 0;
+  run.queued_at = now;
+  const long long us = to_us(now);
+  const long long inserted = connection.execute(
+      kSubmit, use(run.id.str(), "id"), use(run.version, "version"), use(us, "now"),
+      use(us, "now2"), use(run.inputs.key, "inputs_key"), use(run.inputs.inline_bytes, "inputs"),
+      use(run.task_id.str(), "task"), use(run.user, "owner"), use(run.version, "version2"),
+      use(run.version, "version3"));
+  if (inserted == 0) return fail(ErrorCode::not_found, "no such task, or no such version of it");
+  return {};
+}
+
+// The whole run by id alone.
+std::optional<model::Run> find_run(Connection& connection, const std::string& id) {
+  RunRow row;
+  const auto columns = [&](soci::statement& s) {
+    row.into(s);
+    row.into_payloads(s);
+  };
+  if (!connection.one_row(kFind, columns, use(id, "id"))) return std::nullopt;
+  model::Run run = row.run();
+  if (row.artifact_count > 0) run.end.artifacts = read_artifacts(connection, id);
+  return run;
+}
+
+Result<Created<model::Run>> made_earlier(Connection& connection, const std::string& id) {
+  auto run = find_run(connection, id);
+  if (!run) return fail(ErrorCode::not_found, "no such run");
+  return Created<model::Run>{std::move(*run), false};
+}
+
+Sql list_statement(const RunFilter& filter) {
+  if (filter.task_id) return filter.status ? kListTaskStatus : kListTask;
+  return filter.status ? kListStatus : kList;
+}
+
+}  // namespace
+
+Result<Created<model::Run>> submit_run(Connection& connection, base::TimePoint now, model::Run run,
+                                       const std::optional<Idempotency>& key) {
+  auto earlier = take_key(connection, key, {run.user, kRunKind, run.id.str(), now});
+  if (!earlier) return earlier.error();
+  if (*earlier) return made_earlier(connection, **earlier);
+  if (auto inserted = insert_run(connection, now, run); !inserted) return inserted.error();
+  return Created<model::Run>{std::move(run), true};
+}
+
+Result<Created<model::Run>> submit_ad_hoc(Connection& connection, base::TimePoint now,
+                                          model::Task task, model::Run run,
+                                          const std::optional<Idempotency>& key) {
+  auto earlier = take_key(connection, key, {run.user, kRunKind, run.id.str(), now});
+  if (!earlier) return earlier.error();
+  if (*earlier) return made_earlier(connection, **earlier);
+  insert_task(connection, now, task);
+  if (auto inserted = insert_run(connection, now, run); !inserted) return inserted.error();
+  return Created<model::Run>{std::move(run), true};
+}
+
+Result<model::Run> get_run(Connection& connection, const std::string& user,
+                           const model::RunId& id) {
+  auto run = find_run(connection, id.str());
+  if (!run || run->user != user) return fail(ErrorCode::not_found, "no such run");
+  return std::move(*run);
+}
+
+Result<std::optional<model::Run>> latest_run(Connection& connection, const std::string& user,
+                                             const model::TaskId& id) {
+  if (!owns_task(connection, user, id)) return fail(ErrorCode::not_found, "no such task");
+  RunRow row;
+  const auto columns = [&](soci::statement& s) {
+    row.into(s);
+    row.into_payloads(s);
+  };
+  if (!connection.one_row(kLatest, columns, use(id.str(), "task"))) {
+    return std::optional<model::Run>();
+  }
+  model::Run run = row.run();
+  if (row.artifact_count > 0) run.end.artifacts = read_artifacts(connection, row.id);
+  return std::optional(std::move(run));
+}
+
+Result<Page<model::Run>> list_runs(Connection& connection, const std::string& user,
+                                   const RunFilter& filter, const PageRequest& page) {
+  const std::string after = page_start(page);
+  const int limit = rows_to_read(page);
+  const std::string task = filter.task_id ? filter.task_id->str() : "";
+  const std::string status = filter.status ? std::string(model::name(*filter.status)) : "";
+  const auto filter_values = [&](soci::statement& s) {
+    if (filter.task_id) s.exchange(use(task, "task"));
+    if (filter.status) s.exchange(use(status, "status"));
+  };
+  std::vector<model::Run> runs;
+  std::vector<std::size_t> with_artifacts;
+  RunRow row;
+  const auto columns = [&](soci::statement& s) { row.into(s); };
+  const auto on_row = [&] {
+    if (row.artifact_count > 0) with_artifacts.push_back(runs.size());
+    runs.push_back(row.run());
+  };
+  connection.each_row(list_statement(filter), on_row, columns, use(user, "owner"), filter_values,
+                      use(after, "after"), use(limit, "limit"));
+  for (const std::size_t i : with_artifacts) {
+    runs[i].end.artifacts = read_artifacts(connection, runs[i].id.str());
+  }
+  return make_page(std::move(runs), page);
+}
+
+Result<model::Run> request_cancel(Connection& connection, base::TimePoint now,
+                                  const std::string& user, const model::RunId& id) {
+  const long long us = to_us(now);
+  const bool done =
+      connection.execute(kCancelQueued, use(us, "now"), use(id.str(), "id"), use(user, "owner")) +
+          connection.execute(kCancelRunning, use(id.str(), "id"), use(user, "owner")) >
+      0;
+  Result<model::Run> run = get_run(connection, user, id);
+  if (run && !done) {
+    return fail(ErrorCode::conflict,
+                "the run has ended already: it is " + std::string(model::name(run->status)));
+  }
+  return run;
+}
+
+}  // namespace mecapy::store

@@ -1,0 +1,30 @@
+// Runs as their user sees them: the SQL every dialect shares. Each function runs within a
+// transaction of the caller, who rolls back when it fails; it throws soci::soci_error. The contract
+// is store.h's.
+#pragma once
+
+#include <optional>
+#include <string>
+
+#include "base/clock.h"
+#include "base/result.h"
+#include "model/run.h"
+#include "store/connection.h"
+#include "store/store.h"
+
+namespace mecapy::store {
+
+Result<Created<model::Run>> submit_run(Connection& connection, base::TimePoint now, model::Run run,
+                                       const std::optional<Idempotency>& key);
+Result<Created<model::Run>> submit_ad_hoc(Connection& connection, base::TimePoint now,
+                                          model::Task task, model::Run run,
+                                          const std::optional<Idempotency>& key);
+Result<model::Run> get_run(Connection& connection, const std::string& user, const model::RunId& id);
+Result<std::optional<model::Run>> latest_run(Connection& connection, const std::string& user,
+                                             const model::TaskId& id);
+Result<Page<model::Run>> list_runs(Connection& connection, const std::string& user,
+                                   const RunFilter& filter, const PageRequest& page);
+Result<model::Run> request_cancel(Connection& connection, base::TimePoint now,
+                                  const std::string& user, const model::RunId& id);
+
+}  // namespace mecapy::store

@@ -1,0 +1,151 @@
+#include "store/sqlite_migrations.h"
+
+#include <array>
+#include <string>
+#include <vector>
+
+#include "store/column.h"
+
+namespace mecapy::store {
+namespace {
+
+struct Migration {
+  int number;
+  const char* name;
+  std::vector<const char*> statements;
+};
+
+// Forward only: a step that was released is never changed; a new one is added at the end.
+//
+// Ids are UUIDv7 text: their order is the order in which they were made. Times are microseconds
+// UTC. Rows with large columns keep SQLite's rowid (a WITHOUT ROWID tree suits small rows only),
+// and their large columns come last, so that reading the others does not touch overflow pages.
+const std::vector<Migration>& migrations() {
+  static const std::vector<Migration> table = {
+      {1,
+       "tasks, versions, runs, artifacts, idempotency",
+       {
+           R"sql(CREATE TABLE tasks (
+             id TEXT PRIMARY KEY NOT NULL,
+             owner TEXT NOT NULL,
+             name TEXT NOT NULL,
+             description TEXT NOT NULL,
+             tags TEXT NOT NULL,
+             estimated_duration_s REAL,
+             ad_hoc INTEGER NOT NULL,
+             deleted INTEGER NOT NULL DEFAULT 0,
+             latest_version INTEGER NOT NULL,
+             created_at INTEGER NOT NULL,
+             updated_at INTEGER NOT NULL))sql",
+           "CREATE INDEX tasks_listed ON tasks (owner, id) WHERE ad_hoc = 0 AND deleted = 0",
+           R"sql(CREATE TABLE task_versions (
+             task_id TEXT NOT NULL REFERENCES tasks (id),
+             number INTEGER NOT NULL,
+             limits TEXT NOT NULL,
+             created_at INTEGER NOT NULL,
+             inputs TEXT NOT NULL,
+             code TEXT NOT NULL,
+             PRIMARY KEY (task_id, number)))sql",
+           R"sql(CREATE TABLE runs (
+             id TEXT PRIMARY KEY NOT NULL,
+             task_id TEXT NOT NULL,
+             owner TEXT NOT NULL,
+             version INTEGER NOT NULL,
+             status TEXT NOT NULL,
+             attempt INTEGER NOT NULL DEFAULT 0,
+             cancel_requested INTEGER NOT NULL DEFAULT 0,
+             queued_at INTEGER NOT NULL,
+             not_before INTEGER NOT NULL,
+             started_at INTEGER,
+             finished_at INTEGER,
+             claimant TEXT,
+             lease_until INTEGER,
+             failure_code TEXT,
+             failure_line INTEGER,
+             failure_column INTEGER,
+             wall_us INTEGER NOT NULL DEFAULT 0,
+             cpu_us INTEGER NOT NULL DEFAULT 0,
+             peak_memory_bytes INTEGER NOT NULL DEFAULT 0,
+             setup_us INTEGER NOT NULL DEFAULT 0,
+             log_bytes INTEGER NOT NULL DEFAULT 0,
+             result_bytes INTEGER NOT NULL DEFAULT 0,
+             artifact_bytes INTEGER NOT NULL DEFAULT 0,
+             artifact_count INTEGER NOT NULL DEFAULT 0,
+             log_truncated INTEGER NOT NULL DEFAULT 0,
+             failure_message TEXT,
+             failure_traceback TEXT,
+             inputs_key TEXT NOT NULL,
+             result_key TEXT NOT NULL DEFAULT '',
+             log_key TEXT NOT NULL DEFAULT '',
+             inputs TEXT NOT NULL,
+             result TEXT NOT NULL DEFAULT '',
+             log TEXT NOT NULL DEFAULT '',
+             FOREIGN KEY (task_id, version) REFERENCES task_versions (task_id, number)))sql",
+           "CREATE INDEX runs_of_user ON runs (owner, id)",
+           "CREATE INDEX runs_of_user_by_status ON runs (owner, status, id)",
+           "CREATE INDEX runs_of_task ON runs (task_id, id)",
+           "CREATE INDEX runs_of_task_by_status ON runs (task_id, status, id)",
+           "CREATE INDEX runs_queued ON runs (id, not_before) WHERE status = 'queued'",
+           "CREATE INDEX runs_running ON runs (lease_until, claimant, id, attempt)"
+           " WHERE status = 'running'",
+           R"sql(CREATE TABLE artifacts (
+             run_id TEXT NOT NULL REFERENCES runs (id),
+             position INTEGER NOT NULL,
+             name TEXT NOT NULL,
+             size INTEGER NOT NULL,
+             content_type TEXT NOT NULL,
+             sha256 TEXT NOT NULL,
+             object_key TEXT NOT NULL,
+             PRIMARY KEY (run_id, position)) WITHOUT ROWID)sql",
+           R"sql(CREATE TABLE idempotency (
+             owner TEXT NOT NULL,
+             idempotency_key TEXT NOT NULL,
+             request_hash TEXT NOT NULL,
+             kind TEXT NOT NULL,
+             resource_id TEXT NOT NULL,
+             created_at INTEGER NOT NULL,
+             PRIMARY KEY (owner, idempotency_key)) WITHOUT ROWID)sql",
+           "CREATE INDEX idempotency_by_age ON idempotency (created_at)",
+       }},
+  };
+  return table;
+}
+
+constexpr Sql kCreateRecord =
+    "CREATE TABLE IF NOT EXISTS schema_migrations ("
+    "number INTEGER PRIMARY KEY NOT NULL, name TEXT NOT NULL, applied_at INTEGER NOT NULL)";
+constexpr Sql kReadRecord = "SELECT COALESCE(MAX(number), 0) FROM schema_migrations";
+constexpr Sql kWriteRecord =
+    "INSERT INTO schema_migrations (number, name, applied_at) VALUES (:number, :name, :now)";
+
+void apply(Connection& connection, const Migration& migration, base::TimePoint now) {
+  const std::string name = migration.name;
+  const long long applied_at = to_us(now);
+  soci::transaction transaction(connection.session());
+  for (const char* statement : migration.statements) connection.session() << statement;
+  connection.execute(kWriteRecord, soci::use(migration.number, "number"), soci::use(name, "name"),
+                     soci::use(applied_at, "now"));
+  transaction.commit();
+}
+
+}  // namespace
+
+int newest_sqlite_schema() { return migrations().back().number; }
+
+Result<void> migrate_sqlite(Connection& connection, base::TimePoint now) {
+  connection.execute(kCreateRecord);
+  int at = 0;
+  connection.one_row(kReadRecord, soci::into(at));
+  if (at > newest_sqlite_schema()) {
+    return fail(ErrorCode::storage, "the database has schema " + std::to_string(at) +
+                                        ", but this mecapy knows only up to " +
+                                        std::to_string(newest_sqlite_schema()) +
+                                        ": use the newer mecapy");
+  }
+  for (const Migration& migration : migrations()) {
+    if (migration.number > at) apply(connection, migration, now);
+  }
+  return {};
+}
+
+}  // namespace mecapy::store

@@ -1,0 +1,74 @@
+#include "store/sqlite_readers.h"
+
+#include <utility>
+
+namespace mecapy::store {
+namespace {
+
+constexpr Sql kBegin = "BEGIN";
+constexpr Sql kEnd = "COMMIT";
+constexpr Sql kRollback = "ROLLBACK";
+
+void end_after_failure(Connection& connection) {
+  connection.forget_statements();
+  try {
+    connection.execute(kRollback);
+  } catch (const soci::soci_error&) {
+    // There was none to end: begin itself had failed.
+  }
+}
+
+void read(Connection& connection, Request& request) {
+  try {
+    connection.execute(kBegin);
+    request.run(connection);
+    connection.execute(kEnd);
+  } catch (const soci::soci_error& e) {
+    request.fail_with(connection.translate(e));
+    end_after_failure(connection);
+  }
+}
+
+}  // namespace
+
+SqliteReaders::SqliteReaders(std::vector<std::unique_ptr<Connection>> connections)
+    : connections_(std::move(connections)) {
+  for (const auto& connection : connections_) {
+    threads_.emplace_back([this, &connection] { loop(*connection); });
+  }
+}
+
+SqliteReaders::~SqliteReaders() {
+  {
+    const std::lock_guard lock(mutex_);
+    ending_ = true;
+  }
+  arrived_.notify_all();
+  for (std::thread& thread : threads_) thread.join();
+}
+
+void SqliteReaders::submit(std::unique_ptr<Request> request) {
+  {
+    const std::lock_guard lock(mutex_);
+    waiting_.push_back(std::move(request));
+  }
+  arrived_.notify_one();
+}
+
+void SqliteReaders::loop(Connection& connection) {
+  while (auto request = take()) {
+    read(connection, *request);
+    request->answer();
+  }
+}
+
+std::unique_ptr<Request> SqliteReaders::take() {
+  std::unique_lock lock(mutex_);
+  arrived_.wait(lock, [this] { return ending_ || !waiting_.empty(); });
+  if (waiting_.empty()) return nullptr;
+  auto request = std::move(waiting_.front());
+  waiting_.pop_front();
+  return request;
+}
+
+}  // namespace mecapy::store

@@ -1,0 +1,42 @@
+// The threads that read from a SQLite database, each with a connection of its own. Each request
+// sees one state of the database from its begin to its end, and what was committed before it began.
+#pragma once
+
+#include <condition_variable>
+#include <deque>
+#include <memory>
+#include <mutex>
+#include <thread>
+#include <vector>
+
+#include "store/connection.h"
+#include "store/request.h"
+
+namespace mecapy::store {
+
+class SqliteReaders {
+ public:
+  // One thread for each connection.
+  explicit SqliteReaders(std::vector<std::unique_ptr<Connection>> connections);
+  // Finishes what waits and joins the threads.
+  ~SqliteReaders();
+  SqliteReaders(const SqliteReaders&) = delete;
+  SqliteReaders& operator=(const SqliteReaders&) = delete;
+
+  // Thread-safe.
+  void submit(std::unique_ptr<Request> request);
+
+ private:
+  void loop(Connection& connection);
+  // The next request; nothing when the readers end.
+  std::unique_ptr<Request> take();
+
+  std::vector<std::unique_ptr<Connection>> connections_;
+  std::mutex mutex_;
+  std::condition_variable arrived_;
+  std::deque<std::unique_ptr<Request>> waiting_;
+  bool ending_ = false;
+  std::vector<std::thread> threads_;
+};
+
+}  // namespace mecapy::store

@@ -1,0 +1,120 @@
+#include "store/sqlite_writer.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "store/sqlite_connection.h"
+
+namespace mecapy::store {
+namespace {
+
+constexpr Sql kBegin = "BEGIN IMMEDIATE";
+constexpr Sql kCommit = "COMMIT";
+constexpr Sql kRollback = "ROLLBACK";
+constexpr Sql kSavepoint = "SAVEPOINT request";
+constexpr Sql kRelease = "RELEASE request";
+constexpr Sql kRollbackTo = "ROLLBACK TO request";
+// With WAL, FULL fsyncs the log at each commit; NORMAL leaves it to the next FULL one or
+// checkpoint.
+constexpr Sql kSyncFull = "PRAGMA synchronous = FULL";
+constexpr Sql kSyncNormal = "PRAGMA synchronous = NORMAL";
+constexpr Sql kCheckpoint = "PRAGMA wal_checkpoint(TRUNCATE)";
+
+}  // namespace
+
+SqliteWriter::SqliteWriter(std::unique_ptr<Connection> connection)
+    : connection_(std::move(connection)), thread_([this] { loop(); }) {}
+
+SqliteWriter::~SqliteWriter() {
+  {
+    const std::lock_guard lock(mutex_);
+    ending_ = true;
+  }
+  arrived_.notify_one();
+  thread_.join();
+  try {
+    connection_->execute(kCheckpoint);
+  } catch (const soci::soci_error&) {
+    // The log stays beside the database and is read back at the next start.
+  }
+}
+
+void SqliteWriter::submit(std::unique_ptr<Request> request, Durability durability) {
+  {
+    const std::lock_guard lock(mutex_);
+    waiting_.push_back({std::move(request), durability});
+  }
+  arrived_.notify_one();
+}
+
+void SqliteWriter::loop() {
+  for (Batch batch = take(); !batch.empty(); batch = take()) {
+    write(batch);
+    for (Waiting& w : batch) w.request->answer();
+  }
+}
+
+SqliteWriter::Batch SqliteWriter::take() {
+  std::unique_lock lock(mutex_);
+  arrived_.wait(lock, [this] { return ending_ || !waiting_.empty(); });
+  return std::exchange(waiting_, {});
+}
+
+void SqliteWriter::write(Batch& batch) {
+  std::optional<Error> error;
+  try {
+    error = transact(batch);
+  } catch (const soci::soci_error& e) {
+    error = connection_->translate(e);
+  }
+  if (!error) {
+    ++commits_;
+    return;
+  }
+  roll_back();
+  for (Waiting& w : batch) w.request->fail_with(*error);
+}
+
+std::optional<Error> SqliteWriter::transact(Batch& batch) {
+  set_synchronous(batch);
+  connection_->execute(kBegin);
+  for (Waiting& w : batch) {
+    run_in_savepoint(*w.request);
+    if (!in_transaction(*connection_)) {
+      return fail(ErrorCode::storage, "the database failed: it rolled the transaction back");
+    }
+  }
+  connection_->execute(kCommit);
+  return std::nullopt;
+}
+
+void SqliteWriter::run_in_savepoint(Request& request) {
+  connection_->execute(kSavepoint);
+  const bool keep = request.run(*connection_);
+  if (!in_transaction(*connection_)) return;
+  if (!keep) connection_->execute(kRollbackTo);
+  connection_->execute(kRelease);
+}
+
+void SqliteWriter::set_synchronous(const Batch& batch) {
+  const bool durable = std::ranges::any_of(
+      batch, [](const Waiting& w) { return w.durability == Durability::power_loss; });
+  const Durability wanted = durable ? Durability::power_loss : Durability::process_death;
+  if (synchronous_ == wanted) return;
+  synchronous_.reset();
+  connection_->execute(durable ? kSyncFull : kSyncNormal);
+  synchronous_ = wanted;
+}
+
+// After this no transaction is open, or the connection is beyond help and says so at the next
+// begin.
+void SqliteWriter::roll_back() {
+  connection_->forget_statements();
+  try {
+    if (in_transaction(*connection_)) connection_->execute(kRollback);
+  } catch (const soci::soci_error&) {
+    // The next BEGIN fails, and with it its batch.
+  }
+}
+
+}  // namespace mecapy::store

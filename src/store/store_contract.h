@@ -1,0 +1,55 @@
+// The tests every store must pass. An implementation gives its factory:
+//   INSTANTIATE_TEST_SUITE_P(Sqlite, StoreContract, testing::Values(StoreFactory{...}));
+#pragma once
+
+#include <gtest/gtest.h>
+
+#include <functional>
+#include <memory>
+#include <ostream>
+#include <string>
+
+#include "base/clock.h"
+#include "store/store.h"
+#include "store/test_await.h"
+
+namespace mecapy::store {
+
+struct StoreFactory {
+  std::string name;
+  // An empty store of its own for each call; what it stands on goes with the store.
+  std::function<std::shared_ptr<Store>(std::shared_ptr<const base::Clock>)> make;
+};
+
+inline std::ostream& operator<<(std::ostream& out, const StoreFactory& factory) {
+  return out << factory.name;
+}
+
+// A store at 2026-01-01, and the usual steps of a run for the user "ann".
+class StoreContract : public testing::TestWithParam<StoreFactory> {
+ protected:
+  StoreContract();
+
+  // A task of `user` as a caller fills it.
+  static model::Task task_of(const std::string& user);
+  // A run of `task` as a caller fills it.
+  static model::Run run_of(const model::Task& task);
+  static Idempotency key_of(const std::string& key, const std::string& hash);
+  static model::RunEnd completed(const std::string& result);
+  static model::RunEnd failed(model::OutcomeCode code);
+
+  base::TimePoint in(std::chrono::microseconds d) const { return clock_->now() + d; }
+
+  // Each of these must succeed.
+  model::Task create(const model::Task& task);
+  model::Run submit(const model::Task& task);
+  model::Job claim(const model::RunId& id, const std::string& claimant = "serve-1");
+  model::Run get(const model::RunId& id);
+  // A submitted, claimed run of a new task, and its lease.
+  Lease running();
+
+  std::shared_ptr<base::ManualClock> clock_;
+  std::shared_ptr<Store> store_;
+};
+
+}  // namespace mecapy::store

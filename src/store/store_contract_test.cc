@@ -1,0 +1,84 @@
+#include "store/store_contract.h"
+
+#include <stdexcept>
+
+namespace mecapy::store {
+namespace {
+
+constexpr std::int64_t kStart = 1'767'225'600'000'000;  // 2026-01-01T00:00:00Z
+
+// A step that must succeed did not: the test cannot go on.
+template <class T>
+T must(Result<T> result, const char* step) {
+  if (!result) throw std::runtime_error(std::string(step) + ": " + result.error().message);
+  return std::move(*result);
+}
+
+}  // namespace
+
+StoreContract::StoreContract()
+    : clock_(
+          std::make_shared<base::ManualClock>(base::TimePoint(std::chrono::microseconds(kStart)))),
+      store_(GetParam().make(clock_)) {}
+
+model::Task StoreContract::task_of(const std::string& user) {
+  model::Task task;
+  task.id = model::TaskId::make();
+  task.user = user;
+  task.name = "beam";
+  task.version.code = "def calculate(inputs):\n    return {}\n";
+  return task;
+}
+
+model::Run StoreContract::run_of(const model::Task& task) {
+  model::Run run;
+  run.id = model::RunId::make();
+  run.task_id = task.id;
+  run.user = task.user;
+  run.version = task.version.number;
+  run.inputs.inline_bytes = "{}";
+  return run;
+}
+
+Idempotency StoreContract::key_of(const std::string& key, const std::string& hash) {
+  return {key, hash};
+}
+
+model::RunEnd StoreContract::completed(const std::string& result) {
+  model::RunEnd end;
+  end.status = model::RunStatus::completed;
+  end.result.inline_bytes = result;
+  return end;
+}
+
+model::RunEnd StoreContract::failed(model::OutcomeCode code) {
+  model::RunEnd end;
+  end.status = model::RunStatus::failed;
+  end.failure = model::Failure{code, "it failed"};
+  return end;
+}
+
+model::Task StoreContract::create(const model::Task& task) {
+  return must(await(store_->create_task(task, std::nullopt)), "create_task").value;
+}
+
+model::Run StoreContract::submit(const model::Task& task) {
+  return must(await(store_->submit_run(run_of(task), std::nullopt)), "submit_run").value;
+}
+
+model::Job StoreContract::claim(const model::RunId& id, const std::string& claimant) {
+  auto job = must(await(store_->claim(id, claimant, in(std::chrono::seconds(30)))), "claim");
+  if (!job) throw std::runtime_error("claim: nothing");
+  return *job;
+}
+
+model::Run StoreContract::get(const model::RunId& id) {
+  return must(await(store_->get_run("ann", id)), "get_run");
+}
+
+Lease StoreContract::running() {
+  const model::Run run = submit(create(task_of("ann")));
+  return {run.id, claim(run.id).attempt};
+}
+
+}  // namespace mecapy::store

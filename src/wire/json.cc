@@ -1,0 +1,229 @@
+#include "wire/json.h"
+
+#include <boost/json/basic_parser_impl.hpp>
+#include <boost/json/parse.hpp>
+#include <charconv>
+#include <set>
+
+namespace mecapy::wire {
+namespace {
+
+namespace json = boost::json;
+
+// Accepts everything and keeps nothing: the parser's own checks are the validation.
+struct NullHandler {
+  static constexpr std::size_t max_object_size = std::size_t(-1);
+  static constexpr std::size_t max_array_size = std::size_t(-1);
+  static constexpr std::size_t max_key_size = std::size_t(-1);
+  static constexpr std::size_t max_string_size = std::size_t(-1);
+  using ec = json::error_code;
+  using sv = json::string_view;
+  bool on_document_begin(ec&) { return true; }
+  bool on_document_end(ec&) { return true; }
+  bool on_object_begin(ec&) { return true; }
+  bool on_object_end(std::size_t, ec&) { return true; }
+  bool on_array_begin(ec&) { return true; }
+  bool on_array_end(std::size_t, ec&) { return true; }
+  bool on_key_part(sv, std::size_t, ec&) { return true; }
+  bool on_key(sv, std::size_t, ec&) { return true; }
+  bool on_string_part(sv, std::size_t, ec&) { return true; }
+  bool on_string(sv, std::size_t, ec&) { return true; }
+  bool on_number_part(sv, ec&) { return true; }
+  bool on_int64(std::int64_t, sv, ec&) { return true; }
+  bool on_uint64(std::uint64_t, sv, ec&) { return true; }
+  bool on_double(double, sv, ec&) { return true; }
+  bool on_bool(bool, ec&) { return true; }
+  bool on_null(ec&) { return true; }
+  bool on_comment_part(sv, ec&) { return true; }
+  bool on_comment(sv, ec&) { return true; }
+};
+
+bool is_space(char c) { return c == ' ' || c == '\n' || c == '\r' || c == '\t'; }
+
+// Walks over text that has been validated; so it checks nothing.
+class Cursor {
+ public:
+  explicit Cursor(std::string_view text) : text_(text) { skip_space(); }
+  char peek() const { return at_ < text_.size() ? text_[at_] : '\0'; }
+  void step() {
+    ++at_;
+    skip_space();
+  }
+  // The value at the cursor; afterwards the cursor is behind it.
+  std::string_view value() {
+    const std::size_t begin = at_;
+    int depth = 0;
+    do {
+      const char c = text_[at_];
+      if (c == '"') {
+        skip_string();
+        continue;
+      }
+      if (depth == 0 && c != '{' && c != '[') {
+        skip_scalar();
+        continue;
+      }
+      if (c == '{' || c == '[') ++depth;
+      if (c == '}' || c == ']') --depth;
+      ++at_;
+    } while (depth > 0);
+    const std::string_view found = text_.substr(begin, at_ - begin);
+    skip_space();
+    return found;
+  }
+
+ private:
+  void skip_space() {
+    while (at_ < text_.size() && is_space(text_[at_])) ++at_;
+  }
+  void skip_string() {
+    for (++at_; text_[at_] != '"'; ++at_) {
+      if (text_[at_] == '\\') ++at_;
+    }
+    ++at_;
+  }
+  void skip_scalar() {
+    while (at_ < text_.size() && !is_space(text_[at_]) && text_[at_] != ',' && text_[at_] != '}' &&
+           text_[at_] != ']') {
+      ++at_;
+    }
+  }
+  std::string_view text_;
+  std::size_t at_ = 0;
+};
+
+std::string decode_string(std::string_view raw) {
+  json::error_code ec;
+  const json::value value = json::parse(raw, ec);
+  return ec ? std::string() : std::string(value.as_string());
+}
+
+// Length of the well-formed UTF-8 sequence at `text`, 0 when there is none.
+std::size_t utf8_length(std::string_view text) {
+  const auto b = [&](std::size_t i) { return static_cast<unsigned char>(text[i]); };
+  const unsigned char lead = b(0);
+  const std::size_t n = lead < 0x80 ? 1 : lead < 0xc2 ? 0 : lead < 0xe0 ? 2 : lead < 0xf0 ? 3
+                        : lead < 0xf5 ? 4 : 0;
+  if (n == 0 || n > text.size()) return 0;
+  for (std::size_t i = 1; i < n; ++i) {
+    if ((b(i) & 0xc0) != 0x80) return 0;
+  }
+  if (lead == 0xe0 && b(1) < 0xa0) return 0;
+  if (lead == 0xed && b(1) > 0x9f) return 0;
+  if (lead == 0xf0 && b(1) < 0x90) return 0;
+  if (lead == 0xf4 && b(1) > 0x8f) return 0;
+  return n;
+}
+
+}  // namespace
+
+Result<void> validate_json(std::string_view text, std::size_t max_depth) {
+  json::parse_options options;
+  options.max_depth = max_depth;
+  json::basic_parser<NullHandler> parser(options);
+  json::error_code ec;
+  const std::size_t used = parser.write_some(false, text.data(), text.size(), ec);
+  if (!ec && used < text.size()) ec = json::error::extra_data;
+  if (ec == json::error::too_deep) {
+    return fail(ErrorCode::too_deep,
+                "the JSON is nested deeper than " + std::to_string(max_depth) + " levels");
+  }
+  if (ec) {
+    return fail(ErrorCode::invalid_request,
+                "not valid JSON: " + ec.message() + " at byte " + std::to_string(used));
+  }
+  return {};
+}
+
+Result<std::vector<Member>> object_members(std::string_view text) {
+  Cursor cursor(text);
+  if (cursor.peek() != '{') return fail(ErrorCode::invalid_request, "must be a JSON object");
+  std::vector<Member> members;
+  std::set<std::string> seen;
+  for (cursor.step(); cursor.peek() != '}';) {
+    std::string key = decode_string(cursor.value());
+    cursor.step();  // ':'
+    if (!seen.insert(key).second) {
+      return fail(ErrorCode::invalid_request, "the key \"" + key + "\" is given twice");
+    }
+    members.push_back({std::move(key), cursor.value()});
+    if (cursor.peek() == ',') cursor.step();
+  }
+  return members;
+}
+
+Result<std::vector<std::string_view>> array_elements(std::string_view text) {
+  Cursor cursor(text);
+  if (cursor.peek() != '[') return fail(ErrorCode::invalid_request, "must be a JSON array");
+  std::vector<std::string_view> elements;
+  for (cursor.step(); cursor.peek() != ']';) {
+    elements.push_back(cursor.value());
+    if (cursor.peek() == ',') cursor.step();
+  }
+  return elements;
+}
+
+std::string quote(std::string_view text) {
+  static constexpr char kHex[] = "0123456789abcdef";
+  std::string out;
+  out.reserve(text.size() + 2);
+  out += '"';
+  while (!text.empty()) {
+    const std::size_t n = utf8_length(text);
+    const char c = text.front();
+    if (n == 0) {
+      out += "\xef\xbf\xbd";
+    } else if (c == '"' || c == '\\') {
+      (out += '\\') += c;
+    } else if (c == '\n') {
+      out += "\\n";
+    } else if (static_cast<unsigned char>(c) < 0x20) {
+      ((out += "\\u00") += kHex[c >> 4]) += kHex[c & 15];
+    } else {
+      out.append(text.substr(0, n));
+    }
+    text.remove_prefix(n == 0 ? 1 : n);
+  }
+  return out += '"';
+}
+
+std::string number_text(double value) {
+  char text[32];
+  const auto end = std::to_chars(text, text + sizeof text, value);
+  return std::string(text, end.ptr);
+}
+
+std::string array_of(const std::vector<std::string>& items) {
+  std::string out = "[";
+  for (const std::string& item : items) {
+    if (out.size() > 1) out += ',';
+    out += item;
+  }
+  return out += ']';
+}
+
+void ObjectWriter::key(std::string_view key) {
+  if (out_.size() > 1) out_ += ',';
+  (out_ += quote(key)) += ':';
+}
+
+ObjectWriter& ObjectWriter::text(std::string_view k, std::string_view value) {
+  return raw(k, quote(value));
+}
+ObjectWriter& ObjectWriter::number(std::string_view k, double value) {
+  return raw(k, number_text(value));
+}
+ObjectWriter& ObjectWriter::integer(std::string_view k, std::int64_t value) {
+  return raw(k, std::to_string(value));
+}
+ObjectWriter& ObjectWriter::boolean(std::string_view k, bool value) {
+  return raw(k, value ? "true" : "false");
+}
+ObjectWriter& ObjectWriter::raw(std::string_view k, std::string_view json) {
+  key(k);
+  out_ += json;
+  return *this;
+}
+std::string ObjectWriter::finish() && { return std::move(out_ += '}'); }
+
+}  // namespace mecapy::wire

@@ -1,0 +1,55 @@
+// JSON at the edge: validated once, then carried as the bytes it came in (0.1 stays 0.1).
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/result.h"
+
+namespace mecapy::wire {
+
+inline constexpr std::size_t kMaxDepth = 64;  // of inputs, results and requests
+
+// One RFC 8259 text: UTF-8, at most `max_depth` levels. invalid_request with the byte offset, or
+// too_deep.
+Result<void> validate_json(std::string_view text, std::size_t max_depth = kMaxDepth);
+
+// A member of an object: its key decoded, its value as the bytes it came in.
+struct Member {
+  std::string key;
+  std::string_view raw;
+};
+
+// The members of the object `text` in order. `text` must have passed validate_json; invalid_request
+// when it is not an object or has a key twice.
+Result<std::vector<Member>> object_members(std::string_view text);
+
+// The elements of the array `text`, likewise.
+Result<std::vector<std::string_view>> array_elements(std::string_view text);
+
+// Builds one JSON object; a key must not be given twice.
+class ObjectWriter {
+ public:
+  ObjectWriter& text(std::string_view key, std::string_view value);
+  ObjectWriter& number(std::string_view key, double value);  // finite
+  ObjectWriter& integer(std::string_view key, std::int64_t value);
+  ObjectWriter& boolean(std::string_view key, bool value);
+  // `json` must be valid JSON.
+  ObjectWriter& raw(std::string_view key, std::string_view json);
+  std::string finish() &&;
+
+ private:
+  void key(std::string_view key);
+  std::string out_ = "{";
+};
+
+// "..." with everything escaped that must be. Bytes that are not UTF-8 become U+FFFD.
+std::string quote(std::string_view text);
+// The shortest text that reads back as `value`; `value` must be finite.
+std::string number_text(double value);
+// "[a,b,c]" of JSON texts.
+std::string array_of(const std::vector<std::string>& items);
+
+}  // namespace mecapy::wire

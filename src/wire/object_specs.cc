@@ -1,0 +1,178 @@
+// The table of shapes. One row a field; parsing, OpenAPI and the docs page read it.
+#include <cstdlib>
+
+#include "wire/schema.h"
+
+namespace mecapy::wire {
+namespace {
+
+using enum FieldType;
+using enum Need;
+
+constexpr double kCodeLimit = 1024 * 1024;
+constexpr double kLongest = 30 * 24 * 3600;  // seconds
+
+const FieldSpec kName{"name", text, required, "what people call it", 1, 200};
+const FieldSpec kCode{"code", text, required,
+                      "Python source (UTF-8) that defines calculate(inputs)", 1, kCodeLimit};
+const FieldSpec kInputs{"inputs", object, optional, "what calculate receives, as a dict"};
+const FieldSpec kLimits{"limits", limits, optional, "what a run may use; defaults for what is absent"};
+const FieldSpec kEstimate{"estimated_duration_s", number, optional,
+                          "how long a run takes, as far as the author knows; seconds", 0, kLongest};
+const FieldSpec kDescription{"description", text, optional, "for people", 0, 10'000};
+const FieldSpec kTags{"tags", text_list, optional, "words to find it by", 0, 20};
+
+FieldSpec optional_field(FieldSpec spec) {
+  spec.need = optional;
+  return spec;
+}
+
+std::vector<ObjectSpec> request_specs() {
+  return {
+      {"TaskCreate",
+       "A new task",
+       {kName, kCode, kInputs, kLimits, kEstimate, kDescription, kTags}},
+      {"TaskUpdate",
+       "Changes to a task. Any of code, inputs, limits makes a new immutable version",
+       {optional_field(kName), optional_field(kCode), kInputs, kLimits, kEstimate, kDescription,
+        kTags}},
+      {"Execute",
+       "A run of a task",
+       {{"inputs", object, optional, "instead of the version's default inputs"},
+        {"version", integer, optional, "instead of the latest", 1, 1e9}}},
+      {"AdHocExecute",
+       "A calculation to run at once",
+       {kCode, kInputs, kLimits, optional_field(kName)}},
+      {"WorkerExecute",
+       "One attempt, as the worker receives it",
+       {{"task_id", text, required, "the task's id", 1, 64},
+        {"code", text, required, "the Python source, base64", 1, 2 * kCodeLimit},
+        {"inputs_s3_key", text, optional, "object that holds the inputs (JSON)", 0, 256},
+        {"user_id", text, optional, "whose run it is", 0, 256},
+        {"run_id", text, optional, "the run's id; the task's id when absent", 1, 64},
+        {"attempt", integer, optional, "1 for the first", 1, 1e6},
+        {"inputs", any, optional, "the inputs themselves, instead of inputs_s3_key"},
+        kLimits,
+        {"environment", text, optional, "name of the Python environment", 0, 64},
+        {"entry", text, optional, "name of the function; calculate", 0, 64}}},
+      {"WorkerCheck",
+       "Code to look at without running it",
+       {{"code", text, required, "the Python source, base64", 1, 2 * kCodeLimit}}},
+  };
+}
+
+std::vector<ObjectSpec> run_specs() {
+  return {
+      {"RunError",
+       "Why a run failed",
+       {{"code", text, required, "one of the closed list of outcome codes"},
+        {"message", text, required, "for the author"},
+        {"fault", text, required, "calculation, limit or platform"},
+        {"traceback", text, optional, "the author's own frames"},
+        {"line", integer, optional, "line in the author's code, 1-based"},
+        {"column", integer, optional, "column, 1-based"}}},
+      {"Usage",
+       "What the attempt used",
+       {{"wall_ms", number, required, "the calculation's wall time, milliseconds"},
+        {"cpu_ms", number, required, "CPU time of all its processes, milliseconds"},
+        {"peak_memory_mb", number, required, "peak memory, MiB"},
+        {"setup_ms", number, required, "from the worker's door to the author's first line"},
+        {"log_bytes", integer, required, "bytes printed"},
+        {"result_bytes", integer, required, "bytes of the encoded result"},
+        {"artifact_bytes", integer, required, "bytes of all artifacts"}}},
+      {"Artifact",
+       "A file or figure the calculation left",
+       {{"name", text, required, "path below the working folder"},
+        {"size", integer, required, "bytes"},
+        {"content_type", text, required, "media type, by the name's ending"},
+        {"sha256", text, required, "hexadecimal"},
+        {"url", text, optional, "where to get it"}}},
+      {"Run",
+       "One run, whole; its result at /results, its log at /logs",
+       {{"id", uuid, required, "the run"},
+        {"run_id", uuid, required, "the same"},
+        {"task_id", uuid, required, "its task"},
+        {"version", integer, required, "the task's version that ran"},
+        {"status", text, required, "queued, running, completed, failed or cancelled"},
+        {"attempt", integer, required, "0 until a worker had it"},
+        {"cancel_requested", boolean, required, "somebody asked to stop it"},
+        {"error", nested, optional, "failed runs; or the platform's last fault", 0, 0, "RunError"},
+        {"usage", nested, optional, "ended runs", 0, 0, "Usage"},
+        {"artifacts", nested_list, optional, "ended runs", 0, 0, "Artifact"},
+        {"log_truncated", boolean, optional, "the log was longer than its limit"},
+        {"result", any, optional, "completed runs, where the result was asked for"},
+        {"queued_at", time, required, "accepted"},
+        {"started_at", time, optional, "first claimed"},
+        {"finished_at", time, optional, "ended"}}},
+      {"RunPage",
+       "Newest first",
+       {{"items", nested_list, required, "runs without results", 0, 0, "Run"},
+        {"next", text, optional, "cursor of the next page; absent on the last"}}},
+      {"Accepted",
+       "A run that has not ended yet",
+       {{"status", text, required, "queued or running"},
+        {"task_id", uuid, required, "its task"},
+        {"run_id", uuid, required, "the run"}}},
+  };
+}
+
+std::vector<ObjectSpec> other_specs() {
+  return {
+      {"Task",
+       "A task with the version asked for",
+       {{"id", uuid, required, "the task"},
+        {"name", text, required, "what people call it"},
+        {"description", text, required, "for people"},
+        {"tags", text_list, required, "words to find it by"},
+        {"version", integer, required, "number of the version shown"},
+        {"code", text, required, "Python source"},
+        {"inputs", object, required, "default inputs"},
+        {"limits", limits, required, "what a run may use"},
+        {"estimated_duration_s", number, optional, "seconds"},
+        {"created_at", time, required, "made"},
+        {"updated_at", time, required, "last changed"}}},
+      {"TaskPage",
+       "Newest first",
+       {{"items", nested_list, required, "tasks", 0, 0, "Task"},
+        {"next", text, optional, "cursor of the next page; absent on the last"}}},
+      {"FieldProblem",
+       "One wrong field",
+       {{"pointer", text, required, "JSON pointer (RFC 6901) into the body, or #query/NAME"},
+        {"detail", text, required, "what is wrong"},
+        {"line", integer, optional, "in source code, 1-based"},
+        {"column", integer, optional, "1-based"}}},
+      {"Problem",
+       "An error (RFC 9457)",
+       {{"type", text, required, "a URI reference that names the code"},
+        {"title", text, required, "the kind of error"},
+        {"status", integer, required, "the HTTP status"},
+        {"code", text, required, "stable, for programs"},
+        {"detail", text, required, "what happened"},
+        {"request_id", text, required, "to ask the operator about"},
+        {"errors", nested_list, optional, "one for each wrong field", 0, 0, "FieldProblem"}}},
+      {"Health",
+       "Whether it can work",
+       {{"status", text, required, "ok, or unavailable"},
+        {"checks", object, optional, "each part: ok, or what is wrong"}}},
+  };
+}
+
+}  // namespace
+
+const std::vector<ObjectSpec>& object_specs() {
+  static const std::vector<ObjectSpec> specs = [] {
+    std::vector<ObjectSpec> all = request_specs();
+    for (auto&& more : {run_specs(), other_specs()}) all.insert(all.end(), more.begin(), more.end());
+    return all;
+  }();
+  return specs;
+}
+
+const ObjectSpec& find_spec(std::string_view name) {
+  for (const ObjectSpec& spec : object_specs()) {
+    if (spec.name == name) return spec;
+  }
+  std::abort();
+}
+
+}  // namespace mecapy::wire

@@ -1,0 +1,97 @@
+#include "wire/json.h"
+#include "wire/schema.h"
+
+namespace mecapy::wire {
+namespace {
+
+std::string reference(std::string_view name) {
+  return std::move(ObjectWriter().text("$ref", "#/components/schemas/" + std::string(name))).finish();
+}
+
+std::string limits_schema() {
+  ObjectWriter properties;
+  const model::Limits defaults;
+  for (const model::LimitRow& row : model::limit_table()) {
+    const std::string unit = row.unit.empty() ? "" : ", " + std::string(row.unit);
+    properties.raw(row.name, std::move(ObjectWriter()
+                                           .text("type", row.whole ? "integer" : "number")
+                                           .text("description", std::string(row.meaning) + unit)
+                                           .number("minimum", row.min)
+                                           .number("default", defaults.*row.field))
+                                 .finish());
+  }
+  return std::move(ObjectWriter()
+                       .text("type", "object")
+                       .boolean("additionalProperties", false)
+                       .raw("properties", std::move(properties).finish()))
+      .finish();
+}
+
+std::string field_schema(const FieldSpec& spec) {
+  ObjectWriter out;
+  switch (spec.type) {
+    case FieldType::text:
+      out.text("type", "string");
+      if (spec.max > 0) out.number("minLength", spec.min).number("maxLength", spec.max);
+      break;
+    case FieldType::uuid:
+      out.text("type", "string").text("format", "uuid");
+      break;
+    case FieldType::time:
+      out.text("type", "string").text("format", "date-time");
+      break;
+    case FieldType::number:
+    case FieldType::integer:
+      out.text("type", spec.type == FieldType::number ? "number" : "integer");
+      if (spec.max > 0) out.number("minimum", spec.min).number("maximum", spec.max);
+      break;
+    case FieldType::boolean:
+      out.text("type", "boolean");
+      break;
+    case FieldType::object:
+      out.text("type", "object");
+      break;
+    case FieldType::any:
+      break;
+    case FieldType::text_list:
+      out.text("type", "array").raw("items", R"({"type":"string"})");
+      if (spec.max > 0) out.number("maxItems", spec.max);
+      break;
+    case FieldType::limits:
+      return reference("Limits");
+    case FieldType::nested:
+      return reference(spec.nested);
+    case FieldType::nested_list:
+      out.text("type", "array").raw("items", reference(spec.nested));
+      break;
+  }
+  out.text("description", spec.meaning);
+  return std::move(out).finish();
+}
+
+std::string object_schema(const ObjectSpec& spec) {
+  ObjectWriter properties;
+  std::vector<std::string> required;
+  for (const FieldSpec& field : spec.fields) {
+    properties.raw(field.name, field_schema(field));
+    if (field.need == Need::required) required.push_back(quote(field.name));
+  }
+  ObjectWriter out;
+  out.text("type", "object")
+      .text("description", spec.meaning)
+      .boolean("additionalProperties", false)
+      .raw("properties", std::move(properties).finish());
+  if (!required.empty()) out.raw("required", array_of(required));
+  return std::move(out).finish();
+}
+
+}  // namespace
+
+std::string openapi_schemas() {
+  ObjectWriter out;
+  for (const ObjectSpec& spec : object_specs()) out.raw(spec.name, object_schema(spec));
+  out.raw("Limits", limits_schema());
+  return std::move(out).finish();
+}
+
+}  // namespace mecapy::wire

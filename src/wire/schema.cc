@@ -1,0 +1,211 @@
+#include "wire/schema.h"
+
+#include <algorithm>
+#include <boost/json/parse.hpp>
+#include <cmath>
+
+#include "base/id.h"
+#include "base/nearest.h"
+#include "wire/json.h"
+#include "wire/run_parts.h"
+
+namespace mecapy::wire {
+namespace {
+
+namespace json = boost::json;
+using Problems = std::vector<FieldProblem>;
+
+std::string pointer_to(std::string_view parent, std::string_view key) {
+  std::string out(parent);
+  out += '/';
+  for (const char c : key) {
+    if (c == '~') {
+      out += "~0";
+    } else if (c == '/') {
+      out += "~1";
+    } else {
+      out += c;
+    }
+  }
+  return out;
+}
+
+json::value parse_value(std::string_view raw) {
+  json::error_code ec;
+  json::value value = json::parse(raw, ec);
+  return ec ? json::value() : value;
+}
+
+std::string range_text(const FieldSpec& spec) {
+  return "between " + number_text(spec.min) + " and " + number_text(spec.max);
+}
+
+// What is wrong with a value of a scalar type; "" when nothing is.
+std::string scalar_problem(const FieldSpec& spec, const json::value& value) {
+  switch (spec.type) {
+    case FieldType::text:
+      if (!value.is_string()) return "must be a string";
+      if (const auto n = static_cast<double>(value.get_string().size()); n < spec.min) {
+        return "must not be empty";
+      } else if (n > spec.max) {
+        return "is " + number_text(n) + " bytes long, the limit is " + number_text(spec.max);
+      }
+      if (value.get_string().find('\0') != json::string::npos) return "must not hold a zero character";
+      return "";
+    case FieldType::uuid:
+      return value.is_string() && base::is_uuid(value.get_string()) ? "" : "must be a UUID";
+    case FieldType::boolean:
+      return value.is_bool() ? "" : "must be true or false";
+    case FieldType::number:
+    case FieldType::integer: {
+      if (!value.is_number()) return "must be a number";
+      const double n = value.to_number<double>();
+      if (spec.type == FieldType::integer && n != std::floor(n)) return "must be a whole number";
+      return n >= spec.min && n <= spec.max ? "" : "must be " + range_text(spec);
+    }
+    default:
+      return "";
+  }
+}
+
+void check_text_list(const FieldSpec& spec, std::string_view raw, const std::string& pointer,
+                     Problems& problems) {
+  const json::value value = parse_value(raw);
+  if (!value.is_array()) {
+    problems.push_back({pointer, "must be an array of strings", {}, {}});
+    return;
+  }
+  if (static_cast<double>(value.get_array().size()) > spec.max) {
+    problems.push_back({pointer, "must hold at most " + number_text(spec.max) + " strings", {}, {}});
+    return;
+  }
+  for (std::size_t i = 0; i < value.get_array().size(); ++i) {
+    const FieldSpec item{"", FieldType::text, Need::required, "", 1, 64};
+    const std::string problem = scalar_problem(item, value.get_array()[i]);
+    if (!problem.empty()) problems.push_back({pointer + "/" + std::to_string(i), problem, {}, {}});
+  }
+}
+
+void check_limits_object(std::string_view raw, const std::string& pointer, Problems& problems) {
+  const auto members = object_members(raw);
+  if (!members) {
+    problems.push_back({pointer, members.error().message, {}, {}});
+    return;
+  }
+  std::vector<std::string_view> names;
+  for (const model::LimitRow& row : model::limit_table()) names.push_back(row.name);
+  for (const Member& member : *members) {
+    const std::string at = pointer_to(pointer, member.key);
+    if (std::ranges::find(names, member.key) == names.end()) {
+      const std::string near = base::nearest(member.key, names);
+      problems.push_back(
+          {at, "unknown limit" + (near.empty() ? "" : "; did you mean \"" + near + "\"?"), {}, {}});
+    } else if (!parse_value(member.raw).is_number()) {
+      problems.push_back({at, "must be a number", {}, {}});
+    }
+  }
+}
+
+void check_field(const FieldSpec& spec, std::string_view raw, Problems& problems) {
+  const std::string pointer = pointer_to("", spec.name);
+  switch (spec.type) {
+    case FieldType::any:
+      return;
+    case FieldType::object:
+      if (raw.front() != '{') problems.push_back({pointer, "must be a JSON object", {}, {}});
+      return;
+    case FieldType::text_list:
+      return check_text_list(spec, raw, pointer, problems);
+    case FieldType::limits:
+      return check_limits_object(raw, pointer, problems);
+    default:
+      break;
+  }
+  // A wrong type is told from the first byte, so that a huge wrong value is not parsed again.
+  if (raw.front() == '{' || raw.front() == '[') {
+    problems.push_back({pointer, "must not be an object or an array", {}, {}});
+    return;
+  }
+  const std::string problem = scalar_problem(spec, parse_value(raw));
+  if (!problem.empty()) problems.push_back({pointer, problem, {}, {}});
+}
+
+const FieldSpec* find_field(const ObjectSpec& spec, std::string_view name) {
+  const auto it = std::ranges::find(spec.fields, name, &FieldSpec::name);
+  return it == spec.fields.end() ? nullptr : &*it;
+}
+
+std::string unknown_field(const ObjectSpec& spec, std::string_view name) {
+  std::vector<std::string_view> names;
+  for (const FieldSpec& field : spec.fields) names.push_back(field.name);
+  const std::string near = base::nearest(name, names);
+  return "unknown field" + (near.empty() ? "" : "; did you mean \"" + near + "\"?");
+}
+
+}  // namespace
+
+Result<Fields> read_fields(std::string_view body, const ObjectSpec& spec) {
+  if (const auto valid = validate_json(body); !valid) return valid.error();
+  const auto members = object_members(body);
+  if (!members) return members.error();
+  Error error{ErrorCode::invalid_fields, "some fields are wrong", {}};
+  Fields fields;
+  for (const Member& member : *members) {
+    const FieldSpec* field = find_field(spec, member.key);
+    if (field == nullptr) {
+      error.problems.push_back(
+          {pointer_to("", member.key), unknown_field(spec, member.key), {}, {}});
+      continue;
+    }
+    check_field(*field, member.raw, error.problems);
+    fields.raw_.emplace(member.key, member.raw);
+  }
+  for (const FieldSpec& field : spec.fields) {
+    if (field.need == Need::required && !fields.has(field.name)) {
+      error.problems.push_back({pointer_to("", field.name), "is required", {}, {}});
+    }
+  }
+  if (!error.problems.empty()) return error;
+  return fields;
+}
+
+std::optional<std::string> Fields::raw(std::string_view name) const {
+  const auto it = raw_.find(name);
+  if (it == raw_.end()) return std::nullopt;
+  return std::string(it->second);
+}
+
+std::optional<std::string> Fields::text(std::string_view name) const {
+  const auto it = raw_.find(name);
+  if (it == raw_.end()) return std::nullopt;
+  return std::string(parse_value(it->second).as_string());
+}
+
+std::optional<double> Fields::number(std::string_view name) const {
+  const auto it = raw_.find(name);
+  if (it == raw_.end()) return std::nullopt;
+  return parse_value(it->second).to_number<double>();
+}
+
+std::optional<int> Fields::integer(std::string_view name) const {
+  const auto value = number(name);
+  if (!value) return std::nullopt;
+  return static_cast<int>(*value);
+}
+
+std::optional<std::vector<std::string>> Fields::text_list(std::string_view name) const {
+  const auto it = raw_.find(name);
+  if (it == raw_.end()) return std::nullopt;
+  std::vector<std::string> out;
+  const json::value list = parse_value(it->second);
+  for (const json::value& item : list.as_array()) out.emplace_back(item.as_string());
+  return out;
+}
+
+model::Limits Fields::limits(std::string_view name, model::Limits base) const {
+  const auto it = raw_.find(name);
+  if (it == raw_.end()) return base;
+  return read_limits(it->second, base);
+}
+
+}  // namespace mecapy::wire

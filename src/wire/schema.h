@@ -1,0 +1,79 @@
+// The shape of every JSON object of the contracts, as tables: the parser of requests checks against
+// them, and OpenAPI is made from them.
+#pragma once
+
+#include <map>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/result.h"
+#include "model/limits.h"
+
+namespace mecapy::wire {
+
+enum class FieldType : std::uint8_t {
+  text,       // string; min and max are its length in bytes
+  uuid,       // string holding a UUID
+  time,       // string, RFC 3339 UTC
+  number,     // finite number within [min, max]
+  integer,    // whole number within [min, max]
+  boolean,
+  object,     // any JSON object, carried as bytes
+  any,        // any JSON value, carried as bytes
+  text_list,  // array of at most `max` strings of 1-64 bytes
+  limits,     // object of the limit table's names
+  nested,     // object of the shape `nested`
+  nested_list // array of objects of the shape `nested`
+};
+
+enum class Need : std::uint8_t { required, optional };
+
+struct FieldSpec {
+  std::string_view name;
+  FieldType type;
+  Need need;
+  std::string_view meaning;
+  double min = 0;
+  double max = 0;
+  std::string_view nested = {};  // name of the ObjectSpec
+};
+
+struct ObjectSpec {
+  std::string_view name;  // in OpenAPI components/schemas
+  std::string_view meaning;
+  std::vector<FieldSpec> fields;
+};
+
+// Every shape, requests first. find_spec aborts on an unknown name: names are ours.
+const std::vector<ObjectSpec>& object_specs();
+const ObjectSpec& find_spec(std::string_view name);
+
+// A request body that fits its spec.
+class Fields {
+ public:
+  bool has(std::string_view name) const { return raw_.contains(name); }
+  // Absent fields give nothing.
+  std::optional<std::string> text(std::string_view name) const;
+  std::optional<double> number(std::string_view name) const;
+  std::optional<int> integer(std::string_view name) const;
+  std::optional<std::string> raw(std::string_view name) const;
+  std::optional<std::vector<std::string>> text_list(std::string_view name) const;
+  // `base` with the given members of the limits object in place.
+  model::Limits limits(std::string_view name, model::Limits base) const;
+
+ private:
+  friend Result<Fields> read_fields(std::string_view body, const ObjectSpec& spec);
+  std::map<std::string, std::string_view, std::less<>> raw_;  // into the body
+};
+
+// Checks `body` (untrusted) against `spec`: valid JSON, an object, every field known, of its type and
+// in its range, required ones there. All problems at once, each with its pointer; an unknown field
+// names the nearest known one. The result points into `body`, which must outlive it.
+Result<Fields> read_fields(std::string_view body, const ObjectSpec& spec);
+
+// components/schemas of OpenAPI, a JSON object.
+std::string openapi_schemas();
+
+}  // namespace mecapy::wire

@@ -1,0 +1,46 @@
+// The JSON of the worker's contract: POST /execute (as in the seed, plus optional fields) and its
+// streamed answer, one JSON object a line:
+//   {"type":"started"}  {"type":"log","text":...}  {"type":"progress",...}  {"type":"end",...}
+// The last line alone is the seed's answer {status, result_key, ...}.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "base/result.h"
+#include "model/run.h"
+
+namespace mecapy::wire {
+
+struct WorkerJob {
+  model::Job job;              // ids are as sent, and may be any text
+  std::string run_id;          // names objects: run_id, else task_id
+  bool inline_allowed = true;  // false for the seed's bare traffic: it wants a result_key
+};
+
+std::string execute_json(const model::Job& job);
+// Untrusted: from whoever may call the worker. Ids are letters, digits and '-'.
+Result<WorkerJob> read_worker_execute(std::string_view body);
+
+std::string check_json(std::string_view code);
+// The code to look at.
+Result<std::string> read_worker_check(std::string_view body);
+
+
+// One line of a worker's answer.
+struct WorkerLine {
+  enum class Type : std::uint8_t { started, log, progress, end };
+  Type type = Type::started;
+  std::string text;    // log: bytes as printed; progress: JSON
+  model::RunEnd end{}; // end only
+};
+
+std::string started_line();
+std::string log_line(std::string_view text);
+std::string progress_line(std::string_view progress_json);
+std::string end_line(const model::RunEnd& end);
+// Untrusted: from a peer.
+Result<WorkerLine> read_worker_line(std::string_view line);
+
+}  // namespace mecapy::wire

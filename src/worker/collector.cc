@@ -1,0 +1,105 @@
+#include "worker/collector.h"
+
+#include <array>
+#include <boost/asio/buffer.hpp>
+#include <boost/asio/redirect_error.hpp>
+#include <boost/asio/use_awaitable.hpp>
+
+#include "wire/json.h"
+
+namespace mecapy::worker {
+namespace {
+
+namespace asio = boost::asio;
+using boost::system::error_code;
+
+constexpr std::size_t kChunk = 64 * 1024;
+
+}  // namespace
+
+Collector::Collector(const model::Limits& limits, Sink& sink, ArtifactKeeper& artifacts,
+                     std::function<void()> kill)
+    : sink_(sink),
+      artifacts_(artifacts),
+      kill_(std::move(kill)),
+      parser_(limits),
+      log_limit_(static_cast<std::size_t>(limits.log_kb * 1024)) {}
+
+void Collector::break_off(Error error) {
+  if (!collected_.report.broken) collected_.report.broken = std::move(error);
+  kill_();
+}
+
+awaitable<void> Collector::read_channel(asio::posix::stream_descriptor& channel) {
+  std::vector<char> chunk(kChunk);
+  while (true) {
+    error_code ec;
+    const std::size_t n = co_await channel.async_read_some(
+        asio::buffer(chunk), asio::redirect_error(asio::use_awaitable, ec));
+    if (ec) break;
+    if (collected_.report.broken) continue;  // read on, so that the run does not block before it dies
+    std::vector<sandbox::Frame> frames;
+    auto fed = parser_.feed({chunk.data(), n}, frames);
+    co_await take_frames(frames);
+    if (!fed) break_off(fed.error());
+  }
+  if (!collected_.report.broken && !parser_.at_boundary()) {
+    collected_.report.broken = fail(ErrorCode::invalid_request, "the result was cut off");
+  }
+}
+
+awaitable<void> Collector::take_frames(std::vector<sandbox::Frame>& frames) {
+  for (sandbox::Frame& frame : frames) {
+    switch (frame.type) {
+      case sandbox::Frame::Type::progress:
+        sink_.progress(frame.payload);
+        break;
+      case sandbox::Frame::Type::result:
+        if (const auto valid = wire::validate_json(frame.payload, wire::kMaxDepth); !valid) {
+          break_off(valid.error());
+        } else {
+          collected_.report.result = std::move(frame.payload);
+        }
+        break;
+      case sandbox::Frame::Type::failure:
+        collected_.report.failure_json = std::move(frame.payload);
+        break;
+      default:
+        if (collected_.storage_error) break;
+        if (const auto kept = co_await artifacts_.accept(frame); !kept) {
+          collected_.storage_error = kept.error();
+          kill_();
+        }
+    }
+  }
+}
+
+awaitable<void> Collector::read_log(asio::posix::stream_descriptor& log) {
+  std::vector<char> chunk(kChunk);
+  while (true) {
+    error_code ec;
+    const std::size_t n = co_await log.async_read_some(
+        asio::buffer(chunk), asio::redirect_error(asio::use_awaitable, ec));
+    if (ec) break;
+    if (!collected_.report.log_overflow) add_log(log_text_.add({chunk.data(), n}));
+  }
+  if (!collected_.report.log_overflow) add_log(log_text_.finish());
+}
+
+void Collector::add_log(const std::string& text) {
+  if (text.empty()) return;
+  const std::size_t room = log_limit_ - collected_.log.size();
+  std::string_view part = text;
+  if (part.size() > room) {
+    part = part.substr(0, room);
+    while (!part.empty() && (static_cast<unsigned char>(text[part.size()]) & 0xc0) == 0x80) {
+      part.remove_suffix(1);  // not in the middle of a character
+    }
+    collected_.report.log_overflow = true;
+    kill_();
+  }
+  collected_.log += part;
+  if (!part.empty()) sink_.log(part);
+}
+
+}  // namespace mecapy::worker

@@ -1,0 +1,225 @@
+#include "worker/runner.h"
+
+#include <algorithm>
+#include <boost/asio/buffer.hpp>
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/detached.hpp>
+#include <boost/asio/experimental/awaitable_operators.hpp>
+#include <boost/asio/redirect_error.hpp>
+#include <boost/asio/use_awaitable.hpp>
+#include <boost/asio/write.hpp>
+#include <spdlog/spdlog.h>
+
+#include "sandbox/verdict.h"
+#include "wire/json.h"
+#include "worker/collector.h"
+
+namespace mecapy::worker {
+namespace {
+
+namespace asio = boost::asio;
+using boost::system::error_code;
+using namespace boost::asio::experimental::awaitable_operators;
+
+constexpr std::chrono::seconds kStoreDeadline{30};
+constexpr std::chrono::seconds kSlotDeadline{60};
+
+model::RunEnd platform_failure(model::OutcomeCode code, std::string message) {
+  model::RunEnd end;
+  end.failure = model::Failure{code, std::move(message), "", {}, {}};
+  return end;
+}
+
+// The first attempt has the plain key; later ones have their number in it, so that a late attempt
+// never touches what a recorded one wrote.
+std::string object_stem(const Attempt& attempt) {
+  return attempt.number <= 1 ? attempt.run_id
+                             : attempt.run_id + "." + std::to_string(attempt.number);
+}
+
+}  // namespace
+
+// One attempt that is in the sandbox.
+struct Runner::Live {
+  explicit Live(asio::io_context& io) : done(io, asio::steady_timer::time_point::max()) {}
+  std::optional<sandbox::Evidence> evidence;
+  asio::steady_timer done;  // cancelled when the evidence is there
+  Sink* sink = nullptr;
+
+  awaitable<void> ended() {
+    error_code ec;
+    while (!evidence) co_await done.async_wait(asio::redirect_error(asio::use_awaitable, ec));
+  }
+};
+
+Runner::Runner(asio::io_context& io, std::unique_ptr<sandbox::Sandbox> sandbox,
+               objects::ObjectStore& objects, RunnerOptions options, std::function<void()> on_lost)
+    : io_(io),
+      sandbox_(std::move(sandbox)),
+      objects_(objects),
+      options_(options),
+      on_lost_(std::move(on_lost)),
+      events_(io, sandbox_->event_fd()),
+      free_slots_(sandbox_->slots()) {
+  asio::co_spawn(io_, pump_events(), asio::detached);
+}
+
+Runner::~Runner() { events_.release(); }
+
+awaitable<void> Runner::pump_events() {
+  while (true) {
+    error_code ec;
+    co_await events_.async_wait(asio::posix::stream_descriptor::wait_read,
+                                asio::redirect_error(asio::use_awaitable, ec));
+    if (ec) co_return;
+    while (true) {
+      auto event = sandbox_->next_event();
+      if (!event) {
+        spdlog::error("the sandbox is gone: {}", event.error().message);
+        on_lost_();
+        co_return;
+      }
+      if (!*event) break;
+      const auto it = live_.find((*event)->run);
+      if (it == live_.end()) continue;
+      Live& live = *it->second;
+      if ((*event)->kind == sandbox::Event::Kind::started) {
+        live.sink->started();
+      } else {
+        live.evidence = (*event)->evidence;
+        live.done.cancel();
+      }
+    }
+  }
+}
+
+awaitable<Result<void>> Runner::acquire_slot() {
+  if (free_slots_ > 0) {
+    --free_slots_;
+    co_return Result<void>{};
+  }
+  if (waiting_.size() >= options_.max_waiting) {
+    co_return fail(ErrorCode::busy, "all slots are taken");
+  }
+  asio::steady_timer turn(io_, kSlotDeadline);
+  waiting_.push_back(&turn);
+  error_code ec;
+  co_await turn.async_wait(asio::redirect_error(asio::use_awaitable, ec));
+  // Whoever frees a slot takes us out of the line and hands the slot over.
+  const auto it = std::ranges::find(waiting_, &turn);
+  if (it == waiting_.end()) co_return Result<void>{};
+  waiting_.erase(it);
+  co_return fail(ErrorCode::busy, "no slot became free in time");
+}
+
+void Runner::release_slot() {
+  if (waiting_.empty()) {
+    ++free_slots_;
+    return;
+  }
+  asio::steady_timer* next = waiting_.front();
+  waiting_.pop_front();
+  next->cancel();
+}
+
+awaitable<model::RunEnd> Runner::run(Attempt attempt, Sink& sink, Stop& stop) {
+  if (attempt.inputs.stored()) {
+    auto inputs = co_await objects_.get(attempt.inputs.key, options_.inputs_limit,
+                                        base::after(kStoreDeadline));
+    if (!inputs) {
+      co_return platform_failure(model::OutcomeCode::storage_unavailable,
+                                 "the inputs could not be read: " + inputs.error().message);
+    }
+    if (const auto valid = wire::validate_json(*inputs); !valid) {
+      co_return platform_failure(model::OutcomeCode::storage_unavailable,
+                                 "the stored inputs are damaged: " + valid.error().message);
+    }
+    attempt.inputs.inline_bytes = std::move(*inputs);
+  }
+  if (auto slot = co_await acquire_slot(); !slot) {
+    co_return platform_failure(model::OutcomeCode::backend_unavailable, slot.error().message);
+  }
+  model::RunEnd end;
+  if (stop.requested) {
+    end.status = model::RunStatus::cancelled;
+  } else {
+    end = co_await run_in_slot(attempt, sink, stop);
+  }
+  release_slot();
+  co_return end;
+}
+
+namespace {
+
+awaitable<void> write_job(asio::posix::stream_descriptor& channel, const std::string& job) {
+  error_code ec;
+  // A run that dies early breaks the pipe; its evidence says why.
+  co_await asio::async_write(channel, asio::buffer(job),
+                             asio::redirect_error(asio::use_awaitable, ec));
+}
+
+// Puts a large payload into the object store, or leaves it inline.
+awaitable<Result<void>> keep(objects::ObjectStore& objects, std::string key, std::string bytes,
+                             bool as_object, model::Payload& out) {
+  if (!as_object) {
+    out = {std::move(bytes), ""};
+    co_return Result<void>{};
+  }
+  auto put = co_await objects.put(key, std::move(bytes), base::after(kStoreDeadline));
+  if (!put) co_return put.error();
+  out = {"", std::move(key)};
+  co_return Result<void>{};
+}
+
+}  // namespace
+
+awaitable<model::RunEnd> Runner::run_in_slot(Attempt& attempt, Sink& sink, Stop& stop) {
+  const std::uint64_t run = next_run_++;
+  auto pipes = sandbox_->start(run, attempt.limits);
+  if (!pipes) co_return platform_failure(model::OutcomeCode::internal, pipes.error().message);
+  Live live(io_);
+  live.sink = &sink;
+  live_.emplace(run, &live);
+  stop.hook = [this, run] { sandbox_->kill(run); };
+
+  asio::posix::stream_descriptor channel(io_, pipes->channel.release());
+  asio::posix::stream_descriptor log(io_, pipes->log.release());
+  ArtifactKeeper artifacts(objects_, "artifacts/" + object_stem(attempt) + "/");
+  Collector collector(attempt.limits, sink, artifacts, [this, run] { sandbox_->kill(run); });
+  const std::string job = sandbox::encode_job(attempt.kind, attempt.code,
+                                              attempt.inputs.inline_bytes, attempt.limits);
+  co_await (write_job(channel, job) && collector.read_channel(channel) && collector.read_log(log) &&
+            live.ended());
+  live_.erase(run);
+  stop.hook = nullptr;
+
+  Collected collected = collector.take();
+  model::RunEnd end = sandbox::judge(*live.evidence, collected.report, attempt.limits);
+  if (stop.requested) end = {.status = model::RunStatus::cancelled, .usage = end.usage};
+  end.log_truncated = collected.report.log_overflow;
+  end.usage.log_bytes = static_cast<std::int64_t>(collected.log.size());
+  end.usage.artifact_bytes = artifacts.bytes();
+  end.artifacts = artifacts.take();
+  Result<void> kept;
+  if (collected.storage_error) kept = *collected.storage_error;
+  const std::string stem = object_stem(attempt);
+  const bool large_log = end.usage.log_bytes > options_.inline_limit;
+  if (kept) {
+    kept = co_await keep(objects_, "logs/" + stem + ".txt", std::move(collected.log), large_log,
+                         end.log);
+  }
+  if (kept && end.status == model::RunStatus::completed) {
+    std::string result = std::move(*collected.report.result);
+    end.usage.result_bytes = static_cast<std::int64_t>(result.size());
+    const bool large =
+        !attempt.inline_allowed || end.usage.result_bytes > options_.inline_limit;
+    kept = co_await keep(objects_, "results/" + stem + ".json", std::move(result), large, end.result);
+  }
+  if (!kept && end.status != model::RunStatus::cancelled) {
+    co_return platform_failure(model::OutcomeCode::storage_unavailable,
+                               "what the run made could not be kept: " + kept.error().message);
+  }
+  co_return end;
+}
+
+}  // namespace mecapy::worker

@@ -1,0 +1,96 @@
+// The runner: one attempt through the sandbox, from job to recorded evidence. It fetches inputs, feeds
+// the job, reads what comes back (all of it hostile) within bounds, keeps artifacts, large results and
+// logs as objects, and makes the one model::RunEnd.
+//
+// Runs on one io_context thread.
+#pragma once
+
+#include <boost/asio/awaitable.hpp>
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/posix/stream_descriptor.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <deque>
+#include <functional>
+#include <memory>
+#include <string>
+#include <unordered_map>
+
+#include "model/run.h"
+#include "objects/objects.h"
+#include "sandbox/channel.h"
+#include "sandbox/sandbox.h"
+
+namespace mecapy::worker {
+
+using boost::asio::awaitable;
+
+// Told what happens, while it happens.
+class Sink {
+ public:
+  virtual ~Sink() = default;
+  virtual void started() = 0;
+  virtual void log(std::string_view text) = 0;
+  virtual void progress(std::string_view json) = 0;
+};
+
+struct RunnerOptions {
+  std::int64_t inline_limit = 32 * 1024;  // results and logs above it become objects, bytes
+  std::size_t max_waiting = 64;           // attempts waiting for a slot
+  std::int64_t inputs_limit = 64 * 1024 * 1024;  // bytes
+};
+
+// One attempt to run.
+struct Attempt {
+  std::string run_id;
+  int number = 1;
+  sandbox::JobKind kind = sandbox::JobKind::calculate;
+  std::string code;
+  model::Payload inputs;
+  model::Limits limits;
+  bool inline_allowed = true;  // false: the seed's traffic, the result is always an object
+};
+
+class Runner {
+ public:
+  // `on_lost` is called when the sandbox's supervisor has died: nothing can run any more.
+  Runner(boost::asio::io_context& io, std::unique_ptr<sandbox::Sandbox> sandbox,
+         objects::ObjectStore& objects, RunnerOptions options, std::function<void()> on_lost);
+  ~Runner();
+
+  // A stop request for an attempt; may come before, during or after it.
+  struct Stop {
+    bool requested = false;
+    std::function<void()> hook;
+    void request() {
+      requested = true;
+      if (hook) hook();
+    }
+  };
+
+  // Runs it to its end; every failure is in the RunEnd. `sink` and `stop` must outlive the call.
+  awaitable<model::RunEnd> run(Attempt attempt, Sink& sink, Stop& stop);
+
+  // Attempts in the sandbox, and waiting for a slot.
+  std::size_t running() const { return live_.size(); }
+  std::size_t waiting() const { return waiting_.size(); }
+
+ private:
+  struct Live;
+  awaitable<Result<void>> acquire_slot();
+  void release_slot();
+  awaitable<void> pump_events();
+  awaitable<model::RunEnd> run_in_slot(Attempt& attempt, Sink& sink, Stop& stop);
+
+  boost::asio::io_context& io_;
+  std::unique_ptr<sandbox::Sandbox> sandbox_;
+  objects::ObjectStore& objects_;
+  RunnerOptions options_;
+  std::function<void()> on_lost_;
+  boost::asio::posix::stream_descriptor events_;
+  std::unordered_map<std::uint64_t, Live*> live_;
+  std::deque<boost::asio::steady_timer*> waiting_;
+  int free_slots_;
+  std::uint64_t next_run_ = 1;
+};
+
+}  // namespace mecapy::worker

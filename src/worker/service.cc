@@ -1,0 +1,258 @@
+#include "worker/service.h"
+
+#include <openssl/crypto.h>
+
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/detached.hpp>
+#include <boost/asio/experimental/awaitable_operators.hpp>
+#include <boost/asio/redirect_error.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <boost/asio/use_awaitable.hpp>
+#include <spdlog/spdlog.h>
+#include <unordered_set>
+
+#include "base/id.h"
+#include "wire/api_json.h"
+#include "wire/json.h"
+
+namespace mecapy::worker {
+
+namespace asio = boost::asio;
+using namespace boost::asio::experimental::awaitable_operators;
+
+namespace {
+
+constexpr std::size_t kRemembered = 256;
+constexpr std::size_t kRememberedBytes = 128 * 1024;  // a longer end line is not remembered
+
+bool same_secret(std::string_view a, std::string_view b) {
+  return a.size() == b.size() && CRYPTO_memcmp(a.data(), b.data(), a.size()) == 0;
+}
+
+}  // namespace
+
+// One attempt that runs now: the lines it has produced, for any number of callers.
+class Execution final : public Sink {
+ public:
+  Execution(asio::io_context& io, std::string key) : io_(io), key_(std::move(key)) {}
+
+  void started() override { add(wire::started_line()); }
+  void log(std::string_view text) override { add(wire::log_line(text)); }
+  void progress(std::string_view json) override { add(wire::progress_line(json)); }
+  void end(std::string line) {
+    ended_ = true;
+    add(std::move(line));
+  }
+
+  // Line number `index`, when it is there; nothing after the last.
+  awaitable<std::optional<std::string>> line(std::size_t index) {
+    while (index >= lines_.size() && !ended_) {
+      asio::steady_timer timer(io_, asio::steady_timer::time_point::max());
+      waiters_.insert(&timer);
+      boost::system::error_code ec;
+      co_await timer.async_wait(asio::redirect_error(asio::use_awaitable, ec));
+      waiters_.erase(&timer);
+      if ((co_await asio::this_coro::cancellation_state).cancelled() != asio::cancellation_type::none) {
+        co_return std::nullopt;
+      }
+    }
+    if (index >= lines_.size()) co_return std::nullopt;
+    co_return lines_[index];
+  }
+
+  void join() { ++callers_; }
+  void leave() {
+    if (--callers_ == 0 && !ended_) stop_.request();
+  }
+  const std::string& key() const { return key_; }
+  const std::string& last_line() const { return lines_.back(); }
+  Runner::Stop& stop() { return stop_; }
+
+ private:
+  void add(std::string line) {
+    lines_.push_back(std::move(line));
+    for (asio::steady_timer* timer : waiters_) timer->cancel();
+  }
+
+  asio::io_context& io_;
+  std::string key_;
+  std::deque<std::string> lines_;
+  std::unordered_set<asio::steady_timer*> waiters_;
+  Runner::Stop stop_;
+  int callers_ = 0;
+  bool ended_ = false;
+};
+
+Service::Service(asio::io_context& io, Runner& runner, std::string token)
+    : io_(io), runner_(runner), token_(std::move(token)) {}
+
+Service::~Service() = default;
+
+net::Response Service::error_page(const Error& error, const std::string& request_id) {
+  net::Response response;
+  response.status = base::row(error.code).http_status;
+  response.content_type = "application/problem+json";
+  response.body = wire::problem_json(error, response.status, request_id);
+  if (response.status == 429 || response.status == 503) response.headers = {{"Retry-After", "1"}};
+  return response;
+}
+
+std::optional<net::Response> Service::admit(const net::Request& head) const {
+  if (head.path == "/health") return std::nullopt;
+  if (head.path != "/execute" && head.path != "/check") {
+    return error_page(fail(ErrorCode::not_found, "no such path"), head.id);
+  }
+  if (head.method != "POST") {
+    return error_page(fail(ErrorCode::method_not_allowed, "POST only"), head.id);
+  }
+  if (!token_.empty() && !same_secret(head.header("x-auth-token").value_or(""), token_)) {
+    return error_page(fail(ErrorCode::unauthorized, "X-Auth-Token is missing or wrong"), head.id);
+  }
+  return std::nullopt;
+}
+
+awaitable<void> Service::handle(net::Exchange& exchange) {
+  const std::string& path = exchange.request().path;
+  if (path == "/health") {
+    net::Response response;
+    response.status = draining_ ? 503 : 200;
+    response.body = health();
+    co_await exchange.respond(std::move(response));
+  } else if (path == "/execute") {
+    co_await execute(exchange);
+  } else {
+    co_await check(exchange);
+  }
+}
+
+std::string Service::health() const {
+  return std::move(wire::ObjectWriter()
+                       .text("status", draining_ ? "draining" : "ok")
+                       .integer("running", static_cast<std::int64_t>(runner_.running()))
+                       .integer("waiting", static_cast<std::int64_t>(runner_.waiting())))
+      .finish();
+}
+
+awaitable<void> Service::execute(net::Exchange& exchange) {
+  const std::string& id = exchange.request().id;
+  auto job = wire::read_worker_execute(exchange.request().body);
+  if (!job) {
+    net::Response page = error_page(job.error(), id);
+    co_await exchange.respond(std::move(page));
+    co_return;
+  }
+  std::string key = job->run_id + "/" + std::to_string(job->job.attempt);
+  if (const auto ended = ended_.find(key); ended != ended_.end()) {
+    const std::string line = ended->second;
+    co_await answer_again(exchange, line);
+    co_return;
+  }
+  std::shared_ptr<Execution> execution;
+  if (const auto running = executions_.find(key); running != executions_.end()) {
+    execution = running->second;
+  } else if (draining_) {
+    net::Response page = error_page(fail(ErrorCode::draining, "the worker is shutting down"), id);
+    co_await exchange.respond(std::move(page));
+    co_return;
+  } else {
+    Attempt attempt;
+    attempt.run_id = job->run_id;
+    attempt.number = job->job.attempt;
+    attempt.code = std::move(job->job.code);
+    attempt.inline_allowed = job->inline_allowed;
+    attempt.inputs = std::move(job->job.inputs);
+    attempt.limits = job->job.limits;
+    execution = begin(std::move(key), std::move(attempt));
+  }
+  co_await answer(exchange, std::move(execution));
+}
+
+awaitable<void> Service::check(net::Exchange& exchange) {
+  auto code = wire::read_worker_check(exchange.request().body);
+  if (!code) {
+    net::Response page = error_page(code.error(), exchange.request().id);
+    co_await exchange.respond(std::move(page));
+    co_return;
+  }
+  Attempt attempt;
+  attempt.kind = sandbox::JobKind::check;
+  attempt.run_id = base::make_uuid7();
+  attempt.code = std::move(*code);
+  attempt.inputs.inline_bytes = "{}";
+  attempt.limits.timeout_s = 10;
+  attempt.limits.memory_mb = 512;
+  std::string key = attempt.run_id;
+  auto execution = begin(std::move(key), std::move(attempt));
+  co_await answer(exchange, std::move(execution));
+}
+
+std::shared_ptr<Execution> Service::begin(std::string key, Attempt attempt) {
+  auto execution = std::make_shared<Execution>(io_, std::move(key));
+  executions_.emplace(execution->key(), execution);
+  asio::co_spawn(io_, run(execution, std::move(attempt)), asio::detached);
+  return execution;
+}
+
+awaitable<void> Service::run(std::shared_ptr<Execution> execution, Attempt attempt) {
+  const bool keep = attempt.kind == sandbox::JobKind::calculate;
+  model::RunEnd end = co_await runner_.run(std::move(attempt), *execution, execution->stop());
+  std::string line = wire::end_line(end);
+  if (keep && end.status != model::RunStatus::cancelled) remember(execution->key(), line);
+  executions_.erase(execution->key());
+  execution->end(std::move(line));
+}
+
+void Service::remember(const std::string& key, std::string end_line) {
+  if (end_line.size() > kRememberedBytes) return;
+  if (ended_order_.size() >= kRemembered) {
+    ended_.erase(ended_order_.front());
+    ended_order_.pop_front();
+  }
+  if (ended_.emplace(key, std::move(end_line)).second) ended_order_.push_back(key);
+}
+
+namespace {
+
+// Sends lines as they come; with Accept: application/x-ndjson all of them, else only the last.
+awaitable<void> send_lines(net::Exchange& exchange, Execution& execution) {
+  const bool stream =
+      exchange.request().header("accept").value_or("").find("application/x-ndjson") !=
+      std::string_view::npos;
+  std::unique_ptr<net::ResponseStream> out;
+  if (stream) {
+    net::Response head;
+    head.content_type = "application/x-ndjson";
+    out = co_await exchange.start_stream(std::move(head), std::nullopt);
+  }
+  for (std::size_t i = 0;; ++i) {
+    const auto line = co_await execution.line(i);
+    if (!line) break;
+    if (out) {
+      if (const auto sent = co_await out->write(*line); !sent) co_return;
+    }
+  }
+  if (!stream) {
+    net::Response response;
+    response.body = execution.last_line();
+    co_await exchange.respond(std::move(response));
+  }
+}
+
+}  // namespace
+
+awaitable<void> Service::answer(net::Exchange& exchange, std::shared_ptr<Execution> execution) {
+  execution->join();
+  co_await (send_lines(exchange, *execution) || exchange.wait_hangup());
+  execution->leave();
+}
+
+awaitable<void> Service::answer_again(net::Exchange& exchange, const std::string& end_line) {
+  net::Response response;
+  if (exchange.request().header("accept").value_or("").find("ndjson") != std::string_view::npos) {
+    response.content_type = "application/x-ndjson";
+  }
+  response.body = end_line;
+  co_await exchange.respond(std::move(response));
+}
+
+}  // namespace mecapy::worker

@@ -1,0 +1,57 @@
+// The worker's HTTP service: POST /execute and /check, GET /health.
+//
+// The same (run_id, attempt) sent again while it runs joins the running one; sent again later, it is
+// answered from the last few hundred ends. When the last caller of a run hangs up, the run is stopped.
+#pragma once
+
+#include <boost/asio/awaitable.hpp>
+#include <boost/asio/io_context.hpp>
+#include <deque>
+#include <memory>
+#include <string>
+#include <unordered_map>
+
+#include "net/http.h"
+#include "wire/worker_json.h"
+#include "worker/runner.h"
+
+namespace mecapy::worker {
+
+class Execution;
+
+class Service {
+ public:
+  // `token`: callers must send it as X-Auth-Token; "" asks for none.
+  Service(boost::asio::io_context& io, Runner& runner, std::string token);
+  ~Service();
+
+  awaitable<void> handle(net::Exchange& exchange);
+  // Refuses before the body is read: wrong token, path, method or content type.
+  std::optional<net::Response> admit(const net::Request& head) const;
+  // Takes no new runs from now on; running() tells when the last has ended.
+  void drain() { draining_ = true; }
+  std::size_t running() const { return executions_.size(); }
+
+  // The JSON of an error answer.
+  static net::Response error_page(const Error& error, const std::string& request_id);
+
+ private:
+  awaitable<void> execute(net::Exchange& exchange);
+  awaitable<void> check(net::Exchange& exchange);
+  awaitable<void> answer(net::Exchange& exchange, std::shared_ptr<Execution> execution);
+  awaitable<void> answer_again(net::Exchange& exchange, const std::string& end_line);
+  std::shared_ptr<Execution> begin(std::string key, Attempt attempt);
+  awaitable<void> run(std::shared_ptr<Execution> execution, Attempt attempt);
+  void remember(const std::string& key, std::string end_line);
+  std::string health() const;
+
+  boost::asio::io_context& io_;
+  Runner& runner_;
+  std::string token_;
+  bool draining_ = false;
+  std::unordered_map<std::string, std::shared_ptr<Execution>> executions_;  // by "run/attempt"
+  std::unordered_map<std::string, std::string> ended_;                      // end lines
+  std::deque<std::string> ended_order_;
+};
+
+}  // namespace mecapy::worker

@@ -1,0 +1,128 @@
+#include "zygote/init.h"
+
+#include <sys/mount.h>
+#include <sys/prctl.h>
+#include <sys/stat.h>
+#include <sys/statvfs.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <csignal>
+#include <string>
+
+#include "sandbox/packet.h"
+#include "sandbox/privileges.h"
+#include "sandbox/protocol.h"
+#include "zygote/report.h"
+#include "zygote/run.h"
+
+namespace mecapy::zygote {
+namespace {
+
+using sandbox::failed;
+using sandbox::RunReport;
+using sandbox::RunSetup;
+using sandbox::StepFailure;
+
+constexpr unsigned long kQuiet = MS_NOSUID | MS_NODEV | MS_NOEXEC;
+
+// The user first, or the tmpfs below would have a root that no one in here can own. The
+// capabilities of the new user namespace stay: neither user is root (capabilities(7)).
+StepFailure become_author() {
+  constexpr uid_t kUid = sandbox::kInnerUid;
+  if (::setresgid(kUid, kUid, kUid) != 0) return failed("setresgid");
+  if (::setresuid(kUid, kUid, kUid) != 0) return failed("setresuid");
+  // After the change of user, which clears both (prctl(2)). A supervisor that died before this line
+  // is seen at the next report.
+  if (::prctl(PR_SET_PDEATHSIG, SIGKILL) != 0) return failed("PR_SET_PDEATHSIG");
+  if (::prctl(PR_SET_DUMPABLE, 0) != 0) return failed("PR_SET_DUMPABLE");
+  return {};
+}
+
+struct Share {
+  const char* inside;  // on the tmpfs
+  const char* target;  // where the run sees it
+  mode_t mode;
+};
+constexpr Share kShares[] = {
+    {"/mnt/work", "/work", 0700},
+    {"/mnt/tmp", "/tmp", 01777},
+    {"/mnt/shm", "/dev/shm", 01777},
+};
+
+// One tmpfs under all three places, so that one size bounds everything a run can write.
+StepFailure mount_writable(const RunSetup& setup) {
+  const std::string data = "mode=700,size=" + std::to_string(setup.disk_bytes) +
+                           ",nr_inodes=" + std::to_string(setup.inodes);
+  if (::mount("mecapy", "/mnt", "tmpfs", kQuiet, data.c_str()) != 0) return failed("mount /work");
+  ::umask(0);
+  for (const Share& share : kShares) {
+    if (::mkdir(share.inside, share.mode) != 0) return failed("make /work");
+    if (::mount(share.inside, share.target, nullptr, MS_BIND, nullptr) != 0) {
+      return failed("bind /work");
+    }
+  }
+  ::umask(022);
+  if (::umount2("/mnt", MNT_DETACH) != 0) return failed("unmount /mnt");
+  return {};
+}
+
+// subset=pid hides everything but processes, hidepid=invisible those of others (Linux 5.8).
+StepFailure mount_proc() {
+  if (::mount("proc", "/proc", "proc", kQuiet, "subset=pid,hidepid=invisible") != 0) {
+    return failed("mount /proc");
+  }
+  return {};
+}
+
+StepFailure set_up(const RunSetup& setup) {
+  if (const StepFailure step = become_author()) return step;
+  if (const StepFailure step = mount_writable(setup)) return step;
+  if (const StepFailure step = mount_proc()) return step;
+  constexpr std::string_view kName = "mecapy";
+  if (::sethostname(kName.data(), kName.size()) != 0) return failed("sethostname");
+  return {};
+}
+
+bool disk_is_full() {
+  struct statvfs use {};
+  return ::statvfs("/work", &use) == 0 && (use.f_bavail == 0 || use.f_favail == 0);
+}
+
+// Reaps orphans, as pid 1 must, until `run` ends. Returns its wait status.
+int wait_for(pid_t run) {
+  while (true) {
+    int status = 0;
+    const pid_t pid = ::waitpid(-1, &status, 0);
+    if (pid == run) return status;
+    if (pid < 0 && errno != EINTR) ::_exit(1);  // unreachable while the run exists
+  }
+}
+
+[[noreturn]] void watch_over(pid_t run, RunFds fds) {
+  fds.channel.reset();
+  fds.log.reset();
+  // Without handlers (Python's are copied with the zygote) no signal from inside reaches pid 1.
+  if (const StepFailure step = sandbox::reset_signals()) die(fds.ctl.get(), step);
+  if (const StepFailure step = sandbox::keep_capabilities({})) die(fds.ctl.get(), step);
+  RunReport report;
+  report.kind = RunReport::Kind::ended;
+  report.wait_status = wait_for(run);
+  report.disk_full = disk_is_full();
+  (void)send_report(fds.ctl.get(), report);
+  ::_exit(0);
+}
+
+}  // namespace
+
+void be_init(RunFds fds, const sandbox::FilterProgram& run_filter) {
+  RunSetup setup;
+  if (sandbox::receive_packet(fds.ctl.get(), setup) != sandbox::Received::packet) ::_exit(1);
+  if (const StepFailure step = set_up(setup)) die(fds.ctl.get(), step);
+  const pid_t run = ::fork();
+  if (run < 0) die(fds.ctl.get(), failed("fork the run"));
+  if (run == 0) be_run(std::move(fds), setup, run_filter);
+  watch_over(run, std::move(fds));
+}
+
+}  // namespace mecapy::zygote

@@ -1,0 +1,109 @@
+#define PY_SSIZE_T_CLEAN
+#include "zygote/interpreter.h"
+
+#include <Python.h>
+
+namespace mecapy::zygote {
+namespace {
+
+constexpr const wchar_t* kPaths[] = {
+    L"/usr/lib/python3.11",
+    L"/usr/lib/python3.11/lib-dynload",
+    L"/mecapy/runtime",
+    L"/mecapy/env",
+};
+constexpr int kInternalError = 70;  // sysexits.h, EX_SOFTWARE
+
+PyObject* harness_main = nullptr;  // mecapy._harness.main, found before the fork
+
+std::string take_exception() {
+  PyObject* type = nullptr;
+  PyObject* value = nullptr;
+  PyObject* trace = nullptr;
+  PyErr_Fetch(&type, &value, &trace);
+  PyErr_NormalizeException(&type, &value, &trace);
+  std::string text =
+      type != nullptr ? reinterpret_cast<PyTypeObject*>(type)->tp_name : "no exception";
+  PyObject* words = value != nullptr ? PyObject_Str(value) : nullptr;
+  const char* utf8 = words != nullptr ? PyUnicode_AsUTF8(words) : nullptr;
+  if (utf8 != nullptr) text += std::string(": ") + utf8;
+  Py_XDECREF(words);
+  Py_XDECREF(type);
+  Py_XDECREF(value);
+  Py_XDECREF(trace);
+  PyErr_Clear();
+  return text;
+}
+
+// Every path is stated, so that nothing is searched for: neither the environment, nor pyvenv.cfg,
+// nor the machine's own dist-packages can come in.
+PyStatus set_paths(PyConfig& config) {
+  PyStatus status = PyConfig_SetString(&config, &config.home, L"/usr");
+  for (wchar_t** field :
+       {&config.prefix, &config.base_prefix, &config.exec_prefix, &config.base_exec_prefix}) {
+    if (!PyStatus_Exception(status)) status = PyConfig_SetString(&config, field, L"/usr");
+  }
+  for (wchar_t** field : {&config.executable, &config.base_executable}) {
+    if (!PyStatus_Exception(status)) status = PyConfig_SetString(&config, field, L"");
+  }
+  config.module_search_paths_set = 1;
+  for (const wchar_t* path : kPaths) {
+    if (PyStatus_Exception(status)) break;
+    status = PyWideStringList_Append(&config.module_search_paths, path);
+  }
+  return status;
+}
+
+PyStatus initialize() {
+  PyPreConfig before;
+  PyPreConfig_InitIsolatedConfig(&before);
+  before.utf8_mode = 1;
+  PyStatus status = Py_PreInitialize(&before);
+  if (PyStatus_Exception(status)) return status;
+  PyConfig config;
+  PyConfig_InitIsolatedConfig(&config);
+  config.site_import = 0;         // mecapy._warm adds exit() and help(); no .pth file is read
+  config.use_frozen_modules = 0;  // os and its like have their __file__ and source, as elsewhere
+  config.write_bytecode = 0;
+  config.install_signal_handlers = 1;  // as in `python`: KeyboardInterrupt, no SIGPIPE, no SIGXFSZ
+  config.parse_argv = 0;
+  status = set_paths(config);
+  if (!PyStatus_Exception(status)) status = PyWideStringList_Append(&config.argv, L"calc.py");
+  if (!PyStatus_Exception(status)) status = Py_InitializeFromConfig(&config);
+  PyConfig_Clear(&config);
+  return status;
+}
+
+}  // namespace
+
+bool start_interpreter(std::string& error) {
+  const PyStatus status = initialize();
+  if (PyStatus_Exception(status)) {
+    error = status.err_msg != nullptr ? status.err_msg : "Python does not start";
+    return false;
+  }
+  PyObject* warm = PyImport_ImportModule("mecapy._warm");
+  PyObject* done = warm != nullptr ? PyObject_CallMethod(warm, "warm", nullptr) : nullptr;
+  PyObject* harness = done != nullptr ? PyImport_ImportModule("mecapy._harness") : nullptr;
+  harness_main = harness != nullptr ? PyObject_GetAttrString(harness, "main") : nullptr;
+  Py_XDECREF(harness);
+  Py_XDECREF(done);
+  Py_XDECREF(warm);
+  if (harness_main == nullptr) error = take_exception();
+  return harness_main != nullptr;
+}
+
+void prepare_for_forks() { PyOS_BeforeFork(); }
+
+int enter_run(int channel, std::uint32_t blas_threads) {
+  PyOS_AfterFork_Child();
+  PyObject* result = PyObject_CallFunction(harness_main, "iI", channel, blas_threads);
+  if (result == nullptr) {
+    PyErr_Print();
+    return kInternalError;
+  }
+  const long status = PyLong_AsLong(result);
+  return status >= 0 && status < 256 ? static_cast<int>(status) : kInternalError;
+}
+
+}  // namespace mecapy::zygote

@@ -1,0 +1,22 @@
+// CPython inside the zygote: started once, frozen, and entered again only in a run.
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+namespace mecapy::zygote {
+
+// Starts the interpreter isolated from the environment and from every folder but the standard
+// library, the runtime and the packages; imports what each run would import anyway (mecapy._warm).
+// False with `error`, in words.
+bool start_interpreter(std::string& error);
+
+// Takes the interpreter's locks, as before os.fork: from here on the zygote and init run no Python,
+// and the run releases them with enter_run.
+void prepare_for_forks();
+
+// In the run, after every privilege is gone: finishes the fork for Python and runs the harness on
+// `channel`. Returns the exit status.
+int enter_run(int channel, std::uint32_t blas_threads);
+
+}  // namespace mecapy::zygote

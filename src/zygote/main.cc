@@ -1,0 +1,109 @@
+// mecapy-zygote: CPython with numpy loaded, waiting to be copied.
+//
+// Started by the supervisor only (zygote_process.cc), inside the template, as a user of its own,
+// without capabilities, secrets or open files but a socket at descriptor 3. It loads Python,
+// installs the big seccomp filter and then runs a native loop: receive the descriptors of a run,
+// clone init. It never sees the code, the inputs or the results of anyone.
+#include <linux/sched.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <filesystem>
+#include <string>
+
+#include "sandbox/filter.h"
+#include "sandbox/packet.h"
+#include "sandbox/protocol.h"
+#include "sandbox/syscall_table.h"
+#include "zygote/init.h"
+#include "zygote/interpreter.h"
+
+namespace mecapy::zygote {
+namespace {
+
+using base::Fd;
+using sandbox::StepFailure;
+using sandbox::ZygoteReply;
+using sandbox::ZygoteRequest;
+
+constexpr int kSocket = 3;
+
+[[noreturn]] void refuse(const std::string& why, int error) {
+  ZygoteReply reply;
+  reply.kind = ZygoteReply::Kind::failed;
+  reply.error = error;
+  reply.text.set(why);
+  (void)sandbox::send_packet(kSocket, reply);
+  ::_exit(1);
+}
+
+// A fork copies one thread; locks held by others would stay locked for ever in the copy.
+bool is_single_threaded() {
+  std::error_code failed;
+  const std::filesystem::directory_iterator tasks("/proc/self/task", failed);
+  return !failed && std::distance(begin(tasks), end(tasks)) == 1;
+}
+
+// Where glibc keeps its thread's id: a raw clone must have the kernel renew it
+// (PR_GET_TID_ADDRESS).
+int* tid_address() {
+  int* address = nullptr;
+  return ::prctl(PR_GET_TID_ADDRESS, &address) == 0 ? address : nullptr;
+}
+
+// clone(2) without a new stack: returns twice, as fork does. The last two arguments change places
+// between architectures.
+pid_t clone_init(int* tid) {
+#if defined(__x86_64__)
+  return static_cast<pid_t>(::syscall(SYS_clone, sandbox::kInitCloneFlags, 0, nullptr, tid, 0));
+#else
+  return static_cast<pid_t>(::syscall(SYS_clone, sandbox::kInitCloneFlags, 0, nullptr, 0, tid));
+#endif
+}
+
+[[noreturn]] void serve(const sandbox::FilterProgram& run_filter, int* tid) {
+  while (true) {
+    ZygoteRequest request;
+    std::array<Fd, sandbox::kMaxPacketFds> fds;
+    if (sandbox::receive_packet(kSocket, request, &fds) != sandbox::Received::packet) ::_exit(0);
+    ::waitpid(-1, nullptr, WNOHANG);  // the helper that filled the font cache (mecapy._warm)
+    const pid_t pid = clone_init(tid);
+    if (pid == 0) {
+      ::close(kSocket);
+      be_init(RunFds{std::move(fds[0]), std::move(fds[1]), std::move(fds[2])}, run_filter);
+    }
+    ZygoteReply reply;
+    reply.kind = ZygoteReply::Kind::cloned;
+    reply.run = request.run;
+    reply.pid = pid;
+    reply.error = pid < 0 ? errno : 0;
+    if (!sandbox::send_packet(kSocket, reply)) ::_exit(0);
+  }
+}
+
+[[noreturn]] void live() {
+  std::string error;
+  if (!start_interpreter(error)) refuse(error, 0);
+  if (!is_single_threaded()) refuse("the zygote has more than one thread", EBUSY);
+  int* const tid = tid_address();
+  if (tid == nullptr) refuse("PR_GET_TID_ADDRESS", errno);
+  sandbox::FilterProgram zygote_filter;
+  sandbox::FilterProgram run_filter;
+  for (StepFailure step : {build_filter(sandbox::FilterKind::zygote, zygote_filter),
+                           build_filter(sandbox::FilterKind::run, run_filter)}) {
+    if (step) refuse(step.step, step.error);
+  }
+  if (::prctl(PR_SET_DUMPABLE, 0) != 0) refuse("PR_SET_DUMPABLE", errno);
+  prepare_for_forks();
+  if (const StepFailure step = sandbox::install_filter(zygote_filter))
+    refuse(step.step, step.error);
+  if (!sandbox::send_packet(kSocket, ZygoteReply{})) ::_exit(0);
+  serve(run_filter, tid);
+}
+
+}  // namespace
+}  // namespace mecapy::zygote
+
+int main() { mecapy::zygote::live(); }

@@ -1,0 +1,65 @@
+"""The server most tests share, its users, and the order of the files: quick ones first."""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from support.api import Api
+from support.server import Server
+
+# Files that are not named here come before those that are: these take seconds each.
+SLOW_LAST = (
+    "test_cli",
+    "test_privileges",
+    "test_platform_outcomes",
+    "test_drain",
+    "test_slow_clients",
+    "test_durability",
+)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Put the slow files last; within a file the order stays."""
+
+    def place(item: pytest.Item) -> int:
+        name = Path(str(item.path)).stem
+        return SLOW_LAST.index(name) + 1 if name in SLOW_LAST else 0
+
+    items.sort(key=place)
+
+
+@pytest.fixture(scope="session")
+def server() -> Iterator[Server]:
+    """The server with default settings; tests leave it as they found it: running."""
+    shared = Server()
+    try:
+        yield shared.start()
+    finally:
+        shared.remove()
+
+
+@pytest.fixture(scope="session")
+def api(server: Server) -> Api:
+    """The embedded user."""
+    return server.api()
+
+
+@pytest.fixture
+def new_user(server: Server) -> Callable[[str], Api]:
+    """Makes further users; a name makes the user once, so choose one per test."""
+    return lambda name: server.api(server.add_user(name))
+
+
+@pytest.fixture
+def own_server() -> Iterator[Callable[..., Server]]:
+    """Makes servers with settings of their own, started, removed after the test."""
+    made: list[Server] = []
+
+    def make(**settings: object) -> Server:
+        made.append(Server(**settings))
+        return made[-1].start()
+
+    yield make
+    for one in made:
+        one.remove()

@@ -1,0 +1,101 @@
+"""HTTP byte by byte, for what no well-behaved client would send."""
+
+import json
+import socket
+from dataclasses import dataclass
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Answer:
+    """One response as it came."""
+
+    status: int
+    headers: dict[str, str]
+    body: bytes
+
+    @property
+    def problem(self) -> dict[str, Any]:
+        """The body of an error."""
+        assert self.headers["content-type"] == "application/problem+json", self
+        return dict(json.loads(self.body))
+
+
+class RawConnection:
+    """One TCP connection; every read is bounded by `timeout_s`."""
+
+    def __init__(self, port: int, timeout_s: float = 15) -> None:
+        self._socket = socket.create_connection(("127.0.0.1", port), timeout_s)
+        self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        self._buffer = b""
+
+    def __enter__(self) -> "RawConnection":
+        return self
+
+    def __exit__(self, *unused: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close it; the server sees the end."""
+        self._socket.close()
+
+    def send(self, data: bytes) -> None:
+        """Send these bytes."""
+        self._socket.sendall(data)
+
+    def closed_by_server(self) -> bool:
+        """Wait for the server's close; False when it sends something instead."""
+        try:
+            return not self._buffer and self._socket.recv(1) == b""
+        except ConnectionResetError:
+            return True
+
+    def read_answer(self) -> Answer:
+        """The next response, with a fixed length or chunked."""
+        head = self._until(b"\r\n\r\n").decode("latin-1").split("\r\n")
+        status = int(head[0].split()[1])
+        headers = {}
+        for line in head[1:]:
+            name, _, value = line.partition(":")
+            headers[name.lower()] = value.strip()
+        if headers.get("transfer-encoding") == "chunked":
+            return Answer(status, headers, self._chunks())
+        return Answer(status, headers, self._exactly(int(headers.get("content-length", "0"))))
+
+    def _chunks(self) -> bytes:
+        body = b""
+        while size := int(self._until(b"\r\n"), 16):
+            body += self._exactly(size)
+            self._exactly(2)
+        self._until(b"\r\n")
+        return body
+
+    def _until(self, mark: bytes) -> bytes:
+        while mark not in self._buffer:
+            self._more()
+        found, _, self._buffer = self._buffer.partition(mark)
+        return found
+
+    def _exactly(self, size: int) -> bytes:
+        while len(self._buffer) < size:
+            self._more()
+        found, self._buffer = self._buffer[:size], self._buffer[size:]
+        return found
+
+    def _more(self) -> None:
+        data = self._socket.recv(65536)
+        if not data:
+            raise ConnectionError(f"the server closed after {self._buffer!r}")
+        self._buffer += data
+
+
+def request(
+    method: str, path: str, token: str, body: bytes | None = None, extra: str = ""
+) -> bytes:
+    """A correct request; `extra` is further header lines, each ending in CRLF."""
+    host = "Host: localhost\r\n"
+    head = f"{method} {path} HTTP/1.1\r\n{host}Authorization: Bearer {token}\r\n{extra}"
+    if body is None:
+        return f"{head}\r\n".encode()
+    framing = f"Content-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n"
+    return f"{head}{framing}".encode() + body

@@ -1,0 +1,270 @@
+"""The command line: one calculation without a server, what works here, and every setting."""
+
+import json
+import re
+import shutil
+import signal
+import stat
+import subprocess
+import tempfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from support.processes import find_process
+from support.server import Server, binary, environment, run_mecapy
+from support.waiting import wait_until
+
+BOLT = """
+def calculate(inputs):
+    import numpy as np
+    print('a line of the log')
+    return {'stress': inputs['force'] / inputs['section']}
+"""
+
+
+@pytest.fixture
+def bolt(tmp_path: Path) -> Path:
+    """The seed's calculation as a file."""
+    path = tmp_path / "bolt.py"
+    path.write_text(BOLT)
+    return path
+
+
+@pytest.fixture
+def open_folder() -> Iterator[Path]:
+    """A folder that every user may enter; pytest's own are closed."""
+    path = Path(tempfile.mkdtemp(prefix="mecapy-e2e-", dir="/tmp"))
+    path.chmod(0o755)
+    yield path
+    shutil.rmtree(path)
+
+
+def calculation(folder: Path, code: str) -> str:
+    """A file with this code."""
+    path = folder / "calc.py"
+    path.write_text(code)
+    return str(path)
+
+
+def test_run_prints_the_result_and_nothing_else_on_stdout(bolt: Path) -> None:
+    done = run_mecapy("run", str(bolt), "--inputs", "force=1000", "--inputs", "section=10")
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout) == {"stress": 100}
+    assert "a line of the log" in done.stderr
+
+
+def test_run_reads_its_inputs_from_a_file(bolt: Path, tmp_path: Path) -> None:
+    inputs = tmp_path / "inputs.json"
+    inputs.write_text('{"force": 0.3, "section": 3}')
+    done = run_mecapy("run", str(bolt), "--inputs", f"@{inputs}")
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout) == {"stress": 0.3 / 3}
+
+
+def test_run_takes_json_values_and_plain_words(tmp_path: Path) -> None:
+    file = calculation(tmp_path, "def calculate(inputs):\n    return inputs\n")
+    arguments = ["number=0.1", "list=[1,2]", "text=steel", "flag=true", 'quoted="7"', "empty="]
+    flags = [word for one in arguments for word in ("--inputs", one)]
+    done = run_mecapy("run", file, *flags)
+    assert done.returncode == 0, done.stderr
+    expected = {"number": 0.1, "list": [1, 2], "text": "steel", "flag": True, "quoted": "7"}
+    assert json.loads(done.stdout) == expected | {"empty": ""}
+
+
+EXIT_CODES = {
+    "invalid_code": (10, "def calculate(:\n", "line 1"),
+    "user_error": (11, "def calculate(i):\n    raise ValueError('no section')\n", "no section"),
+    "invalid_result": (12, "def calculate(i):\n    return object()\n", "object"),
+    "crashed": (13, "import os\ndef calculate(i):\n    os._exit(3)\n", "exit status 3"),
+}
+
+
+@pytest.mark.parametrize(("status", "code", "words"), EXIT_CODES.values(), ids=EXIT_CODES.keys())
+def test_the_exit_status_of_run_names_the_outcome(
+    tmp_path: Path, status: int, code: str, words: str
+) -> None:
+    done = run_mecapy("run", calculation(tmp_path, code))
+    assert done.returncode == status, done.stderr
+    assert done.stdout == ""
+    assert words in done.stderr
+
+
+def test_a_failure_of_run_shows_the_authors_line(tmp_path: Path) -> None:
+    code = "def calculate(inputs):\n    return 1 / inputs['zero']\n"
+    done = run_mecapy("run", calculation(tmp_path, code), "--inputs", "zero=0")
+    assert done.returncode == 11
+    assert "ZeroDivisionError" in done.stderr
+    assert "return 1 / inputs['zero']" in done.stderr
+
+
+def test_progress_of_run_is_told_on_stderr(tmp_path: Path) -> None:
+    code = "from mecapy import progress\ndef calculate(i):\n    progress(0.5, 'half way')\n"
+    done = run_mecapy("run", calculation(tmp_path, code + "    return 1\n"))
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.strip() == "1"
+    assert "half way" in done.stderr
+
+
+def test_a_run_that_is_interrupted_leaves_nothing(tmp_path: Path, open_folder: Path) -> None:
+    file = calculation(
+        tmp_path,
+        "import time\ndef calculate(i):\n    print('begun', flush=True)\n    time.sleep(60)\n",
+    )
+    process = subprocess.Popen(
+        [str(binary()), "run", file],
+        env=environment({}) | {"TMPDIR": str(open_folder)},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    assert process.stderr is not None
+    assert any("begun" in line for line in iter(process.stderr.readline, ""))
+    family = find_process(process.pid).descendants()
+    assert family
+    process.send_signal(signal.SIGINT)
+    out, _ = process.communicate(timeout=15)
+    assert process.returncode != 0
+    assert out == ""
+    wait_until("all it started ends", lambda: not any(p.alive for p in family))
+    assert list(open_folder.iterdir()) == []
+
+
+def test_run_keeps_artifacts_where_they_are_wanted(tmp_path: Path) -> None:
+    code = "def calculate(i):\n    open('table.csv', 'w').write('1,2')\n    return 1\n"
+    file = calculation(tmp_path, code)
+    done = run_mecapy("run", file, "--output", str(tmp_path / "out"))
+    assert done.returncode == 0, done.stderr
+    assert (tmp_path / "out" / "table.csv").read_text() == "1,2"
+
+
+def test_run_keeps_to_the_limits_it_is_given(tmp_path: Path) -> None:
+    file = calculation(tmp_path, "import time\ndef calculate(i):\n    time.sleep(60)\n")
+    done = run_mecapy("run", file, "--limit", "timeout_s=0.2")
+    assert done.returncode == 20, done.stderr
+    assert "0.2 s" in done.stderr
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["run"],
+        ["run", "absent.py"],
+        ["run", "FILE", "--inputs", "novalue"],
+        ["run", "FILE", "--inputs", "@absent.json"],
+        ["run", "FILE", "--unknown"],
+        ["unknown"],
+        ["serve", "--port", "x"],
+        ["serve", "--port", "70000"],
+        [],
+    ],
+    ids=" ".join,
+)
+def test_wrong_usage_is_told_and_has_its_status(bolt: Path, arguments: list[str]) -> None:
+    done = run_mecapy(*[str(bolt) if word == "FILE" else word for word in arguments])
+    assert done.returncode in (64, 65, 66), (done.returncode, done.stderr)
+    assert done.stderr
+    assert done.stdout == ""
+
+
+def test_help_names_every_command() -> None:
+    done = run_mecapy("--help")
+    assert done.returncode == 0
+    for command in ("serve", "worker", "run", "doctor", "config", "token"):
+        assert re.search(rf"^\s*{command}\b", done.stdout, re.MULTILINE), command
+
+
+def test_doctor_says_what_works_here(open_folder: Path) -> None:
+    done = run_mecapy("doctor", "--data-dir", str(open_folder / "data"))
+    assert done.returncode == 0, done.stdout + done.stderr
+    text = done.stdout.lower()
+    for layer in ("namespace", "seccomp", "cgroup", "no_new_privs"):
+        assert layer in text, layer
+
+
+def test_config_shows_every_setting_where_it_comes_from_and_no_secret(tmp_path: Path) -> None:
+    secret = "a-secret-nobody-may-read"
+    settings = {"MECAPY_DEV_TOKEN": secret, "MECAPY_LIMITS_MAX_CPUS": "0.5"}
+    done = run_mecapy("config", settings=settings)
+    assert done.returncode == 0, done.stderr
+    for name in (
+        "MECAPY_DEV_TOKEN",
+        "MECAPY_LIMITS_MAX_CPUS",
+        "MECAPY_SERVER_DRAIN_S",
+        "MECAPY_OBJECTS_INLINE_LIMIT",
+    ):
+        assert name in done.stdout
+    assert secret not in done.stdout + done.stderr
+    [line] = [one for one in done.stdout.splitlines() if "MECAPY_LIMITS_MAX_CPUS" in one]
+    assert "0.5" in line
+
+
+@pytest.mark.parametrize("command", ["serve", "config", "worker", "doctor"])
+def test_an_unknown_setting_is_an_error_that_names_the_nearest(
+    command: str, tmp_path: Path
+) -> None:
+    arguments = ["--data-dir", str(tmp_path / "data")] if command == "serve" else []
+    done = run_mecapy(command, *arguments, settings={"MECAPY_SERVER_DRIAN_S": "3"}, timeout_s=20)
+    assert done.returncode == 64, done.stdout + done.stderr
+    assert "MECAPY_SERVER_DRIAN_S" in done.stderr
+    assert "MECAPY_SERVER_DRAIN_S" in done.stderr
+
+
+@pytest.mark.parametrize("value", ["soon", "-1", "1e99", "1 s"])
+def test_a_setting_with_a_wrong_value_is_an_error_that_names_it(value: str) -> None:
+    done = run_mecapy("config", settings={"MECAPY_SERVER_DRAIN_S": value})
+    assert done.returncode == 64, done.stdout
+    assert "MECAPY_SERVER_DRAIN_S" in done.stderr or "server.drain_s" in done.stderr
+
+
+def test_serve_says_where_it_is_and_makes_a_token_when_none_is_given(
+    own_server: Callable[..., Server],
+) -> None:
+    server = own_server()
+    server.terminate()
+    server.unset("MECAPY_DEV_TOKEN")
+    server.start()
+    path = server.data_dir / "token"
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    token = path.read_text().strip()
+    assert len(token) >= 32
+    assert server.api(token).read("/api/tasks") == {"items": []}
+    server.terminate()
+    assert server.start().api(token).get("/api/tasks").status_code == 200  # the same one again
+
+
+def test_two_servers_do_not_share_a_data_folder(own_server: Callable[..., Server]) -> None:
+    first = own_server()
+    before = first.state()
+    done = run_mecapy("serve", "--port", "0", "--data-dir", str(first.data_dir), timeout_s=20)
+    assert done.returncode != 0
+    assert "in use" in done.stderr
+    assert first.state() == before
+    assert first.api().calculate("def calculate(i): return 'as before'")["result"] == "as before"
+
+
+def test_a_port_that_is_taken_is_told(server: Server, open_folder: Path) -> None:
+    folder = str(open_folder / "data")
+    done = run_mecapy("serve", "--port", str(server.port), "--data-dir", folder, timeout_s=20)
+    assert done.returncode == 69, done.stderr
+    assert str(server.port) in done.stderr
+
+
+def test_a_data_folder_that_cannot_be_reached_is_told(open_folder: Path) -> None:
+    (open_folder / "closed").mkdir(mode=0o700)
+    folder = str(open_folder / "closed" / "data")
+    done = run_mecapy("serve", "--port", "0", "--data-dir", folder, timeout_s=20)
+    assert done.returncode == 64, done.stderr
+    assert folder in done.stderr
+
+
+def test_a_user_named_twice_has_two_tokens_and_bad_names_are_refused(server: Server) -> None:
+    tokens = [server.add_user("twice") for _ in range(2)]
+    assert tokens[0] != tokens[1]
+    task = server.api(tokens[0]).create("def calculate(i): return 1")
+    assert server.api(tokens[1]).read(f"/api/tasks/{task['id']}") == task
+    for name in ("", "local", "a b", "x" * 65, "a/b"):
+        done = run_mecapy("token", name, "--data-dir", str(server.data_dir))
+        assert done.returncode == 64, name
+        assert done.stdout == ""

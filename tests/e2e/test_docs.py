@@ -1,0 +1,213 @@
+"""OpenAPI and the docs page: what they say is what the server does, also without a network."""
+
+import re
+from html.parser import HTMLParser
+from typing import Any
+from urllib.parse import urljoin, urlsplit
+
+import httpx
+import pytest
+from jsonschema import Draft202012Validator
+from openapi_spec_validator import OpenAPIV31SpecValidator
+
+from support.api import Api, Json
+from support.server import Server
+
+ROUTES = {
+    "/api/tasks": {"get", "post"},
+    "/api/tasks/{id}": {"get", "patch", "delete"},
+    "/api/tasks/{id}/execute": {"post"},
+    "/api/tasks/{id}/status": {"get"},
+    "/api/tasks/{id}/results": {"get"},
+    "/api/tasks/execute": {"post"},
+    "/tasks/execute": {"post"},
+    "/api/runs": {"get"},
+    "/api/runs/{id}": {"get"},
+    "/api/runs/{id}/results": {"get"},
+    "/api/runs/{id}/logs": {"get"},
+    "/api/runs/{id}/artifacts/{name}": {"get"},
+    "/api/runs/{id}/cancel": {"post"},
+    "/api/runs/{id}/events": {"get"},
+    "/health/live": {"get"},
+    "/health/ready": {"get"},
+}
+REMOTE = re.compile(r"""(url|fetch|import)\(\s*['"]?(https?:|//)|@import""")
+CODES = ("user_error", "out_of_memory", "worker_lost", "invalid_fields", "idempotency_mismatch")
+CODE = "def calculate(inputs):\n    open('a.txt', 'w').write('a')\n    return 1 / inputs['x']"
+UNKNOWN = "00000000-0000-7000-8000-000000000000"
+
+
+@pytest.fixture(scope="module")
+def openapi(server: Server) -> Json:
+    """The document as served."""
+    return server.api(None).read("/api/openapi.json")
+
+
+def test_the_document_is_valid_openapi_3_1(openapi: Json) -> None:
+    assert openapi["openapi"].startswith("3.1")
+    OpenAPIV31SpecValidator(dict(openapi.items())).validate()
+
+
+def test_every_route_of_the_contract_is_in_it(openapi: Json) -> None:
+    for path, methods in ROUTES.items():
+        assert path in openapi["paths"], path
+        assert methods <= set(openapi["paths"][path]), path
+
+
+def test_every_reference_resolves(openapi: Json) -> None:
+    references = list(find_references(openapi))
+    assert references
+    for reference in references:
+        node: Any = openapi
+        for part in reference.removeprefix("#/").split("/"):
+            node = node[part.replace("~1", "/").replace("~0", "~")]
+
+
+def test_every_operation_says_what_it_is_and_how_it_fails(openapi: Json) -> None:
+    names = []
+    for path, methods in openapi["paths"].items():
+        for method, operation in methods.items():
+            if method == "parameters":
+                continue
+            assert operation.get("summary") or operation.get("description"), (method, path)
+            assert operation["responses"], (method, path)
+            names.append(operation.get("operationId"))
+    assert None not in names
+    assert len(set(names)) == len(names)
+
+
+def test_a_token_is_asked_for_where_it_is_needed(openapi: Json) -> None:
+    schemes = openapi["components"]["securitySchemes"]
+    assert any(one.get("scheme") == "bearer" for one in schemes.values())
+    for path in ("/api/tasks", "/api/runs/{id}"):
+        assert needs_token(openapi, path, "get"), path
+    for path in ("/health/live", "/health/ready"):
+        assert not needs_token(openapi, path, "get"), path
+
+
+def needs_token(openapi: Json, path: str, method: str) -> bool:
+    """Whether an operation, or the document for it, asks for a credential."""
+    return bool(openapi["paths"][path][method].get("security", openapi.get("security", [])))
+
+
+@pytest.fixture(scope="module")
+def answers(api: Api) -> list[tuple[str, str, httpx.Response]]:
+    """One answer at least of each main route, good and bad: method, path of the route, answer."""
+    found: list[tuple[str, str, httpx.Response]] = []
+
+    def ask(method: str, route: str, body: object = None, query: str = "", **ids: str) -> Json:
+        path = route.format(**ids) + query
+        response = api.http.request(method, path, json=body)
+        found.append((method.lower(), route, response))
+        return dict(response.json()) if "json" in response.headers["content-type"] else {}
+
+    task = ask("POST", "/api/tasks", {"name": "a", "code": CODE, "inputs": {"x": 1}})
+    ask("POST", "/api/tasks", {"name": 7})
+    ask("POST", "/api/tasks", {"name": "a", "code": "def calculate(:"})
+    ask("GET", "/api/tasks/{id}", id=task["id"])
+    ask("GET", "/api/tasks/{id}", id=UNKNOWN)
+    ask("PATCH", "/api/tasks/{id}", {"description": "new"}, id=task["id"])
+    ask("GET", "/api/tasks/{id}/status", id=task["id"])  # it never ran
+    ask("GET", "/api/tasks/{id}/results", id=task["id"])
+    run = ask("POST", "/api/tasks/{id}/execute", {}, "?wait=30", id=task["id"])
+    failed = ask("POST", "/api/tasks/{id}/execute", {"inputs": {"x": 0}}, "?wait=30", id=task["id"])
+    accepted = ask("POST", "/api/tasks/{id}/execute", {}, id=task["id"])
+    ask("POST", "/api/tasks/execute", {"code": CODE, "inputs": {"x": 2}})
+    ask("POST", "/tasks/execute", {"code": CODE, "inputs": {"x": 2}}, "?wait=30")
+    ask("GET", "/api/tasks/{id}/status", id=task["id"])
+    ask("GET", "/api/tasks/{id}/results", id=task["id"])
+    for one in (run, failed, accepted):
+        ask("GET", "/api/runs/{id}", id=one["run_id"])
+        ask("GET", "/api/runs/{id}/results", id=one["run_id"])
+    ask("POST", "/api/runs/{id}/cancel", id=run["run_id"])
+    ask("GET", "/api/tasks", query="?limit=2")
+    ask("GET", "/api/runs", query="?limit=2")
+    ask("GET", "/api/runs", query="?limit=0")
+    ask("GET", "/health/live")
+    ask("GET", "/health/ready")
+    return found
+
+
+def test_every_answer_fits_its_schema(
+    openapi: Json, answers: list[tuple[str, str, httpx.Response]]
+) -> None:
+    for method, route, response in answers:
+        declared = openapi["paths"][route][method]["responses"]
+        key = str(response.status_code)
+        assert key in declared or "default" in declared, (method, route, key)
+        content = resolve(openapi, declared.get(key, declared.get("default")))["content"]
+        media = response.headers["content-type"].partition(";")[0]
+        assert media in content, (method, route, key, media)
+        schema = content[media]["schema"] | {"components": openapi["components"]}
+        checker = Draft202012Validator(schema, format_checker=Draft202012Validator.FORMAT_CHECKER)
+        found = checker.iter_errors(response.json())
+        faults = [f"{fault.json_path}: {fault.message}" for fault in found]
+        assert not faults, (method, route, key, faults, response.text)
+
+
+def resolve(openapi: Json, node: Json) -> Json:
+    """The node, or the component it refers to."""
+    if "$ref" not in node:
+        return node
+    for part in node["$ref"].removeprefix("#/").split("/"):
+        openapi = openapi[part]
+    return openapi
+
+
+def find_references(node: Any) -> list[str]:
+    """Every $ref below a node."""
+    if isinstance(node, dict):
+        found = [node["$ref"]] if isinstance(node.get("$ref"), str) else []
+        return found + [one for value in node.values() for one in find_references(value)]
+    if isinstance(node, list):
+        return [one for value in node for one in find_references(value)]
+    return []
+
+
+class Page(HTMLParser):
+    """What a page loads, and its text."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.loads: list[str] = []
+        self.text = ""
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        for name, value in attrs:
+            wanted = {"script": "src", "img": "src", "link": "href", "iframe": "src"}.get(tag)
+            if name == wanted and value is not None:
+                self.loads.append(value)
+
+    def handle_data(self, data: str) -> None:
+        self.text += data
+
+
+def test_the_docs_page_loads_nothing_from_elsewhere(server: Server) -> None:
+    api = server.api(None)
+    response = api.get("/docs")
+    assert response.status_code == 200
+    assert response.headers["content-type"].startswith("text/html")
+    page = Page()
+    page.feed(response.text)
+    bodies = [("/docs", response.text)]
+    for url in page.loads:
+        if url.startswith("data:"):
+            continue
+        full = urljoin(f"{server.url}/docs", url)
+        assert urlsplit(full).netloc == urlsplit(server.url).netloc, url
+        loaded = api.get(full)
+        assert loaded.status_code == 200, url
+        bodies.append((url, loaded.text))
+    for url, body in bodies:
+        assert not REMOTE.search(body), url
+    policy = response.headers.get("content-security-policy", "")
+    assert "http:" not in policy
+    assert "https:" not in policy
+
+
+def test_the_docs_page_names_every_route_and_every_code(server: Server) -> None:
+    text = server.api(None).get("/docs").text
+    for path in ROUTES:
+        assert path.removesuffix("}") in text, path
+    for code in CODES:
+        assert code in text, code

@@ -1,0 +1,63 @@
+"""Each folder of examples/ through the public door, compared with what its sources publish."""
+
+import json
+import math
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from support.api import Api
+from support.server import ROOT
+
+FOLDERS = sorted(path.parent for path in (ROOT / "examples").glob("*/calc.py"))
+
+
+def test_there_are_eight_examples_at_least() -> None:
+    assert len(FOLDERS) >= 8
+
+
+@pytest.mark.parametrize("folder", FOLDERS, ids=lambda folder: folder.name)
+def test_an_example_is_told_with_its_formula_and_source(folder: Path) -> None:
+    readme = (folder / "README.md").read_text()
+    assert readme.startswith("# ")
+    assert len(readme) > 200
+
+
+@pytest.mark.parametrize("folder", FOLDERS, ids=lambda folder: folder.name)
+def test_an_example_gives_its_published_values(api: Api, folder: Path) -> None:
+    expected = json.loads((folder / "expected.json").read_text())
+    task = api.create(
+        (folder / "calc.py").read_text(),
+        json.loads((folder / "inputs.json").read_text()),
+        name=folder.name,
+    )
+    run = api.execute(task["id"])
+    assert run["status"] == "completed", (run.get("error"), api.log(run["id"]))
+    assert expected["checks"]
+    for check in expected["checks"]:
+        found = at_pointer(run["result"], check["pointer"])
+        assert_close(found, check, folder.name)
+    names = [artifact["name"] for artifact in run["artifacts"]]
+    for name in expected.get("artifacts", []):
+        assert name in names
+        assert api.get(f"/api/runs/{run['id']}/artifacts/{name}").content
+
+
+def assert_close(found: Any, check: dict[str, Any], example: str) -> None:
+    """Numbers within the tolerance that the example states; anything else equal."""
+    told = f"{example} {check['pointer']}: {found} is not {check['value']} ({check.get('source')})"
+    if isinstance(check["value"], bool | str):
+        assert found == check["value"], told
+    else:
+        tolerances = {"rel_tol": check.get("rel_tol", 0.0), "abs_tol": check.get("abs_tol", 0.0)}
+        assert any(tolerances.values()), f"{example} {check['pointer']} states no tolerance"
+        assert math.isclose(found, check["value"], **tolerances), told
+
+
+def at_pointer(value: Any, pointer: str) -> Any:
+    """The value at an RFC 6901 pointer."""
+    for part in pointer.split("/")[1:]:
+        key = part.replace("~1", "/").replace("~0", "~")
+        value = value[int(key)] if isinstance(value, list) else value[key]
+    return value

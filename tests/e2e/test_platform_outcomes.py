@@ -1,0 +1,174 @@
+"""The platform's own faults: named as such, tried again, and never blamed on the author."""
+
+import signal
+from collections.abc import Callable
+
+import pytest
+
+from support.api import Api, Json, expect, expect_problem
+from support.processes import Process
+from support.server import Server
+from support.waiting import wait_until
+
+MakeServer = Callable[..., Server]
+
+LONG = """
+import time
+def calculate(inputs):
+    print('begun', flush=True)
+    end = time.monotonic() + inputs['seconds']
+    while time.monotonic() < end:
+        time.sleep(0.01)
+    return {'n': inputs['n']}
+"""
+
+
+def test_a_killed_worker_is_worker_lost_when_no_attempt_is_left(own_server: MakeServer) -> None:
+    server = own_server(dispatcher_max_attempts=1)
+    api = server.api()
+    run_id = start_long(api, seconds=30)
+    server.process("worker").send(signal.SIGKILL)
+    run = api.end(run_id)
+    expect_platform_failure(run, "worker_lost")
+    assert run["attempt"] == 1
+
+
+def test_a_run_whose_worker_was_killed_is_tried_again_and_completes(own_server: MakeServer) -> None:
+    server = own_server(dispatcher_max_attempts=3, dispatcher_backoff_ms=50)
+    api = server.api()
+    run_id = start_long(api, seconds=1)
+    lost = server.process("worker")
+    lost.send(signal.SIGKILL)
+    run = api.end(run_id)
+    assert run["status"] == "completed", run
+    assert run["attempt"] == 2
+    assert api.read(f"/api/runs/{run_id}/results")["result"] == {"n": 17}
+    assert api.log(run_id) == "begun\n"  # the recorded attempt's, not both
+    assert server.process("worker") != lost
+
+
+def test_the_worker_is_started_again_and_serves_new_runs(own_server: MakeServer) -> None:
+    server = own_server()
+    api = server.api()
+    for _ in range(2):
+        lost = server.process("worker")
+        family = [lost, *lost.descendants()]
+        lost.send(signal.SIGKILL)
+        wait_until_gone(family)
+        assert api.calculate(LONG, {"seconds": 0, "n": 1})["result"] == {"n": 1}
+
+
+def test_no_worker_to_reach_is_backend_unavailable(own_server: MakeServer) -> None:
+    server = own_server(dispatcher_max_attempts=2, dispatcher_backoff_ms=50)
+    api = server.api()
+    task_id = str(api.create(LONG)["id"])
+    worker = server.process("worker")
+    server.signal(signal.SIGSTOP)  # so that nobody starts the worker again
+    try:
+        worker.send(signal.SIGKILL)
+        wait_until("the worker has gone", lambda: not worker.alive)
+        run = api.end(api.start(task_id, {"seconds": 0, "n": 1}))
+    finally:
+        server.signal(signal.SIGCONT)
+    expect_platform_failure(run, "backend_unavailable")
+    assert run["attempt"] == 2
+    assert api.execute(task_id, {"seconds": 0, "n": 2})["result"] == {"n": 2}
+
+
+def test_a_store_that_takes_no_result_is_storage_unavailable(own_server: MakeServer) -> None:
+    server = own_server(dispatcher_max_attempts=2, dispatcher_backoff_ms=50, objects_inline_limit=0)
+    api = server.api()
+    run_id = start_long(api, seconds=1)
+    objects = server.data_dir / "objects"
+    aside = server.data_dir / "objects-aside"
+    objects.rename(aside)
+    objects.touch()
+    try:
+        expect_platform_failure(api.end(run_id), "storage_unavailable")
+        refused = api.post("/api/tasks/execute", {"code": LONG, "inputs": {"seconds": 0, "n": 1}})
+        expect_problem(refused, 503, "storage")
+        assert "retry-after" in refused.headers
+    finally:
+        objects.unlink()
+        aside.rename(objects)
+    assert api.calculate(LONG, {"seconds": 0, "n": 3})["result"] == {"n": 3}
+
+
+def test_a_zygote_that_dies_before_the_run_is_internal(own_server: MakeServer) -> None:
+    server = own_server(dispatcher_max_attempts=1)
+    api = server.api()
+    task_id = str(api.create(LONG)["id"])
+    zygote = find_zygote(server)
+    zygote.send(signal.SIGSTOP)  # it takes the order to start and does nothing with it
+    run_id = api.start(task_id, {"seconds": 0, "n": 1})
+    wait_until("the run is on the worker", lambda: api.run(run_id)["status"] == "running")
+    zygote.send(signal.SIGKILL)
+    expect_platform_failure(api.end(run_id), "internal")
+    assert api.execute(task_id, {"seconds": 0, "n": 2})["result"] == {"n": 2}
+
+
+def test_a_run_that_failed_for_good_stays_visible(own_server: MakeServer) -> None:
+    server = own_server(dispatcher_max_attempts=1)
+    api = server.api()
+    run_id = start_long(api, seconds=30)
+    server.process("worker").send(signal.SIGKILL)
+    api.end(run_id)
+    server.terminate()
+    server.start()
+    api = server.api()
+    failed = api.read("/api/runs?status=failed")["items"]
+    assert [run["id"] for run in failed] == [run_id]
+    expect_platform_failure(failed[0], "worker_lost")
+
+
+def test_a_queue_that_is_full_says_so_and_takes_work_again(own_server: MakeServer) -> None:
+    server = own_server(queue_capacity=2, worker_concurrency=1)
+    api = server.api()
+    task_id = str(api.create(LONG)["id"])
+    accepted: list[str] = []
+    for _ in range(20):
+        response = api.post(f"/api/tasks/{task_id}/execute", {"inputs": {"seconds": 20, "n": 1}})
+        if response.status_code != 202:
+            break
+        accepted.append(str(response.json()["run_id"]))
+    expect_problem(response, 429, "busy")
+    assert int(response.headers["retry-after"]) >= 1
+    for run_id in accepted:
+        api.cancel(run_id)
+    assert {api.end(run_id)["status"] for run_id in accepted} == {"cancelled"}
+    again = {"inputs": {"seconds": 0, "n": 2}}
+    expect(api.post(f"/api/tasks/{task_id}/execute?wait=30", again), 200)
+
+
+def wait_until_gone(family: list[Process]) -> None:
+    """Wait until none of these runs any more."""
+    wait_until("the worker's family ends", lambda: not any(p.alive for p in family))
+
+
+def start_long(api: Api, seconds: float) -> str:
+    """A run that is on its worker now and lasts about so long."""
+    run_id = api.start(str(api.create(LONG)["id"]), {"seconds": seconds, "n": 17})
+    api.wait_for_log(run_id, "begun")
+    return run_id
+
+
+def find_zygote(server: Server) -> Process:
+    """The process that holds CPython and waits to be forked."""
+    family = server.process("worker").descendants()
+    found = [p for p in family if "zygote" in p.name]
+    assert found, [p.name for p in family]
+    return found[0]
+
+
+def expect_platform_failure(run: Json, code: str) -> None:
+    """A failed run whose error is the platform's, said without its insides."""
+    assert run["status"] == "failed", run
+    assert run["error"]["code"] == code, run["error"]
+    assert run["error"]["fault"] == "platform"
+    assert run["error"]["message"]
+    assert "/tmp/" not in run["error"]["message"]
+    assert "traceback" not in run["error"]
+    assert "result" not in run
+
+
+pytestmark = pytest.mark.timeout(90)

@@ -1,0 +1,129 @@
+"""What the processes of serve may do, who may read its folder, and what is left at its end."""
+
+import os
+import signal
+import stat
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from support.server import DEV_TOKEN, Server
+from support.waiting import wait_until
+
+MakeServer = Callable[..., Server]
+LONG = "import time\ndef calculate(i):\n    print('begun', flush=True)\n    time.sleep(60)\n"
+
+
+def cgroups() -> set[str]:
+    """Every control group there is."""
+    return {folder for folder, _, _ in os.walk("/sys/fs/cgroup")}
+
+
+def mounts() -> set[str]:
+    """Where something is mounted."""
+    return {line.split()[4] for line in Path("/proc/self/mountinfo").read_text().splitlines()}
+
+
+@pytest.mark.parametrize("role", ["api", "worker"])
+def test_what_talks_to_clients_and_runs_is_not_root(server: Server, role: str) -> None:
+    process = server.process(role)
+    assert "0" not in process.status("Uid")
+    assert "0" not in process.status("Gid")
+    assert "0" not in process.status("Groups")
+    assert int(process.status("CapEff")[0], 16) == 0
+    assert int(process.status("CapPrm")[0], 16) == 0
+
+
+def test_the_api_cannot_become_more_than_it_is(server: Server) -> None:
+    assert server.process("api").status("NoNewPrivs") == ["1"]
+    assert server.process("worker").status("NoNewPrivs") == ["1"]
+
+
+def test_the_data_folder_is_its_owners_alone(server: Server) -> None:
+    assert stat.S_IMODE(server.data_dir.stat().st_mode) == 0o700
+    owner = str(server.data_dir.stat().st_uid)
+    assert server.process("api").status("Uid") == [owner] * 4
+    for path in server.data_dir.rglob("*"):
+        if not path.is_symlink():
+            assert stat.S_IMODE(path.stat().st_mode) & 0o077 == 0, path
+
+
+def test_a_run_is_not_root_and_has_no_capability(server: Server) -> None:
+    code = """
+def calculate(inputs):
+    with open('/proc/self/status') as file:
+        lines = dict(line.split(':', 1) for line in file)
+    return {key: lines[key].split() for key in ('CapEff', 'CapBnd', 'NoNewPrivs', 'Seccomp')}
+"""
+    run = server.api().calculate(code)
+    assert run["status"] == "completed", run
+    assert int(run["result"]["CapEff"][0], 16) == 0
+    assert int(run["result"]["CapBnd"][0], 16) == 0
+    assert run["result"]["NoNewPrivs"] == ["1"]
+    assert run["result"]["Seccomp"] == ["2"]
+
+
+def test_a_runs_processes_are_another_user_than_the_worker(server: Server) -> None:
+    api = server.api()
+    run_id = api.start(str(api.create(LONG)["id"]))
+    api.wait_for_log(run_id, "begun")
+    front = server.process("worker")
+    uids = {p.status("Uid")[1] for p in front.descendants() if "zygote" in p.name}
+    assert uids
+    assert front.status("Uid")[1] not in uids
+    api.cancel(run_id)
+    api.end(run_id)
+    assert "0" not in uids
+
+
+def test_no_secret_is_in_the_environment_or_arguments_of_the_worker(server: Server) -> None:
+    for process in [server.process("worker"), *server.process("worker").descendants()]:
+        folder = Path(f"/proc/{process.pid}")
+        assert DEV_TOKEN.encode() not in (folder / "environ").read_bytes(), process.name
+        assert DEV_TOKEN.encode() not in (folder / "cmdline").read_bytes(), process.name
+
+
+def test_serve_listens_on_loopback_only(server: Server) -> None:
+    sockets = Path("/proc/net/tcp").read_text() + Path("/proc/net/tcp6").read_text()
+    local = {line.split()[1] for line in sockets.splitlines() if f":{server.port:04X} " in line}
+    listening = {address for address in local if address.endswith(f":{server.port:04X}")}
+    assert listening == {f"0100007F:{server.port:04X}"}
+
+
+def test_a_stranger_on_the_machine_cannot_reach_the_worker(server: Server) -> None:
+    sockets = [p for p in server.data_dir.rglob("*") if stat.S_ISSOCK(p.lstat().st_mode)]
+    for path in sockets:
+        assert stat.S_IMODE(path.lstat().st_mode) & 0o077 == 0
+
+
+@pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGINT, signal.SIGKILL])
+def test_nothing_is_left_when_it_has_ended(own_server: MakeServer, how: signal.Signals) -> None:
+    before = (cgroups(), mounts())
+    server = own_server(server_drain_s=0.2)
+    api = server.api()
+    run_id = api.start(str(api.create(LONG)["id"]))
+    api.wait_for_log(run_id, "begun")
+    family = [server.main, *server.main.descendants()]
+    assert len(family) >= 5
+    server.signal(how)
+    server.wait()
+    wait_until("every process ends", lambda: not any(p.alive for p in family))
+    assert mounts() <= before[1]
+    if how is not signal.SIGKILL:  # after SIGKILL the next start clears them away
+        assert cgroups() <= before[0]
+
+
+def test_the_next_start_clears_away_what_a_killed_one_left(own_server: MakeServer) -> None:
+    server = own_server(server_drain_s=0.2)
+    api = server.api()
+    run_id = api.start(str(api.create(LONG)["id"]))
+    api.wait_for_log(run_id, "begun")
+    server.kill()
+    server.start()
+    server.api().cancel(run_id)
+    assert server.api().end(run_id)["status"] == "cancelled"
+    before = cgroups()
+    server.terminate()
+    server.start()
+    assert len(cgroups()) <= len(before)

@@ -1,0 +1,127 @@
+"""Clients that take their time: each has a deadline, and none keeps the others waiting."""
+
+import contextlib
+import resource
+import threading
+import time
+from collections.abc import Callable, Iterator
+
+import pytest
+
+from support.raw_http import RawConnection, request
+from support.server import DEV_TOKEN, Server
+
+MakeServer = Callable[..., Server]
+CODE = "def calculate(inputs):\n    return inputs"
+HEAD = (
+    f"POST /api/tasks HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {DEV_TOKEN}\r\n"
+    "Content-Type: application/json\r\n"
+).encode()
+HALVES = {
+    "half a request line": b"GET /api/ta",
+    "half a header": HEAD[:80],
+    "half a body": HEAD + b'Content-Length: 100\r\n\r\n{"name":',
+    "half a chunk": HEAD + b'Transfer-Encoding: chunked\r\n\r\n20\r\n{"name":',
+    "no last chunk": HEAD + b"Transfer-Encoding: chunked\r\n\r\n2\r\n{}\r\n",
+}
+
+
+@pytest.fixture(scope="module")
+def impatient() -> Iterator[Server]:
+    """A server with short deadlines."""
+    one = Server(
+        server_header_timeout_s=1, server_body_timeout_s=1, server_idle_timeout_s=2
+    ).start()
+    yield one
+    one.remove()
+
+
+@pytest.mark.parametrize("data", HALVES.values(), ids=HALVES.keys())
+def test_a_request_that_stops_half_way_is_ended_at_its_deadline(
+    impatient: Server, data: bytes
+) -> None:
+    with RawConnection(impatient.port) as connection:
+        begin = time.monotonic()
+        connection.send(data)
+        answer = connection.read_answer()
+        assert 0.5 < time.monotonic() - begin < 5
+        assert answer.status == 408
+        assert answer.problem["code"] == "deadline_exceeded"
+        assert connection.closed_by_server()
+    assert impatient.api().get("/api/tasks").status_code == 200
+
+
+@pytest.mark.parametrize("start", [b"", HEAD + b"Content-Length: 100000\r\n\r\n"])
+def test_a_slow_loris_does_not_move_its_deadline_by_sending_on(
+    impatient: Server, start: bytes
+) -> None:
+    with RawConnection(impatient.port) as connection:
+        begin = time.monotonic()
+        connection.send(start or b"GET / HTTP/1.1\r\n")
+        stop = threading.Event()
+
+        def drip() -> None:
+            with contextlib.suppress(OSError):
+                while not stop.wait(0.1):
+                    connection.send(b"X: y\r\n" if not start else b" ")
+
+        dripper = threading.Thread(target=drip)
+        dripper.start()
+        try:
+            with contextlib.suppress(ConnectionError):
+                assert connection.read_answer().status == 408
+            assert time.monotonic() - begin < 5
+        finally:
+            stop.set()
+            dripper.join()
+
+
+def test_an_idle_connection_is_closed_at_its_deadline(impatient: Server) -> None:
+    with RawConnection(impatient.port) as connection:
+        connection.send(request("GET", "/health/live", DEV_TOKEN))
+        assert connection.read_answer().status == 200
+        begin = time.monotonic()
+        assert connection.closed_by_server()
+        assert 1 < time.monotonic() - begin < 6
+
+
+def test_a_long_wait_and_a_long_stream_are_no_idleness(impatient: Server) -> None:
+    api = impatient.api()
+    code = "import time\ndef calculate(inputs):\n    time.sleep(3)\n    return 'done'"
+    assert api.calculate(code)["result"] == "done"
+    run_id = api.start(str(api.create(code)["id"]))
+    assert api.end(run_id)["status"] == "completed"
+
+
+def test_a_thousand_idle_connections_keep_nobody_waiting(own_server: MakeServer) -> None:
+    server = own_server()
+    allow_files(2000)
+    with contextlib.ExitStack() as stack:
+        idle = [stack.enter_context(RawConnection(server.port)) for _ in range(1000)]
+        for i, connection in enumerate(idle):
+            connection.send(b"GET /api/tasks HTTP/1.1\r\nHost: a" if i % 2 else b"")
+        begin = time.monotonic()
+        run = server.api().calculate(CODE, {"x": 1})
+        assert run["result"] == {"x": 1}
+        assert time.monotonic() - begin < 5
+        idle[0].send(request("GET", "/health/live", DEV_TOKEN))
+        assert idle[0].read_answer().status == 200
+
+
+def test_a_listener_that_reads_nothing_does_not_hold_up_the_run(own_server: MakeServer) -> None:
+    server = own_server()
+    api = server.api()
+    code = "def calculate(inputs):\n    for _ in range(900): print('x' * 1000)\n    return 'done'"
+    task_id = api.create(code)["id"]
+    with RawConnection(server.port) as deaf:
+        run_id = api.start(task_id)
+        deaf.send(request("GET", f"/api/runs/{run_id}/events", DEV_TOKEN))
+        assert api.end(run_id)["status"] == "completed"
+        assert api.execute(task_id)["result"] == "done"
+
+
+def allow_files(number: int) -> None:
+    """Raise this process's own bound on open files as far as it may."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = number if hard == resource.RLIM_INFINITY else min(number, hard)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, wanted), hard))

@@ -1,0 +1,13 @@
+#!/usr/bin/env bash
+# Builds the preset $1: the programs, or with "all" the tests as well.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+preset=${1:-release}
+folder=build; [ "$preset" = release ] || folder=build-$preset
+[ -f "$folder/build.ninja" ] || cmake --preset "$preset" >/dev/null
+mkdir -p build
+[ "$folder" = build ] || ln -sfn ../build/venv "$folder/venv"
+targets=(mecapy mecapy-zygote)
+[ "${2:-}" = all ] && targets=(all)
+export NINJA_STATUS="[%f/%t %es] "
+ninja -C "$folder" "${targets[@]}"

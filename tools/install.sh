@@ -1,0 +1,66 @@
+#!/usr/bin/env bash
+# Installs what is missing: `install.sh packages venv test-venv lock`. Each step is skipped when it is done.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+# Debian 12. The compiler is clang 16: GCC 12 miscompiles coroutines (see ARCHITECTURE.md).
+PACKAGES=(
+  clang-16 libclang-rt-16-dev clang-format clang-tidy cmake ninja-build ccache pkg-config make git
+  libboost1.81-dev libboost-json1.81-dev libboost-url1.81-dev
+  libcurl4-openssl-dev libssl-dev libsoci-dev libsqlite3-dev libseccomp-dev libcap-dev
+  libspdlog-dev libcli11-dev libtomlplusplus-dev libgtest-dev
+  python3.11 python3.11-dev python3.11-venv libpython3.11-dev curl ca-certificates
+)
+
+say() { printf '==> %s\n' "$*" >&2; }
+
+packages() {
+  local missing=()
+  for package in "${PACKAGES[@]}"; do
+    [ "$(dpkg-query -W -f '${db:Status-Status}' "$package" 2>/dev/null)" = installed ] || missing+=("$package")
+  done
+  [ ${#missing[@]} -eq 0 ] && return
+  if [ "$(id -u)" != 0 ]; then
+    say "these Debian packages are missing; install them as root: ${missing[*]}"
+    exit 1
+  fi
+  say "installing ${#missing[@]} Debian packages: ${missing[*]}"
+  export DEBIAN_FRONTEND=noninteractive
+  apt-get update -qq
+  apt-get install -y -qq --no-install-recommends "${missing[@]}" >/dev/null
+}
+
+# A virtual environment in $1 with exactly what the lock file $2 says; made again when the lock changes.
+environment() {
+  local folder=$1 lock=$2 stamp
+  stamp=$(sha256sum <"$lock")
+  [ -x "$folder/bin/python" ] && [ "$(cat "$folder/.lock" 2>/dev/null)" = "$stamp" ] && return
+  say "installing the Python environment of $lock"
+  rm -rf "$folder"
+  /usr/bin/python3.11 -m venv "$folder"
+  "$folder/bin/python" -m pip install --disable-pip-version-check -q --require-hashes -r "$lock"
+  printf '%s' "$stamp" >"$folder/.lock"
+}
+
+lock() {
+  local work
+  work=$(mktemp -d)
+  /usr/bin/python3.11 -m venv "$work"
+  "$work/bin/pip" install -q --disable-pip-version-check pip-tools
+  for folder in runtime/python tests; do
+    CUSTOM_COMPILE_COMMAND="make lock" "$work/bin/pip-compile" -q --upgrade --generate-hashes \
+      --strip-extras --no-emit-index-url --no-emit-trusted-host --no-emit-find-links \
+      -o "$folder/requirements.lock" "$folder/requirements.in"
+  done
+  rm -rf "$work"
+}
+
+for step in "$@"; do
+  case $step in
+    packages) packages ;;
+    venv) environment build/venv runtime/python/requirements.lock ;;
+    test-venv) environment build/test-venv tests/requirements.lock ;;
+    lock) lock ;;
+    *) say "unknown step $step"; exit 2 ;;
+  esac
+done

@@ -1,0 +1,13 @@
+#!/usr/bin/env bash
+# Everything that can be said about the code without running it.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+bin=build/test-venv/bin
+mapfile -t cpp < <(git ls-files '*.cc' '*.h')
+
+printf '==> layers\n' && /usr/bin/python3.11 tools/check_layers.py
+printf '==> clang-format\n' && clang-format --dry-run -Werror "${cpp[@]}"
+printf '==> ruff\n' && "$bin/ruff" check -q . && "$bin/ruff" format -q --check .
+printf '==> mypy\n' && "$bin/mypy" --strict runtime/python/mecapy tests bench tools
+printf '==> clang-tidy\n' && tools/tidy.sh
+printf 'lint: clean\n'
