@@ -46,7 +46,8 @@ Dispatcher::Dispatcher(asio::io_context& io, Parts parts, Options options)
       parts_(parts),
       options_(std::move(options)),
       slot_timer_(io, asio::steady_timer::time_point::max()),
-      stop_timer_(io, asio::steady_timer::time_point::max()) {}
+      stop_timer_(io, asio::steady_timer::time_point::max()),
+      heartbeat_timer_(io, asio::steady_timer::time_point::max()) {}
 
 Dispatcher::~Dispatcher() = default;
 
@@ -59,10 +60,19 @@ awaitable<Result<void>> Dispatcher::start() {
   if (!released) co_return released.error();
   auto filled = co_await fill_queue();
   if (!filled) co_return filled.error();
-  asio::co_spawn(io_, pump(), asio::detached);
-  asio::co_spawn(io_, heartbeat(), asio::detached);
-  asio::co_spawn(io_, reconcile_loop(), asio::detached);
+  spawn_loop(pump());
+  spawn_loop(heartbeat());
+  spawn_loop(reconcile_loop());
   co_return Result<void>{};
+}
+
+void Dispatcher::spawn_loop(awaitable<void> loop) {
+  ++loops_;
+  asio::co_spawn(io_, std::move(loop), [this](std::exception_ptr e) {
+    --loops_;
+    slot_freed();
+    if (e) spdlog::error("dispatcher: a loop ended with an unexpected exception");
+  });
 }
 
 void Dispatcher::cancel(const model::RunId& id) {
@@ -73,21 +83,20 @@ void Dispatcher::cancel(const model::RunId& id) {
 awaitable<void> Dispatcher::drain(base::Deadline deadline) {
   draining_ = true;
   stop_timer_.cancel();
-  slot_timer_.cancel();
+  slot_freed();
   parts_.queue.close();
-  while (busy_ > 0 && std::chrono::steady_clock::now() < deadline) {
-    slot_timer_.expires_at(deadline);
-    boost::system::error_code ec;
-    co_await slot_timer_.async_wait(asio::redirect_error(asio::use_awaitable, ec));
-  }
-  interrupting_ = true;
+  co_await idle(deadline);
   for (auto& [id, active] : active_) {
     active->interrupted = true;
     active->cancellation.request();
   }
-  const base::Deadline hard = base::after(std::chrono::seconds(5));
-  while (busy_ > 0 && std::chrono::steady_clock::now() < hard) {
-    slot_timer_.expires_at(hard);
+  co_await idle(base::after(std::chrono::seconds(5)));
+}
+
+// Returns when nothing of ours runs any more, or at the deadline.
+awaitable<void> Dispatcher::idle(base::Deadline deadline) {
+  while (busy_ + loops_ > 0 && std::chrono::steady_clock::now() < deadline) {
+    slot_timer_.expires_at(deadline);
     boost::system::error_code ec;
     co_await slot_timer_.async_wait(asio::redirect_error(asio::use_awaitable, ec));
   }
@@ -100,7 +109,10 @@ awaitable<void> Dispatcher::pause(milliseconds d) {
   co_await stop_timer_.async_wait(asio::redirect_error(asio::use_awaitable, ec));
 }
 
-void Dispatcher::slot_freed() { slot_timer_.cancel(); }
+void Dispatcher::slot_freed() {
+  slot_timer_.cancel();
+  if (draining_ && busy_ == 0) heartbeat_timer_.cancel();
+}
 
 awaitable<void> Dispatcher::pump() {
   while (!draining_) {
@@ -192,6 +204,7 @@ awaitable<void> Dispatcher::put_back(store::Lease lease, model::Failure failure,
     co_return;  // its lease ends, and the reconciler puts it back
   }
   if (!*done) co_return;
+  // A run whose cancel was asked for is cancelled by now; its watchers find that in the store.
   if (auto channel = parts_.feed.find(id)) {
     channel->set_status(model::RunStatus::queued, channel->state().attempt);
   }
@@ -211,9 +224,9 @@ base::TimePoint Dispatcher::retry_at(int attempt) const {
 
 awaitable<void> Dispatcher::heartbeat() {
   while (!draining_ || busy_ > 0) {
-    asio::steady_timer timer(io_, options_.lease / 3);
+    heartbeat_timer_.expires_after(options_.lease / 3);
     boost::system::error_code ec;
-    co_await timer.async_wait(asio::redirect_error(asio::use_awaitable, ec));
+    co_await heartbeat_timer_.async_wait(asio::redirect_error(asio::use_awaitable, ec));
     if (active_.empty()) continue;
     std::vector<store::Lease> leases;
     for (const auto& [id, active] : active_) leases.push_back({id, active->attempt});

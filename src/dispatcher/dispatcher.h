@@ -64,6 +64,8 @@ class Dispatcher {
 
  private:
   struct Active;
+  void spawn_loop(awaitable<void> loop);
+  awaitable<void> idle(base::Deadline deadline);
   awaitable<void> pump();
   awaitable<void> heartbeat();
   awaitable<void> reconcile_loop();
@@ -82,11 +84,12 @@ class Dispatcher {
   Parts parts_;
   Options options_;
   std::unordered_map<model::RunId, std::shared_ptr<Active>> active_;
-  int busy_ = 0;
+  int busy_ = 0;   // attempts, from pop to recorded end
+  int loops_ = 0;  // pump, heartbeat, reconcile
   bool draining_ = false;
-  bool interrupting_ = false;  // the drain's deadline has passed
   boost::asio::steady_timer slot_timer_;
   boost::asio::steady_timer stop_timer_;
+  boost::asio::steady_timer heartbeat_timer_;
 };
 
 }  // namespace mecapy::dispatcher

@@ -62,6 +62,33 @@ class Counted {
   std::uint64_t n_;
 };
 
+// Cancels what `stream` waits for at the end of `limit`, without closing it as Beast's own timeout does:
+// so there can be an answer.
+class Alarm {
+ public:
+  Alarm(Stream& stream, std::chrono::milliseconds limit)
+      : timer_(stream.get_executor(), limit), state_(std::make_shared<State>(State{&stream})) {
+    stream.expires_never();
+    timer_.async_wait([state = state_](const error_code& ec) {
+      if (ec || state->stream == nullptr) return;
+      state->rang = true;
+      state->stream->cancel();
+    });
+  }
+  ~Alarm() { state_->stream = nullptr; }
+  Alarm(const Alarm&) = delete;
+  Alarm& operator=(const Alarm&) = delete;
+  bool rang() const { return state_->rang; }
+
+ private:
+  struct State {
+    Stream* stream;
+    bool rang = false;
+  };
+  asio::steady_timer timer_;
+  std::shared_ptr<State> state_;
+};
+
 bool is_request_id(std::string_view id) {
   return !id.empty() && id.size() <= 64 && std::ranges::all_of(id, [](char c) {
     return std::isalnum(static_cast<unsigned char>(c)) || c == '-' || c == '_' || c == '.';
@@ -277,8 +304,11 @@ class Connection {
     head.header_limit(static_cast<std::uint32_t>(shared_->options.header_limit));
     head.body_limit(std::numeric_limits<std::uint64_t>::max());
     error_code ec;
-    stream_.expires_after(shared_->options.header_timeout);
-    co_await http::async_read_header(stream_, buffer_, head, to(ec));
+    {
+      const Alarm alarm(stream_, shared_->options.header_timeout);
+      co_await http::async_read_header(stream_, buffer_, head, to(ec));
+      if (alarm.rang()) ec = beast::error::timeout;
+    }
     if (ec) {
       co_await refuse(read_error(ec), "");
       co_return false;
@@ -325,8 +355,11 @@ class Connection {
     keep_alive_ = head.get().keep_alive();
     http::request_parser<http::string_body> body(std::move(head));
     body.body_limit(shared_->options.body_limit);
-    stream_.expires_after(shared_->options.body_timeout);
-    co_await http::async_read(stream_, buffer_, body, to(ec));
+    {
+      const Alarm alarm(stream_, shared_->options.body_timeout);
+      co_await http::async_read(stream_, buffer_, body, to(ec));
+      if (alarm.rang()) ec = beast::error::timeout;
+    }
     if (ec) {
       co_await refuse(read_error(ec), request.id);
       co_return false;

@@ -92,8 +92,7 @@ Layer layer(std::string name, Need need, std::string advice, const Steps& steps)
   return result;
 }
 
-// --- the steps
-// ------------------------------------------------------------------------------------
+// --- the steps ---
 
 StepFailure become(std::uint32_t uid) {
   if (::setresgid(uid, uid, uid) != 0) return failed("setresgid");
@@ -183,8 +182,7 @@ StepFailure check_program(const Options& options) {
   return {};
 }
 
-// --- cgroups
-// --------------------------------------------------------------------------------------
+// --- cgroups ---
 
 StepFailure make_group(const ControllerPlace& place) {
   const std::string folder = place.folder + "/mecapy-" + std::to_string(::getpid());

@@ -69,7 +69,7 @@ struct ZygoteReply {
   Text<512> text{};       // failed: which step, or Python's complaint
 };
 
-// supervisor -> init, once its uid map and its cgroup are set.
+// supervisor -> init, once its id maps are written: it may mount.
 struct RunSetup {
   std::uint64_t disk_bytes = 0;
   std::uint64_t inodes = 0;
@@ -77,6 +77,12 @@ struct RunSetup {
   std::uint64_t tasks = 0;          // RLIMIT_NPROC; init itself counts
   std::uint64_t address_bytes = 0;  // RLIMIT_AS above what the zygote maps; 0: none
   std::uint32_t blas_threads = 1;
+};
+
+// supervisor -> init, once it is in its cgroup: it may fork the run. Moving a process between
+// cgroups can wait for an RCU grace period; init mounts meanwhile.
+struct RunGo {
+  std::uint8_t go = 1;
 };
 
 // init or the run -> supervisor, over ctl.

@@ -185,8 +185,7 @@ TEST_F(Runs, KilledByTheFront_IsCancelled) {
   EXPECT_EQ(judge(ends[0], {}, quick()).status, model::RunStatus::cancelled);
 }
 
-// --- failures of the calculation
-// ------------------------------------------------------------------
+// --- failures of the calculation ---
 
 class Failures : public SandboxTest {};
 
@@ -271,8 +270,7 @@ TEST_F(Failures, SegmentationFault_IsACrashWithItsName) {
   EXPECT_TRUE(has(run.message(), "SIGSEGV (Segmentation fault)"));
 }
 
-// --- limits
-// ---------------------------------------------------------------------------------------
+// --- limits ---
 
 class LimitsHold : public SandboxTest {};
 

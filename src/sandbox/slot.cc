@@ -45,8 +45,9 @@ RunSetup setup_of(const model::Limits& limits, const ControllerPlaces& places) {
   setup.disk_bytes = static_cast<std::uint64_t>(limits.disk_mb * 1024 * 1024);
   setup.inodes = std::max<std::uint64_t>(256, setup.disk_bytes / kInodeBytes);
   setup.cpu_seconds = static_cast<std::uint64_t>(std::ceil(cpu_bound_s(limits)));
-  // Where the cgroup counts processes it must be the one that refuses: only it keeps a count.
-  setup.tasks = static_cast<std::uint64_t>(limits.processes) + (has(Controller::pids) ? 16 : 1);
+  // Where the cgroup counts processes it must be the one that refuses: only it keeps a count, and
+  // RLIMIT_NPROC counts the runs of other supervisors on this machine under the same user as well.
+  setup.tasks = has(Controller::pids) ? 4096 : static_cast<std::uint64_t>(limits.processes) + 1;
   if (!has(Controller::memory)) {
     setup.address_bytes = static_cast<std::uint64_t>(limits.memory_mb * 1024 * 1024);
   }
@@ -100,9 +101,10 @@ StepFailure Slot::open_ctl(base::Fd& far) {
 }
 
 StepFailure Slot::admit() {
-  if (const StepFailure step = cgroup_.add(init_)) return step;
   if (const StepFailure step = write_maps(init_, outer_uid_)) return step;
   if (!send_packet(ctl_.get(), setup_of(limits_, places_))) return failed("tell init its limits");
+  if (const StepFailure step = cgroup_.add(init_)) return step;
+  if (!send_packet(ctl_.get(), RunGo{})) return failed("let init go");
   return {};
 }
 

@@ -10,7 +10,8 @@
 
 namespace mecapy::wire {
 
-inline constexpr std::size_t kMaxDepth = 64;  // of inputs, results and requests
+inline constexpr std::size_t kMaxDepth = 64;         // of requests, and so of inputs
+inline constexpr std::size_t kMaxResultDepth = 512;  // the encoding adds levels of its own
 
 // One RFC 8259 text: UTF-8, at most `max_depth` levels. invalid_request with the byte offset, or
 // too_deep.

@@ -259,8 +259,8 @@ std::string end_line(const model::RunEnd& end) {
 }
 
 Result<WorkerLine> read_worker_line(std::string_view line) {
-  // A result may be kMaxDepth deep and stands one level down.
-  if (const auto valid = validate_json(line, kMaxDepth + 1); !valid) return valid.error();
+  // The result stands one level down.
+  if (const auto valid = validate_json(line, kMaxResultDepth + 1); !valid) return valid.error();
   const auto members = object_members(line);
   if (!members) return members.error();
   Raw raw;

@@ -55,7 +55,7 @@ awaitable<void> Collector::take_frames(std::vector<sandbox::Frame>& frames) {
         sink_.progress(frame.payload);
         break;
       case sandbox::Frame::Type::result:
-        if (const auto valid = wire::validate_json(frame.payload, wire::kMaxDepth); !valid) {
+        if (const auto valid = wire::validate_json(frame.payload, wire::kMaxResultDepth); !valid) {
           break_off(valid.error());
         } else {
           collected_.report.result = std::move(frame.payload);

@@ -119,6 +119,8 @@ void be_init(RunFds fds, const sandbox::FilterProgram& run_filter) {
   RunSetup setup;
   if (sandbox::receive_packet(fds.ctl.get(), setup) != sandbox::Received::packet) ::_exit(1);
   if (const StepFailure step = set_up(setup)) die(fds.ctl.get(), step);
+  sandbox::RunGo go;
+  if (sandbox::receive_packet(fds.ctl.get(), go) != sandbox::Received::packet) ::_exit(1);
   const pid_t run = ::fork();
   if (run < 0) die(fds.ctl.get(), failed("fork the run"));
   if (run == 0) be_run(std::move(fds), setup, run_filter);

@@ -23,7 +23,6 @@ CREDENTIALS = [
     None,
     "",
     "Bearer",
-    "Bearer ",
     "Bearer wrong",
     f"Bearer {DEV_TOKEN}x",
     f"Bearer {DEV_TOKEN[:-1]}",

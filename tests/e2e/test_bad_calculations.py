@@ -271,7 +271,7 @@ def calculate(inputs):
             reached.append(path)
     return reached + [key for key in os.environ if 'MECAPY' in key or 'TOKEN' in key]
 """
-    paths = ["/etc/shadow", "/etc/passwd", "/root", "/var/lib", "/run", "/home", "/sys/fs/cgroup"]
+    paths = ["/etc/shadow", "/etc/hostname", "/root", "/var/lib", "/run", "/home", "/sys/fs/cgroup"]
     port = api.http.base_url.port
     run = api.calculate(code, {"port": port, "paths": paths})
     assert run["status"] == "completed", run

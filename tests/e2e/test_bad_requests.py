@@ -254,10 +254,14 @@ def test_an_unknown_path_is_not_found(api: Api, path: str) -> None:
     expect_problem(api.get(path), 404, "not_found")
 
 
-@pytest.mark.parametrize("task_id", [UNKNOWN, "7", "not-a-uuid", "%00", "x" * 2000, UNKNOWN + "0"])
+@pytest.mark.parametrize("task_id", [UNKNOWN, "7", "not-a-uuid", "%0a", "x" * 2000, UNKNOWN + "0"])
 def test_an_unknown_id_is_not_found(api: Api, task_id: str) -> None:
     expect_problem(api.get(f"/api/tasks/{task_id}"), 404, "not_found")
     expect_problem(api.post(f"/api/tasks/{task_id}/execute"), 404, "not_found")
+
+
+def test_a_path_with_a_zero_byte_is_refused(api: Api) -> None:
+    expect_problem(api.get("/api/tasks/%00"), 400, "invalid_request")
 
 
 @pytest.mark.parametrize(

@@ -9,6 +9,7 @@ import random
 import signal
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable
 
 import httpx
@@ -166,12 +167,7 @@ def test_every_accepted_run_ends_exactly_once_with_its_own_result(
     print(f"seed {seed} (repeat with MECAPY_E2E_SEED={seed})")
     chance = random.Random(seed)
     begin = time.monotonic()
-    server = own_server(
-        dispatcher_max_attempts=50,
-        dispatcher_backoff_ms=20,
-        dispatcher_lease_s=2,
-        objects_inline_limit=1000,
-    )
+    server = own_server(dispatcher_lease_s=2, objects_inline_limit=1000)
     task_id = str(server.api().create(CODE, limits={"timeout_s": 10})["id"])
     load = Load(server, task_id, chance)
     ends: dict[str, Json] = {}
@@ -201,15 +197,23 @@ def expect_each_once(
 ) -> None:
     """One run for each number, completed, with the number in its result, log and file."""
     assert sorted(accepted) == list(range(RUNS))
+    attempts: Counter[int] = Counter()
+    lost: list[str] = []
     for n, run_id in accepted.items():
         run = api.end(run_id)
-        assert run["status"] == "completed", run
+        attempts[run["attempt"]] += 1
+        if run["status"] != "completed":
+            lost.append(f"{n}: {run['status']} {run.get('error')}")
+            continue
         result = api.read(f"/api/runs/{run_id}/results")["result"]
         assert result["n"] == n
         assert set(result["ballast"]) <= {"x"}
         assert api.log(run_id) == f"number {n}\n"
         if n % 7 == 0:
             assert api.get(f"/api/runs/{run_id}/artifacts/number.txt").content == str(n).encode()
+    print(f"attempts: {dict(sorted(attempts.items()))}, ends seen in the storm: {len(ends)}")
+    assert sum(attempts.values()) > attempts[1], "the storm interrupted nothing"
+    assert not lost, f"{len(lost)} of {RUNS} did not complete: {lost[:3]}"
     listed = [run for page in api.pages(f"/api/runs?task_id={task_id}", limit=100) for run in page]
     assert len(listed) == RUNS, "a key was accepted twice"
     assert {run["id"] for run in listed} == set(accepted.values())

@@ -112,10 +112,9 @@ def test_twenty_at_once_with_one_key_are_one_run(server: Server) -> None:
     assert len(set(found)) == 1
 
 
-@pytest.mark.parametrize("value", ["", "x" * 1000, "a\tb"])
+@pytest.mark.parametrize("value", ["", "x" * 201])
 def test_a_key_that_is_none_is_named(api: Api, value: str) -> None:
     response = api.post(
         "/api/tasks", {"name": "a", "code": CODE}, headers={"Idempotency-Key": value}
     )
-    assert response.status_code in (400, 422), response.text
-    expect_problem(response, response.status_code, response.json()["code"])
+    expect_problem(response, 422, "invalid_fields", "#header/Idempotency-Key")

@@ -82,9 +82,9 @@ def test_a_limit_beyond_all_numbers_is_refused(api: Api) -> None:
 
 def test_an_unknown_limit_names_the_nearest(api: Api) -> None:
     problem = expect_problem(
-        api.post("/api/tasks", task(memory=64)), 422, "invalid_fields", "/limits/memory"
+        api.post("/api/tasks", task(memroy_mb=64)), 422, "invalid_fields", "/limits/memroy_mb"
     )
-    assert "memory_mb" in detail_at(problem, "/limits/memory")
+    assert "memory_mb" in detail_at(problem, "/limits/memroy_mb")
 
 
 def test_all_limits_that_are_over_are_named_at_once(api: Api) -> None:

@@ -111,7 +111,8 @@ AMBIGUOUS = {
     "chunk longer than it says": b"Transfer-Encoding: chunked\r\n\r\n1\r\n{}\r\n0\r\n\r\n",
     "unknown coding": b"Transfer-Encoding: gzip\r\n\r\n{}",
     "coding hidden by a space": b"Transfer-Encoding : chunked\r\n\r\n0\r\n\r\n",
-    "folded header": b"X-A: b\r\n c: d\r\nContent-Length: 2\r\n\r\n{}",
+    "chunked, then another coding": b"Transfer-Encoding: chunked, gzip\r\n\r\n0\r\n\r\n",
+    "two hosts": b"Host: other\r\nContent-Length: 2\r\n\r\n{}",
     "header without a colon": b"nonsense\r\nContent-Length: 2\r\n\r\n{}",
     "zero byte in a header": b"X-A: b\x00c\r\nContent-Length: 2\r\n\r\n{}",
 }
@@ -134,6 +135,7 @@ NOT_HTTP = {
     "a TLS hello": bytes.fromhex("160301020001 0001fc0303") + bytes(64),
     "HTTP/2": b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
     "HTTP/9": b"GET / HTTP/9.9\r\nHost: a\r\n\r\n",
+    "no host": b"GET /health/live HTTP/1.1\r\n\r\n",
     "no method": b" / HTTP/1.1\r\nHost: a\r\n\r\n",
     "a target that is no path": b"GET http://[::1 HTTP/1.1\r\nHost: a\r\n\r\n",
     "a bad escape": b"GET /api/%zz HTTP/1.1\r\nHost: a\r\n\r\n",

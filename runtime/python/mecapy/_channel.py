@@ -50,20 +50,25 @@ class Channel:
         inputs = self._read(header.pop("inputs_bytes"))
         return Job(code=code, inputs=inputs, **header)
 
-    def send(self, kind: bytes, payload: bytes = b"") -> None:
-        """Send one frame whole. A front that hung up is not the calculation's concern."""
-        if not self.is_mine():
+    def send(self, kind: bytes, payload: bytes = b"", *, droppable: bool = False) -> None:
+        """Send one frame whole. A front that hung up is not the calculation's concern.
+
+        A droppable frame is not sent while another is: a signal handler may report progress in the
+        middle of one.
+        """
+        if not self.is_mine() or not self._lock.acquire(blocking=not droppable):
             return
-        head = kind + len(payload).to_bytes(4, "little")
-        with self._lock:
-            try:
-                if len(payload) < 65536:
-                    self._write(memoryview(head + payload))
-                else:
-                    self._write(memoryview(head))
-                    self._write(memoryview(payload))
-            except OSError:
-                pass
+        try:
+            head = kind + len(payload).to_bytes(4, "little")
+            if len(payload) < 65536:
+                self._write(memoryview(head + payload))
+            else:
+                self._write(memoryview(head))
+                self._write(memoryview(payload))
+        except OSError:
+            pass
+        finally:
+            self._lock.release()
 
     def _write(self, rest: memoryview) -> None:
         while rest:

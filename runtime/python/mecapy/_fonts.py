@@ -17,6 +17,7 @@ def fill_cache() -> None:
     if not os.access(_CACHE, os.W_OK) or os.fork() != 0:
         return
     try:
+        os.closerange(3, 64)  # the zygote's socket: its end must be seen when the zygote ends
         import ctypes
         import signal
 

@@ -58,4 +58,5 @@ def progress(fraction: float | None = None, message: str = "") -> None:
     if now - _last_sent < _MIN_PERIOD and fraction != 1.0:
         return
     _last_sent = now
-    _channel.send(b"P", json.dumps({"fraction": fraction, "message": text}).encode())
+    frame = json.dumps({"fraction": fraction, "message": text}).encode()
+    _channel.send(b"P", frame, droppable=True)

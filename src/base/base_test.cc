@@ -1,0 +1,57 @@
+#include <gtest/gtest.h>
+
+#include <set>
+
+#include "base/clock.h"
+#include "base/error.h"
+#include "base/id.h"
+#include "base/nearest.h"
+
+namespace mecapy::base {
+namespace {
+
+TEST(ErrorTable, HasOneRowForEachCodeInOrder) {
+  std::set<std::string_view> names;
+  for (std::size_t i = 0; i < error_table().size(); ++i) {
+    const ErrorRow& r = error_table()[i];
+    EXPECT_EQ(static_cast<std::size_t>(r.code), i) << r.name;
+    EXPECT_TRUE(names.insert(r.name).second) << r.name;
+    EXPECT_GE(r.http_status, 400) << r.name;
+    EXPECT_NE(r.exit_code, 0) << r.name;
+  }
+  EXPECT_EQ(row(ErrorCode::internal).name, "internal");
+  EXPECT_EQ(error_table().size(), static_cast<std::size_t>(ErrorCode::internal) + 1);
+}
+
+TEST(Uuid7, IsMonotonicAndWellFormed) {
+  std::string last;
+  for (int i = 0; i < 20'000; ++i) {
+    const std::string id = make_uuid7();
+    ASSERT_TRUE(is_uuid(id)) << id;
+    ASSERT_EQ(id[14], '7');
+    ASSERT_NE(std::string_view("89ab").find(id[19]), std::string_view::npos);
+    ASSERT_LT(last, id);
+    last = id;
+  }
+}
+
+TEST(Uuid, RefusesWhatIsNone) {
+  for (const char* text : {"", "x", "01890A5D-AC96-774B-BCCE-B302099A8057",
+                           "01890a5dac96774bbcceb302099a8057", "01890a5d-ac96-774b-bcce-b302099a805g",
+                           "01890a5d-ac96-774b-bcce-b302099a80577"}) {
+    EXPECT_FALSE(is_uuid(text)) << text;
+  }
+}
+
+TEST(Clock, WritesRfc3339WithMicroseconds) {
+  const TimePoint t{std::chrono::microseconds(1'795'430'400'000'001)};
+  EXPECT_EQ(to_rfc3339(t), "2026-11-23T10:40:00.000001Z");
+}
+
+TEST(Nearest, FindsTheMeantWordAndNothingForAStranger) {
+  EXPECT_EQ(nearest("timout_s", {"timeout_s", "memory_mb"}), "timeout_s");
+  EXPECT_EQ(nearest("zzzzzz", {"timeout_s", "memory_mb"}), "");
+}
+
+}  // namespace
+}  // namespace mecapy::base

@@ -1,0 +1,187 @@
+// The server against raw bytes on a real loopback socket.
+#include "net/http_server.h"
+
+#include <arpa/inet.h>
+#include <gtest/gtest.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <thread>
+
+#include "base/fd.h"
+
+namespace mecapy::net {
+namespace {
+
+using std::chrono::milliseconds;
+
+class ServerTest : public testing::Test {
+ protected:
+  void start(ServerOptions options) {
+    auto server = listen_tcp(
+        io_, "127.0.0.1", 0, options,
+        [](Exchange& exchange) -> awaitable<void> {
+          Response response;
+          response.content_type = "text/plain";
+          response.body = exchange.request().method + " " + exchange.request().path + " " +
+                          std::to_string(exchange.request().body.size()) + "\n";
+          co_await exchange.respond(std::move(response));
+        },
+        [](const Request& head, std::optional<std::int64_t>) -> std::optional<Response> {
+          if (head.path != "/refused") return std::nullopt;
+          Response response;
+          response.status = 401;
+          return response;
+        },
+        [](const Error& error, const std::string&) {
+          Response response;
+          response.status = base::row(error.code).http_status;
+          response.body = error.message;
+          return response;
+        });
+    ASSERT_TRUE(server) << server.error().message;
+    server_ = std::move(*server);
+    thread_ = std::thread([this] { io_.run(); });
+  }
+  ~ServerTest() override {
+    io_.stop();
+    if (thread_.joinable()) thread_.join();
+  }
+
+  base::Fd connect() {
+    base::Fd fd(::socket(AF_INET, SOCK_STREAM, 0));
+    sockaddr_in address{};
+    address.sin_family = AF_INET;
+    address.sin_port = htons(server_->port());
+    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    EXPECT_EQ(::connect(fd.get(), reinterpret_cast<sockaddr*>(&address), sizeof address), 0);
+    const timeval limit{10, 0};
+    ::setsockopt(fd.get(), SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof limit);
+    return fd;
+  }
+  static void send(const base::Fd& fd, std::string_view bytes) {
+    EXPECT_EQ(::send(fd.get(), bytes.data(), bytes.size(), MSG_NOSIGNAL),
+              static_cast<ssize_t>(bytes.size()));
+  }
+  // Everything until the server closes.
+  static std::string read_all(const base::Fd& fd) {
+    std::string out;
+    char chunk[4096];
+    for (ssize_t n; (n = ::recv(fd.get(), chunk, sizeof chunk, 0)) > 0;) {
+      out.append(chunk, static_cast<std::size_t>(n));
+    }
+    return out;
+  }
+  std::string exchange(std::string_view bytes) {
+    const base::Fd fd = connect();
+    send(fd, bytes);
+    ::shutdown(fd.get(), SHUT_WR);
+    return read_all(fd);
+  }
+  static int count(const std::string& text, std::string_view word) {
+    int n = 0;
+    for (std::size_t at = 0; (at = text.find(word, at)) != std::string::npos; at += word.size()) ++n;
+    return n;
+  }
+
+  boost::asio::io_context io_{1};
+  std::unique_ptr<HttpServer> server_;
+  std::thread thread_;
+};
+
+TEST_F(ServerTest, PipelinedRequestsAreAnsweredInOrder) {
+  start({});
+  const std::string answer = exchange(
+      "GET /a HTTP/1.1\r\nHost: x\r\n\r\nPOST /b HTTP/1.1\r\nHost: x\r\nContent-Length: 3\r\n\r\nabc"
+      "GET /c HTTP/1.1\r\nHost: x\r\n\r\n");
+  EXPECT_EQ(count(answer, "HTTP/1.1 200"), 3) << answer;
+  EXPECT_LT(answer.find("GET /a 0"), answer.find("POST /b 3"));
+  EXPECT_LT(answer.find("POST /b 3"), answer.find("GET /c 0"));
+}
+
+TEST_F(ServerTest, ChunkedBodiesAreRead) {
+  start({});
+  EXPECT_NE(exchange("POST /x HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n"
+                     "3\r\nabc\r\n2\r\nde\r\n0\r\n\r\n")
+                .find("POST /x 5"),
+            std::string::npos);
+}
+
+TEST_F(ServerTest, LengthAndChunkedTogetherAreRefusedInBothOrders) {
+  start({});
+  for (const char* fields : {"Content-Length: 3\r\nTransfer-Encoding: chunked\r\n",
+                             "Transfer-Encoding: chunked\r\nContent-Length: 3\r\n"}) {
+    const std::string answer = exchange("POST /x HTTP/1.1\r\nHost: x\r\n" + std::string(fields) +
+                                        "\r\n0\r\n\r\nGET /smuggled HTTP/1.1\r\n\r\n");
+    EXPECT_EQ(answer.rfind("HTTP/1.1 400", 0), 0u) << answer;
+    EXPECT_EQ(answer.find("smuggled"), std::string::npos);
+  }
+}
+
+TEST_F(ServerTest, LimitsOfHeaderAndBody) {
+  ServerOptions options;
+  options.header_limit = 1024;
+  options.body_limit = 100;
+  start(options);
+  EXPECT_EQ(exchange("GET /x HTTP/1.1\r\nA: " + std::string(2000, 'a') + "\r\n\r\n")
+                .rfind("HTTP/1.1 431", 0), 0u);
+  EXPECT_EQ(exchange("POST /x HTTP/1.1\r\nContent-Length: 101\r\n\r\n").rfind("HTTP/1.1 413", 0), 0u);
+  EXPECT_EQ(exchange("POST /x HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n65\r\n" +
+                     std::string(101, 'a') + "\r\n0\r\n\r\n")
+                .rfind("HTTP/1.1 413", 0), 0u);
+}
+
+TEST_F(ServerTest, AHeaderOrBodyThatStopsIsAnswered408) {
+  ServerOptions options;
+  options.header_timeout = milliseconds(50);
+  options.body_timeout = milliseconds(50);
+  start(options);
+  for (const char* half : {"GET /x HTT", "POST /x HTTP/1.1\r\nContent-Length: 9\r\n\r\nabc"}) {
+    const base::Fd fd = connect();
+    send(fd, half);
+    EXPECT_EQ(read_all(fd).rfind("HTTP/1.1 408", 0), 0u) << half;
+  }
+}
+
+TEST_F(ServerTest, ASilentConnectionIsClosedWithoutAWord) {
+  ServerOptions options;
+  options.idle_timeout = milliseconds(50);
+  start(options);
+  const base::Fd fd = connect();
+  EXPECT_EQ(read_all(fd), "");
+}
+
+TEST_F(ServerTest, BeyondTheConnectionLimitTheAnswerIs503) {
+  ServerOptions options;
+  options.max_connections = 2;
+  start(options);
+  const base::Fd a = connect();
+  const base::Fd b = connect();
+  send(a, "GET /a HTTP/1.1\r\nHost: x\r\n\r\n");
+  send(b, "GET /b HTTP/1.1\r\nHost: x\r\n\r\n");
+  char byte;
+  ASSERT_EQ(::recv(a.get(), &byte, 1, 0), 1);
+  ASSERT_EQ(::recv(b.get(), &byte, 1, 0), 1);
+  EXPECT_EQ(exchange("GET /c HTTP/1.1\r\nHost: x\r\n\r\n").rfind("HTTP/1.1 503", 0), 0u);
+}
+
+TEST_F(ServerTest, ARefusalComesBeforeTheBodyIsRead) {
+  start({});
+  const base::Fd fd = connect();
+  send(fd, "POST /refused HTTP/1.1\r\nHost: x\r\nContent-Length: 1000000\r\n\r\n");
+  EXPECT_EQ(read_all(fd).rfind("HTTP/1.1 401", 0), 0u);
+}
+
+TEST_F(ServerTest, RubbishIsA400AndTheServerLives) {
+  start({});
+  for (const char* bytes : {"\x16\x03\x01\x02\x01\x01", "GET\r\n\r\n", "GET /%zz HTTP/1.1\r\n\r\n",
+                            "GET /%00 HTTP/1.1\r\n\r\n", "GET http://x/ HTTP/1.1\r\n\r\n",
+                            "POST /x HTTP/1.1\r\nContent-Length: -1\r\n\r\n",
+                            "POST /x HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n"}) {
+    EXPECT_EQ(exchange(bytes).rfind("HTTP/1.1 400", 0), 0u) << bytes;
+  }
+  EXPECT_NE(exchange("GET /x HTTP/1.1\r\n\r\n").find("GET /x"), std::string::npos);
+}
+
+}  // namespace
+}  // namespace mecapy::net

@@ -1,0 +1,165 @@
+#include <gtest/gtest.h>
+
+#include "wire/api_json.h"
+#include "wire/base64.h"
+#include "wire/json.h"
+#include "wire/schema.h"
+#include "wire/worker_json.h"
+
+namespace mecapy::wire {
+namespace {
+
+TEST(Json, MembersCarryTheBytesTheyCameIn) {
+  const std::string text = " { \"a\" : 0.1 , \"b\":1E-1,\"c\\u0041\": {\"x\":[1, \"}\\\"\"]} , \"d\":null}";
+  ASSERT_TRUE(validate_json(text));
+  const auto members = object_members(text);
+  ASSERT_TRUE(members);
+  ASSERT_EQ(members->size(), 4u);
+  EXPECT_EQ((*members)[0].raw, "0.1");
+  EXPECT_EQ((*members)[1].raw, "1E-1");
+  EXPECT_EQ((*members)[2].key, "cA");
+  EXPECT_EQ((*members)[2].raw, "{\"x\":[1, \"}\\\"\"]}");
+  EXPECT_EQ((*members)[3].raw, "null");
+}
+
+TEST(Json, RefusesWhatIsNotJson) {
+  for (const std::string bad :
+       {"", "{", "{\"a\":}", "{\"a\":1,}", "[1 2]", "NaN", "{'a':1}", "\"\xff\"", "{} {}", "01", "\"\t\"",
+        "// x\n1", "[1,]", "nul", "\"\\ud800x", "1e"}) {
+    const auto result = validate_json(bad);
+    ASSERT_FALSE(result) << bad;
+    EXPECT_EQ(result.error().code, ErrorCode::invalid_request) << bad;
+  }
+}
+
+TEST(Json, TooDeepIsAnErrorOfItsOwn) {
+  const std::string fits = std::string(kMaxDepth, '[') + std::string(kMaxDepth, ']');
+  EXPECT_TRUE(validate_json(fits));
+  const std::string deep = std::string(100'000, '[') + std::string(100'000, ']');
+  const auto result = validate_json(deep);
+  ASSERT_FALSE(result);
+  EXPECT_EQ(result.error().code, ErrorCode::too_deep);
+}
+
+TEST(Json, TheSameKeyTwiceIsRefused) {
+  EXPECT_FALSE(object_members(R"({"a":1,"a":2})"));
+  EXPECT_FALSE(object_members(R"({"a":1,"\u0061":2})"));
+}
+
+TEST(Json, QuoteMakesValidJsonOfAnyBytes) {
+  std::string all;
+  for (int i = 0; i < 256; ++i) all += static_cast<char>(i);
+  EXPECT_TRUE(validate_json(quote(all)));
+  EXPECT_EQ(quote("a\"\\\n\x01"), "\"a\\\"\\\\\\n\\u0001\"");
+}
+
+TEST(Json, NumbersAreTheShortestThatReadBack) {
+  EXPECT_EQ(number_text(0.1), "0.1");
+  EXPECT_EQ(number_text(600), "600");
+}
+
+TEST(Base64, RoundTripsAndRefusesRubbish) {
+  for (const std::string& text : {std::string(), std::string("a"), std::string("ab"), std::string("abc"),
+                                 std::string("\0\xff\x10", 3)}) {
+    EXPECT_EQ(decode_base64(encode_base64(text)), text);
+  }
+  for (const char* bad : {"a", "====", "ab=c", "a b=", "abc\n", "ab\u00e9="}) {
+    EXPECT_FALSE(decode_base64(bad)) << bad;
+  }
+}
+
+std::vector<std::string> pointers(const Error& error) {
+  std::vector<std::string> out;
+  for (const FieldProblem& problem : error.problems) out.push_back(problem.pointer);
+  return out;
+}
+
+TEST(Schema, AllProblemsAreToldAtOnceWithPointers) {
+  const auto task = read_task(R"({"nam":"x","code":5,"inputs":[1],"limits":{"timout_s":3,"cpus":"2"},
+      "tags":["a",""],"estimated_duration_s":-1})",
+                              TaskKind::kept, model::default_ceilings());
+  ASSERT_FALSE(task);
+  EXPECT_EQ(task.error().code, ErrorCode::invalid_fields);
+  EXPECT_EQ(pointers(task.error()),
+            (std::vector<std::string>{"/nam", "/code", "/inputs", "/limits/timout_s", "/limits/cpus",
+                                      "/tags/1", "/estimated_duration_s", "/name"}));
+  EXPECT_NE(task.error().problems[0].detail.find("\"name\""), std::string::npos);
+  EXPECT_NE(task.error().problems[3].detail.find("timeout_s"), std::string::npos);
+}
+
+TEST(Schema, DefaultsNobodyAskedForAreLoweredToTheCeilings) {
+  model::Limits ceilings = model::default_ceilings();
+  ceilings.timeout_s = 30;
+  const auto task = read_task(R"({"name":"n","code":"c"})", TaskKind::kept, ceilings);
+  ASSERT_TRUE(task);
+  EXPECT_EQ(task->version.limits.timeout_s, 30);
+  EXPECT_EQ(task->version.inputs, "{}");
+}
+
+TEST(Schema, ATaskIsShownWithTheInputsAsTheyCame) {
+  auto task = read_task(R"({"name":"n","code":"c","inputs":{"y":1E-1, "x":0.1}})", TaskKind::kept,
+                        model::default_ceilings());
+  ASSERT_TRUE(task);
+  EXPECT_NE(task_json(*task).find(R"("inputs":{"y":1E-1, "x":0.1})"), std::string::npos);
+}
+
+TEST(Schema, OpenApiSchemasAreValidJson) { EXPECT_TRUE(validate_json(openapi_schemas())); }
+
+TEST(WorkerJson, TheSeedsExactPayloadIsRead) {
+  const auto job = read_worker_execute(R"({"task_id":"0189-a","code":"cGFzcw==",
+      "inputs_s3_key":"inputs/0189-a.json","user_id":"u"})");
+  ASSERT_TRUE(job);
+  EXPECT_EQ(job->job.code, "pass");
+  EXPECT_EQ(job->run_id, "0189-a");
+  EXPECT_EQ(job->job.inputs.key, "inputs/0189-a.json");
+  EXPECT_FALSE(job->inline_allowed);
+}
+
+TEST(WorkerJson, IdsThatCouldBePathsAreRefused) {
+  for (const char* id : {"../x", "a/b", "", "a.b"}) {
+    EXPECT_FALSE(read_worker_execute(R"({"task_id":")" + std::string(id) +
+                                     R"(","code":"cGFzcw==","inputs":{}})"))
+        << id;
+  }
+}
+
+TEST(WorkerJson, AnEndSurvivesTheWire) {
+  model::RunEnd end;
+  end.status = model::RunStatus::failed;
+  end.failure = model::Failure{model::OutcomeCode::user_error, "bad \"x\"", "trace\nback", 3, 7};
+  end.usage.wall_us = 12;
+  end.usage.peak_memory_bytes = 1 << 20;
+  end.log.inline_bytes = "hello\n";
+  end.artifacts.push_back({"a/b.png", 5, "image/png", "00ff", "artifacts/r/a/b.png"});
+  std::string line = end_line(end);
+  line.pop_back();
+  const auto read = read_worker_line(line);
+  ASSERT_TRUE(read) << read.error().message;
+  ASSERT_EQ(read->type, WorkerLine::Type::end);
+  EXPECT_EQ(read->end.failure->message, "bad \"x\"");
+  EXPECT_EQ(read->end.failure->line, 3);
+  EXPECT_EQ(read->end.usage.peak_memory_bytes, 1 << 20);
+  EXPECT_EQ(read->end.log.inline_bytes, "hello\n");
+  EXPECT_EQ(read->end.artifacts.at(0).key, "artifacts/r/a/b.png");
+}
+
+TEST(WorkerJson, HalfTruthsOfAPeerAreRefused) {
+  for (const char* line :
+       {R"({"type":"end","status":"completed"})", R"({"type":"end","status":"failed"})",
+        R"({"type":"end","status":"running"})", R"({"type":"other"})", R"([])", R"({"type":"end")",
+        R"({"type":"end","status":"failed","error":{"code":"exit 137"}})",
+        R"({"type":"end","status":"completed","result":1,"artifacts":[{"name":"../x"}]})"}) {
+    EXPECT_FALSE(read_worker_line(line)) << line;
+  }
+}
+
+TEST(Problem, HoldsWhatRfc9457AndWeAskFor) {
+  const Error error{ErrorCode::invalid_code, "no", {{"/code", "bad", 2, 5}}};
+  EXPECT_EQ(problem_json(error, 422, "r1"),
+            R"({"type":"/docs#invalid_code","title":"The code is not a calculation","status":422,)"
+            R"("code":"invalid_code","detail":"no","request_id":"r1",)"
+            R"("errors":[{"pointer":"/code","detail":"bad","line":2,"column":5}]})");
+}
+
+}  // namespace
+}  // namespace mecapy::wire
