@@ -13,6 +13,7 @@ import os
 import platform
 import statistics
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
@@ -38,6 +39,7 @@ Json = dict[str, Any]
 def main() -> int:
     """Measure everything; 0 when it could."""
     options = read_arguments()
+    busy_before = busy_share()
     starts = [start_to_ready_ms(options.binary) for _ in range(3)]
     with Serve(options.binary) as serve:
         idle = serve.memory_mb()
@@ -55,6 +57,7 @@ def main() -> int:
     peer = measure_fresh_python(options.peer_python, BOLT, INPUTS, EXPECTED, 20)
     report = {
         "machine": describe_machine(),
+        "cpu_busy_before": round(busy_before, 2),
         "start_to_ready_ms": round(statistics.median(starts), 1),
         "one_client": one,
         "eight_clients": eight,
@@ -86,6 +89,19 @@ def read_arguments() -> argparse.Namespace:
     return options
 
 
+def busy_share() -> float:
+    """The part of all CPUs that others use now, looked at for a second."""
+
+    def read() -> tuple[int, int]:
+        times = [int(word) for word in Path("/proc/stat").read_text().split("\n", 1)[0].split()[1:]]
+        return sum(times[:8]), times[3] + times[4]
+
+    total, idle = read()
+    time.sleep(1)
+    total_after, idle_after = read()
+    return 1 - (idle_after - idle) / max(1, total_after - total)
+
+
 def start_to_ready_ms(binary: Path) -> float:
     """From starting the process to its line that it is ready, on an empty data folder."""
     with Serve(binary) as serve:
@@ -101,6 +117,8 @@ def describe(found: Latencies) -> Json:
         "p99_ms": round(ordered[max(0, -(-99 * len(ordered) // 100) - 1)], 2),
         "max_ms": round(ordered[-1], 2),
         "runs_per_second": round(len(ordered) / found.total_s, 1),
+        "p50_setup_ms": round(statistics.median(found.setup_ms), 2),
+        "p50_wall_ms": round(statistics.median(found.wall_ms), 2),
     }
 
 
@@ -141,13 +159,17 @@ def verdict(met: bool) -> str:
 def print_report(report: Json) -> None:
     """The table."""
     machine = report["machine"]
-    print(
-        f"{machine['cpus']} CPUs ({machine['cpu']}), Linux {machine['kernel']}, {machine['date']}\n"
-    )
+    print(f"{machine['cpus']} CPUs ({machine['cpu']}), Linux {machine['kernel']}")
+    print(f"{machine['date']}, {report['cpu_busy_before']:.0%} of the CPUs busy before")
+    if report["cpu_busy_before"] > 0.1:
+        print("the machine was busy with something else: the figures are too high")
+    print()
     print(f"{'the seeds bolt, submit to result':40}{'p50 ms':>9}{'p99 ms':>9}{'runs/s':>9}")
     for title, key in (("1 client", "one_client"), ("8 clients", "eight_clients")):
         row = report[key]
         print(f"  {title:38}{row['p50_ms']:9.2f}{row['p99_ms']:9.2f}{row['runs_per_second']:9.1f}")
+        print(f"  {'  of it set-up of the sandbox':38}{row['p50_setup_ms']:9.2f}")
+        print(f"  {'  of it the calculation':38}{row['p50_wall_ms']:9.2f}")
     print(f"  {'fresh python with numpy':38}{report['fresh_python_ms']['p50']:9.2f}")
     print(f"  {'times as fast':38}{report['times_as_fast_as_fresh_python']:9.1f}\n")
     print(f"{'start to ready':40}{report['start_to_ready_ms']:9.1f} ms\n")

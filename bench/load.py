@@ -16,9 +16,11 @@ from typing import Any
 
 @dataclass(frozen=True)
 class Latencies:
-    """One time for each run, and how long all clients together took."""
+    """One time for each run, its parts as the server told them, and how long it all took."""
 
     ms: list[float]
+    setup_ms: list[float]  # from the worker's door to the author's first line
+    wall_ms: list[float]  # the author's code
     total_s: float
 
 
@@ -37,13 +39,14 @@ def run_clients(
         pipes.append(mine)
     start.wait(30)
     begin = time.perf_counter()
-    found: list[float] = []
+    found: list[tuple[float, float, float]] = []
     for pipe in pipes:
         answer = pipe.recv()
         if isinstance(answer, str):
             raise RuntimeError(answer)
         found += answer
-    return Latencies(found, time.perf_counter() - begin)
+    total, setup, wall = (list(column) for column in zip(*found, strict=True))
+    return Latencies(total, setup, wall, time.perf_counter() - begin)
 
 
 def _client(
@@ -67,9 +70,11 @@ def _client(
         for _ in range(runs):
             begin = time.perf_counter()
             status, body = connection.ask(request)
-            times.append((time.perf_counter() - begin) * 1e3)
-            if status != 200 or json.loads(body).get("result") != expected:
+            elapsed = (time.perf_counter() - begin) * 1e3
+            run = json.loads(body)
+            if status != 200 or run.get("result") != expected:
                 raise RuntimeError(f"{status}: {body.decode()}")
+            times.append((elapsed, run["usage"]["setup_ms"], run["usage"]["wall_ms"]))
         answer.send(times)
     except Exception as error:
         answer.send(f"{type(error).__name__}: {error}")

@@ -88,8 +88,10 @@ net::Response unrouted(const Found& found, const net::Request& request) {
 }
 
 bool is_json_type(std::string_view type) {
-  const std::string_view media = type.substr(0, type.find(';'));
-  return media == "application/json" || media == "application/json ";
+  std::string_view media = type.substr(0, type.find(';'));
+  while (media.ends_with(' ') || media.ends_with('\t')) media.remove_suffix(1);
+  return std::ranges::equal(media, std::string_view("application/json"), {},
+                            [](unsigned char c) { return std::tolower(c); });
 }
 
 std::optional<Error> check_query(const Route& route, const net::Request& request) {

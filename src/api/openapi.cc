@@ -11,9 +11,13 @@ std::string reference(std::string_view schema) {
   return std::move(ObjectWriter().text("$ref", "#/components/schemas/" + std::string(schema))).finish();
 }
 
-std::string content(std::string_view media, std::string_view schema) {
+// `schemas`: none, one, or one of several.
+std::string content(std::string_view media, const std::vector<std::string>& schemas) {
   ObjectWriter type;
-  if (!schema.empty()) type.raw("schema", reference(schema));
+  if (schemas.size() == 1) type.raw("schema", schemas.front());
+  if (schemas.size() > 1) {
+    type.raw("schema", std::move(ObjectWriter().raw("oneOf", wire::array_of(schemas))).finish());
+  }
   return std::move(ObjectWriter().raw(media, std::move(type).finish())).finish();
 }
 
@@ -52,16 +56,23 @@ std::string parameters(const Route& route) {
 }
 
 std::string answers(const Route& route) {
-  ObjectWriter out;
+  std::map<int, std::vector<std::string>> schemas;
+  std::map<int, std::string_view> media;
   for (const Answers& answer : route.answers) {
+    media[answer.status] = answer.media;
+    std::vector<std::string>& of_status = schemas[answer.status];
+    if (!answer.schema.empty()) of_status.push_back(reference(answer.schema));
+  }
+  ObjectWriter out;
+  for (const auto& [status, of_status] : schemas) {
     ObjectWriter one;
-    one.text("description", answer.status == 202 ? "accepted, not ended yet" : route.summary);
-    if (!answer.media.empty()) one.raw("content", content(answer.media, answer.schema));
-    out.raw(std::to_string(answer.status), std::move(one).finish());
+    one.text("description", status == 202 ? "accepted, not ended yet" : route.summary);
+    if (!media[status].empty()) one.raw("content", content(media[status], of_status));
+    out.raw(std::to_string(status), std::move(one).finish());
   }
   out.raw("default", std::move(ObjectWriter()
                                    .text("description", "an error")
-                                   .raw("content", content("application/problem+json", "Problem")))
+                                   .raw("content", content("application/problem+json", {reference("Problem")})))
                          .finish());
   return std::move(out).finish();
 }
@@ -73,7 +84,7 @@ std::string operation(const Route& route) {
   if (!route.body.empty()) {
     out.raw("requestBody", std::move(ObjectWriter()
                                          .boolean("required", route.body != "Execute")
-                                         .raw("content", content("application/json", route.body)))
+                                         .raw("content", content("application/json", {reference(route.body)})))
                                .finish());
   }
   if (route.access == Access::open) out.raw("security", "[]");

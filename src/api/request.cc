@@ -1,5 +1,6 @@
 #include <openssl/sha.h>
 
+#include <algorithm>
 #include <charconv>
 #include <chrono>
 #include <cmath>
@@ -81,9 +82,12 @@ Result<std::chrono::milliseconds> wait_time(const Call& call) {
 Result<std::optional<store::Idempotency>> idempotency(const Call& call) {
   const auto key = call.request().header("idempotency-key");
   if (!key) return std::optional<store::Idempotency>();
-  if (key->empty() || key->size() > 200) {
-    return Error{ErrorCode::invalid_fields, "a header is wrong",
-                 {{"#header/Idempotency-Key", "must be 1 to 200 characters", {}, {}}}};
+  const bool printable =
+      std::ranges::all_of(*key, [](char c) { return c >= ' ' && c <= '~'; });
+  if (key->empty() || key->size() > 200 || !printable) {
+    return Error{
+        ErrorCode::invalid_fields, "a header is wrong",
+        {{"#header/Idempotency-Key", "must be 1 to 200 printable ASCII characters", {}, {}}}};
   }
   const net::Request& r = call.request();
   return std::optional(

@@ -1,4 +1,7 @@
+#include <algorithm>
 #include <boost/asio/steady_timer.hpp>
+#include <boost/asio/this_coro.hpp>
+#include <boost/asio/use_awaitable.hpp>
 #include <chrono>
 #include <cmath>
 #include <optional>
@@ -15,6 +18,8 @@ using std::chrono::seconds;
 // Set-up, artifacts and the answer on top of the run's own wall limit.
 constexpr seconds kOverhead{120};
 constexpr seconds kCheckDeadline{20};
+constexpr seconds kPatience{3};
+constexpr std::chrono::milliseconds kRetryEvery{25};
 
 model::RunEnd platform_failure(model::OutcomeCode code, std::string message) {
   model::RunEnd end;
@@ -103,13 +108,23 @@ class LocalBackend final : public Backend {
   }
 
  private:
+  // A worker that has just died is back within a second: its absence is waited for, a little.
   awaitable<Result<std::unique_ptr<net::LineStream>>> post(std::string target, std::string body,
                                                            base::Deadline deadline) {
     net::UnixPost request;
     request.socket_path = options_.socket_path;
     request.target = std::move(target);
     request.body = std::move(body);
-    return net::post_lines(std::move(request), deadline);
+    const base::Deadline patience = std::min(deadline, base::after(kPatience));
+    boost::asio::steady_timer pause(co_await boost::asio::this_coro::executor);
+    while (true) {
+      auto lines = co_await net::post_lines(request, deadline);
+      const bool absent = !lines && lines.error().code == ErrorCode::unavailable &&
+                          std::chrono::steady_clock::now() < patience;
+      if (!absent) co_return lines;
+      pause.expires_after(kRetryEvery);
+      co_await pause.async_wait(boost::asio::use_awaitable);
+    }
   }
 
   // A worker that answers but does not take the job.

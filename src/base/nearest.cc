@@ -30,7 +30,8 @@ std::string nearest(std::string_view word, const std::vector<std::string_view>& 
   std::size_t best = std::max<std::size_t>(2, word.size() / 3) + 1;
   std::string_view found;
   for (const std::string_view candidate : candidates) {
-    const std::size_t d = distance(word, candidate);
+    const bool begins = word.size() >= 3 && candidate.starts_with(word);
+    const std::size_t d = begins ? 1 : distance(word, candidate);
     if (d < best) {
       best = d;
       found = candidate;

@@ -169,6 +169,11 @@ awaitable<void> Dispatcher::finish(model::Job job, model::RunEnd end,
       co_await put_back(lease, *end.failure, retry_at(job.attempt));
     } else {
       const model::RunStatus status = end.status;
+      // A run that was cut off has no log of its own: what was heard of it is kept.
+      if (end.log.inline_bytes.empty() && !end.log.stored()) {
+        end.log.inline_bytes = active->channel->state().log;
+        end.usage.log_bytes = static_cast<std::int64_t>(end.log.inline_bytes.size());
+      }
       if (co_await record(lease, std::move(end))) active->channel->set_status(status, job.attempt);
     }
   }

@@ -77,7 +77,13 @@ int main(int argc, char** argv) {
   flags.add_common(*token);
   token->add_option("user", user, "name of the user")->required();
 
-  CLI11_PARSE(app, argc, argv);
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& e) {
+    const bool asked = e.get_exit_code() == 0;  // --help, --version
+    app.exit(e);
+    return asked ? 0 : base::row(ErrorCode::usage).exit_code;
+  }
 
   config::Sources sources{flags.config_file, config::process_environment(), flags.values};
   auto loaded = config::load(sources);

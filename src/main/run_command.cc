@@ -6,6 +6,7 @@
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/detached.hpp>
 #include <boost/asio/io_context.hpp>
+#include <csignal>
 #include <cstdio>
 #include <cstdlib>
 #include <filesystem>
@@ -64,9 +65,11 @@ class PipeSink final : public worker::Sink {
 // In the child: sandbox, drop root, run, tell.
 int run_in_child(const sandbox::Options& options, uid_t uid, const std::string& scratch,
                  worker::Attempt attempt, std::FILE* out) {
+  const pid_t parent = ::getppid();
   auto sandbox = sandbox::launch(options);
   if (!sandbox) return complain(sandbox.error());
   if (auto dropped = become(uid); !dropped) return complain(dropped.error());
+  die_with(parent);  // again: the change of user has forgotten it
   auto objects = objects::open_folder(scratch + "/objects");
   if (!objects) return complain(objects.error());
   asio::io_context io{1};
@@ -155,6 +158,22 @@ std::optional<int> follow(std::FILE* in, const std::string& scratch, const std::
   return status;
 }
 
+// Ctrl-C and SIGTERM end the child, and with it the run; the parent then cleans up.
+volatile std::sig_atomic_t interrupted_by = 0;
+volatile pid_t child_to_end = -1;
+
+void on_signal(int signal) {
+  interrupted_by = signal;
+  ::kill(child_to_end, SIGKILL);
+}
+
+void end_on_signal(pid_t child) {
+  child_to_end = child;
+  struct sigaction action {};
+  action.sa_handler = on_signal;
+  for (const int signal : {SIGINT, SIGTERM, SIGHUP}) ::sigaction(signal, &action, nullptr);
+}
+
 Result<worker::Attempt> read_attempt(const config::Settings& settings, const RunStart& start) {
   std::ifstream file(start.file);
   std::ostringstream code;
@@ -199,11 +218,13 @@ int run_file(const config::Settings& settings, const RunStart& start) {
     ::_exit(status);
   }
   pipe->write.reset();
+  end_on_signal(pid);
   std::FILE* in = ::fdopen(pipe->read.release(), "r");
   const auto told = follow(in, scratch.path(), start.output);
   std::fclose(in);
   int status = 0;
   ::waitpid(pid, &status, 0);
+  if (interrupted_by != 0) return 128 + interrupted_by;
   if (told) return *told;
   return WIFEXITED(status) && WEXITSTATUS(status) != 0 ? WEXITSTATUS(status)
                                                        : base::row(ErrorCode::internal).exit_code;

@@ -9,7 +9,9 @@
 // grows while it dies young. When the API process ends, everything ends, with its status.
 #include <fcntl.h>
 #include <poll.h>
+#include <sys/file.h>
 #include <sys/signalfd.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -18,6 +20,7 @@
 #include <chrono>
 #include <csignal>
 #include <cstdio>
+#include <cstdlib>
 #include <cstring>
 #include <optional>
 
@@ -78,6 +81,7 @@ class Launcher {
   // In the child: the same program again, so that it starts with a clean memory.
   [[noreturn]] void exec_worker(int ready_fd) {
     become_child();
+    ::unsetenv("MECAPY_DEV_TOKEN");  // the API's alone
     ::fcntl(ready_fd, F_SETFD, 0);
     const std::string ready = std::to_string(ready_fd);
     const std::string run_as = std::to_string(uid_);
@@ -169,6 +173,7 @@ class Launcher {
     const std::string temporary = path + ".tmp";
     std::FILE* file = std::fopen(temporary.c_str(), "we");
     if (file == nullptr) return;
+    ::fchmod(::fileno(file), 0600);
     std::fprintf(file, "{\"pid\":%d,\"api_pid\":%d,\"worker_pid\":%d,\"port\":%d}\n", ::getpid(),
                  api_.pid, worker_.pid, port_);
     std::fclose(file);
@@ -266,6 +271,13 @@ int serve(const config::Settings& settings) {
   if (settings.data_dir.size() > 90) {
     return complain(fail(ErrorCode::usage, "the path of the data folder is too long for a socket: " +
                                                settings.data_dir));
+  }
+  // Held by the launcher and by the API process, so until the last of them is gone.
+  const base::Fd lock(::open((settings.data_dir + "/serve.lock").c_str(),
+                             O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600));
+  if (!lock || ::flock(lock.get(), LOCK_EX | LOCK_NB) != 0) {
+    return complain(fail(ErrorCode::conflict,
+                         "the data folder " + settings.data_dir + " is in use by another mecapy serve"));
   }
   return Launcher(settings, *uid).run();
 }

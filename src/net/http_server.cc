@@ -313,6 +313,12 @@ class Connection {
       co_await refuse(read_error(ec), "");
       co_return false;
     }
+    // A coding we do not know leaves the end of the body to guesswork (RFC 9112 section 6.1).
+    if (head.get().count(http::field::transfer_encoding) > 0 && !head.chunked()) {
+      Error unknown = fail(ErrorCode::invalid_request, "the only transfer coding here is chunked");
+      co_await refuse(std::move(unknown), "");
+      co_return false;
+    }
     auto request = to_request(head.get());
     if (!request) {
       co_await refuse(request.error(), "");

@@ -23,7 +23,7 @@ struct OwnedObjects {
 
 std::shared_ptr<ObjectStore> make_owned() {
   auto owned = std::make_shared<OwnedObjects>();
-  owned->objects = std::move(open_folder(owned->folder.path("objects")).value());
+  owned->objects = open_folder(owned->folder.path("objects")).value();
   return {owned, owned->objects.get()};
 }
 
@@ -33,7 +33,7 @@ INSTANTIATE_TEST_SUITE_P(Folder, ObjectsContract,
 base::Deadline soon() { return base::after(std::chrono::minutes(1)); }
 
 std::unique_ptr<ObjectStore> open_ok(const std::string& path) {
-  return std::move(open_folder(path).value());
+  return open_folder(path).value();
 }
 
 std::size_t files_in(const fs::path& folder) {
@@ -86,7 +86,7 @@ TEST(Folder, TemporaryFiles_AreGoneAfterEveryWayToEnd) {
     ASSERT_TRUE(await(objects->put("a", "1", soon())));
     ASSERT_FALSE(await(objects->put("a", "2", soon())));
     ASSERT_TRUE(await(objects->ping(soon())));
-    auto writer = std::move(await(objects->create("b", soon())).value());
+    auto writer = await(objects->create("b", soon())).value();
     ASSERT_TRUE(await(writer->append("half")));
     EXPECT_EQ(files_in(test.path("o/.tmp")), 1U);
   }  // the writer, then the store, which waits for the removal
@@ -165,7 +165,7 @@ TEST(Folder, FullDisk_IsStorageAndLeavesNoObject) {
   const TestFolder test;
   {
     const auto objects = open_ok(test.path("o"));
-    const auto writer = std::move(await(objects->create("streamed", soon())).value());
+    const auto writer = await(objects->create("streamed", soon())).value();
     {
       const FileSizeLimit limit(1000);
       EXPECT_EQ(await(objects->put("a", std::string(5000, 'x'), soon())).error().code,

@@ -45,7 +45,7 @@ class ObjectsContract : public testing::TestWithParam<ObjectsFactory> {
     return info->size;
   }
   std::unique_ptr<Writer> create(const std::string& key) {
-    return std::move(await(objects_->create(key, soon())).value());
+    return await(objects_->create(key, soon())).value();
   }
 
   std::shared_ptr<ObjectStore> objects_ = GetParam().make();

@@ -25,7 +25,7 @@ std::shared_ptr<base::ManualClock> clock_at_zero() {
 }
 
 std::unique_ptr<Store> open_ok(const std::string& path) {
-  return std::move(open_sqlite(path, clock_at_zero()).value());
+  return open_sqlite(path, clock_at_zero()).value();
 }
 
 model::Task task_named(const std::string& name) {
@@ -52,7 +52,7 @@ struct OwnedStore {
 
 std::shared_ptr<Store> make_owned(std::shared_ptr<const base::Clock> clock) {
   auto owned = std::make_shared<OwnedStore>();
-  owned->store = std::move(open_sqlite(owned->folder.path("db"), std::move(clock)).value());
+  owned->store = open_sqlite(owned->folder.path("db"), std::move(clock)).value();
   return {owned, owned->store.get()};
 }
 

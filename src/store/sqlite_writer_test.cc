@@ -23,7 +23,7 @@ class SqliteWriterTest : public testing::Test {
  protected:
   SqliteWriterTest() {
     make_sqlite_file(folder_.path("db")).value();
-    auto connection = std::move(connect_sqlite(folder_.path("db"), SqliteUse::write).value());
+    auto connection = connect_sqlite(folder_.path("db"), SqliteUse::write).value();
     connection->execute(kCreate);
     writer_ = std::make_unique<SqliteWriter>(std::move(connection));
   }

@@ -53,6 +53,9 @@ std::string field_schema(const FieldSpec& spec) {
       break;
     case FieldType::any:
       break;
+    case FieldType::none:
+      out.text("type", "null");
+      break;
     case FieldType::text_list:
       out.text("type", "array").raw("items", R"({"type":"string"})");
       if (spec.max > 0) out.number("maxItems", spec.max);

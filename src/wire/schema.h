@@ -22,6 +22,7 @@ enum class FieldType : std::uint8_t {
   boolean,
   object,     // any JSON object, carried as bytes
   any,        // any JSON value, carried as bytes
+  none,       // null
   text_list,  // array of at most `max` strings of 1-64 bytes
   limits,     // object of the limit table's names
   nested,     // object of the shape `nested`

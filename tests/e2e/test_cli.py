@@ -123,12 +123,16 @@ def test_a_run_that_is_interrupted_leaves_nothing(tmp_path: Path, open_folder: P
     assert any("begun" in line for line in iter(process.stderr.readline, ""))
     family = find_process(process.pid).descendants()
     assert family
-    process.send_signal(signal.SIGINT)
-    out, _ = process.communicate(timeout=15)
-    assert process.returncode != 0
-    assert out == ""
-    wait_until("all it started ends", lambda: not any(p.alive for p in family))
-    assert list(open_folder.iterdir()) == []
+    try:
+        process.send_signal(signal.SIGINT)
+        out, _ = process.communicate(timeout=15)
+        assert process.returncode != 0
+        assert out == ""
+        wait_until("all it started ends", lambda: not any(p.alive for p in family))
+        assert list(open_folder.iterdir()) == []
+    finally:
+        for one in family:
+            one.send(signal.SIGKILL)
 
 
 def test_run_keeps_artifacts_where_they_are_wanted(tmp_path: Path) -> None:

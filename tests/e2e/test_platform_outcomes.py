@@ -47,6 +47,21 @@ def test_a_run_whose_worker_was_killed_is_tried_again_and_completes(own_server: 
     assert server.process("worker") != lost
 
 
+def test_the_events_of_a_run_that_is_tried_again_tell_each_attempt(own_server: MakeServer) -> None:
+    server = own_server()
+    api = server.api()
+    run_id = start_long(api, seconds=1)
+    events = api.events(run_id)
+    seen = [next(events)]
+    server.process("worker").send(signal.SIGKILL)
+    seen += list(events)
+    told = [(e.data["status"], e.data["attempt"]) for e in seen if e.kind == "status"]
+    assert told[0] == ("running", 1)
+    assert told[-1] == ("completed", api.run(run_id)["attempt"])
+    assert [attempt for _, attempt in told] == sorted(attempt for _, attempt in told)
+    assert told[-1][1] > 1
+
+
 def test_the_worker_is_started_again_and_serves_new_runs(own_server: MakeServer) -> None:
     server = own_server()
     api = server.api()
