@@ -1,8 +1,7 @@
 """Fails on an #include that the table of rooms in ARCHITECTURE.md does not allow.
 
-The table's rows read ``| `src/NAME` | what it holds | room room ... |``; ``nothing`` and ``anything`` are
-words of it. Beast and libcurl headers are for `net` alone, SOCI and SQLite for `store`, libseccomp for
-`sandbox` and the zygote, Python.h for the zygote.
+The table's rows read ``| `src/NAME` | what it holds | room room ... |``; ``nothing`` and
+``anything`` are words of it. FOREIGN says which rooms alone may see a library.
 """
 
 from __future__ import annotations
@@ -51,7 +50,8 @@ def complaints() -> list[str]:
                 found.append(f"{path.relative_to(ROOT)}: {room} may not include {header}")
             for prefix, owners in FOREIGN.items():
                 if header.startswith(prefix) and room not in owners:
-                    found.append(f"{path.relative_to(ROOT)}: {header} is for {', '.join(owners)} only")
+                    names = ", ".join(sorted(owners))
+                    found.append(f"{path.relative_to(ROOT)}: {header} is for {names} only")
     return found
 
 

@@ -61,7 +61,7 @@ def main(url: str, token: str) -> None:
     """Create the task, execute it twice, print the result and the stages of the second run."""
     client = Client(url, token)
     task, create_ms = client.post("/api/tasks", TASK)
-    print(f"==> task {task['id']} \"{task['name']}\" kept, its code checked: {create_ms:.1f} ms")
+    print(f'==> task {task["id"]} "{task["name"]}" kept, its code checked: {create_ms:.1f} ms')
     client.post(f"/api/tasks/{task['id']}/execute?wait=60", {})
     run, total_ms = client.post(f"/api/tasks/{task['id']}/execute?wait=60", {})
     if run["status"] != "completed":

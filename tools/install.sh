@@ -5,7 +5,7 @@ cd "$(dirname "$0")/.."
 
 # Debian 12. The compiler is clang 16: GCC 12 miscompiles coroutines (see ARCHITECTURE.md).
 PACKAGES=(
-  clang-16 libclang-rt-16-dev clang-format clang-tidy cmake ninja-build ccache pkg-config make git
+  clang-16 libclang-rt-16-dev clang-format clang-tidy-16 cmake ninja-build ccache pkg-config make git
   libboost1.81-dev libboost-json1.81-dev libboost-url1.81-dev
   libcurl4-openssl-dev libssl-dev libsoci-dev libsqlite3-dev libseccomp-dev libcap-dev
   libspdlog-dev libcli11-dev libtomlplusplus-dev libgtest-dev

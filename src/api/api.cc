@@ -55,7 +55,8 @@ struct Found {
 
 Found find_route(const net::Request& request) {
   Found found;
-  const std::string_view method = request.method == "HEAD" ? "GET" : std::string_view(request.method);
+  const std::string_view method =
+      request.method == "HEAD" ? "GET" : std::string_view(request.method);
   for (const Route& route : route_table()) {
     auto values = match(route.pattern, request.path);
     if (!values) continue;
@@ -97,7 +98,8 @@ bool is_json_type(std::string_view type) {
 std::optional<Error> check_query(const Route& route, const net::Request& request) {
   Error error{ErrorCode::invalid_fields, "some query parameters are wrong", {}};
   for (const auto& [name, value] : request.query) {
-    const bool known = std::ranges::any_of(route.query, [&](const QuerySpec& q) { return q.name == name; });
+    const bool known =
+        std::ranges::any_of(route.query, [&](const QuerySpec& q) { return q.name == name; });
     if (!known) error.problems.push_back({"#query/" + name, "unknown query parameter", {}, {}});
     if (known && request.query.count(name) > 1) {
       error.problems.push_back({"#query/" + name, "given more than once", {}, {}});
@@ -134,7 +136,8 @@ std::optional<net::Response> Api::admit(const net::Request& head,
     return problem(fail(ErrorCode::invalid_request, "this request takes no body"), head.id);
   }
   if (has_body && !is_json_type(head.header("content-type").value_or(""))) {
-    return problem(fail(ErrorCode::unsupported_media, "send Content-Type: application/json"), head.id);
+    return problem(fail(ErrorCode::unsupported_media, "send Content-Type: application/json"),
+                   head.id);
   }
   return std::nullopt;
 }

@@ -32,7 +32,8 @@ struct Parts {
   const base::Clock& clock;
   // Stops a run that runs in this process.
   std::function<void(const model::RunId&)> cancel;
-  // Looks at code: nothing when it can be a calculation, else why not; unavailable when nobody can say.
+  // Looks at code: nothing when it can be a calculation, else why not; unavailable when nobody can
+  // say.
   std::function<awaitable<Result<std::optional<model::Failure>>>(std::string code)> check;
   // Unavailable names what of the worker is missing: for readiness.
   std::function<awaitable<Result<void>>()> worker_ready;

@@ -1,5 +1,5 @@
-// The docs page: made from the tables of routes, shapes, errors and outcomes. It loads nothing, so it
-// works offline.
+// The docs page: made from the tables of routes, shapes, errors and outcomes. It loads nothing, so
+// it works offline.
 #include "api/routes.h"
 #include "model/limits.h"
 #include "model/outcome.h"
@@ -13,11 +13,20 @@ std::string escape(std::string_view text) {
   std::string out;
   for (const char c : text) {
     switch (c) {
-      case '<': out += "&lt;"; break;
-      case '>': out += "&gt;"; break;
-      case '&': out += "&amp;"; break;
-      case '"': out += "&quot;"; break;
-      default: out += c;
+      case '<':
+        out += "&lt;";
+        break;
+      case '>':
+        out += "&gt;";
+        break;
+      case '&':
+        out += "&amp;";
+        break;
+      case '"':
+        out += "&quot;";
+        break;
+      default:
+        out += c;
     }
   }
   return out;
@@ -55,8 +64,9 @@ The same contract for programs: <a href="/api/openapi.json">/api/openapi.json</a
 )html";
 
 std::string routes_section() {
-  std::string out = "<h2 id=\"routes\">Routes</h2><table><tr><th>Request</th><th>What it does</th>"
-                    "<th>Body</th><th>Answer</th></tr>";
+  std::string out =
+      "<h2 id=\"routes\">Routes</h2><table><tr><th>Request</th><th>What it does</th>"
+      "<th>Body</th><th>Answer</th></tr>";
   for (const Route& route : route_table()) {
     std::string query;
     for (const QuerySpec& q : route.query) {
@@ -68,17 +78,19 @@ std::string routes_section() {
       answers += std::to_string(answer.status) + " " +
                  (answer.schema.empty() ? escape(answer.media) : schema_link(answer.schema));
     }
-    out += "<tr>" + cell("<span class=\"m\">" + std::string(route.method) + "</span> " +
-                         code(route.pattern)) +
-           cell(escape(route.summary) + query) +
-           cell(route.body.empty() ? "" : schema_link(route.body)) + cell(answers) + "</tr>";
+    out +=
+        "<tr>" +
+        cell("<span class=\"m\">" + std::string(route.method) + "</span> " + code(route.pattern)) +
+        cell(escape(route.summary) + query) +
+        cell(route.body.empty() ? "" : schema_link(route.body)) + cell(answers) + "</tr>";
   }
   return out + "</table>";
 }
 
 std::string limits_section() {
-  std::string out = "<h2 id=\"limits\">Limits</h2><p>A task asks for what it needs, up to the ceilings "
-                    "the operator has set.</p><table><tr><th>Name</th><th>Default</th><th>Meaning</th></tr>";
+  std::string out =
+      "<h2 id=\"limits\">Limits</h2><p>A task asks for what it needs, up to the ceilings "
+      "the operator has set.</p><table><tr><th>Name</th><th>Default</th><th>Meaning</th></tr>";
   const model::Limits defaults;
   for (const model::LimitRow& row : model::limit_table()) {
     out += "<tr>" + cell(code(row.name)) +
@@ -89,9 +101,10 @@ std::string limits_section() {
 }
 
 std::string outcomes_section() {
-  std::string out = "<h2 id=\"outcomes\">Outcomes</h2><p>A failed run carries exactly one of these. Only "
-                    "the platform's are tried again by themselves.</p><table><tr><th>Code</th>"
-                    "<th>Whose fault</th><th>Meaning</th></tr>";
+  std::string out =
+      "<h2 id=\"outcomes\">Outcomes</h2><p>A failed run carries exactly one of these. Only "
+      "the platform's are tried again by themselves.</p><table><tr><th>Code</th>"
+      "<th>Whose fault</th><th>Meaning</th></tr>";
   for (const model::OutcomeRow& row : model::outcome_table()) {
     out += "<tr>" + cell(code(row.name)) + cell(escape(model::name(row.fault))) +
            cell(escape(row.meaning)) + "</tr>";
@@ -100,8 +113,9 @@ std::string outcomes_section() {
 }
 
 std::string errors_section() {
-  std::string out = "<h2 id=\"errors\">Errors</h2><table><tr><th>Code</th><th>Status</th>"
-                    "<th>Meaning</th></tr>";
+  std::string out =
+      "<h2 id=\"errors\">Errors</h2><table><tr><th>Code</th><th>Status</th>"
+      "<th>Meaning</th></tr>";
   for (const base::ErrorRow& row : base::error_table()) {
     out += "<tr id=\"" + std::string(row.name) + "\">" + cell(code(row.name)) +
            cell(std::to_string(row.http_status)) + cell(escape(row.title)) + "</tr>";

@@ -1,7 +1,8 @@
 // Server-sent events of one run (WHATWG HTML, "Server-sent events").
 //
-// The id of an event is a cursor into what the run has told so far: ATTEMPT.STATUS.LOGBYTES. It needs
-// no memory of ours: after a reconnect, or a restart of the server, the stream goes on behind it.
+// The id of an event is a cursor into what the run has told so far: ATTEMPT.STATUS.LOGBYTES. It
+// needs no memory of ours: after a reconnect, or a restart of the server, the stream goes on behind
+// it.
 #include <array>
 #include <charconv>
 
@@ -13,8 +14,8 @@ namespace {
 
 constexpr std::chrono::seconds kKeepAlive{10};
 
-// Where a watcher is: the attempt, the status last told (0 none, 1 queued, 2 running, 3 ended) and the
-// bytes of this attempt's log it has.
+// Where a watcher is: the attempt, the status last told (0 none, 1 queued, 2 running, 3 ended) and
+// the bytes of this attempt's log it has.
 struct Cursor {
   int attempt = 0;
   int status = 0;
@@ -57,11 +58,11 @@ std::string news(Cursor& cursor, model::RunStatus status, int attempt, std::stri
   const auto tell_status = [&] {
     if (rank(status) == cursor.status) return;
     cursor.status = rank(status);
-    out += event("status", cursor,
-                 std::move(wire::ObjectWriter()
-                               .text("status", model::name(status))
-                               .integer("attempt", attempt))
-                     .finish());
+    out += event(
+        "status", cursor,
+        std::move(
+            wire::ObjectWriter().text("status", model::name(status)).integer("attempt", attempt))
+            .finish());
   };
   if (!model::is_end(status)) tell_status();
   if (log.size() > cursor.log) {
@@ -102,7 +103,8 @@ awaitable<void> follow(Api& api, model::Run run, Cursor cursor, net::ResponseStr
     co_await channel->changed(seen, look);
     if (channel->state().version != seen) continue;
     if (const auto sent = co_await out.write(": still here\n\n"); !sent) co_return;
-    if (auto now = co_await Routes::parts(api).store.get_run(run.user, run.id)) run = std::move(*now);
+    if (auto now = co_await Routes::parts(api).store.get_run(run.user, run.id))
+      run = std::move(*now);
   }
   auto ended = co_await Routes::parts(api).store.get_run(run.user, run.id);
   if (ended) co_await tell_end(api, *ended, cursor, out);
@@ -113,7 +115,8 @@ awaitable<void> follow(Api& api, model::Run run, Cursor cursor, net::ResponseStr
 awaitable<Answer> Routes::run_events(Api& api, Call& call) {
   auto id = run_id(call);
   if (!id) co_return id.error();
-  const auto channel = parts(api).feed.open(*id);  // before the look into the store: nothing is missed
+  const auto channel =
+      parts(api).feed.open(*id);  // before the look into the store: nothing is missed
   auto run = co_await parts(api).store.get_run(call.caller.user, *id);
   if (!run) co_return run.error();
   const Cursor cursor = parse_cursor(call.request().header("last-event-id").value_or(""));

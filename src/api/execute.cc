@@ -12,19 +12,21 @@ Result<void> can_accept(Api& api) {
   if (Routes::draining(api)) return fail(ErrorCode::draining, "the server is shutting down");
   const queue::Queue& queue = Routes::parts(api).queue;
   if (queue.size() >= queue.capacity()) {
-    return fail(ErrorCode::busy, "the queue is full: " + std::to_string(queue.size()) + " runs wait");
+    return fail(ErrorCode::busy,
+                "the queue is full: " + std::to_string(queue.size()) + " runs wait");
   }
   return {};
 }
 
 // Small inputs travel in the row, large ones as an object.
-awaitable<Result<model::Payload>> place_inputs(Api& api, const model::RunId& id, std::string inputs) {
+awaitable<Result<model::Payload>> place_inputs(Api& api, const model::RunId& id,
+                                               std::string inputs) {
   if (static_cast<std::int64_t>(inputs.size()) <= Routes::options(api).inline_limit) {
     co_return model::Payload{std::move(inputs), ""};
   }
   std::string key = "inputs/" + id.str() + ".json";
-  auto put = co_await Routes::parts(api).objects.put(key, std::move(inputs),
-                                                     base::after(kStoreDeadline));
+  auto put =
+      co_await Routes::parts(api).objects.put(key, std::move(inputs), base::after(kStoreDeadline));
   if (!put) co_return put.error();
   co_return model::Payload{"", std::move(key)};
 }
@@ -86,7 +88,8 @@ awaitable<Answer> Routes::execute_task(Api& api, Call& call) {
   run.task_id = task->id;
   run.user = call.caller.user;
   run.version = task->version.number;
-  std::string inputs = request->inputs ? std::move(*request->inputs) : std::move(task->version.inputs);
+  std::string inputs =
+      request->inputs ? std::move(*request->inputs) : std::move(task->version.inputs);
   auto placed = co_await place_inputs(api, run.id, std::move(inputs));
   if (!placed) co_return placed.error();
   run.inputs = std::move(*placed);
@@ -112,8 +115,8 @@ awaitable<Answer> Routes::execute_ad_hoc(Api& api, Call& call) {
   auto placed = co_await place_inputs(api, run.id, task->version.inputs);
   if (!placed) co_return placed.error();
   run.inputs = std::move(*placed);
-  auto submitted = co_await parts(api).store.submit_ad_hoc(std::move(*task), std::move(run),
-                                                           std::move(*key));
+  auto submitted =
+      co_await parts(api).store.submit_ad_hoc(std::move(*task), std::move(run), std::move(*key));
   if (!submitted) co_return submitted.error();
   co_return co_await answer(api, call, std::move(*submitted), *wait);
 }

@@ -8,7 +8,8 @@ namespace {
 using wire::ObjectWriter;
 
 std::string reference(std::string_view schema) {
-  return std::move(ObjectWriter().text("$ref", "#/components/schemas/" + std::string(schema))).finish();
+  return std::move(ObjectWriter().text("$ref", "#/components/schemas/" + std::string(schema)))
+      .finish();
 }
 
 // `schemas`: none, one, or one of several.
@@ -43,7 +44,8 @@ std::string parameters(const Route& route) {
   const std::string path = openapi_path(route.pattern);
   for (std::size_t at = path.find('{'); at != std::string::npos; at = path.find('{', at + 1)) {
     const std::string name = path.substr(at + 1, path.find('}', at) - at - 1);
-    out.push_back(parameter(name, "path", "string", name == "id" ? "UUID" : "path of the artifact"));
+    out.push_back(
+        parameter(name, "path", "string", name == "id" ? "UUID" : "path of the artifact"));
   }
   for (const QuerySpec& query : route.query) {
     out.push_back(parameter(query.name, "query", query.type, query.meaning));
@@ -70,10 +72,12 @@ std::string answers(const Route& route) {
     if (!media[status].empty()) one.raw("content", content(media[status], of_status));
     out.raw(std::to_string(status), std::move(one).finish());
   }
-  out.raw("default", std::move(ObjectWriter()
-                                   .text("description", "an error")
-                                   .raw("content", content("application/problem+json", {reference("Problem")})))
-                         .finish());
+  out.raw(
+      "default",
+      std::move(ObjectWriter()
+                    .text("description", "an error")
+                    .raw("content", content("application/problem+json", {reference("Problem")})))
+          .finish());
   return std::move(out).finish();
 }
 
@@ -82,10 +86,11 @@ std::string operation(const Route& route) {
   out.text("operationId", route.operation).text("summary", route.summary);
   out.raw("parameters", parameters(route));
   if (!route.body.empty()) {
-    out.raw("requestBody", std::move(ObjectWriter()
-                                         .boolean("required", route.body != "Execute")
-                                         .raw("content", content("application/json", {reference(route.body)})))
-                               .finish());
+    out.raw("requestBody",
+            std::move(ObjectWriter()
+                          .boolean("required", route.body != "Execute")
+                          .raw("content", content("application/json", {reference(route.body)})))
+                .finish());
   }
   if (route.access == Access::open) out.raw("security", "[]");
   out.raw("responses", answers(route));

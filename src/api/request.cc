@@ -14,7 +14,8 @@ constexpr std::chrono::seconds kStoreDeadline{30};
 constexpr std::int64_t kLargestObject = 1LL << 30;
 
 Error wrong_query(const std::string& name, std::string detail) {
-  return Error{ErrorCode::invalid_fields, "some query parameters are wrong",
+  return Error{ErrorCode::invalid_fields,
+               "some query parameters are wrong",
                {{"#query/" + name, std::move(detail), {}, {}}}};
 }
 
@@ -82,11 +83,11 @@ Result<std::chrono::milliseconds> wait_time(const Call& call) {
 Result<std::optional<store::Idempotency>> idempotency(const Call& call) {
   const auto key = call.request().header("idempotency-key");
   if (!key) return std::optional<store::Idempotency>();
-  const bool printable =
-      std::ranges::all_of(*key, [](char c) { return c >= ' ' && c <= '~'; });
+  const bool printable = std::ranges::all_of(*key, [](char c) { return c >= ' ' && c <= '~'; });
   if (key->empty() || key->size() > 200 || !printable) {
     return Error{
-        ErrorCode::invalid_fields, "a header is wrong",
+        ErrorCode::invalid_fields,
+        "a header is wrong",
         {{"#header/Idempotency-Key", "must be 1 to 200 printable ASCII characters", {}, {}}}};
   }
   const net::Request& r = call.request();

@@ -1,5 +1,5 @@
-// One row a route. To add a route: write a handler in the file of its subject, declare it here, add a
-// row to route_table.cc.
+// One row a route. To add a route: write a handler in the file of its subject, declare it here, add
+// a row to route_table.cc.
 #pragma once
 
 #include <map>
@@ -15,8 +15,8 @@ namespace mecapy::api {
 // One request on its way through a handler.
 struct Call {
   net::Exchange& exchange;
-  auth::Principal caller;                        // "" where the route needs none
-  std::map<std::string, std::string> path{};     // {id} and the like; untrusted
+  auth::Principal caller;                     // "" where the route needs none
+  std::map<std::string, std::string> path{};  // {id} and the like; untrusted
   const net::Request& request() const { return exchange.request(); }
   std::optional<std::string> query(const std::string& name) const;
 };

@@ -37,7 +37,8 @@ awaitable<Answer> send_object(Api& api, Call& call, net::Response head, std::str
                               std::int64_t size) {
   auto out = co_await call.exchange.start_stream(std::move(head), size);
   for (std::int64_t at = 0; at < size;) {
-    auto bytes = co_await Routes::parts(api).objects.read(key, at, kChunk, base::after(kStoreDeadline));
+    auto bytes =
+        co_await Routes::parts(api).objects.read(key, at, kChunk, base::after(kStoreDeadline));
     if (!bytes || bytes->empty()) break;  // the length tells the client that it is cut short
     at += static_cast<std::int64_t>(bytes->size());
     if (const auto sent = co_await out->write(*bytes); !sent) break;
@@ -72,8 +73,8 @@ awaitable<Answer> Routes::list_runs(Api& api, Call& call) {
     }
   }
   if (!wrong.problems.empty()) co_return wrong;
-  auto runs = co_await parts(api).store.list_runs(call.caller.user, std::move(filter),
-                                                  std::move(*page));
+  auto runs =
+      co_await parts(api).store.list_runs(call.caller.user, std::move(filter), std::move(*page));
   if (!runs) co_return runs.error();
   std::vector<std::string> items;
   for (const model::Run& run : runs->items) items.push_back(wire::run_json(run, std::nullopt));

@@ -10,7 +10,8 @@ awaitable<Result<void>> check_code(Api& api, std::string code) {
   auto looked = co_await Routes::parts(api).check(std::move(code));
   if (!looked || !*looked) co_return Result<void>{};
   const model::Failure& failure = **looked;
-  co_return Error{ErrorCode::invalid_code, "the code is not a calculation: " + failure.message,
+  co_return Error{ErrorCode::invalid_code,
+                  "the code is not a calculation: " + failure.message,
                   {{"/code", failure.message, failure.line, failure.column}}};
 }
 
@@ -49,7 +50,8 @@ awaitable<Answer> Routes::get_task(Api& api, Call& call) {
     const bool digits = !text->empty() && text->size() < 9 &&
                         text->find_first_not_of("0123456789") == std::string::npos;
     if (!digits) {
-      co_return Error{ErrorCode::invalid_fields, "some query parameters are wrong",
+      co_return Error{ErrorCode::invalid_fields,
+                      "some query parameters are wrong",
                       {{"#query/version", "must be a whole number", {}, {}}}};
     }
     version = std::stoi(*text);

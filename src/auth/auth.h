@@ -33,8 +33,8 @@ std::unique_ptr<Authenticator> make_token_authenticator(TokenOptions options);
 // The token in `path`, or a new one written there with mode 0600.
 Result<std::string> load_or_make_token(const std::string& path);
 
-// Adds `user` (letters, digits, '.', '_', '-', '@') to `users_file` and returns the new token, which
-// is kept nowhere.
+// Adds `user` (letters, digits, '.', '_', '-', '@') to `users_file` and returns the new token,
+// which is kept nowhere.
 Result<std::string> add_user(const std::string& users_file, const std::string& user);
 
 }  // namespace mecapy::auth

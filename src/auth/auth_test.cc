@@ -39,13 +39,14 @@ TEST_F(Tokens, AUserAddedLaterIsKnownAtOnceAndTheFileHoldsNoToken) {
   std::ifstream file(users_);
   const std::string text((std::istreambuf_iterator<char>(file)), {});
   EXPECT_EQ(text.find(*token), std::string::npos);
-  struct stat info{};
+  struct stat info {};
   ::stat(users_.c_str(), &info);
   EXPECT_EQ(info.st_mode & 0777, 0600u);
 }
 
 TEST_F(Tokens, NamesThatWouldBreakTheFileAreRefused) {
-  for (const char* bad : {"", "a b", "a\nb", "local", "a/b"}) EXPECT_FALSE(add_user(users_, bad)) << bad;
+  for (const char* bad : {"", "a b", "a\nb", "local", "a/b"})
+    EXPECT_FALSE(add_user(users_, bad)) << bad;
 }
 
 TEST_F(Tokens, TheGeneratedTokenStaysAndIsPrivate) {
@@ -54,7 +55,7 @@ TEST_F(Tokens, TheGeneratedTokenStaysAndIsPrivate) {
   ASSERT_TRUE(first);
   EXPECT_EQ(first->size(), 48u);
   EXPECT_EQ(*load_or_make_token(path), *first);
-  struct stat info{};
+  struct stat info {};
   ::stat(path.c_str(), &info);
   EXPECT_EQ(info.st_mode & 0777, 0600u);
 }

@@ -68,7 +68,8 @@ class TokenAuthenticator final : public Authenticator {
     const bool bearer = given.size() > kScheme.size() && given.size() < 4096 &&
                         std::ranges::equal(given.substr(0, kScheme.size()), kScheme, {},
                                            [](char c) { return std::tolower(c); });
-    if (!bearer) return fail(ErrorCode::unauthorized, "send the header Authorization: Bearer TOKEN");
+    if (!bearer)
+      return fail(ErrorCode::unauthorized, "send the header Authorization: Bearer TOKEN");
     const std::string hash = hex(hash_of(given.substr(kScheme.size())));
     // Every candidate is compared, so that time tells nothing.
     const User* found = nullptr;
@@ -84,7 +85,7 @@ class TokenAuthenticator final : public Authenticator {
 
  private:
   void refresh() const {
-    struct stat now{};
+    struct stat now {};
     if (::stat(options_.users_file.c_str(), &now) != 0) {
       users_.clear();
       read_ = {};
@@ -101,11 +102,12 @@ class TokenAuthenticator final : public Authenticator {
   std::string local_hash_;
   mutable std::mutex mutex_;
   mutable std::vector<User> users_;
-  mutable struct stat read_{};
+  mutable struct stat read_ {};
 };
 
 Result<void> append_private(const std::string& path, const std::string& text, int flags) {
-  const base::Fd fd(::open(path.c_str(), O_WRONLY | O_CREAT | O_CLOEXEC | O_NOFOLLOW | flags, 0600));
+  const base::Fd fd(
+      ::open(path.c_str(), O_WRONLY | O_CREAT | O_CLOEXEC | O_NOFOLLOW | flags, 0600));
   if (!fd || ::write(fd.get(), text.data(), text.size()) != static_cast<ssize_t>(text.size()) ||
       ::fsync(fd.get()) != 0) {
     return fail(ErrorCode::storage, "cannot write " + path + ": " + std::strerror(errno));
@@ -115,7 +117,8 @@ Result<void> append_private(const std::string& path, const std::string& text, in
 
 bool is_user_name(std::string_view name) {
   return !name.empty() && name.size() <= 64 && std::ranges::all_of(name, [](char c) {
-    return std::isalnum(static_cast<unsigned char>(c)) || std::string_view("._-@").find(c) != std::string_view::npos;
+    return std::isalnum(static_cast<unsigned char>(c)) ||
+           std::string_view("._-@").find(c) != std::string_view::npos;
   });
 }
 
@@ -136,7 +139,8 @@ Result<std::string> load_or_make_token(const std::string& path) {
 
 Result<std::string> add_user(const std::string& users_file, const std::string& user) {
   if (!is_user_name(user) || user == "local") {
-    return fail(ErrorCode::usage, "a user is 1-64 letters, digits, '.', '_', '-' or '@', not \"local\"");
+    return fail(ErrorCode::usage,
+                "a user is 1-64 letters, digits, '.', '_', '-' or '@', not \"local\"");
   }
   const std::string token = base::random_hex(24);
   const std::string line = hex(hash_of(token)) + " " + user + "\n";

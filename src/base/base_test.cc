@@ -36,9 +36,9 @@ TEST(Uuid7, IsMonotonicAndWellFormed) {
 }
 
 TEST(Uuid, RefusesWhatIsNone) {
-  for (const char* text : {"", "x", "01890A5D-AC96-774B-BCCE-B302099A8057",
-                           "01890a5dac96774bbcceb302099a8057", "01890a5d-ac96-774b-bcce-b302099a805g",
-                           "01890a5d-ac96-774b-bcce-b302099a80577"}) {
+  for (const char* text :
+       {"", "x", "01890A5D-AC96-774B-BCCE-B302099A8057", "01890a5dac96774bbcceb302099a8057",
+        "01890a5d-ac96-774b-bcce-b302099a805g", "01890a5d-ac96-774b-bcce-b302099a80577"}) {
     EXPECT_FALSE(is_uuid(text)) << text;
   }
 }

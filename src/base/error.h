@@ -37,7 +37,7 @@ enum class ErrorCode : std::uint8_t {
 
 struct ErrorRow {
   ErrorCode code;
-  std::string_view name;   // stable; in problem+json "code"
+  std::string_view name;  // stable; in problem+json "code"
   int http_status;
   int exit_code;           // sysexits.h where it has a word for it
   std::string_view title;  // for people
@@ -48,8 +48,8 @@ const ErrorRow& row(ErrorCode code);
 // All rows in the order of the enum, for documents and for completeness tests.
 const std::vector<ErrorRow>& error_table();
 
-// One wrong field of a request. `pointer` is an RFC 6901 JSON pointer into the body ("/limits/cpus"),
-// or "#query/NAME" / "#header/NAME" for what is not in the body.
+// One wrong field of a request. `pointer` is an RFC 6901 JSON pointer into the body
+// ("/limits/cpus"), or "#query/NAME" / "#header/NAME" for what is not in the body.
 struct FieldProblem {
   std::string pointer;
   std::string detail;

@@ -32,9 +32,10 @@ struct Tick {
 Tick next_tick() {
   static std::mutex mutex;
   static Tick last{0, 0};
-  const auto now = static_cast<std::uint64_t>(std::chrono::duration_cast<std::chrono::milliseconds>(
-                                                  std::chrono::system_clock::now().time_since_epoch())
-                                                  .count());
+  const auto now =
+      static_cast<std::uint64_t>(std::chrono::duration_cast<std::chrono::milliseconds>(
+                                     std::chrono::system_clock::now().time_since_epoch())
+                                     .count());
   const std::lock_guard lock(mutex);
   if (now > last.ms) {
     last = {now, 0};

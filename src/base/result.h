@@ -1,4 +1,5 @@
-// Result<T>: a value or a base::Error. Expected failures travel as values; exceptions mean a defect.
+// Result<T>: a value or a base::Error. Expected failures travel as values; exceptions mean a
+// defect.
 #pragma once
 
 #include <boost/system/result.hpp>

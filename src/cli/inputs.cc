@@ -54,7 +54,8 @@ Result<std::string> read_inputs(const std::vector<std::string>& words) {
       continue;
     }
     const auto [key, value] = split(word);
-    if (key.empty()) return fail(ErrorCode::usage, "write name=value or @file.json, not \"" + word + "\"");
+    if (key.empty())
+      return fail(ErrorCode::usage, "write name=value or @file.json, not \"" + word + "\"");
     set(members, key, wire::validate_json(value) ? value : wire::quote(value));
   }
   wire::ObjectWriter out;
@@ -77,7 +78,8 @@ Result<model::Limits> read_limits(const std::vector<std::string>& words) {
     double number = 0;
     const auto end = std::from_chars(value.data(), value.data() + value.size(), number);
     if (end.ec != std::errc() || end.ptr != value.data() + value.size()) {
-      return fail(ErrorCode::usage, "the limit " + key + " must be a number, not \"" + value + "\"");
+      return fail(ErrorCode::usage,
+                  "the limit " + key + " must be a number, not \"" + value + "\"");
     }
     limits.*row->field = number;
   }

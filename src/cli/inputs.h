@@ -9,8 +9,9 @@
 
 namespace mecapy::cli {
 
-// The inputs object (JSON) of `--inputs` words: "@file.json" is a file that holds an object; "k=v" sets
-// one member, v being JSON when it is, else a string. Later words win. usage names the wrong word.
+// The inputs object (JSON) of `--inputs` words: "@file.json" is a file that holds an object; "k=v"
+// sets one member, v being JSON when it is, else a string. Later words win. usage names the wrong
+// word.
 Result<std::string> read_inputs(const std::vector<std::string>& words);
 
 // The limits of `--limit` words "name=value". usage for an unknown name (with the nearest one) or a

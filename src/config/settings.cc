@@ -2,13 +2,13 @@
 
 #include <unistd.h>
 
+#include <toml++/toml.h>
 #include <algorithm>
 #include <charconv>
 #include <cstdio>
 #include <cstdlib>
 #include <filesystem>
 #include <optional>
-#include <toml++/toml.h>
 
 #include "base/nearest.h"
 
@@ -42,7 +42,8 @@ std::string to_text(Number value) {
 template <class Number>
 std::string put_number(const SettingRow& row, std::string_view text, Number& out) {
   const auto value = parse_number<Number>(text);
-  if (!value) return "must be " + std::string(row.type() == "integer" ? "a whole number" : "a number");
+  if (!value)
+    return "must be " + std::string(row.type() == "integer" ? "a whole number" : "a number");
   const auto n = static_cast<double>(*value);
   if (!(n >= row.min && n <= row.max)) {
     return "must be between " + to_text(row.min) + " and " + to_text(row.max);
@@ -53,13 +54,14 @@ std::string put_number(const SettingRow& row, std::string_view text, Number& out
 
 std::string put(const SettingRow& row, const std::string& text, Settings& settings) {
   return std::visit(
-      Overloaded{[&](std::string Settings::*f) {
-                   settings.*f = text;
-                   return std::string();
-                 },
-                 [&](std::int64_t Settings::*f) { return put_number(row, text, settings.*f); },
-                 [&](double Settings::*f) { return put_number(row, text, settings.*f); },
-                 [&](double model::Limits::*f) { return put_number(row, text, settings.ceilings.*f); }},
+      Overloaded{
+          [&](std::string Settings::*f) {
+            settings.*f = text;
+            return std::string();
+          },
+          [&](std::int64_t Settings::*f) { return put_number(row, text, settings.*f); },
+          [&](double Settings::*f) { return put_number(row, text, settings.*f); },
+          [&](double model::Limits::*f) { return put_number(row, text, settings.ceilings.*f); }},
       row.field);
 }
 
@@ -79,8 +81,9 @@ Result<void> apply(Loaded& loaded, const SettingRow& row, const std::string& tex
                    const std::string& source) {
   const std::string problem = put(row, text, loaded.settings);
   if (!problem.empty()) {
-    return fail(ErrorCode::usage, source + ": " + row.name + " " + problem +
-                                      (row.secrecy == Secrecy::secret ? "" : ", not \"" + text + "\""));
+    return fail(ErrorCode::usage,
+                source + ": " + row.name + " " + problem +
+                    (row.secrecy == Secrecy::secret ? "" : ", not \"" + text + "\""));
   }
   loaded.origin[row.name] = source;
   return {};
@@ -109,7 +112,8 @@ Result<void> apply_table(Loaded& loaded, const toml::table& table, const std::st
       return fail(ErrorCode::usage, path + ": unknown setting " + name + did_you_mean(name, known));
     }
     const auto text = scalar_text(node);
-    if (!text) return fail(ErrorCode::usage, path + ": " + name + " must be " + std::string(row->type()));
+    if (!text)
+      return fail(ErrorCode::usage, path + ": " + name + " must be " + std::string(row->type()));
     if (auto done = apply(loaded, *row, *text, path); !done) return done.error();
   }
   return {};
@@ -126,7 +130,8 @@ Result<void> apply_file(Loaded& loaded, const std::string& path) {
   return fail(ErrorCode::usage, path + ": " + error);
 }
 
-Result<void> apply_environment(Loaded& loaded, const std::map<std::string, std::string>& variables) {
+Result<void> apply_environment(Loaded& loaded,
+                               const std::map<std::string, std::string>& variables) {
   std::vector<std::string> known;
   for (const SettingRow& row : setting_table()) known.push_back(row.environment());
   for (const auto& [name, value] : variables) {
@@ -195,7 +200,8 @@ std::map<std::string, std::string> process_environment() {
   for (char** entry = environ; *entry != nullptr; ++entry) {
     const std::string_view text(*entry);
     const std::size_t equals = text.find('=');
-    if (equals != std::string_view::npos) out.emplace(text.substr(0, equals), text.substr(equals + 1));
+    if (equals != std::string_view::npos)
+      out.emplace(text.substr(0, equals), text.substr(equals + 1));
   }
   return out;
 }

@@ -67,13 +67,14 @@ struct Loaded {
 };
 
 struct Sources {
-  std::string toml_path;                      // "" reads ./mecapy.toml when there is one
+  std::string toml_path;                           // "" reads ./mecapy.toml when there is one
   std::map<std::string, std::string> environment;  // of the process; only MECAPY_* is looked at
-  std::map<std::string, std::string> flags;   // by setting name
+  std::map<std::string, std::string> flags;        // by setting name
 };
 
-// Table defaults, then the file, then the environment, then the flags. usage for an unknown name (with
-// the nearest known one), a value of the wrong type or out of range; the message names the source.
+// Table defaults, then the file, then the environment, then the flags. usage for an unknown name
+// (with the nearest known one), a value of the wrong type or out of range; the message names the
+// source.
 Result<Loaded> load(const Sources& sources);
 
 // The current value as text; secrets are "***" when set.

@@ -18,7 +18,8 @@ class SettingsFile : public testing::Test {
 
 TEST_F(SettingsFile, LaterSourcesWinAndTheOriginIsKept) {
   write("[server]\nport = 1\nbody_limit_mb = 2\n[limits]\nmax_memory_mb = 4096\n");
-  const auto loaded = load({path_, {{"MECAPY_SERVER_PORT", "2"}, {"HOME", "/"}}, {{"server.port", "3"}}});
+  const auto loaded =
+      load({path_, {{"MECAPY_SERVER_PORT", "2"}, {"HOME", "/"}}, {{"server.port", "3"}}});
   ASSERT_TRUE(loaded) << loaded.error().message;
   EXPECT_EQ(loaded->settings.server_port, 3);
   EXPECT_EQ(loaded->origin.at("server.port"), "--port");
@@ -31,7 +32,8 @@ TEST_F(SettingsFile, ATypoNamesTheNearestSetting) {
   write("[server]\nprot = 1\n");
   const auto loaded = load({path_, {}, {}});
   ASSERT_FALSE(loaded);
-  EXPECT_NE(loaded.error().message.find("server.port"), std::string::npos) << loaded.error().message;
+  EXPECT_NE(loaded.error().message.find("server.port"), std::string::npos)
+      << loaded.error().message;
 }
 
 TEST_F(SettingsFile, ASyntaxErrorHasItsLine) {
@@ -48,9 +50,11 @@ TEST(Settings, ATypoInTheEnvironmentIsAnError) {
 }
 
 TEST(Settings, WrongTypesAndRangesNameTheSource) {
-  for (const auto& [name, value] : std::map<std::string, std::string>{
-           {"MECAPY_SERVER_PORT", "x"}, {"MECAPY_SERVER_PORT", "70000"}, {"MECAPY_SERVER_DRAIN_S", "nan"},
-           {"MECAPY_QUEUE_CAPACITY", "1.5"}}) {
+  for (const auto& [name, value] :
+       std::map<std::string, std::string>{{"MECAPY_SERVER_PORT", "x"},
+                                          {"MECAPY_SERVER_PORT", "70000"},
+                                          {"MECAPY_SERVER_DRAIN_S", "nan"},
+                                          {"MECAPY_QUEUE_CAPACITY", "1.5"}}) {
     const auto loaded = load({"", {{name, value}}, {}});
     ASSERT_FALSE(loaded) << name << value;
     EXPECT_EQ(loaded.error().message.rfind(name, 0), 0u) << loaded.error().message;

@@ -1,12 +1,12 @@
 #include "dispatcher/dispatcher.h"
 
+#include <spdlog/spdlog.h>
 #include <algorithm>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/detached.hpp>
 #include <boost/asio/redirect_error.hpp>
 #include <boost/asio/use_awaitable.hpp>
 #include <random>
-#include <spdlog/spdlog.h>
 
 namespace mecapy::dispatcher {
 namespace {
@@ -135,7 +135,8 @@ awaitable<void> Dispatcher::pump() {
 
 awaitable<void> Dispatcher::run_one(model::RunId id) {
   if (draining_) co_return;  // the store still has it queued
-  auto job = co_await parts_.store.claim(id, options_.claimant, parts_.clock.now() + options_.lease);
+  auto job =
+      co_await parts_.store.claim(id, options_.claimant, parts_.clock.now() + options_.lease);
   if (!job) {
     spdlog::warn("claim of {}: {}", id.str(), job.error().message);
     co_return;  // the reconciler finds it again
@@ -181,8 +182,8 @@ awaitable<void> Dispatcher::finish(model::Job job, model::RunEnd end,
   active_.erase(job.run_id);
 }
 
-// The end must get into the store as long as it can be ours: after that the lease is over and another
-// process repeats the run.
+// The end must get into the store as long as it can be ours: after that the lease is over and
+// another process repeats the run.
 awaitable<bool> Dispatcher::record(store::Lease lease, model::RunEnd end) {
   milliseconds wait{50};
   const base::Deadline give_up = base::after(options_.lease * 4);
@@ -220,8 +221,8 @@ awaitable<void> Dispatcher::put_back(store::Lease lease, model::Failure failure,
 
 base::TimePoint Dispatcher::retry_at(int attempt) const {
   const auto factor = std::int64_t{1} << std::min(attempt - 1, 20);
-  const auto full = std::min<std::int64_t>(options_.backoff.count() * factor,
-                                           options_.backoff_max.count());
+  const auto full =
+      std::min<std::int64_t>(options_.backoff.count() * factor, options_.backoff_max.count());
   thread_local std::minstd_rand random(std::random_device{}());
   std::uniform_int_distribution<std::int64_t> jitter(full / 2, full);
   return parts_.clock.now() + milliseconds(jitter(random));
@@ -270,12 +271,14 @@ awaitable<Result<void>> Dispatcher::release_dead(std::optional<std::string> also
     if (!dead) co_return dead.error();
     for (store::Lease& lease : *dead) {
       if (active_.contains(lease.run_id)) continue;
-      model::Failure lost{model::OutcomeCode::worker_lost, "the process that ran it died", "", {}, {}};
+      model::Failure lost{
+          model::OutcomeCode::worker_lost, "the process that ran it died", "", {}, {}};
       spdlog::warn("run {} attempt {}: {}", lease.run_id.str(), lease.attempt, lost.message);
       if (lease.attempt < options_.max_attempts) {
         const base::TimePoint when = also_not_of ? parts_.clock.now() : retry_at(lease.attempt);
         co_await put_back(std::move(lease), std::move(lost), when);
-      } else if (auto done = co_await parts_.store.record_end(lease, failed(std::move(lost))); !done) {
+      } else if (auto done = co_await parts_.store.record_end(lease, failed(std::move(lost)));
+                 !done) {
         co_return done.error();
       }
     }

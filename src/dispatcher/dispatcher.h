@@ -1,7 +1,8 @@
-// The dispatcher: takes run ids from the queue, claims them in the store, has a backend run them, and
-// records the one end.
+// The dispatcher: takes run ids from the queue, claims them in the store, has a backend run them,
+// and records the one end.
 //
-//   queue.pop ─▶ store.claim ─▶ backend.execute ─▶ store.record_end          (completed, failed, cancelled)
+//   queue.pop ─▶ store.claim ─▶ backend.execute ─▶ store.record_end          (completed, failed,
+//   cancelled)
 //                                    │ platform fault, attempts left
 //                                    └──────▶ store.requeue ─▶ queue.push(later)
 //   heartbeat: extends the leases of what runs here; stops what was cancelled or taken away.
@@ -33,11 +34,12 @@ using boost::asio::awaitable;
 struct Options {
   std::string claimant;  // unique to this process
   int max_attempts = 5;
-  std::chrono::milliseconds backoff{200};       // of the first retry; doubles, at most backoff_max
+  std::chrono::milliseconds backoff{200};  // of the first retry; doubles, at most backoff_max
   std::chrono::milliseconds backoff_max{10'000};
   std::chrono::milliseconds lease{30'000};
   std::chrono::milliseconds reconcile_every{5'000};
-  bool owns_store = true;  // nobody else claims in this store: what others hold at the start is dead
+  bool owns_store =
+      true;  // nobody else claims in this store: what others hold at the start is dead
 };
 
 struct Parts {

@@ -267,7 +267,8 @@ TEST_F(DispatcherTest, AnAttemptWhoseLeaseWasTakenRecordsNothing) {
     auto job = co_await store_->claim(id, "other", clock_->now() + std::chrono::hours(1));
     EXPECT_TRUE(job && *job);
     const std::uint64_t seen = channel->state().version;
-    co_await channel->changed(seen, base::after(std::chrono::seconds(10)));  // heartbeat: lost, stopped
+    co_await channel->changed(seen,
+                              base::after(std::chrono::seconds(10)));  // heartbeat: lost, stopped
     EXPECT_EQ(dispatcher.running(), 0u);
     auto run = co_await store_->get_run("u", id);
     EXPECT_EQ(run->status, RunStatus::running);

@@ -1,5 +1,6 @@
-// The feed: what happens to runs right now, for those who watch (wait, server-sent events). It keeps
-// nothing that matters: the store has the truth, and a watcher that missed something reads it there.
+// The feed: what happens to runs right now, for those who watch (wait, server-sent events). It
+// keeps nothing that matters: the store has the truth, and a watcher that missed something reads it
+// there.
 //
 // Used on one thread, the one of the io_context.
 #pragma once
@@ -29,7 +30,7 @@ class Channel {
     model::RunStatus status = model::RunStatus::queued;
     int attempt = 0;
     std::string log;
-    std::string progress;  // JSON of the latest; "" when there was none
+    std::string progress;       // JSON of the latest; "" when there was none
     std::uint64_t version = 0;  // raised by every change
   };
   const State& state() const { return state_; }

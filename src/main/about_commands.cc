@@ -46,8 +46,9 @@ int doctor(const config::Settings& settings) {
   std::printf("data folder %s: %s\n", settings.data_dir.c_str(),
               owner ? "ok" : owner.error().message.c_str());
   fine = fine && owner.has_value();
-  std::printf("%s\n", fine ? "This machine can run calculations safely."
-                           : "This machine cannot run calculations safely: serve, worker and run refuse.");
+  std::printf("%s\n",
+              fine ? "This machine can run calculations safely."
+                   : "This machine cannot run calculations safely: serve, worker and run refuse.");
   return fine ? 0 : base::row(ErrorCode::sandbox).exit_code;
 }
 
@@ -60,7 +61,8 @@ int show_config(const config::Loaded& loaded, bool as_json) {
     const auto origin = loaded.origin.find(row.name);
     const std::string from = origin == loaded.origin.end() ? "default" : origin->second;
     const std::string value = config::shown(row, loaded.settings);
-    const std::string usual = row.name == "data_dir" ? config::default_data_dir() : config::shown(row, defaults);
+    const std::string usual =
+        row.name == "data_dir" ? config::default_data_dir() : config::shown(row, defaults);
     rows.push_back({row.name, value.empty() ? "-" : value, from, usual.empty() ? "-" : usual,
                     std::string(row.type()), row.environment(), row.meaning});
     items.push_back(std::move(wire::ObjectWriter()

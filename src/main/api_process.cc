@@ -1,5 +1,6 @@
 #include <unistd.h>
 
+#include <spdlog/spdlog.h>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/detached.hpp>
 #include <boost/asio/io_context.hpp>
@@ -8,7 +9,6 @@
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/use_awaitable.hpp>
 #include <cmath>
-#include <spdlog/spdlog.h>
 
 #include "api/api.h"
 #include "backends/backend.h"
@@ -57,7 +57,8 @@ awaitable<Result<void>> ask_worker(std::string socket) {
   request.target = "/health";
   auto answer = co_await net::post_lines(std::move(request), base::after(std::chrono::seconds(3)));
   if (!answer) co_return answer.error();
-  if ((*answer)->status() != 200) co_return fail(ErrorCode::unavailable, "the worker is shutting down");
+  if ((*answer)->status() != 200)
+    co_return fail(ErrorCode::unavailable, "the worker is shutting down");
   co_return Result<void>{};
 }
 
@@ -134,7 +135,8 @@ class ApiProcess {
       boost::system::error_code ec;
       co_await tick.async_wait(asio::redirect_error(asio::use_awaitable, ec));
     }
-    if (auto old = co_await store_->prune_idempotency(clock_->now() - std::chrono::hours(24)); !old) {
+    if (auto old = co_await store_->prune_idempotency(clock_->now() - std::chrono::hours(24));
+        !old) {
       spdlog::warn("old idempotency keys stay: {}", old.error().message);
     }
     io_.stop();
@@ -162,7 +164,8 @@ class ApiProcess {
 
 int run_api(const config::Settings& settings, int ready_fd) {
   raise_file_limit();
-  auto store = store::open_sqlite(settings.data_dir + "/mecapy.db", std::make_shared<base::SystemClock>());
+  auto store =
+      store::open_sqlite(settings.data_dir + "/mecapy.db", std::make_shared<base::SystemClock>());
   if (!store) return complain(store.error());
   auto objects = objects::open_folder(settings.data_dir + "/objects");
   if (!objects) return complain(objects.error());

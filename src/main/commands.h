@@ -1,8 +1,8 @@
 // The commands of the program. Each returns the exit status.
 #pragma once
 
-#include <string>
 #include <sys/types.h>
+#include <string>
 #include <vector>
 
 #include "config/settings.h"
@@ -18,10 +18,10 @@ int serve(const config::Settings& settings);
 int run_api(const config::Settings& settings, int ready_fd);
 
 struct WorkerStart {
-  std::string socket;   // Unix socket to listen on; "" listens on TCP
-  int port = 8080;      // TCP
-  int ready_fd = -1;    // gets "ready\n"; -1: nobody waits
-  uid_t run_as = 0;     // user of the front when started as root
+  std::string socket;  // Unix socket to listen on; "" listens on TCP
+  int port = 8080;     // TCP
+  int ready_fd = -1;   // gets "ready\n"; -1: nobody waits
+  uid_t run_as = 0;    // user of the front when started as root
 };
 // `mecapy worker`.
 int worker(const config::Settings& settings, const WorkerStart& start);

@@ -1,9 +1,9 @@
 // The command line: what is typed becomes settings and one command.
+#include <spdlog/sinks/stdout_color_sinks.h>
+#include <spdlog/spdlog.h>
 #include <CLI/CLI.hpp>
 #include <cstdio>
 #include <map>
-#include <spdlog/sinks/stdout_color_sinks.h>
-#include <spdlog/spdlog.h>
 
 #include "main/commands.h"
 
@@ -38,7 +38,8 @@ void set_up_log(const std::string& level) {
 }  // namespace
 
 int main(int argc, char** argv) {
-  CLI::App app("MecaPy runs engineers' Python calculations, isolated, and says honestly how they ended.");
+  CLI::App app(
+      "MecaPy runs engineers' Python calculations, isolated, and says honestly how they ended.");
   app.set_version_flag("--version", MECAPY_VERSION);
   app.require_subcommand(1);
   Flags flags;
@@ -52,7 +53,8 @@ int main(int argc, char** argv) {
   flags.add(*serve, "--host", "server.host", "IP address to listen on");
   flags.add(*serve, "--port", "server.port", "port to listen on; 0 picks a free one");
 
-  CLI::App* work = app.add_subcommand("worker", "the container's program: POST /execute, GET /health");
+  CLI::App* work =
+      app.add_subcommand("worker", "the container's program: POST /execute, GET /health");
   flags.add_common(*work);
   flags.add(*work, "--host", "worker.host", "IP address to listen on");
   work->add_option("--port", worker.port, "port to listen on");
@@ -65,12 +67,15 @@ int main(int argc, char** argv) {
   one->add_option("file", run.file, "Python file that defines calculate(inputs)")->required();
   one->add_option("-i,--inputs", run.inputs, "name=value (JSON or text) or @file.json; repeatable")
       ->take_all();
-  one->add_option("-l,--limit", run.limits, "name=value, such as timeout_s=10; repeatable")->take_all();
+  one->add_option("-l,--limit", run.limits, "name=value, such as timeout_s=10; repeatable")
+      ->take_all();
   one->add_option("-o,--output", run.output, "folder to keep artifacts in");
 
-  CLI::App* doctor = app.add_subcommand("doctor", "which isolation layers work here, and what to do");
+  CLI::App* doctor =
+      app.add_subcommand("doctor", "which isolation layers work here, and what to do");
   flags.add_common(*doctor);
-  CLI::App* config = app.add_subcommand("config", "every setting, its value and where it came from");
+  CLI::App* config =
+      app.add_subcommand("config", "every setting, its value and where it came from");
   flags.add_common(*config);
   config->add_flag("--json", as_json, "for programs");
   CLI::App* token = app.add_subcommand("token", "a new token for a user, printed once");

@@ -70,7 +70,7 @@ Result<uid_t> prepare_data_dir(const config::Settings& settings) {
   std::error_code ec;
   const bool existed = fs::exists(folder, ec);
   fs::create_directories(folder, ec);
-  struct stat info{};
+  struct stat info {};
   if (ec || ::stat(folder.c_str(), &info) != 0) {
     return fail(ErrorCode::storage, "cannot make the data folder " + folder + ": " + ec.message());
   }

@@ -19,9 +19,9 @@ std::string program_folder();
 sandbox::Options sandbox_options(const config::Settings& settings);
 int concurrency(const config::Settings& settings);
 
-// Makes the data folder (0700) and finds whose it is. As root: the folder's owner, or, when root owns
-// it, server.run_as_uid, to whom the folder is then handed. Otherwise: the caller. usage when that user
-// cannot reach the folder.
+// Makes the data folder (0700) and finds whose it is. As root: the folder's owner, or, when root
+// owns it, server.run_as_uid, to whom the folder is then handed. Otherwise: the caller. usage when
+// that user cannot reach the folder.
 Result<uid_t> prepare_data_dir(const config::Settings& settings);
 
 // Gives root up for good: groups, gid, uid; no way back. Nothing to do for others.

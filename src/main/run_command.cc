@@ -1,5 +1,5 @@
-// `mecapy run`: one calculation, now, in the sandbox, no server. The work is done by a child that gives
-// root up; the parent prints, and puts artifacts where the caller wants them.
+// `mecapy run`: one calculation, now, in the sandbox, no server. The work is done by a child that
+// gives root up; the parent prints, and puts artifacts where the caller wants them.
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -110,7 +110,8 @@ void print_usage(const model::Usage& usage) {
                static_cast<double>(usage.peak_memory_bytes) / (1 << 20));
 }
 
-int keep_artifacts(const model::RunEnd& end, const std::string& scratch, const std::string& output) {
+int keep_artifacts(const model::RunEnd& end, const std::string& scratch,
+                   const std::string& output) {
   for (const model::Artifact& artifact : end.artifacts) {
     if (output.empty()) {
       std::fprintf(stderr, "mecapy: artifact %s, %lld bytes (--output DIR keeps it)\n",
@@ -139,7 +140,9 @@ int finish(const model::RunEnd& end, const std::string& scratch, const std::stri
   return 0;
 }
 
-void print_progress(const std::string& json) { std::fprintf(stderr, "mecapy: progress %s\n", json.c_str()); }
+void print_progress(const std::string& json) {
+  std::fprintf(stderr, "mecapy: progress %s\n", json.c_str());
+}
 
 // Reads the child's lines to the end; the exit status when it told one.
 std::optional<int> follow(std::FILE* in, const std::string& scratch, const std::string& output) {

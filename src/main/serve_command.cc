@@ -236,7 +236,8 @@ class Launcher {
 
   int end(int status) {
     for (Child* child : {&api_, &worker_}) {
-      if (child->pid >= 0) ::kill(child->pid, child == &worker_ && api_.pid < 0 ? SIGTERM : SIGKILL);
+      if (child->pid >= 0)
+        ::kill(child->pid, child == &worker_ && api_.pid < 0 ? SIGTERM : SIGKILL);
     }
     const auto deadline = steady_clock::now() + std::chrono::seconds(5);
     for (Child* child : {&api_, &worker_}) {
@@ -269,15 +270,16 @@ int serve(const config::Settings& settings) {
   auto uid = prepare_data_dir(settings);
   if (!uid) return complain(uid.error());
   if (settings.data_dir.size() > 90) {
-    return complain(fail(ErrorCode::usage, "the path of the data folder is too long for a socket: " +
-                                               settings.data_dir));
+    return complain(
+        fail(ErrorCode::usage,
+             "the path of the data folder is too long for a socket: " + settings.data_dir));
   }
   // Held by the launcher and by the API process, so until the last of them is gone.
   const base::Fd lock(::open((settings.data_dir + "/serve.lock").c_str(),
                              O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600));
   if (!lock || ::flock(lock.get(), LOCK_EX | LOCK_NB) != 0) {
-    return complain(fail(ErrorCode::conflict,
-                         "the data folder " + settings.data_dir + " is in use by another mecapy serve"));
+    return complain(fail(ErrorCode::conflict, "the data folder " + settings.data_dir +
+                                                  " is in use by another mecapy serve"));
   }
   return Launcher(settings, *uid).run();
 }

@@ -1,13 +1,13 @@
 #include <unistd.h>
 
+#include <spdlog/spdlog.h>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/detached.hpp>
 #include <boost/asio/io_context.hpp>
+#include <boost/asio/redirect_error.hpp>
 #include <boost/asio/signal_set.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/use_awaitable.hpp>
-#include <boost/asio/redirect_error.hpp>
-#include <spdlog/spdlog.h>
 
 #include "main/commands.h"
 #include "main/process.h"
@@ -19,8 +19,10 @@ namespace {
 
 namespace asio = boost::asio;
 
-Result<std::unique_ptr<net::HttpServer>> listen(asio::io_context& io, const config::Settings& settings,
-                                                const WorkerStart& start, worker::Service& service) {
+Result<std::unique_ptr<net::HttpServer>> listen(asio::io_context& io,
+                                                const config::Settings& settings,
+                                                const WorkerStart& start,
+                                                worker::Service& service) {
   net::ServerOptions options;
   options.body_limit = 96ULL << 20;  // inline inputs, and code in base64
   const auto handler = [&service](net::Exchange& e) { return service.handle(e); };

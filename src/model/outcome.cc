@@ -27,7 +27,8 @@ const std::vector<OutcomeRow>& outcome_table() {
       {output_limit, "output_limit", Fault::limit, 25,
        "the log, the result or the artifacts are larger than allowed"},
       {worker_lost, "worker_lost", Fault::platform, 30, "the worker died while the run was on it"},
-      {backend_unavailable, "backend_unavailable", Fault::platform, 31, "no worker could be reached"},
+      {backend_unavailable, "backend_unavailable", Fault::platform, 31,
+       "no worker could be reached"},
       {storage_unavailable, "storage_unavailable", Fault::platform, 32,
        "inputs, results or artifacts could not be read or kept"},
       {internal, "internal", Fault::platform, 33, "a defect of the platform"},
@@ -35,7 +36,9 @@ const std::vector<OutcomeRow>& outcome_table() {
   return table;
 }
 
-const OutcomeRow& row(OutcomeCode code) { return outcome_table().at(static_cast<std::size_t>(code)); }
+const OutcomeRow& row(OutcomeCode code) {
+  return outcome_table().at(static_cast<std::size_t>(code));
+}
 
 std::optional<OutcomeCode> parse_outcome(std::string_view name) {
   for (const OutcomeRow& r : outcome_table()) {

@@ -49,9 +49,9 @@ inline bool is_platform_fault(OutcomeCode code) { return row(code).fault == Faul
 struct Failure {
   OutcomeCode code = OutcomeCode::internal;
   std::string message;
-  std::string traceback{};        // the author's frames only; empty when there are none
-  std::optional<int> line{};      // 1-based line in the author's file
-  std::optional<int> column{};    // 1-based
+  std::string traceback{};      // the author's frames only; empty when there are none
+  std::optional<int> line{};    // 1-based line in the author's file
+  std::optional<int> column{};  // 1-based
 };
 
 }  // namespace mecapy::model

@@ -6,8 +6,8 @@
 namespace mecapy::model {
 namespace {
 
-constexpr std::array<std::string_view, 5> kStatusNames = {"queued", "running", "completed", "failed",
-                                                          "cancelled"};
+constexpr std::array<std::string_view, 5> kStatusNames = {"queued", "running", "completed",
+                                                          "failed", "cancelled"};
 struct Transition {
   RunStatus from;
   RunStatus to;
@@ -34,7 +34,9 @@ bool is_part(std::string_view part) {
 
 }  // namespace
 
-std::string_view name(RunStatus status) { return kStatusNames.at(static_cast<std::size_t>(status)); }
+std::string_view name(RunStatus status) {
+  return kStatusNames.at(static_cast<std::size_t>(status));
+}
 
 std::optional<RunStatus> parse_status(std::string_view name) {
   const auto it = std::ranges::find(kStatusNames, name);

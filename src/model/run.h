@@ -25,17 +25,17 @@ bool may_become(RunStatus from, RunStatus to);
 
 // Measured use of one attempt. Zero where it could not be measured.
 struct Usage {
-  std::int64_t wall_us = 0;         // author's code, first line to end
-  std::int64_t cpu_us = 0;          // user + system, all processes
+  std::int64_t wall_us = 0;  // author's code, first line to end
+  std::int64_t cpu_us = 0;   // user + system, all processes
   std::int64_t peak_memory_bytes = 0;
-  std::int64_t setup_us = 0;        // request at the worker to the author's first line
+  std::int64_t setup_us = 0;  // request at the worker to the author's first line
   std::int64_t log_bytes = 0;
   std::int64_t result_bytes = 0;
   std::int64_t artifact_bytes = 0;
 };
 
 struct Artifact {
-  std::string name;  // checked: see is_artifact_name
+  std::string name;       // checked: see is_artifact_name
   std::int64_t size = 0;  // bytes
   std::string content_type;
   std::string sha256;  // hex
@@ -72,7 +72,8 @@ struct Run {
   RunStatus status = RunStatus::queued;
   int attempt = 0;  // 0 until claimed; each claim raises it
   Payload inputs{};
-  RunEnd end{};  // meaningful once is_end(status); after a retry, failure holds the last platform fault
+  RunEnd end{};  // meaningful once is_end(status); after a retry, failure holds the last platform
+                 // fault
   bool cancel_requested = false;
   base::TimePoint queued_at{};
   std::optional<base::TimePoint> started_at{};

@@ -14,8 +14,8 @@ namespace mecapy::model {
 
 struct TaskVersion {
   int number = 1;
-  std::string code;          // Python source, UTF-8
-  std::string inputs = "{}"; // default inputs: validated JSON, the bytes it came in
+  std::string code;           // Python source, UTF-8
+  std::string inputs = "{}";  // default inputs: validated JSON, the bytes it came in
   Limits limits{};
 };
 
@@ -26,7 +26,7 @@ struct Task {
   std::string description;
   std::vector<std::string> tags{};
   std::optional<double> estimated_duration_s{};
-  bool ad_hoc = false;  // made by an execute without a task; not listed
+  bool ad_hoc = false;    // made by an execute without a task; not listed
   TaskVersion version{};  // the one asked for, else the latest
   base::TimePoint created_at{};
   base::TimePoint updated_at{};

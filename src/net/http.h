@@ -22,10 +22,11 @@ using Headers = std::vector<std::pair<std::string, std::string>>;
 // The first value of header `name` (compared without case), or nothing.
 std::optional<std::string_view> find_header(const Headers& headers, std::string_view name);
 
-// A request as a client sent it. Everything in it is untrusted; sizes are within the server's limits.
+// A request as a client sent it. Everything in it is untrusted; sizes are within the server's
+// limits.
 struct Request {
-  std::string method;  // "GET"
-  std::string path;    // percent-decoded, begins with '/'
+  std::string method;                               // "GET"
+  std::string path;                                 // percent-decoded, begins with '/'
   std::multimap<std::string, std::string> query{};  // percent-decoded
   Headers headers{};
   std::string body{};
@@ -61,14 +62,15 @@ class Exchange {
   // `length` the body is exactly that long instead of chunked.
   virtual awaitable<std::unique_ptr<ResponseStream>> start_stream(
       Response head, std::optional<std::int64_t> length) = 0;
-  // Returns when the peer has hung up. Never returns when it sends further bytes instead: cancel it.
+  // Returns when the peer has hung up. Never returns when it sends further bytes instead: cancel
+  // it.
   virtual awaitable<void> wait_hangup() = 0;
 };
 
-// Looks at a request before its body is read; a response refuses it. `declared_length` is absent for
-// chunked bodies.
-using Admit = std::function<std::optional<Response>(
-    const Request& head, std::optional<std::int64_t> declared_length)>;
+// Looks at a request before its body is read; a response refuses it. `declared_length` is absent
+// for chunked bodies.
+using Admit = std::function<std::optional<Response>(const Request& head,
+                                                    std::optional<std::int64_t> declared_length)>;
 using Handler = std::function<awaitable<void>(Exchange&)>;
 // The body of an error the HTTP layer itself answers (malformed, too large, timeout).
 using ErrorPage = std::function<Response(const Error& error, const std::string& request_id)>;

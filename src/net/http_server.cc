@@ -4,6 +4,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <spdlog/spdlog.h>
 #include <algorithm>
 #include <boost/asio/awaitable.hpp>
 #include <boost/asio/basic_socket_acceptor.hpp>
@@ -20,7 +21,6 @@
 #include <boost/beast/http.hpp>
 #include <boost/url.hpp>
 #include <set>
-#include <spdlog/spdlog.h>
 
 #include "base/id.h"
 
@@ -62,8 +62,8 @@ class Counted {
   std::uint64_t n_;
 };
 
-// Cancels what `stream` waits for at the end of `limit`, without closing it as Beast's own timeout does:
-// so there can be an answer.
+// Cancels what `stream` waits for at the end of `limit`, without closing it as Beast's own timeout
+// does: so there can be an answer.
 class Alarm {
  public:
   Alarm(Stream& stream, std::chrono::milliseconds limit)
@@ -241,11 +241,13 @@ class ExchangeImpl final : public Exchange {
     const ssize_t n = ::recv(stream_.socket().native_handle(), &byte, 1, MSG_PEEK | MSG_DONTWAIT);
     if (n <= 0) co_return;
     // Further bytes: a pipelined request. Its sender is there; wait until somebody cancels us.
-    asio::steady_timer never(co_await asio::this_coro::executor, asio::steady_timer::time_point::max());
+    asio::steady_timer never(co_await asio::this_coro::executor,
+                             asio::steady_timer::time_point::max());
     co_await never.async_wait(to(ec));
   }
 
-  // After the handler: ends a stream, answers for a handler that did not. True: keep the connection.
+  // After the handler: ends a stream, answers for a handler that did not. True: keep the
+  // connection.
   awaitable<bool> finish(const ErrorPage& error_page) {
     if (writer_) {
       const bool whole = co_await writer_->finish(length_);
@@ -410,7 +412,8 @@ class Connection {
     if (ec == http::error::body_limit) return too_large();
     if (ec == http::error::header_limit) {
       return fail(ErrorCode::too_large, "the header is over the limit of " +
-                                            std::to_string(shared_->options.header_limit) + " bytes");
+                                            std::to_string(shared_->options.header_limit) +
+                                            " bytes");
     }
     if (ec == beast::error::timeout) {
       return fail(ErrorCode::deadline_exceeded, "the request did not arrive in time");
@@ -434,7 +437,8 @@ class Connection {
     co_await http::async_write(stream_, message, to(ec));
   }
 
-  // Half-closes and reads what is still coming (bounded), so that the answer is not lost to a reset.
+  // Half-closes and reads what is still coming (bounded), so that the answer is not lost to a
+  // reset.
   awaitable<void> linger() {
     error_code ec;
     stream_.socket().shutdown(asio::socket_base::shutdown_send, ec);
@@ -455,7 +459,9 @@ class ServerImpl final : public HttpServer {
  public:
   ServerImpl(asio::io_context& io, Acceptor acceptor, std::uint16_t port,
              std::shared_ptr<Shared> shared)
-      : io_(io), acceptor_(std::make_shared<Acceptor>(std::move(acceptor))), port_(port),
+      : io_(io),
+        acceptor_(std::make_shared<Acceptor>(std::move(acceptor))),
+        port_(port),
         shared_(std::move(shared)) {
     asio::co_spawn(io_, accept_loop(acceptor_, shared_), asio::detached);
   }
@@ -554,14 +560,15 @@ Result<std::unique_ptr<HttpServer>> listen_tcp(asio::io_context& io, const std::
   const auto address = asio::ip::make_address(host, ec);
   if (ec) return fail(ErrorCode::usage, "not an IP address to listen on: " + host);
   const asio::ip::tcp::endpoint endpoint(address, port);
-  auto acceptor = open_acceptor(io, endpoint.protocol(), endpoint, host + ":" + std::to_string(port));
+  auto acceptor =
+      open_acceptor(io, endpoint.protocol(), endpoint, host + ":" + std::to_string(port));
   if (!acceptor) return acceptor.error();
   sockaddr_storage bound{};
   socklen_t size = sizeof bound;
   ::getsockname(acceptor->native_handle(), reinterpret_cast<sockaddr*>(&bound), &size);
-  const std::uint16_t bound_port = ntohs(bound.ss_family == AF_INET6
-                                             ? reinterpret_cast<sockaddr_in6&>(bound).sin6_port
-                                             : reinterpret_cast<sockaddr_in&>(bound).sin_port);
+  const std::uint16_t bound_port =
+      ntohs(bound.ss_family == AF_INET6 ? reinterpret_cast<sockaddr_in6&>(bound).sin6_port
+                                        : reinterpret_cast<sockaddr_in&>(bound).sin_port);
   return std::unique_ptr<HttpServer>(std::make_unique<ServerImpl>(
       io, std::move(*acceptor), bound_port,
       make_shared_state(options, std::move(handler), std::move(admit), std::move(error_page))));

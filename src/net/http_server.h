@@ -40,14 +40,14 @@ class HttpServer {
   virtual std::size_t connections() const = 0;
 };
 
-// Accepts from the moment it returns (handlers run when `io` runs). ErrorCode::unavailable names the
-// address when it cannot be bound.
+// Accepts from the moment it returns (handlers run when `io` runs). ErrorCode::unavailable names
+// the address when it cannot be bound.
 Result<std::unique_ptr<HttpServer>> listen_tcp(boost::asio::io_context& io, const std::string& host,
                                                std::uint16_t port, ServerOptions options,
                                                Handler handler, Admit admit, ErrorPage error_page);
 // The socket file is made with mode 0600, replacing a dead one.
-Result<std::unique_ptr<HttpServer>> listen_unix(boost::asio::io_context& io, const std::string& path,
-                                                ServerOptions options, Handler handler, Admit admit,
-                                                ErrorPage error_page);
+Result<std::unique_ptr<HttpServer>> listen_unix(boost::asio::io_context& io,
+                                                const std::string& path, ServerOptions options,
+                                                Handler handler, Admit admit, ErrorPage error_page);
 
 }  // namespace mecapy::net

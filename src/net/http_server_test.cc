@@ -80,7 +80,8 @@ class ServerTest : public testing::Test {
   }
   static int count(const std::string& text, std::string_view word) {
     int n = 0;
-    for (std::size_t at = 0; (at = text.find(word, at)) != std::string::npos; at += word.size()) ++n;
+    for (std::size_t at = 0; (at = text.find(word, at)) != std::string::npos; at += word.size())
+      ++n;
     return n;
   }
 
@@ -92,7 +93,8 @@ class ServerTest : public testing::Test {
 TEST_F(ServerTest, PipelinedRequestsAreAnsweredInOrder) {
   start({});
   const std::string answer = exchange(
-      "GET /a HTTP/1.1\r\nHost: x\r\n\r\nPOST /b HTTP/1.1\r\nHost: x\r\nContent-Length: 3\r\n\r\nabc"
+      "GET /a HTTP/1.1\r\nHost: x\r\n\r\nPOST /b HTTP/1.1\r\nHost: x\r\nContent-Length: "
+      "3\r\n\r\nabc"
       "GET /c HTTP/1.1\r\nHost: x\r\n\r\n");
   EXPECT_EQ(count(answer, "HTTP/1.1 200"), 3) << answer;
   EXPECT_LT(answer.find("GET /a 0"), answer.find("POST /b 3"));
@@ -124,11 +126,14 @@ TEST_F(ServerTest, LimitsOfHeaderAndBody) {
   options.body_limit = 100;
   start(options);
   EXPECT_EQ(exchange("GET /x HTTP/1.1\r\nA: " + std::string(2000, 'a') + "\r\n\r\n")
-                .rfind("HTTP/1.1 431", 0), 0u);
-  EXPECT_EQ(exchange("POST /x HTTP/1.1\r\nContent-Length: 101\r\n\r\n").rfind("HTTP/1.1 413", 0), 0u);
+                .rfind("HTTP/1.1 431", 0),
+            0u);
+  EXPECT_EQ(exchange("POST /x HTTP/1.1\r\nContent-Length: 101\r\n\r\n").rfind("HTTP/1.1 413", 0),
+            0u);
   EXPECT_EQ(exchange("POST /x HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n65\r\n" +
                      std::string(101, 'a') + "\r\n0\r\n\r\n")
-                .rfind("HTTP/1.1 413", 0), 0u);
+                .rfind("HTTP/1.1 413", 0),
+            0u);
 }
 
 TEST_F(ServerTest, AHeaderOrBodyThatStopsIsAnswered408) {

@@ -24,8 +24,8 @@ class LineStream {
 
 struct UnixPost {
   std::string socket_path;
-  std::string target;  // "/execute"
-  std::string body;    // JSON
+  std::string target;                       // "/execute"
+  std::string body;                         // JSON
   std::size_t max_line = 32 * 1024 * 1024;  // bytes
 };
 

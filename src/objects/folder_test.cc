@@ -32,9 +32,7 @@ INSTANTIATE_TEST_SUITE_P(Folder, ObjectsContract,
 
 base::Deadline soon() { return base::after(std::chrono::minutes(1)); }
 
-std::unique_ptr<ObjectStore> open_ok(const std::string& path) {
-  return open_folder(path).value();
-}
+std::unique_ptr<ObjectStore> open_ok(const std::string& path) { return open_folder(path).value(); }
 
 std::size_t files_in(const fs::path& folder) {
   return static_cast<std::size_t>(

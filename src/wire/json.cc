@@ -102,8 +102,12 @@ std::string decode_string(std::string_view raw) {
 std::size_t utf8_length(std::string_view text) {
   const auto b = [&](std::size_t i) { return static_cast<unsigned char>(text[i]); };
   const unsigned char lead = b(0);
-  const std::size_t n = lead < 0x80 ? 1 : lead < 0xc2 ? 0 : lead < 0xe0 ? 2 : lead < 0xf0 ? 3
-                        : lead < 0xf5 ? 4 : 0;
+  const std::size_t n = lead < 0x80   ? 1
+                        : lead < 0xc2 ? 0
+                        : lead < 0xe0 ? 2
+                        : lead < 0xf0 ? 3
+                        : lead < 0xf5 ? 4
+                                      : 0;
   if (n == 0 || n > text.size()) return 0;
   for (std::size_t i = 1; i < n; ++i) {
     if ((b(i) & 0xc0) != 0x80) return 0;

@@ -13,12 +13,17 @@ constexpr double kCodeLimit = 1024 * 1024;
 constexpr double kLongest = 30 * 24 * 3600;  // seconds
 
 const FieldSpec kName{"name", text, required, "what people call it", 1, 200};
-const FieldSpec kCode{"code", text, required,
-                      "Python source (UTF-8) that defines calculate(inputs)", 1, kCodeLimit};
+const FieldSpec kCode{
+    "code", text, required, "Python source (UTF-8) that defines calculate(inputs)", 1, kCodeLimit};
 const FieldSpec kInputs{"inputs", object, optional, "what calculate receives, as a dict"};
-const FieldSpec kLimits{"limits", limits, optional, "what a run may use; defaults for what is absent"};
-const FieldSpec kEstimate{"estimated_duration_s", number, optional,
-                          "how long a run takes, as far as the author knows; seconds", 0, kLongest};
+const FieldSpec kLimits{"limits", limits, optional,
+                        "what a run may use; defaults for what is absent"};
+const FieldSpec kEstimate{"estimated_duration_s",
+                          number,
+                          optional,
+                          "how long a run takes, as far as the author knows; seconds",
+                          0,
+                          kLongest};
 const FieldSpec kDescription{"description", text, optional, "for people", 0, 10'000};
 const FieldSpec kTags{"tags", text_list, optional, "words to find it by", 0, 20};
 
@@ -167,7 +172,8 @@ std::vector<ObjectSpec> other_specs() {
 const std::vector<ObjectSpec>& object_specs() {
   static const std::vector<ObjectSpec> specs = [] {
     std::vector<ObjectSpec> all = request_specs();
-    for (auto&& more : {run_specs(), other_specs()}) all.insert(all.end(), more.begin(), more.end());
+    for (auto&& more : {run_specs(), other_specs()})
+      all.insert(all.end(), more.begin(), more.end());
     return all;
   }();
   return specs;

@@ -5,7 +5,8 @@ namespace mecapy::wire {
 namespace {
 
 std::string reference(std::string_view name) {
-  return std::move(ObjectWriter().text("$ref", "#/components/schemas/" + std::string(name))).finish();
+  return std::move(ObjectWriter().text("$ref", "#/components/schemas/" + std::string(name)))
+      .finish();
 }
 
 std::string limits_schema() {

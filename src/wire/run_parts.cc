@@ -36,7 +36,8 @@ model::Limits lower_to(model::Limits limits, const model::Limits& ceilings) {
 std::string url_path(std::string_view path) {
   std::string out;
   for (const char c : path) {
-    if (std::isalnum(static_cast<unsigned char>(c)) || c == '/' || c == '-' || c == '_' || c == '.') {
+    if (std::isalnum(static_cast<unsigned char>(c)) || c == '/' || c == '-' || c == '_' ||
+        c == '.') {
       out += c;
     } else {
       char hex[4];

@@ -50,7 +50,8 @@ std::string scalar_problem(const FieldSpec& spec, const json::value& value) {
       } else if (n > spec.max) {
         return "is " + number_text(n) + " bytes long, the limit is " + number_text(spec.max);
       }
-      if (value.get_string().find('\0') != json::string::npos) return "must not hold a zero character";
+      if (value.get_string().find('\0') != json::string::npos)
+        return "must not hold a zero character";
       return "";
     case FieldType::uuid:
       return value.is_string() && base::is_uuid(value.get_string()) ? "" : "must be a UUID";
@@ -76,7 +77,8 @@ void check_text_list(const FieldSpec& spec, std::string_view raw, const std::str
     return;
   }
   if (static_cast<double>(value.get_array().size()) > spec.max) {
-    problems.push_back({pointer, "must hold at most " + number_text(spec.max) + " strings", {}, {}});
+    problems.push_back(
+        {pointer, "must hold at most " + number_text(spec.max) + " strings", {}, {}});
     return;
   }
   for (std::size_t i = 0; i < value.get_array().size(); ++i) {

@@ -14,19 +14,19 @@
 namespace mecapy::wire {
 
 enum class FieldType : std::uint8_t {
-  text,       // string; min and max are its length in bytes
-  uuid,       // string holding a UUID
-  time,       // string, RFC 3339 UTC
-  number,     // finite number within [min, max]
-  integer,    // whole number within [min, max]
+  text,     // string; min and max are its length in bytes
+  uuid,     // string holding a UUID
+  time,     // string, RFC 3339 UTC
+  number,   // finite number within [min, max]
+  integer,  // whole number within [min, max]
   boolean,
-  object,     // any JSON object, carried as bytes
-  any,        // any JSON value, carried as bytes
-  none,       // null
-  text_list,  // array of at most `max` strings of 1-64 bytes
-  limits,     // object of the limit table's names
-  nested,     // object of the shape `nested`
-  nested_list // array of objects of the shape `nested`
+  object,      // any JSON object, carried as bytes
+  any,         // any JSON value, carried as bytes
+  none,        // null
+  text_list,   // array of at most `max` strings of 1-64 bytes
+  limits,      // object of the limit table's names
+  nested,      // object of the shape `nested`
+  nested_list  // array of objects of the shape `nested`
 };
 
 enum class Need : std::uint8_t { required, optional };
@@ -69,9 +69,9 @@ class Fields {
   std::map<std::string, std::string_view, std::less<>> raw_;  // into the body
 };
 
-// Checks `body` (untrusted) against `spec`: valid JSON, an object, every field known, of its type and
-// in its range, required ones there. All problems at once, each with its pointer; an unknown field
-// names the nearest known one. The result points into `body`, which must outlive it.
+// Checks `body` (untrusted) against `spec`: valid JSON, an object, every field known, of its type
+// and in its range, required ones there. All problems at once, each with its pointer; an unknown
+// field names the nearest known one. The result points into `body`, which must outlive it.
 Result<Fields> read_fields(std::string_view body, const ObjectSpec& spec);
 
 // components/schemas of OpenAPI, a JSON object.

@@ -10,7 +10,8 @@ namespace mecapy::wire {
 namespace {
 
 TEST(Json, MembersCarryTheBytesTheyCameIn) {
-  const std::string text = " { \"a\" : 0.1 , \"b\":1E-1,\"c\\u0041\": {\"x\":[1, \"}\\\"\"]} , \"d\":null}";
+  const std::string text =
+      " { \"a\" : 0.1 , \"b\":1E-1,\"c\\u0041\": {\"x\":[1, \"}\\\"\"]} , \"d\":null}";
   ASSERT_TRUE(validate_json(text));
   const auto members = object_members(text);
   ASSERT_TRUE(members);
@@ -24,8 +25,8 @@ TEST(Json, MembersCarryTheBytesTheyCameIn) {
 
 TEST(Json, RefusesWhatIsNotJson) {
   for (const std::string bad :
-       {"", "{", "{\"a\":}", "{\"a\":1,}", "[1 2]", "NaN", "{'a':1}", "\"\xff\"", "{} {}", "01", "\"\t\"",
-        "// x\n1", "[1,]", "nul", "\"\\ud800x", "1e"}) {
+       {"", "{", "{\"a\":}", "{\"a\":1,}", "[1 2]", "NaN", "{'a':1}", "\"\xff\"", "{} {}", "01",
+        "\"\t\"", "// x\n1", "[1,]", "nul", "\"\\ud800x", "1e"}) {
     const auto result = validate_json(bad);
     ASSERT_FALSE(result) << bad;
     EXPECT_EQ(result.error().code, ErrorCode::invalid_request) << bad;
@@ -59,8 +60,8 @@ TEST(Json, NumbersAreTheShortestThatReadBack) {
 }
 
 TEST(Base64, RoundTripsAndRefusesRubbish) {
-  for (const std::string& text : {std::string(), std::string("a"), std::string("ab"), std::string("abc"),
-                                 std::string("\0\xff\x10", 3)}) {
+  for (const std::string& text : {std::string(), std::string("a"), std::string("ab"),
+                                  std::string("abc"), std::string("\0\xff\x10", 3)}) {
     EXPECT_EQ(decode_base64(encode_base64(text)), text);
   }
   for (const char* bad : {"a", "====", "ab=c", "a b=", "abc\n", "ab\u00e9="}) {
@@ -75,14 +76,16 @@ std::vector<std::string> pointers(const Error& error) {
 }
 
 TEST(Schema, AllProblemsAreToldAtOnceWithPointers) {
-  const auto task = read_task(R"({"nam":"x","code":5,"inputs":[1],"limits":{"timout_s":3,"cpus":"2"},
+  const auto task =
+      read_task(R"({"nam":"x","code":5,"inputs":[1],"limits":{"timout_s":3,"cpus":"2"},
       "tags":["a",""],"estimated_duration_s":-1})",
-                              TaskKind::kept, model::default_ceilings());
+                TaskKind::kept, model::default_ceilings());
   ASSERT_FALSE(task);
   EXPECT_EQ(task.error().code, ErrorCode::invalid_fields);
-  EXPECT_EQ(pointers(task.error()),
-            (std::vector<std::string>{"/nam", "/code", "/inputs", "/limits/timout_s", "/limits/cpus",
-                                      "/tags/1", "/estimated_duration_s", "/name"}));
+  EXPECT_EQ(
+      pointers(task.error()),
+      (std::vector<std::string>{"/nam", "/code", "/inputs", "/limits/timout_s", "/limits/cpus",
+                                "/tags/1", "/estimated_duration_s", "/name"}));
   EXPECT_NE(task.error().problems[0].detail.find("\"name\""), std::string::npos);
   EXPECT_NE(task.error().problems[3].detail.find("timeout_s"), std::string::npos);
 }

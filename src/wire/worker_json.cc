@@ -23,7 +23,8 @@ bool is_plain_id(std::string_view id) {
 }
 
 Error wrong_field(std::string pointer, std::string detail) {
-  return Error{ErrorCode::invalid_fields, "some fields are wrong",
+  return Error{ErrorCode::invalid_fields,
+               "some fields are wrong",
                {{std::move(pointer), std::move(detail), {}, {}}}};
 }
 
@@ -151,7 +152,8 @@ Result<model::RunEnd> read_end(const Raw& raw) {
   }
   end.log.inline_bytes = text_of(raw, "log");
   end.log.key = text_of(raw, "logs_key");
-  if (const auto it = raw.find("log_truncated"); it != raw.end()) end.log_truncated = it->second == "true";
+  if (const auto it = raw.find("log_truncated"); it != raw.end())
+    end.log_truncated = it->second == "true";
   if (const auto it = raw.find("error"); it != raw.end()) {
     auto failure = read_failure(it->second);
     if (!failure) return failure.error();
@@ -238,7 +240,8 @@ std::string log_line(std::string_view text) {
 }
 
 std::string progress_line(std::string_view progress_json) {
-  return std::move(ObjectWriter().text("type", "progress").raw("progress", progress_json)).finish() +
+  return std::move(ObjectWriter().text("type", "progress").raw("progress", progress_json))
+             .finish() +
          "\n";
 }
 

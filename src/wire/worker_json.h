@@ -27,13 +27,12 @@ std::string check_json(std::string_view code);
 // The code to look at.
 Result<std::string> read_worker_check(std::string_view body);
 
-
 // One line of a worker's answer.
 struct WorkerLine {
   enum class Type : std::uint8_t { started, log, progress, end };
   Type type = Type::started;
-  std::string text;    // log: bytes as printed; progress: JSON
-  model::RunEnd end{}; // end only
+  std::string text;     // log: bytes as printed; progress: JSON
+  model::RunEnd end{};  // end only
 };
 
 std::string started_line();

@@ -16,12 +16,18 @@ struct MediaType {
   std::string_view type;
 };
 constexpr std::array kMediaTypes = {
-    MediaType{".png", "image/png"},         MediaType{".svg", "image/svg+xml"},
-    MediaType{".pdf", "application/pdf"},   MediaType{".csv", "text/csv"},
-    MediaType{".txt", "text/plain"},        MediaType{".json", "application/json"},
-    MediaType{".jpg", "image/jpeg"},        MediaType{".jpeg", "image/jpeg"},
-    MediaType{".html", "text/html"},        MediaType{".md", "text/markdown"},
-    MediaType{".npy", "application/x-npy"}, MediaType{".vtk", "application/x-vtk"},
+    MediaType{".png", "image/png"},
+    MediaType{".svg", "image/svg+xml"},
+    MediaType{".pdf", "application/pdf"},
+    MediaType{".csv", "text/csv"},
+    MediaType{".txt", "text/plain"},
+    MediaType{".json", "application/json"},
+    MediaType{".jpg", "image/jpeg"},
+    MediaType{".jpeg", "image/jpeg"},
+    MediaType{".html", "text/html"},
+    MediaType{".md", "text/markdown"},
+    MediaType{".npy", "application/x-npy"},
+    MediaType{".vtk", "application/x-vtk"},
     MediaType{".xlsx", "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"},
     MediaType{".zip", "application/zip"},
 };

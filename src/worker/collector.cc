@@ -37,7 +37,8 @@ awaitable<void> Collector::read_channel(asio::posix::stream_descriptor& channel)
     const std::size_t n = co_await channel.async_read_some(
         asio::buffer(chunk), asio::redirect_error(asio::use_awaitable, ec));
     if (ec) break;
-    if (collected_.report.broken) continue;  // read on, so that the run does not block before it dies
+    if (collected_.report.broken)
+      continue;  // read on, so that the run does not block before it dies
     std::vector<sandbox::Frame> frames;
     auto fed = parser_.feed({chunk.data(), n}, frames);
     co_await take_frames(frames);

@@ -1,5 +1,5 @@
-// Bytes a calculation printed, as text: UTF-8 stays, anything else becomes U+FFFD, and a character cut
-// in two by the pipe is put together again.
+// Bytes a calculation printed, as text: UTF-8 stays, anything else becomes U+FFFD, and a character
+// cut in two by the pipe is put together again.
 #pragma once
 
 #include <string>

@@ -13,13 +13,20 @@ std::string in_pieces(const std::string& bytes, std::size_t cut) {
 }
 
 TEST(LogText, CharactersCutByThePipeAreWhole) {
-  const std::string text = "d\xc3\xa9" "formation \xe2\x86\x92 \xf0\x9f\x94\xa9\n";
+  const std::string text =
+      "d\xc3\xa9"
+      "formation \xe2\x86\x92 \xf0\x9f\x94\xa9\n";
   for (std::size_t cut = 0; cut <= text.size(); ++cut) EXPECT_EQ(in_pieces(text, cut), text) << cut;
 }
 
 TEST(LogText, WrongBytesBecomeReplacementCharacters) {
-  EXPECT_EQ(in_pieces("a\xff" "b", 1), "a\xef\xbf\xbd" "b");
-  EXPECT_EQ(in_pieces("\xed\xa0\x80", 0), "\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd");  // a lone surrogate
+  EXPECT_EQ(in_pieces("a\xff"
+                      "b",
+                      1),
+            "a\xef\xbf\xbd"
+            "b");
+  EXPECT_EQ(in_pieces("\xed\xa0\x80", 0),
+            "\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd");  // a lone surrogate
   EXPECT_EQ(in_pieces("x\xe2\x86", 2), "x\xef\xbf\xbd\xef\xbf\xbd");
 }
 

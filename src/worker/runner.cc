@@ -1,5 +1,6 @@
 #include "worker/runner.h"
 
+#include <spdlog/spdlog.h>
 #include <algorithm>
 #include <boost/asio/buffer.hpp>
 #include <boost/asio/co_spawn.hpp>
@@ -8,7 +9,6 @@
 #include <boost/asio/redirect_error.hpp>
 #include <boost/asio/use_awaitable.hpp>
 #include <boost/asio/write.hpp>
-#include <spdlog/spdlog.h>
 
 #include "sandbox/verdict.h"
 #include "wire/json.h"
@@ -186,8 +186,8 @@ awaitable<model::RunEnd> Runner::run_in_slot(Attempt& attempt, Sink& sink, Stop&
   asio::posix::stream_descriptor log(io_, pipes->log.release());
   ArtifactKeeper artifacts(objects_, "artifacts/" + object_stem(attempt) + "/");
   Collector collector(attempt.limits, sink, artifacts, [this, run] { sandbox_->kill(run); });
-  const std::string job = sandbox::encode_job(attempt.kind, attempt.code,
-                                              attempt.inputs.inline_bytes, attempt.limits);
+  const std::string job =
+      sandbox::encode_job(attempt.kind, attempt.code, attempt.inputs.inline_bytes, attempt.limits);
   co_await (write_job(channel, job) && collector.read_channel(channel) && collector.read_log(log) &&
             live.ended());
   live_.erase(run);
@@ -211,9 +211,9 @@ awaitable<model::RunEnd> Runner::run_in_slot(Attempt& attempt, Sink& sink, Stop&
   if (kept && end.status == model::RunStatus::completed) {
     std::string result = std::move(*collected.report.result);
     end.usage.result_bytes = static_cast<std::int64_t>(result.size());
-    const bool large =
-        !attempt.inline_allowed || end.usage.result_bytes > options_.inline_limit;
-    kept = co_await keep(objects_, "results/" + stem + ".json", std::move(result), large, end.result);
+    const bool large = !attempt.inline_allowed || end.usage.result_bytes > options_.inline_limit;
+    kept =
+        co_await keep(objects_, "results/" + stem + ".json", std::move(result), large, end.result);
   }
   if (!kept && end.status != model::RunStatus::cancelled) {
     co_return platform_failure(model::OutcomeCode::storage_unavailable,

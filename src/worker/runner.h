@@ -1,6 +1,6 @@
-// The runner: one attempt through the sandbox, from job to recorded evidence. It fetches inputs, feeds
-// the job, reads what comes back (all of it hostile) within bounds, keeps artifacts, large results and
-// logs as objects, and makes the one model::RunEnd.
+// The runner: one attempt through the sandbox, from job to recorded evidence. It fetches inputs,
+// feeds the job, reads what comes back (all of it hostile) within bounds, keeps artifacts, large
+// results and logs as objects, and makes the one model::RunEnd.
 //
 // Runs on one io_context thread.
 #pragma once
@@ -34,8 +34,8 @@ class Sink {
 };
 
 struct RunnerOptions {
-  std::int64_t inline_limit = 32 * 1024;  // results and logs above it become objects, bytes
-  std::size_t max_waiting = 64;           // attempts waiting for a slot
+  std::int64_t inline_limit = 32 * 1024;         // results and logs above it become objects, bytes
+  std::size_t max_waiting = 64;                  // attempts waiting for a slot
   std::int64_t inputs_limit = 64 * 1024 * 1024;  // bytes
 };
 

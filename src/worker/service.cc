@@ -2,13 +2,13 @@
 
 #include <openssl/crypto.h>
 
+#include <spdlog/spdlog.h>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/detached.hpp>
 #include <boost/asio/experimental/awaitable_operators.hpp>
 #include <boost/asio/redirect_error.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/use_awaitable.hpp>
-#include <spdlog/spdlog.h>
 #include <unordered_set>
 
 #include "base/id.h"
@@ -52,7 +52,8 @@ class Execution final : public Sink {
       boost::system::error_code ec;
       co_await timer.async_wait(asio::redirect_error(asio::use_awaitable, ec));
       waiters_.erase(&timer);
-      if ((co_await asio::this_coro::cancellation_state).cancelled() != asio::cancellation_type::none) {
+      if ((co_await asio::this_coro::cancellation_state).cancelled() !=
+          asio::cancellation_type::none) {
         co_return std::nullopt;
       }
     }
@@ -215,9 +216,8 @@ namespace {
 
 // Sends lines as they come; with Accept: application/x-ndjson all of them, else only the last.
 awaitable<void> send_lines(net::Exchange& exchange, Execution& execution) {
-  const bool stream =
-      exchange.request().header("accept").value_or("").find("application/x-ndjson") !=
-      std::string_view::npos;
+  const bool stream = exchange.request().header("accept").value_or("").find(
+                          "application/x-ndjson") != std::string_view::npos;
   std::unique_ptr<net::ResponseStream> out;
   if (stream) {
     net::Response head;

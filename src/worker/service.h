@@ -1,7 +1,8 @@
 // The worker's HTTP service: POST /execute and /check, GET /health.
 //
-// The same (run_id, attempt) sent again while it runs joins the running one; sent again later, it is
-// answered from the last few hundred ends. When the last caller of a run hangs up, the run is stopped.
+// The same (run_id, attempt) sent again while it runs joins the running one; sent again later, it
+// is answered from the last few hundred ends. When the last caller of a run hangs up, the run is
+// stopped.
 #pragma once
 
 #include <boost/asio/awaitable.hpp>

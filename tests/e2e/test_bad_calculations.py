@@ -169,8 +169,8 @@ def test_half_a_character_is_no_text(api: Api) -> None:
     assert "surrogate" in run["error"]["message"]
 
 
-@pytest.mark.parametrize(("levels", "status"), [(60, "completed"), (80, "failed")])
-def test_a_result_nests_as_deep_as_a_request_may(api: Api, levels: int, status: str) -> None:
+@pytest.mark.parametrize(("levels", "status"), [(100, "completed"), (101, "failed")])
+def test_a_result_nests_a_hundred_levels_deep(api: Api, levels: int, status: str) -> None:
     code = (
         "def calculate(inputs):\n"
         "    deep = 1\n"
@@ -181,6 +181,7 @@ def test_a_result_nests_as_deep_as_a_request_may(api: Api, levels: int, status: 
     assert run["status"] == status, run
     if status == "failed":
         assert run["error"]["code"] == "invalid_result"
+        assert "100 levels" in run["error"]["message"]
 
 
 def test_numpy_pandas_and_complex_numbers_come_back_in_the_documented_encoding(api: Api) -> None:

@@ -150,13 +150,12 @@ def watch(server: Server, ends: dict[str, Json], stop: threading.Event) -> None:
     with Api(server.url, DEV_TOKEN) as api:
         while not stop.wait(0.05):
             try:
-                response = api.get("/api/runs?limit=50")
+                response = api.get("/api/runs?status=completed&limit=200")
             except httpx.TransportError:
                 continue
             if response.status_code == 200:
                 for run in response.json()["items"]:
-                    if run["status"] in ("completed", "failed", "cancelled"):
-                        ends.setdefault(run["id"], run)
+                    ends.setdefault(run["id"], run)
 
 
 @pytest.mark.timeout(BOUND_S + 60)
