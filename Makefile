@@ -20,11 +20,13 @@ demo: build  ## a first calculation, end to end, with what each stage cost
 
 unit: build  ## the tests beside the code
 	@tools/build.sh $(PRESET) all
-	@ctest --preset $(PRESET) --no-tests=error
+	@ctest --preset $(PRESET) --no-tests=error -j 2
 
 e2e: build  ## the tests through the public door
 	@tools/install.sh test-venv
-	@$(TEST_PYTHON) -m pytest -q runtime/python/tests tests
+	@PYTHONPATH=runtime/python:build/venv/lib/python3.11/site-packages \
+	    $(TEST_PYTHON) -m pytest -q runtime/python/tests
+	@$(TEST_PYTHON) -m pytest -q tests/e2e
 
 test: unit e2e  ## every test
 

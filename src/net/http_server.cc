@@ -321,6 +321,12 @@ class Connection {
       co_await refuse(std::move(unknown), "");
       co_return false;
     }
+    // RFC 9112 section 3.2.
+    if (head.get().version() == 11 && head.get().count(http::field::host) != 1) {
+      Error hosts = fail(ErrorCode::invalid_request, "a request has exactly one Host");
+      co_await refuse(std::move(hosts), "");
+      co_return false;
+    }
     auto request = to_request(head.get());
     if (!request) {
       co_await refuse(request.error(), "");

@@ -114,7 +114,7 @@ TEST_F(ServerTest, LengthAndChunkedTogetherAreRefusedInBothOrders) {
   for (const char* fields : {"Content-Length: 3\r\nTransfer-Encoding: chunked\r\n",
                              "Transfer-Encoding: chunked\r\nContent-Length: 3\r\n"}) {
     const std::string answer = exchange("POST /x HTTP/1.1\r\nHost: x\r\n" + std::string(fields) +
-                                        "\r\n0\r\n\r\nGET /smuggled HTTP/1.1\r\n\r\n");
+                                        "\r\n0\r\n\r\nGET /smuggled HTTP/1.1\r\nHost: x\r\n\r\n");
     EXPECT_EQ(answer.rfind("HTTP/1.1 400", 0), 0u) << answer;
     EXPECT_EQ(answer.find("smuggled"), std::string::npos);
   }
@@ -125,12 +125,13 @@ TEST_F(ServerTest, LimitsOfHeaderAndBody) {
   options.header_limit = 1024;
   options.body_limit = 100;
   start(options);
-  EXPECT_EQ(exchange("GET /x HTTP/1.1\r\nA: " + std::string(2000, 'a') + "\r\n\r\n")
+  EXPECT_EQ(exchange("GET /x HTTP/1.1\r\nHost: x\r\nA: " + std::string(2000, 'a') + "\r\n\r\n")
                 .rfind("HTTP/1.1 431", 0),
             0u);
-  EXPECT_EQ(exchange("POST /x HTTP/1.1\r\nContent-Length: 101\r\n\r\n").rfind("HTTP/1.1 413", 0),
+  EXPECT_EQ(exchange("POST /x HTTP/1.1\r\nHost: x\r\nContent-Length: 101\r\n\r\n")
+                .rfind("HTTP/1.1 413", 0),
             0u);
-  EXPECT_EQ(exchange("POST /x HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n65\r\n" +
+  EXPECT_EQ(exchange("POST /x HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n65\r\n" +
                      std::string(101, 'a') + "\r\n0\r\n\r\n")
                 .rfind("HTTP/1.1 413", 0),
             0u);
@@ -141,7 +142,8 @@ TEST_F(ServerTest, AHeaderOrBodyThatStopsIsAnswered408) {
   options.header_timeout = milliseconds(50);
   options.body_timeout = milliseconds(50);
   start(options);
-  for (const char* half : {"GET /x HTT", "POST /x HTTP/1.1\r\nContent-Length: 9\r\n\r\nabc"}) {
+  for (const char* half :
+       {"GET /x HTT", "POST /x HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\nabc"}) {
     const base::Fd fd = connect();
     send(fd, half);
     EXPECT_EQ(read_all(fd).rfind("HTTP/1.1 408", 0), 0u) << half;
@@ -179,13 +181,16 @@ TEST_F(ServerTest, ARefusalComesBeforeTheBodyIsRead) {
 
 TEST_F(ServerTest, RubbishIsA400AndTheServerLives) {
   start({});
-  for (const char* bytes : {"\x16\x03\x01\x02\x01\x01", "GET\r\n\r\n", "GET /%zz HTTP/1.1\r\n\r\n",
-                            "GET /%00 HTTP/1.1\r\n\r\n", "GET http://x/ HTTP/1.1\r\n\r\n",
-                            "POST /x HTTP/1.1\r\nContent-Length: -1\r\n\r\n",
-                            "POST /x HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n"}) {
+  for (const char* bytes :
+       {"\x16\x03\x01\x02\x01\x01", "GET\r\n\r\n", "GET /%zz HTTP/1.1\r\nHost: x\r\n\r\n",
+        "GET /%00 HTTP/1.1\r\nHost: x\r\n\r\n", "GET http://x/ HTTP/1.1\r\nHost: x\r\n\r\n",
+        "GET /x HTTP/1.1\r\n\r\n", "GET /x HTTP/1.1\r\nHost: x\r\nHost: y\r\n\r\n",
+        "POST /x HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: gzip\r\n\r\n{}",
+        "POST /x HTTP/1.1\r\nHost: x\r\nContent-Length: -1\r\n\r\n",
+        "POST /x HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n"}) {
     EXPECT_EQ(exchange(bytes).rfind("HTTP/1.1 400", 0), 0u) << bytes;
   }
-  EXPECT_NE(exchange("GET /x HTTP/1.1\r\n\r\n").find("GET /x"), std::string::npos);
+  EXPECT_NE(exchange("GET /x HTTP/1.1\r\nHost: x\r\n\r\n").find("GET /x"), std::string::npos);
 }
 
 }  // namespace

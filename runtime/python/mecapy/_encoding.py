@@ -74,6 +74,7 @@ class EncodingError(Exception):
         super().__init__(problem)
         self.problem = problem
         self.parts: list[str] = []  # the place, innermost first
+        self.cycle: int | None = None  # id of the container that contains itself
 
     def __str__(self) -> str:
         return f"result{''.join(reversed(self.parts))} {self.problem}"
@@ -131,8 +132,11 @@ class _Encoder:
         return self._other(value, depth)
 
     def _too_deep(self) -> EncodingError:
-        if len(set(self._open)) < len(self._open):
-            return EncodingError("contains itself")
+        for position, container in enumerate(self._open):
+            if container in self._open[position + 1 :]:
+                error = EncodingError("contains itself")
+                error.cycle = container
+                return error
         return EncodingError(f"is nested deeper than {MAX_DEPTH} levels")
 
     def _inside(self, value: Any, depth: int, encode: Callable[[Any, int], Any]) -> Any:
@@ -140,7 +144,7 @@ class _Encoder:
         try:
             return encode(value, depth + 1)
         except EncodingError as error:
-            if error.problem == "contains itself":
+            if error.cycle == id(value):
                 error.parts.clear()  # the way round the cycle is of no use
             raise
         finally:
