@@ -19,6 +19,18 @@ std::string_view state_name(sandbox::Layer::State state) {
   return kNames[static_cast<std::size_t>(state)];
 }
 
+// Tells of the data folder; changes nothing when it is not there yet.
+bool data_folder_fine(const config::Settings& settings) {
+  const char* path = settings.data_dir.c_str();
+  if (::access(path, F_OK) != 0) {
+    std::printf("data folder %s: not there yet, serve makes it\n", path);
+    return true;
+  }
+  const auto owner = prepare_data_dir(settings);
+  std::printf("data folder %s: %s\n", path, owner ? "ok" : owner.error().message.c_str());
+  return owner.has_value();
+}
+
 }  // namespace
 
 int complain(const Error& error) {
@@ -42,10 +54,7 @@ int doctor(const config::Settings& settings) {
   }
   std::fputs(cli::table(rows).c_str(), stdout);
   for (const std::string& line : advice) std::printf("  -> %s\n", line.c_str());
-  const auto owner = prepare_data_dir(settings);
-  std::printf("data folder %s: %s\n", settings.data_dir.c_str(),
-              owner ? "ok" : owner.error().message.c_str());
-  fine = fine && owner.has_value();
+  fine = data_folder_fine(settings) && fine;
   std::printf("%s\n",
               fine ? "This machine can run calculations safely."
                    : "This machine cannot run calculations safely: serve, worker and run refuse.");

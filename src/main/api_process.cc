@@ -171,9 +171,14 @@ int run_api(const config::Settings& settings, int ready_fd) {
   if (!objects) return complain(objects.error());
   std::string token = settings.dev_token;
   if (token.empty()) {
-    auto made = auth::load_or_make_token(settings.data_dir + "/token");
+    const std::string path = settings.data_dir + "/token";
+    const bool first = ::access(path.c_str(), F_OK) != 0;
+    auto made = auth::load_or_make_token(path);
     if (!made) return complain(made.error());
     token = std::move(*made);
+    if (first)
+      std::printf("token: %s (shown this once; kept in %s)\n", token.c_str(), path.c_str());
+    std::fflush(stdout);
   }
   ApiProcess process(settings, std::move(*store), std::move(*objects), std::move(token));
   return process.run(ready_fd);

@@ -160,9 +160,6 @@ class Launcher {
   void announce() {
     write_status();
     std::printf("MecaPy is ready at http://%s:%d\n", settings_.server_host.c_str(), port_);
-    if (settings_.dev_token.empty()) {
-      std::printf("token: in %s/token\n", settings_.data_dir.c_str());
-    }
     std::printf("docs:  http://%s:%d/docs\n", settings_.server_host.c_str(), port_);
     std::fflush(stdout);
   }

@@ -1,6 +1,5 @@
 #include <unistd.h>
 
-#include <spdlog/spdlog.h>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/detached.hpp>
 #include <boost/asio/io_context.hpp>
@@ -8,6 +7,7 @@
 #include <boost/asio/signal_set.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/use_awaitable.hpp>
+#include <cstdio>
 
 #include "main/commands.h"
 #include "main/process.h"
@@ -83,7 +83,9 @@ int serve_runs(const config::Settings& settings, const WorkerStart& start,
     if (::write(start.ready_fd, "ready\n", 6) != 6) return 1;
     ::close(start.ready_fd);
   } else {
-    spdlog::info("the worker listens on {}:{}", settings.worker_host, (*server)->port());
+    std::printf("MecaPy worker is ready at http://%s:%d\n", settings.worker_host.c_str(),
+                (*server)->port());
+    std::fflush(stdout);
   }
   io.run();
   return status;

@@ -1,0 +1,159 @@
+"""`mecapy worker` alone, as a container runs it: the seed's contract, without a database."""
+
+import base64
+import json
+import subprocess
+import tempfile
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx
+import pytest
+
+from support.server import binary, environment, run_mecapy
+
+SEED_CODE = """
+def calculate(inputs):
+    import numpy as np
+    force = inputs['force']
+    section = inputs['section']
+    return {'stress': force / section}
+"""
+
+
+class Worker:
+    """One worker on a free port of loopback, with a folder for its objects."""
+
+    def __init__(self, folder: Path, **settings: str) -> None:
+        self.data_dir = folder / "data"
+        self._process = subprocess.Popen(
+            [str(binary()), "worker", "--port", "0", "--data-dir", str(self.data_dir)],
+            env=environment({f"MECAPY_{k.upper()}": v for k, v in settings.items()}),
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        assert self._process.stdout is not None
+        line = self._process.stdout.readline()
+        assert line.startswith("MecaPy worker is ready at "), line
+        self.http = httpx.Client(base_url=line.split()[-1], timeout=30)
+
+    def put_object(self, key: str, text: str) -> None:
+        """Put an object where the worker's user can read it."""
+        path = self.data_dir / "objects" / key
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+        path.parent.chmod(0o755)
+        path.chmod(0o644)
+
+    def stop(self) -> int:
+        """SIGTERM; the exit status."""
+        self.http.close()
+        self._process.terminate()
+        return self._process.wait(timeout=30)
+
+
+@pytest.fixture(scope="module")
+def worker() -> Iterator[Worker]:
+    with tempfile.TemporaryDirectory(prefix="mecapy-e2e-", dir="/tmp") as folder:
+        Path(folder).chmod(0o755)
+        one = Worker(Path(folder))
+        yield one
+        assert one.stop() == 0
+
+
+def payload(task_id: str, code: str = SEED_CODE) -> dict[str, object]:
+    """The seed's four fields."""
+    return {
+        "task_id": task_id,
+        "code": base64.b64encode(code.encode()).decode(),
+        "inputs_s3_key": f"inputs/{task_id}.json",
+        "user_id": str(uuid.uuid4()),
+    }
+
+
+def test_the_seeds_exact_payload_leaves_the_result_in_the_objects(worker: Worker) -> None:
+    task_id = str(uuid.uuid4())
+    worker.put_object(f"inputs/{task_id}.json", '{"force": 1000, "section": 10}')
+    answer = worker.http.post("/execute", json=payload(task_id)).json()
+    assert answer["status"] == "completed"
+    assert answer["result_key"] == f"results/{task_id}.json"
+    assert "result" not in answer
+    stored = (worker.data_dir / "objects" / answer["result_key"]).read_text()
+    assert json.loads(stored) == {"stress": 100}
+
+
+def test_the_streamed_answer_tells_log_and_progress_before_the_end(worker: Worker) -> None:
+    code = """
+from mecapy import progress
+def calculate(inputs):
+    print('half way', flush=True)
+    progress(0.5, 'half')
+    return inputs
+"""
+    body = payload(str(uuid.uuid4()), code) | {"run_id": str(uuid.uuid4()), "inputs": {"a": 0.1}}
+    headers = {"Accept": "application/x-ndjson"}
+    lines = worker.http.post("/execute", json=body, headers=headers).text.splitlines()
+    events = [json.loads(line) for line in lines]
+    assert [event["type"] for event in events][-1] == "end"
+    assert {"started", "log", "progress"} <= {event["type"] for event in events}
+    assert '"result":{"a":0.1}' in lines[-1]
+
+
+def test_the_same_attempt_sent_twice_runs_once(worker: Worker) -> None:
+    code = "import os\ndef calculate(inputs): return os.urandom(8).hex()\n"
+    body = payload(str(uuid.uuid4()), code) | {"run_id": str(uuid.uuid4()), "inputs": {}}
+    first = worker.http.post("/execute", json=body | {"attempt": 1}).json()
+    again = worker.http.post("/execute", json=body | {"attempt": 1}).json()
+    other = worker.http.post("/execute", json=body | {"attempt": 2}).json()
+    assert first["result"] == again["result"] != other["result"]
+
+
+def test_inputs_that_are_not_there_are_the_platforms_fault(worker: Worker) -> None:
+    answer = worker.http.post("/execute", json=payload(str(uuid.uuid4()))).json()
+    assert answer["status"] == "failed"
+    assert answer["error"]["code"] == "storage_unavailable"
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("task_id", "../../etc"),
+        ("code", "not base64"),
+        ("entry", "other"),
+        ("environment", "other"),
+        ("attempt", 0),
+        ("unknown", 1),
+    ],
+)
+def test_a_wrong_field_is_named(worker: Worker, field: str, value: object) -> None:
+    response = worker.http.post("/execute", json=payload(str(uuid.uuid4())) | {field: value})
+    assert response.status_code == 422
+    assert f"/{field}" in [problem["pointer"] for problem in response.json()["errors"]]
+
+
+def test_health_needs_no_token_and_other_paths_are_not_found(worker: Worker) -> None:
+    assert worker.http.get("/health").json()["status"] == "ok"
+    assert worker.http.get("/other").status_code == 404
+    assert worker.http.get("/execute").status_code == 405
+
+
+def test_a_worker_with_a_token_runs_nothing_without_it() -> None:
+    with tempfile.TemporaryDirectory(prefix="mecapy-e2e-", dir="/tmp") as folder:
+        Path(folder).chmod(0o755)
+        one = Worker(Path(folder), worker_token="secret")
+        body = payload(str(uuid.uuid4())) | {"run_id": str(uuid.uuid4()), "inputs": {"force": 1}}
+        try:
+            for headers in ({}, {"X-Auth-Token": "Secret"}, {"Authorization": "Bearer secret"}):
+                refused = one.http.post("/execute", json=body, headers=headers)
+                assert refused.status_code == 401
+            accepted = one.http.post("/execute", json=body, headers={"X-Auth-Token": "secret"})
+            assert accepted.status_code == 200
+        finally:
+            assert one.stop() == 0
+
+
+def test_a_worker_open_to_the_network_without_a_token_does_not_start() -> None:
+    result = run_mecapy("worker", "--host", "0.0.0.0", "--port", "0")
+    assert result.returncode == 64
+    assert "worker.token" in result.stderr
