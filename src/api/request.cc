@@ -30,10 +30,7 @@ std::optional<Number> parse_number(const std::string& text) {
 std::string sha256_hex(std::string_view text) {
   unsigned char sum[SHA256_DIGEST_LENGTH];
   SHA256(reinterpret_cast<const unsigned char*>(text.data()), text.size(), sum);
-  static constexpr char kHex[] = "0123456789abcdef";
-  std::string out;
-  for (const unsigned char b : sum) (out += kHex[b >> 4]) += kHex[b & 15];
-  return out;
+  return base::hex({reinterpret_cast<const char*>(sum), sizeof sum});
 }
 
 }  // namespace

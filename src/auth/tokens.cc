@@ -5,7 +5,6 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <array>
 #include <cerrno>
 #include <cstring>
 #include <fstream>
@@ -20,19 +19,10 @@
 namespace mecapy::auth {
 namespace {
 
-using Hash = std::array<unsigned char, SHA256_DIGEST_LENGTH>;
-
-Hash hash_of(std::string_view text) {
-  Hash out;
-  SHA256(reinterpret_cast<const unsigned char*>(text.data()), text.size(), out.data());
-  return out;
-}
-
-std::string hex(const Hash& hash) {
-  static constexpr char kHex[] = "0123456789abcdef";
-  std::string out;
-  for (const unsigned char b : hash) (out += kHex[b >> 4]) += kHex[b & 15];
-  return out;
+std::string hash_of(std::string_view text) {
+  unsigned char sum[SHA256_DIGEST_LENGTH];
+  SHA256(reinterpret_cast<const unsigned char*>(text.data()), text.size(), sum);
+  return base::hex({reinterpret_cast<const char*>(sum), sizeof sum});
 }
 
 bool equal(std::string_view a, std::string_view b) {
@@ -59,7 +49,7 @@ std::vector<User> read_users(const std::string& path) {
 class TokenAuthenticator final : public Authenticator {
  public:
   explicit TokenAuthenticator(TokenOptions options) : options_(std::move(options)) {
-    local_hash_ = hex(hash_of(options_.local_token));
+    local_hash_ = hash_of(options_.local_token);
   }
 
   Result<Principal> check(std::optional<std::string_view> authorization) const override {
@@ -70,7 +60,7 @@ class TokenAuthenticator final : public Authenticator {
                                            [](char c) { return std::tolower(c); });
     if (!bearer)
       return fail(ErrorCode::unauthorized, "send the header Authorization: Bearer TOKEN");
-    const std::string hash = hex(hash_of(given.substr(kScheme.size())));
+    const std::string hash = hash_of(given.substr(kScheme.size()));
     // Every candidate is compared, so that time tells nothing.
     const User* found = nullptr;
     const std::lock_guard lock(mutex_);
@@ -143,7 +133,7 @@ Result<std::string> add_user(const std::string& users_file, const std::string& u
                 "a user is 1-64 letters, digits, '.', '_', '-' or '@', not \"local\"");
   }
   const std::string token = base::random_hex(24);
-  const std::string line = hex(hash_of(token)) + " " + user + "\n";
+  const std::string line = hash_of(token) + " " + user + "\n";
   if (auto kept = append_private(users_file, line, O_APPEND); !kept) return kept.error();
   return token;
 }

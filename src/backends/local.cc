@@ -21,13 +21,6 @@ constexpr seconds kCheckDeadline{20};
 constexpr seconds kPatience{3};
 constexpr std::chrono::milliseconds kRetryEvery{25};
 
-model::RunEnd platform_failure(model::OutcomeCode code, std::string message) {
-  model::RunEnd end;
-  end.status = model::RunStatus::failed;
-  end.failure = model::Failure{code, std::move(message), "", {}, {}};
-  return end;
-}
-
 model::RunEnd cancelled() {
   model::RunEnd end;
   end.status = model::RunStatus::cancelled;
@@ -72,7 +65,7 @@ class LocalBackend final : public Backend {
     const base::Deadline deadline = base::after(wall + kOverhead);
     auto lines = co_await post("/execute", wire::execute_json(job), base::after(kOverhead));
     if (!lines) {
-      co_return platform_failure(model::OutcomeCode::backend_unavailable, lines.error().message);
+      co_return model::failed_end(model::OutcomeCode::backend_unavailable, lines.error().message);
     }
     if ((*lines)->status() != 200) co_return co_await refused(**lines);
     if (cancellation.requested()) co_return cancelled();
@@ -83,7 +76,7 @@ class LocalBackend final : public Backend {
     if (cancellation.requested()) co_return cancelled();
     if (end) co_return std::move(*end);
     const bool broken_off = end.error().code == ErrorCode::unavailable;
-    co_return platform_failure(
+    co_return model::failed_end(
         broken_off ? model::OutcomeCode::worker_lost : model::OutcomeCode::internal,
         broken_off ? "the worker died while the run was on it" : end.error().message);
   }
@@ -133,7 +126,7 @@ class LocalBackend final : public Backend {
     const auto body = co_await lines.next(base::after(seconds(5)));
     std::string detail = body && *body ? (**body).substr(0, 500) : std::string();
     const bool busy = status == 429 || status == 503;
-    co_return platform_failure(
+    co_return model::failed_end(
         busy ? model::OutcomeCode::backend_unavailable : model::OutcomeCode::internal,
         "the worker answered " + std::to_string(status) + ": " + detail);
   }

@@ -76,16 +76,20 @@ bool is_uuid(std::string_view text) {
   return true;
 }
 
-std::string random_hex(std::size_t n) {
-  std::string bytes(n, '\0');
-  fill_random(bytes.data(), n);
+std::string hex(std::string_view bytes) {
   std::string text;
-  text.reserve(2 * n);
+  text.reserve(2 * bytes.size());
   for (const char c : bytes) {
     text += kHex[static_cast<unsigned char>(c) >> 4];
     text += kHex[static_cast<unsigned char>(c) & 15];
   }
   return text;
+}
+
+std::string random_hex(std::size_t n) {
+  std::string bytes(n, '\0');
+  fill_random(bytes.data(), n);
+  return hex(bytes);
 }
 
 }  // namespace mecapy::base

@@ -14,6 +14,8 @@ namespace mecapy::base {
 std::string make_uuid7();
 // True for any 36-character lower-case hexadecimal UUID.
 bool is_uuid(std::string_view text);
+// Lower-case hexadecimal, two digits a byte.
+std::string hex(std::string_view bytes);
 // `n` bytes from the kernel, as 2n lower-case hexadecimal digits.
 std::string random_hex(std::size_t n);
 

@@ -49,6 +49,13 @@ bool may_become(RunStatus from, RunStatus to) {
                              [&](Transition t) { return t.from == from && t.to == to; });
 }
 
+RunEnd failed_end(OutcomeCode code, std::string message) {
+  RunEnd end;
+  end.status = RunStatus::failed;
+  end.failure = Failure{code, std::move(message), "", {}, {}};
+  return end;
+}
+
 bool is_artifact_name(std::string_view name) {
   if (name.empty() || name.size() > 128) return false;
   while (true) {

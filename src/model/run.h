@@ -64,6 +64,9 @@ struct RunEnd {
   std::vector<Artifact> artifacts{};
 };
 
+// The end `failed` with `code` and `message`.
+RunEnd failed_end(OutcomeCode code, std::string message);
+
 struct Run {
   RunId id{};
   TaskId task_id{};

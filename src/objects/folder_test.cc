@@ -8,10 +8,11 @@
 #include <ctime>
 #include <fstream>
 
+#include "base/test_folder.h"
 #include "objects/objects_contract.h"
-#include "objects/test_folder.h"
 
 namespace mecapy::objects {
+using base::TestFolder;
 namespace {
 
 namespace fs = std::filesystem;

@@ -9,10 +9,13 @@
 #include <ostream>
 #include <string>
 
+#include "base/test_await.h"
 #include "objects/objects.h"
-#include "objects/test_await.h"
 
 namespace mecapy::objects {
+
+using base::await;
+using base::await_all;
 
 struct ObjectsFactory {
   std::string name;

@@ -36,7 +36,7 @@ TEST(MemoryQueue, CancelledPop_EndsWithNothingAndTakesNothing) {
   boost::asio::cancellation_signal stop;
   std::optional<std::optional<RunId>> popped;
   boost::asio::co_spawn(loop, keep(queue.pop(soon()), popped),
-                        boost::asio::bind_cancellation_slot(stop.slot(), rethrow));
+                        boost::asio::bind_cancellation_slot(stop.slot(), base::rethrow));
   loop.poll();
   stop.emit(boost::asio::cancellation_type::terminal);
   loop.run();
@@ -51,7 +51,7 @@ TEST(MemoryQueue, Destruction_EndsWaitingPops) {
   auto queue = std::make_unique<MemoryQueue>(5, clock);
   boost::asio::io_context loop;
   std::optional<std::optional<RunId>> popped;
-  boost::asio::co_spawn(loop, keep(queue->pop(soon()), popped), rethrow);
+  boost::asio::co_spawn(loop, keep(queue->pop(soon()), popped), base::rethrow);
   loop.poll();
   queue.reset();
   loop.run();

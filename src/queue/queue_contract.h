@@ -9,10 +9,13 @@
 #include <ostream>
 #include <string>
 
+#include "base/test_await.h"
 #include "queue/queue.h"
-#include "queue/test_await.h"
 
 namespace mecapy::queue {
+
+using base::await;
+using base::await_all;
 
 struct QueueFactory {
   std::string name;

@@ -98,7 +98,7 @@ TEST_P(QueueContract, WaitingPop_IsResumedWhenTheTimeComes) {
   ASSERT_TRUE(queue_->push(id, in(std::chrono::hours(1))));
   boost::asio::io_context loop;
   std::optional<std::optional<RunId>> popped;
-  boost::asio::co_spawn(loop, keep(queue_->pop(soon()), popped), rethrow);
+  boost::asio::co_spawn(loop, keep(queue_->pop(soon()), popped), base::rethrow);
   loop.poll();
   EXPECT_FALSE(popped);
   clock_->advance(std::chrono::hours(1));
@@ -112,7 +112,7 @@ TEST_P(QueueContract, WaitingPop_IsResumedByTheTimeOfTheEarlierOfTwo) {
   ASSERT_TRUE(queue_->push(later, in(std::chrono::hours(2))));
   boost::asio::io_context loop;
   std::optional<std::optional<RunId>> popped;
-  boost::asio::co_spawn(loop, keep(queue_->pop(soon()), popped), rethrow);
+  boost::asio::co_spawn(loop, keep(queue_->pop(soon()), popped), base::rethrow);
   loop.poll();
   ASSERT_TRUE(queue_->push(sooner, in(std::chrono::hours(1))));
   clock_->advance(std::chrono::hours(3));
@@ -131,7 +131,8 @@ TEST_P(QueueContract, Close_EndsWaitingAndFurtherPops) {
   ASSERT_TRUE(queue_->push(RunId::make(), in(seconds(10))));
   boost::asio::io_context loop;
   std::vector<std::optional<std::optional<RunId>>> popped(3);
-  for (auto& one : popped) boost::asio::co_spawn(loop, keep(queue_->pop(soon()), one), rethrow);
+  for (auto& one : popped)
+    boost::asio::co_spawn(loop, keep(queue_->pop(soon()), one), base::rethrow);
   loop.poll();
   queue_->close();
   loop.run();
@@ -144,7 +145,8 @@ TEST_P(QueueContract, Close_EndsWaitingAndFurtherPops) {
 TEST_P(QueueContract, EachRun_GoesToOneOfManyPops) {
   boost::asio::io_context loop;
   std::vector<std::optional<std::optional<RunId>>> popped(kCapacity);
-  for (auto& one : popped) boost::asio::co_spawn(loop, keep(queue_->pop(soon()), one), rethrow);
+  for (auto& one : popped)
+    boost::asio::co_spawn(loop, keep(queue_->pop(soon()), one), base::rethrow);
   loop.poll();
   std::set<std::string> pushed, seen;
   std::vector<std::thread> pushers;

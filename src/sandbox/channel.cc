@@ -2,9 +2,9 @@
 
 #include <array>
 #include <boost/json.hpp>
-#include <boost/json/basic_parser_impl.hpp>
 #include <cmath>
 
+#include "base/json.h"
 #include "model/run.h"
 
 namespace mecapy::sandbox {
@@ -46,34 +46,6 @@ std::string mib(double mb) {
   std::snprintf(text, sizeof text, "%.6g MiB", mb);
   return text;
 }
-
-// Takes every event of the parser and keeps nothing: validation in constant memory.
-struct NullHandler {
-  static constexpr std::size_t max_object_size = static_cast<std::size_t>(-1);
-  static constexpr std::size_t max_array_size = static_cast<std::size_t>(-1);
-  static constexpr std::size_t max_key_size = static_cast<std::size_t>(-1);
-  static constexpr std::size_t max_string_size = static_cast<std::size_t>(-1);
-  using error_code = boost::system::error_code;
-  using view = json::string_view;
-  bool on_document_begin(error_code&) { return true; }
-  bool on_document_end(error_code&) { return true; }
-  bool on_object_begin(error_code&) { return true; }
-  bool on_object_end(std::size_t, error_code&) { return true; }
-  bool on_array_begin(error_code&) { return true; }
-  bool on_array_end(std::size_t, error_code&) { return true; }
-  bool on_key_part(view, std::size_t, error_code&) { return true; }
-  bool on_key(view, std::size_t, error_code&) { return true; }
-  bool on_string_part(view, std::size_t, error_code&) { return true; }
-  bool on_string(view, std::size_t, error_code&) { return true; }
-  bool on_number_part(view, error_code&) { return true; }
-  bool on_int64(std::int64_t, view, error_code&) { return true; }
-  bool on_uint64(std::uint64_t, view, error_code&) { return true; }
-  bool on_double(double, view, error_code&) { return true; }
-  bool on_bool(bool, error_code&) { return true; }
-  bool on_null(error_code&) { return true; }
-  bool on_comment_part(view, error_code&) { return true; }
-  bool on_comment(view, error_code&) { return true; }
-};
 
 // The payload as an object, bounded by the frame's own length; nothing when it is something else.
 std::optional<json::object> parse_object(std::string_view payload) {
@@ -242,16 +214,6 @@ Result<void> FrameParser::feed(std::string_view bytes, std::vector<Frame>& out) 
   return result;
 }
 
-Result<void> check_json(std::string_view text) {
-  json::parse_options options;
-  options.max_depth = kMaxDepth;
-  json::basic_parser<NullHandler> parser(options);
-  boost::system::error_code failed;
-  const std::size_t used = parser.write_some(false, text.data(), text.size(), failed);
-  if (failed || used != text.size()) {
-    return fail(ErrorCode::invalid_request, "the result is not valid JSON");
-  }
-  return {};
-}
+Result<void> check_json(std::string_view text) { return base::validate_json(text, kMaxDepth); }
 
 }  // namespace mecapy::sandbox

@@ -13,11 +13,12 @@
 #include <string>
 
 #include "base/fd.h"
+#include "base/test_folder.h"
 #include "store/sqlite_migrations.h"
 #include "store/store_contract.h"
-#include "store/test_folder.h"
 
 namespace mecapy::store {
+using base::TestFolder;
 namespace {
 
 std::shared_ptr<base::ManualClock> clock_at_zero() {

@@ -4,12 +4,15 @@
 
 #include <future>
 
+#include "base/test_await.h"
+#include "base/test_folder.h"
 #include "store/sqlite_connection.h"
 #include "store/sqlite_lock.h"
-#include "store/test_await.h"
-#include "store/test_folder.h"
 
 namespace mecapy::store {
+using base::await;
+using base::await_all;
+using base::TestFolder;
 namespace {
 
 constexpr Sql kCreate = "CREATE TABLE t (n INTEGER PRIMARY KEY, text TEXT)";
@@ -53,11 +56,11 @@ class SqliteWriterTest : public testing::Test {
     asio::io_context loop;
     std::optional<Result<int>> holder;
     std::vector<std::optional<Result<int>>> kept(calls.size());
-    asio::co_spawn(loop, keep(call<int>(hold), holder), rethrow);
+    asio::co_spawn(loop, keep(call<int>(hold), holder), base::rethrow);
     loop.poll();
     held.get_future().wait();
     for (std::size_t i = 0; i < calls.size(); ++i) {
-      asio::co_spawn(loop, keep(std::move(calls[i]), kept[i]), rethrow);
+      asio::co_spawn(loop, keep(std::move(calls[i]), kept[i]), base::rethrow);
     }
     loop.poll();  // every call has reached the writer
     all_wait.set_value();
@@ -169,7 +172,7 @@ TEST_F(SqliteWriterTest, End_FinishesWhatWaits) {
   asio::io_context loop;
   std::vector<std::optional<Result<int>>> answers(32);
   for (int i = 0; i < 32; ++i) {
-    asio::co_spawn(loop, keep(insert(i), answers[static_cast<std::size_t>(i)]), rethrow);
+    asio::co_spawn(loop, keep(insert(i), answers[static_cast<std::size_t>(i)]), base::rethrow);
   }
   loop.poll();
   writer_.reset();

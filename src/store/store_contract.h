@@ -10,10 +10,13 @@
 #include <string>
 
 #include "base/clock.h"
+#include "base/test_await.h"
 #include "store/store.h"
-#include "store/test_await.h"
 
 namespace mecapy::store {
+
+using base::await;
+using base::await_all;
 
 struct StoreFactory {
   std::string name;

@@ -1,42 +1,15 @@
 #include "wire/json.h"
 
-#include <boost/json/basic_parser_impl.hpp>
 #include <boost/json/parse.hpp>
 #include <charconv>
 #include <set>
+
+#include "base/utf8.h"
 
 namespace mecapy::wire {
 namespace {
 
 namespace json = boost::json;
-
-// Accepts everything and keeps nothing: the parser's own checks are the validation.
-struct NullHandler {
-  static constexpr std::size_t max_object_size = std::size_t(-1);
-  static constexpr std::size_t max_array_size = std::size_t(-1);
-  static constexpr std::size_t max_key_size = std::size_t(-1);
-  static constexpr std::size_t max_string_size = std::size_t(-1);
-  using ec = json::error_code;
-  using sv = json::string_view;
-  bool on_document_begin(ec&) { return true; }
-  bool on_document_end(ec&) { return true; }
-  bool on_object_begin(ec&) { return true; }
-  bool on_object_end(std::size_t, ec&) { return true; }
-  bool on_array_begin(ec&) { return true; }
-  bool on_array_end(std::size_t, ec&) { return true; }
-  bool on_key_part(sv, std::size_t, ec&) { return true; }
-  bool on_key(sv, std::size_t, ec&) { return true; }
-  bool on_string_part(sv, std::size_t, ec&) { return true; }
-  bool on_string(sv, std::size_t, ec&) { return true; }
-  bool on_number_part(sv, ec&) { return true; }
-  bool on_int64(std::int64_t, sv, ec&) { return true; }
-  bool on_uint64(std::uint64_t, sv, ec&) { return true; }
-  bool on_double(double, sv, ec&) { return true; }
-  bool on_bool(bool, ec&) { return true; }
-  bool on_null(ec&) { return true; }
-  bool on_comment_part(sv, ec&) { return true; }
-  bool on_comment(sv, ec&) { return true; }
-};
 
 bool is_space(char c) { return c == ' ' || c == '\n' || c == '\r' || c == '\t'; }
 
@@ -98,46 +71,7 @@ std::string decode_string(std::string_view raw) {
   return ec ? std::string() : std::string(value.as_string());
 }
 
-// Length of the well-formed UTF-8 sequence at `text`, 0 when there is none.
-std::size_t utf8_length(std::string_view text) {
-  const auto b = [&](std::size_t i) { return static_cast<unsigned char>(text[i]); };
-  const unsigned char lead = b(0);
-  const std::size_t n = lead < 0x80   ? 1
-                        : lead < 0xc2 ? 0
-                        : lead < 0xe0 ? 2
-                        : lead < 0xf0 ? 3
-                        : lead < 0xf5 ? 4
-                                      : 0;
-  if (n == 0 || n > text.size()) return 0;
-  for (std::size_t i = 1; i < n; ++i) {
-    if ((b(i) & 0xc0) != 0x80) return 0;
-  }
-  if (lead == 0xe0 && b(1) < 0xa0) return 0;
-  if (lead == 0xed && b(1) > 0x9f) return 0;
-  if (lead == 0xf0 && b(1) < 0x90) return 0;
-  if (lead == 0xf4 && b(1) > 0x8f) return 0;
-  return n;
-}
-
 }  // namespace
-
-Result<void> validate_json(std::string_view text, std::size_t max_depth) {
-  json::parse_options options;
-  options.max_depth = max_depth;
-  json::basic_parser<NullHandler> parser(options);
-  json::error_code ec;
-  const std::size_t used = parser.write_some(false, text.data(), text.size(), ec);
-  if (!ec && used < text.size()) ec = json::error::extra_data;
-  if (ec == json::error::too_deep) {
-    return fail(ErrorCode::too_deep,
-                "the JSON is nested deeper than " + std::to_string(max_depth) + " levels");
-  }
-  if (ec) {
-    return fail(ErrorCode::invalid_request,
-                "not valid JSON: " + ec.message() + " at byte " + std::to_string(used));
-  }
-  return {};
-}
 
 Result<std::vector<Member>> object_members(std::string_view text) {
   Cursor cursor(text);
@@ -173,10 +107,10 @@ std::string quote(std::string_view text) {
   out.reserve(text.size() + 2);
   out += '"';
   while (!text.empty()) {
-    const std::size_t n = utf8_length(text);
+    const int n = base::utf8_length(text);
     const char c = text.front();
-    if (n == 0) {
-      out += "\xef\xbf\xbd";
+    if (n <= 0) {
+      out += base::kReplacement;
     } else if (c == '"' || c == '\\') {
       (out += '\\') += c;
     } else if (c == '\n') {
@@ -184,9 +118,9 @@ std::string quote(std::string_view text) {
     } else if (static_cast<unsigned char>(c) < 0x20) {
       ((out += "\\u00") += kHex[c >> 4]) += kHex[c & 15];
     } else {
-      out.append(text.substr(0, n));
+      out.append(text.substr(0, static_cast<std::size_t>(n)));
     }
-    text.remove_prefix(n == 0 ? 1 : n);
+    text.remove_prefix(n <= 0 ? 1 : static_cast<std::size_t>(n));
   }
   return out += '"';
 }

@@ -6,6 +6,7 @@
 #include <string_view>
 #include <vector>
 
+#include "base/json.h"
 #include "base/result.h"
 
 namespace mecapy::wire {
@@ -13,9 +14,10 @@ namespace mecapy::wire {
 inline constexpr std::size_t kMaxDepth = 64;         // of requests, and so of inputs
 inline constexpr std::size_t kMaxResultDepth = 512;  // the encoding adds levels of its own
 
-// One RFC 8259 text: UTF-8, at most `max_depth` levels. invalid_request with the byte offset, or
-// too_deep.
-Result<void> validate_json(std::string_view text, std::size_t max_depth = kMaxDepth);
+// base::validate_json with the depth of a request.
+inline Result<void> validate_json(std::string_view text, std::size_t max_depth = kMaxDepth) {
+  return base::validate_json(text, max_depth);
+}
 
 // A member of an object: its key decoded, its value as the bytes it came in.
 struct Member {

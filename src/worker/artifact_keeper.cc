@@ -3,6 +3,7 @@
 #include <array>
 #include <string_view>
 
+#include "base/id.h"
 #include "wire/json.h"
 #include "worker/collector.h"
 
@@ -39,13 +40,6 @@ std::string media_type(std::string_view name) {
   return "application/octet-stream";
 }
 
-std::string hex(const unsigned char* bytes, std::size_t n) {
-  static constexpr char kHex[] = "0123456789abcdef";
-  std::string out;
-  for (std::size_t i = 0; i < n; ++i) (out += kHex[bytes[i] >> 4]) += kHex[bytes[i] & 15];
-  return out;
-}
-
 }  // namespace
 
 struct ArtifactKeeper::Digest {
@@ -56,7 +50,7 @@ struct ArtifactKeeper::Digest {
     unsigned char sum[EVP_MAX_MD_SIZE];
     unsigned int n = 0;
     EVP_DigestFinal_ex(ctx.get(), sum, &n);
-    return hex(sum, n);
+    return base::hex({reinterpret_cast<const char*>(sum), n});
   }
 };
 

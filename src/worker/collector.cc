@@ -5,8 +5,6 @@
 #include <boost/asio/redirect_error.hpp>
 #include <boost/asio/use_awaitable.hpp>
 
-#include "wire/json.h"
-
 namespace mecapy::worker {
 namespace {
 
@@ -56,7 +54,7 @@ awaitable<void> Collector::take_frames(std::vector<sandbox::Frame>& frames) {
         sink_.progress(frame.payload);
         break;
       case sandbox::Frame::Type::result:
-        if (const auto valid = wire::validate_json(frame.payload, wire::kMaxResultDepth); !valid) {
+        if (const auto valid = sandbox::check_json(frame.payload); !valid) {
           break_off(valid.error());
         } else {
           collected_.report.result = std::move(frame.payload);

@@ -24,12 +24,6 @@ using namespace boost::asio::experimental::awaitable_operators;
 constexpr std::chrono::seconds kStoreDeadline{30};
 constexpr std::chrono::seconds kSlotDeadline{60};
 
-model::RunEnd platform_failure(model::OutcomeCode code, std::string message) {
-  model::RunEnd end;
-  end.failure = model::Failure{code, std::move(message), "", {}, {}};
-  return end;
-}
-
 // The first attempt has the plain key; later ones have their number in it, so that a late attempt
 // never touches what a recorded one wrote.
 std::string object_stem(const Attempt& attempt) {
@@ -127,17 +121,17 @@ awaitable<model::RunEnd> Runner::run(Attempt attempt, Sink& sink, Stop& stop) {
     auto inputs = co_await objects_.get(attempt.inputs.key, options_.inputs_limit,
                                         base::after(kStoreDeadline));
     if (!inputs) {
-      co_return platform_failure(model::OutcomeCode::storage_unavailable,
-                                 "the inputs could not be read: " + inputs.error().message);
+      co_return model::failed_end(model::OutcomeCode::storage_unavailable,
+                                  "the inputs could not be read: " + inputs.error().message);
     }
     if (const auto valid = wire::validate_json(*inputs); !valid) {
-      co_return platform_failure(model::OutcomeCode::storage_unavailable,
-                                 "the stored inputs are damaged: " + valid.error().message);
+      co_return model::failed_end(model::OutcomeCode::storage_unavailable,
+                                  "the stored inputs are damaged: " + valid.error().message);
     }
     attempt.inputs.inline_bytes = std::move(*inputs);
   }
   if (auto slot = co_await acquire_slot(); !slot) {
-    co_return platform_failure(model::OutcomeCode::backend_unavailable, slot.error().message);
+    co_return model::failed_end(model::OutcomeCode::backend_unavailable, slot.error().message);
   }
   model::RunEnd end;
   if (stop.requested) {
@@ -176,7 +170,7 @@ awaitable<Result<void>> keep(objects::ObjectStore& objects, std::string key, std
 awaitable<model::RunEnd> Runner::run_in_slot(Attempt& attempt, Sink& sink, Stop& stop) {
   const std::uint64_t run = next_run_++;
   auto pipes = sandbox_->start(run, attempt.limits);
-  if (!pipes) co_return platform_failure(model::OutcomeCode::internal, pipes.error().message);
+  if (!pipes) co_return model::failed_end(model::OutcomeCode::internal, pipes.error().message);
   Live live(io_);
   live.sink = &sink;
   live_.emplace(run, &live);
@@ -216,8 +210,8 @@ awaitable<model::RunEnd> Runner::run_in_slot(Attempt& attempt, Sink& sink, Stop&
         co_await keep(objects_, "results/" + stem + ".json", std::move(result), large, end.result);
   }
   if (!kept && end.status != model::RunStatus::cancelled) {
-    co_return platform_failure(model::OutcomeCode::storage_unavailable,
-                               "what the run made could not be kept: " + kept.error().message);
+    co_return model::failed_end(model::OutcomeCode::storage_unavailable,
+                                "what the run made could not be kept: " + kept.error().message);
   }
   co_return end;
 }

@@ -15,9 +15,11 @@ class Process:
 
     @property
     def alive(self) -> bool:
-        """Whether it still runs; a zombie does not."""
+        """Whether it, or a thread of it, still runs: its files and locks are its own until then."""
         fields = _stat(self.pid)
-        return fields is not None and fields[0] != "Z" and int(fields[19]) == self.born
+        if fields is None or int(fields[19]) != self.born:
+            return False
+        return fields[0] != "Z" or int(fields[17]) > 1
 
     @property
     def name(self) -> str:
@@ -65,7 +67,7 @@ def find_process(pid: int) -> Process:
 
 
 def _stat(pid: int) -> list[str] | None:
-    """The fields after the name: state first, parent second, start time the twentieth."""
+    """After the name: state 0, parent 1, number of threads 17, start time 19."""
     try:
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     except OSError:

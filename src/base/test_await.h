@@ -9,7 +9,7 @@
 #include <utility>
 #include <vector>
 
-namespace mecapy::queue {
+namespace mecapy::base {
 
 template <class T>
 boost::asio::awaitable<void> keep(boost::asio::awaitable<T> call, std::optional<T>& kept) {
@@ -41,4 +41,4 @@ T await(boost::asio::awaitable<T> call) {
   return std::move(await_all(std::move(calls)).front());
 }
 
-}  // namespace mecapy::queue
+}  // namespace mecapy::base

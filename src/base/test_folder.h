@@ -5,12 +5,12 @@
 #include <filesystem>
 #include <string>
 
-namespace mecapy::store {
+namespace mecapy::base {
 
 class TestFolder {
  public:
   TestFolder() {
-    std::string name = (std::filesystem::temp_directory_path() / "mecapy-store-XXXXXX").string();
+    std::string name = (std::filesystem::temp_directory_path() / "mecapy-test-XXXXXX").string();
     if (::mkdtemp(name.data()) == nullptr) std::abort();
     folder_ = name;
   }
@@ -24,4 +24,4 @@ class TestFolder {
   std::filesystem::path folder_;
 };
 
-}  // namespace mecapy::store
+}  // namespace mecapy::base

@@ -1,0 +1,14 @@
+// UTF-8 (RFC 3629), for bytes nobody vouches for.
+#pragma once
+
+#include <string_view>
+
+namespace mecapy::base {
+
+inline constexpr std::string_view kReplacement = "\xef\xbf\xbd";  // U+FFFD
+
+// The length of the character at the front of the non-empty `text`: 1 to 4; 0 when `text` ends in
+// the middle of it; -1 when its first byte cannot begin or continue one.
+int utf8_length(std::string_view text);
+
+}  // namespace mecapy::base

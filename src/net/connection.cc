@@ -1,0 +1,255 @@
+#include "net/connection.h"
+
+#include <spdlog/spdlog.h>
+#include <boost/asio/steady_timer.hpp>
+#include <boost/asio/write.hpp>
+#include <limits>
+
+#include "base/id.h"
+#include "net/exchange.h"
+#include "net/request_head.h"
+
+namespace mecapy::net {
+namespace {
+
+// Adds to a counter for as long as it lives.
+class Counted {
+ public:
+  Counted(std::uint64_t& counter, std::uint64_t n) : counter_(counter), n_(n) { counter_ += n_; }
+  ~Counted() { counter_ -= n_; }
+  Counted(const Counted&) = delete;
+  Counted& operator=(const Counted&) = delete;
+
+ private:
+  std::uint64_t& counter_;
+  std::uint64_t n_;
+};
+
+// Cancels what `stream` waits for at the end of `limit`, without closing it as Beast's own timeout
+// does: so there can be an answer.
+class Alarm {
+ public:
+  Alarm(Stream& stream, std::chrono::milliseconds limit)
+      : timer_(stream.get_executor(), limit), state_(std::make_shared<State>(State{&stream})) {
+    stream.expires_never();
+    timer_.async_wait([state = state_](const error_code& ec) {
+      if (ec || state->stream == nullptr) return;
+      state->rang = true;
+      state->stream->cancel();
+    });
+  }
+  ~Alarm() { state_->stream = nullptr; }
+  Alarm(const Alarm&) = delete;
+  Alarm& operator=(const Alarm&) = delete;
+  bool rang() const { return state_->rang; }
+
+ private:
+  struct State {
+    Stream* stream;
+    bool rang = false;
+  };
+  asio::steady_timer timer_;
+  std::shared_ptr<State> state_;
+};
+
+// One connection, from accept to close.
+class Connection {
+ public:
+  Connection(Stream stream, std::shared_ptr<Shared> shared)
+      : stream_(std::move(stream)), shared_(std::move(shared)) {}
+
+  awaitable<void> run() {
+    bool keep = true;
+    while (keep && !shared_->stopping) {
+      keep = co_await wait_for_request();
+      if (keep) keep = co_await serve_one();
+    }
+    co_await linger();
+  }
+
+ private:
+  // False when the peer closed or stayed silent for too long.
+  awaitable<bool> wait_for_request() {
+    if (buffer_.size() > 0) co_return true;
+    error_code ec;
+    shared_->idle.insert(&stream_);
+    stream_.expires_after(shared_->options.idle_timeout);
+    const std::size_t n = co_await stream_.async_read_some(buffer_.prepare(4096), to(ec));
+    shared_->idle.erase(&stream_);
+    buffer_.commit(n);
+    co_return !ec;
+  }
+
+  // True when the connection may carry another request.
+  awaitable<bool> serve_one() {
+    http::request_parser<http::empty_body> head;
+    head.header_limit(static_cast<std::uint32_t>(shared_->options.header_limit));
+    head.body_limit(std::numeric_limits<std::uint64_t>::max());
+    error_code ec;
+    {
+      const Alarm alarm(stream_, shared_->options.header_timeout);
+      co_await http::async_read_header(stream_, buffer_, head, to(ec));
+      if (alarm.rang()) ec = beast::error::timeout;
+    }
+    if (ec) {
+      co_await refuse(read_error(ec), "");
+      co_return false;
+    }
+    auto request = read_head(head);
+    if (!request) {
+      co_await refuse(request.error(), "");
+      co_return false;
+    }
+    co_return co_await serve_body(head, std::move(*request));
+  }
+
+  awaitable<bool> serve_body(http::request_parser<http::empty_body>& head, Request request) {
+    std::optional<std::int64_t> length = 0;
+    if (head.chunked()) length.reset();
+    if (head.content_length()) length = static_cast<std::int64_t>(*head.content_length());
+    const std::uint64_t expected =
+        length ? static_cast<std::uint64_t>(*length) : shared_->options.body_limit;
+    if (expected > shared_->options.body_limit) {
+      co_await refuse(too_large(), request.id);
+      co_return false;
+    }
+    if (auto refused = shared_->admit(request, length)) {
+      co_return co_await answer_unread(std::move(*refused), request, head, length);
+    }
+    if (shared_->body_bytes + expected > shared_->options.bodies_limit) {
+      co_await refuse(fail(ErrorCode::busy, "too many large requests at once"), request.id);
+      co_return false;
+    }
+    const Counted bytes(shared_->body_bytes, expected);
+    const bool whole = co_await read_body(head, request);
+    if (!whole) co_return false;
+    co_return co_await handle(std::move(request));
+  }
+
+  awaitable<bool> read_body(http::request_parser<http::empty_body>& head, Request& request) {
+    error_code ec;
+    if (beast::iequals(head.get()[http::field::expect], "100-continue")) {
+      stream_.expires_after(shared_->options.write_timeout);
+      static constexpr std::string_view kContinue = "HTTP/1.1 100 Continue\r\n\r\n";
+      co_await asio::async_write(stream_, asio::buffer(kContinue), to(ec));
+      if (ec) co_return false;
+    }
+    keep_alive_ = head.get().keep_alive();
+    http::request_parser<http::string_body> body(std::move(head));
+    body.body_limit(shared_->options.body_limit);
+    {
+      const Alarm alarm(stream_, shared_->options.body_timeout);
+      co_await http::async_read(stream_, buffer_, body, to(ec));
+      if (alarm.rang()) ec = beast::error::timeout;
+    }
+    if (ec) {
+      co_await refuse(read_error(ec), request.id);
+      co_return false;
+    }
+    request.body = std::move(body.get().body());
+    co_return true;
+  }
+
+  awaitable<bool> handle(Request request) {
+    stream_.expires_never();
+    ++shared_->active;
+    ExchangeImpl exchange(stream_, shared_->options.write_timeout, std::move(request),
+                          keep_alive_ && !shared_->stopping);
+    try {
+      co_await shared_->handler(exchange);
+    } catch (const std::exception& e) {
+      spdlog::error("request {}: unexpected exception: {}", exchange.request().id, e.what());
+      exchange.close_after();
+    }
+    const bool keep = co_await exchange.finish(shared_->error_page);
+    --shared_->active;
+    co_return keep;
+  }
+
+  // Answers a request whose body was not read. A small declared body is skipped, so that the
+  // connection lives on; otherwise it closes.
+  awaitable<bool> answer_unread(Response response, const Request& request,
+                                http::request_parser<http::empty_body>& head,
+                                std::optional<std::int64_t> length) {
+    const bool nothing = length == 0;
+    const bool keep = nothing && head.get().keep_alive();
+    co_await send(std::move(response), request.id, keep);
+    co_return keep;
+  }
+
+  Error too_large() const {
+    return fail(ErrorCode::too_large, "the body is over the limit of " +
+                                          std::to_string(shared_->options.body_limit) + " bytes");
+  }
+
+  Error read_error(const error_code& ec) const {
+    if (ec == http::error::body_limit) return too_large();
+    if (ec == http::error::header_limit) {
+      return fail(ErrorCode::too_large, "the header is over the limit of " +
+                                            std::to_string(shared_->options.header_limit) +
+                                            " bytes");
+    }
+    if (ec == beast::error::timeout) {
+      return fail(ErrorCode::deadline_exceeded, "the request did not arrive in time");
+    }
+    return fail(ErrorCode::invalid_request, "malformed HTTP: " + ec.message());
+  }
+
+  awaitable<void> refuse(Error error, const std::string& request_id) {
+    const std::string id = request_id.empty() ? base::random_hex(8) : request_id;
+    Response page = shared_->error_page(error, id);
+    if (error.code == ErrorCode::deadline_exceeded) page.status = 408;
+    if (error.message.find("header is over") != std::string::npos) page.status = 431;
+    co_await send(std::move(page), id, false);
+  }
+
+  awaitable<void> send(Response response, const std::string& id, bool keep_alive) {
+    auto message = to_beast(std::move(response), id, keep_alive);
+    message.prepare_payload();
+    error_code ec;
+    stream_.expires_after(shared_->options.write_timeout);
+    co_await http::async_write(stream_, message, to(ec));
+  }
+
+  // Half-closes and reads what is still coming (bounded), so that the answer is not lost to a
+  // reset.
+  awaitable<void> linger() {
+    error_code ec;
+    stream_.socket().shutdown(asio::socket_base::shutdown_send, ec);
+    stream_.expires_after(std::chrono::seconds(2));
+    char sink[4096];
+    for (int i = 0; i < 256 && !ec; ++i) {
+      co_await stream_.async_read_some(asio::buffer(sink), to(ec));
+    }
+  }
+
+  Stream stream_;
+  std::shared_ptr<Shared> shared_;
+  beast::flat_buffer buffer_;
+  bool keep_alive_ = true;
+};
+
+}  // namespace
+
+awaitable<void> serve_connection(Stream stream, std::shared_ptr<Shared> shared) {
+  if (shared->connections >= shared->options.max_connections) {
+    auto page = shared->error_page(fail(ErrorCode::busy, "too many connections"), "-");
+    page.status = 503;
+    auto message = to_beast(std::move(page), "-", false);
+    message.prepare_payload();
+    error_code ec;
+    stream.expires_after(std::chrono::seconds(1));
+    co_await http::async_write(stream, message, to(ec));
+    co_return;
+  }
+  ++shared->connections;
+  try {
+    Connection connection(std::move(stream), shared);
+    co_await connection.run();
+  } catch (const std::exception& e) {
+    spdlog::error("connection: unexpected exception: {}", e.what());
+  }
+  --shared->connections;
+}
+
+}  // namespace mecapy::net

@@ -1,0 +1,45 @@
+// One request and its answer on a server's connection.
+#pragma once
+
+#include <chrono>
+#include <memory>
+
+#include "net/beast.h"
+#include "net/http.h"
+
+namespace mecapy::net {
+
+// Our Response as Beast's, without the length.
+http::response<http::string_body> to_beast(Response response, const std::string& request_id,
+                                           bool keep_alive);
+
+class StreamWriter;
+
+class ExchangeImpl final : public Exchange {
+ public:
+  ExchangeImpl(Stream& stream, std::chrono::milliseconds write_timeout, Request request,
+               bool keep_alive);
+
+  const Request& request() const override { return request_; }
+  awaitable<void> respond(Response response) override;
+  awaitable<std::unique_ptr<ResponseStream>> start_stream(
+      Response head, std::optional<std::int64_t> length) override;
+  awaitable<void> wait_hangup() override;
+
+  // After the handler: ends a stream, answers for a handler that did not. True: keep the
+  // connection.
+  awaitable<bool> finish(const ErrorPage& error_page);
+  void close_after() { keep_alive_ = false; }
+
+ private:
+  Stream& stream_;
+  std::chrono::milliseconds write_timeout_;
+  Request request_;
+  bool keep_alive_;
+  bool head_only_;
+  bool answered_ = false;
+  std::optional<std::int64_t> length_;
+  std::shared_ptr<StreamWriter> writer_;
+};
+
+}  // namespace mecapy::net
