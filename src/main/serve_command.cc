@@ -36,6 +36,7 @@ using std::chrono::steady_clock;
 constexpr std::chrono::seconds kStartDeadline{60};
 constexpr milliseconds kFirstPause{100};
 constexpr milliseconds kLongestPause{5000};
+constexpr milliseconds kLockPatience{2000};
 constexpr std::chrono::seconds kYoung{10};  // a worker that dies before this age died young
 
 struct Child {
@@ -261,6 +262,15 @@ class Launcher {
   steady_clock::time_point restart_at_{};
 };
 
+bool lock_within(int fd, milliseconds patience) {
+  const auto give_up = steady_clock::now() + patience;
+  while (::flock(fd, LOCK_EX | LOCK_NB) != 0) {
+    if (errno != EWOULDBLOCK || steady_clock::now() > give_up) return false;
+    ::poll(nullptr, 0, 20);
+  }
+  return true;
+}
+
 }  // namespace
 
 int serve(const config::Settings& settings) {
@@ -271,10 +281,11 @@ int serve(const config::Settings& settings) {
         fail(ErrorCode::usage,
              "the path of the data folder is too long for a socket: " + settings.data_dir));
   }
-  // Held by the launcher and by the API process, so until the last of them is gone.
+  // Held by the launcher and by the API process, so until the last of them is gone. A predecessor
+  // that was killed a moment ago may still be dying: it is waited for, a little.
   const base::Fd lock(::open((settings.data_dir + "/serve.lock").c_str(),
                              O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600));
-  if (!lock || ::flock(lock.get(), LOCK_EX | LOCK_NB) != 0) {
+  if (!lock || !lock_within(lock.get(), kLockPatience)) {
     return complain(fail(ErrorCode::conflict, "the data folder " + settings.data_dir +
                                                   " is in use by another mecapy serve"));
   }

@@ -1,3 +1,4 @@
+#include <sys/prctl.h>
 #include <unistd.h>
 
 #include <boost/asio/co_spawn.hpp>
@@ -95,6 +96,7 @@ int serve_runs(const config::Settings& settings, const WorkerStart& start,
 
 int worker(const config::Settings& settings, const WorkerStart& start) {
   const pid_t parent = ::getppid();
+  ::prctl(PR_SET_NAME, "mecapy-worker");
   if (auto fine = refuse_open_door(settings, start); !fine) return complain(fine.error());
   raise_file_limit();
   uid_t uid = start.run_as;

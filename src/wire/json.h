@@ -11,8 +11,9 @@
 
 namespace mecapy::wire {
 
-inline constexpr std::size_t kMaxDepth = 64;         // of requests, and so of inputs
-inline constexpr std::size_t kMaxResultDepth = 512;  // the encoding adds levels of its own
+// Of requests and results alike: what one calculation returns, another can be given. The encoding
+// of a result that is 100 levels deep may take four brackets a level.
+inline constexpr std::size_t kMaxDepth = 512;
 
 // base::validate_json with the depth of a request.
 inline Result<void> validate_json(std::string_view text, std::size_t max_depth = kMaxDepth) {

@@ -263,7 +263,7 @@ std::string end_line(const model::RunEnd& end) {
 
 Result<WorkerLine> read_worker_line(std::string_view line) {
   // The result stands one level down.
-  if (const auto valid = validate_json(line, kMaxResultDepth + 1); !valid) return valid.error();
+  if (const auto valid = validate_json(line, kMaxDepth + 1); !valid) return valid.error();
   const auto members = object_members(line);
   if (!members) return members.error();
   Raw raw;
