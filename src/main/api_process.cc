@@ -82,6 +82,7 @@ class ApiProcess {
 
   int run(int ready_fd) {
     asio::co_spawn(io_, start(ready_fd), asio::detached);
+    asio::co_spawn(io_, forget_old_keys(), asio::detached);
     signals_.async_wait([this](boost::system::error_code ec, int) {
       if (!ec) asio::co_spawn(io_, shut_down(), asio::detached);
     });
@@ -135,11 +136,18 @@ class ApiProcess {
       boost::system::error_code ec;
       co_await tick.async_wait(asio::redirect_error(asio::use_awaitable, ec));
     }
-    if (auto old = co_await store_->prune_idempotency(clock_->now() - std::chrono::hours(24));
-        !old) {
-      spdlog::warn("old idempotency keys stay: {}", old.error().message);
-    }
     io_.stop();
+  }
+
+  // Idempotency keys are good for a day.
+  awaitable<void> forget_old_keys() {
+    asio::steady_timer hour(io_);
+    while (true) {
+      auto done = co_await store_->prune_idempotency(clock_->now() - std::chrono::hours(24));
+      if (!done) spdlog::warn("old idempotency keys stay: {}", done.error().message);
+      hour.expires_after(std::chrono::hours(1));
+      co_await hour.async_wait(asio::use_awaitable);
+    }
   }
 
   const config::Settings& settings_;

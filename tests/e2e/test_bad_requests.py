@@ -67,6 +67,7 @@ def nested(levels: int) -> bytes:
 def test_json_just_not_too_deep_is_taken(api: Api) -> None:
     task = expect(api.send("/api/tasks", task_with_inputs(nested(63))), 201)
     assert api.execute(task["id"])["status"] == "completed"
+    expect(api.send("/api/tasks", task_with_inputs(nested(511))), 201)
 
 
 @pytest.mark.parametrize("levels", [512, 1000, 1_000_000])
