@@ -7,7 +7,7 @@ TEST_PYTHON := build/test-venv/bin/python
 .PHONY: help demo build test unit e2e sanitize lint fmt check bench lock install clean
 
 help:  ## what there is
-	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
+	@grep -hE '^[a-z0-9]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
 
 install:  ## Debian packages and the locked Python environment, when they are missing
 	@tools/install.sh packages venv
@@ -41,7 +41,8 @@ lint:  ## layers, formats, clang-tidy, ruff, mypy
 
 fmt:  ## put the code into its format
 	@git ls-files '*.cc' '*.h' | xargs clang-format -i
-	@build/test-venv/bin/ruff format runtime sdk tests tools bench examples 2>/dev/null || true
+	@tools/install.sh test-venv
+	@build/test-venv/bin/ruff format -q .
 
 check: lint test  ## what CI does
 

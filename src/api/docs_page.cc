@@ -89,7 +89,8 @@ std::string routes_section() {
 
 std::string limits_section() {
   std::string out =
-      "<h2 id=\"limits\">Limits</h2><p>A task asks for what it needs, up to the ceilings "
+      "<h2 id=\"limits\"><a id=\"Limits\"></a>Limits</h2><p>A task asks for what it needs, up to "
+      "the ceilings "
       "the operator has set.</p><table><tr><th>Name</th><th>Default</th><th>Meaning</th></tr>";
   const model::Limits defaults;
   for (const model::LimitRow& row : model::limit_table()) {

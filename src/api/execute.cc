@@ -1,7 +1,12 @@
+#include <boost/asio/experimental/awaitable_operators.hpp>
 #include "api/routes.h"
+
 #include "wire/api_json.h"
 
 namespace mecapy::api {
+
+using namespace boost::asio::experimental::awaitable_operators;
+
 namespace {
 
 constexpr std::chrono::seconds kStoreDeadline{30};
@@ -31,6 +36,12 @@ awaitable<Result<model::Payload>> place_inputs(Api& api, const model::RunId& id,
   co_return model::Payload{"", std::move(key)};
 }
 
+// Removes the inputs of a run that was not made after all.
+awaitable<void> forget_inputs(Api& api, std::string key) {
+  if (key.empty()) co_return;
+  (void)co_await Routes::parts(api).objects.remove(std::move(key), base::after(kStoreDeadline));
+}
+
 // Waits for the end of `run`; the run as it is then, or at the deadline.
 awaitable<Result<model::Run>> wait_for_end(Api& api, model::Run run,
                                            std::shared_ptr<feed::Channel> channel,
@@ -56,9 +67,13 @@ awaitable<Answer> answer(Api& api, Call& call, store::Created<model::Run> submit
     // A full queue is no loss: the reconciler queues what the store has.
     (void)parts.queue.push(submitted.value.id, submitted.value.queued_at);
   }
-  auto run = co_await wait_for_end(api, std::move(submitted.value), channel, base::after(wait));
+  Result<model::Run> run = submitted.value;
+  const auto watch = [&]() -> awaitable<void> {
+    run = co_await wait_for_end(api, submitted.value, channel, base::after(wait));
+  };
+  // Nobody waits for a client that has gone; the run goes on.
+  co_await (watch() || call.exchange.wait_hangup());
   if (!run) co_return run.error();
-  (void)call;
   if (!model::is_end(run->status) || wait.count() == 0) {
     net::Response response = json_response(202, wire::accepted_json(*run));
     response.headers.emplace_back("Location", "/api/runs/" + run->id.str());
@@ -83,6 +98,10 @@ awaitable<Answer> Routes::execute_task(Api& api, Call& call) {
   if (auto fine = can_accept(api); !fine) co_return fine.error();
   auto task = co_await parts(api).store.get_task(call.caller.user, *id, request->version);
   if (!task) co_return task.error();
+  // The operator may have lowered a ceiling since the task was kept.
+  if (auto fit = model::check_limits(task->version.limits, options(api).ceilings); !fit) {
+    co_return fit.error();
+  }
   model::Run run;
   run.id = model::RunId::make();
   run.task_id = task->id;
@@ -93,7 +112,9 @@ awaitable<Answer> Routes::execute_task(Api& api, Call& call) {
   auto placed = co_await place_inputs(api, run.id, std::move(inputs));
   if (!placed) co_return placed.error();
   run.inputs = std::move(*placed);
+  const std::string inputs_key = run.inputs.key;
   auto submitted = co_await parts(api).store.submit_run(std::move(run), std::move(*key));
+  if (!submitted || !submitted->created) co_await forget_inputs(api, inputs_key);
   if (!submitted) co_return submitted.error();
   co_return co_await answer(api, call, std::move(*submitted), *wait);
 }

@@ -4,11 +4,11 @@
 namespace mecapy::api {
 namespace {
 
-// Nothing when the code can be a calculation. When no worker can look at it the code is accepted: a
-// run will say.
+// Nothing when the code can be a calculation; busy or unavailable when no worker can look at it.
 awaitable<Result<void>> check_code(Api& api, std::string code) {
   auto looked = co_await Routes::parts(api).check(std::move(code));
-  if (!looked || !*looked) co_return Result<void>{};
+  if (!looked) co_return looked.error();
+  if (!*looked) co_return Result<void>{};
   const model::Failure& failure = **looked;
   co_return Error{ErrorCode::invalid_code,
                   "the code is not a calculation: " + failure.message,

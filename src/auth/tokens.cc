@@ -76,7 +76,7 @@ class TokenAuthenticator final : public Authenticator {
  private:
   void refresh() const {
     struct stat now {};
-    if (::stat(options_.users_file.c_str(), &now) != 0) {
+    if (::lstat(options_.users_file.c_str(), &now) != 0 || !S_ISREG(now.st_mode)) {
       users_.clear();
       read_ = {};
       return;

@@ -27,6 +27,19 @@ model::RunEnd cancelled() {
   return end;
 }
 
+// Whether every object the worker named is one of this run: results/RUN..., logs/RUN..., and so on.
+bool keys_belong_to(const model::RunEnd& end, const model::RunId& run) {
+  const auto ours = [&](const std::string& key, const char* folder) {
+    const std::string stem = folder + run.str();
+    return key.empty() || (key.starts_with(stem) && key.size() > stem.size() &&
+                           (key[stem.size()] == '.' || key[stem.size()] == '/'));
+  };
+  return ours(end.result.key, "results/") && ours(end.log.key, "logs/") &&
+         std::ranges::all_of(end.artifacts, [&](const model::Artifact& artifact) {
+           return ours(artifact.key, "artifacts/");
+         });
+}
+
 // Reads lines until the end line, telling the observer.
 awaitable<Result<model::RunEnd>> follow(net::LineStream& lines, base::Deadline deadline,
                                         Observer& observer) {
@@ -74,6 +87,10 @@ class LocalBackend final : public Backend {
     auto end = co_await follow(*stream, deadline, observer);
     cancellation.clear_hook();
     if (cancellation.requested()) co_return cancelled();
+    if (end && !keys_belong_to(*end, job.run_id)) {
+      co_return model::failed_end(model::OutcomeCode::internal,
+                                  "the worker named objects of another run");
+    }
     if (end) co_return std::move(*end);
     const bool broken_off = end.error().code == ErrorCode::unavailable;
     co_return model::failed_end(
@@ -94,9 +111,17 @@ class LocalBackend final : public Backend {
     } deaf;
     auto end = co_await follow(**lines, deadline, deaf);
     if (!end) co_return end.error();
-    if (end->failure && end->failure->code != model::OutcomeCode::invalid_code) {
+    if (!end->failure || end->failure->code == model::OutcomeCode::invalid_code) {
+      co_return std::move(end->failure);
+    }
+    if (end->failure->code == model::OutcomeCode::backend_unavailable) {
+      co_return fail(ErrorCode::busy, "too much code waits to be looked at");
+    }
+    if (model::is_platform_fault(end->failure->code)) {
       co_return fail(ErrorCode::unavailable, "the worker could not look at the code");
     }
+    // Code that cannot be parsed within the check's limits.
+    end->failure->code = model::OutcomeCode::invalid_code;
     co_return std::move(end->failure);
   }
 

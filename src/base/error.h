@@ -1,7 +1,7 @@
 // The closed list of what can go wrong outside a calculation, and how each kind is told to a
 // person: its stable name, its HTTP status, its process exit code.
 //
-// A calculation's own failure is not an Error: it is a model::Outcome of its run.
+// A calculation's own failure is not an Error: it is a model::Failure of its run.
 #pragma once
 
 #include <cstdint>

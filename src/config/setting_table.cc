@@ -64,7 +64,7 @@ const std::vector<SettingRow>& setting_table() {
       rows.push_back({"limits.max_" + std::string(limit.name), limit.field,
                       "ceiling of " + std::string(limit.meaning) +
                           (limit.unit.empty() ? "" : ", " + std::string(limit.unit)),
-                      Secrecy::open, limit.min, 1e9});
+                      Secrecy::open, limit.min, 1e9, limit.whole});
     }
     return rows;
   }();

@@ -5,6 +5,7 @@
 #include <toml++/toml.h>
 #include <algorithm>
 #include <charconv>
+#include <cmath>
 #include <cstdio>
 #include <cstdlib>
 #include <filesystem>
@@ -48,6 +49,7 @@ std::string put_number(const SettingRow& row, std::string_view text, Number& out
   if (!(n >= row.min && n <= row.max)) {
     return "must be between " + to_text(row.min) + " and " + to_text(row.max);
   }
+  if (row.whole && n != std::floor(n)) return "must be a whole number";
   out = *value;
   return "";
 }

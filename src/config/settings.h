@@ -52,6 +52,7 @@ struct SettingRow {
   Secrecy secrecy = Secrecy::open;
   double min = 0;  // of numbers
   double max = 1e15;
+  bool whole = false;  // a number that must be a whole one, though kept as a double
 
   // MECAPY_SERVER_PORT for server.port.
   std::string environment() const;

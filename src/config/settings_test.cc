@@ -54,7 +54,8 @@ TEST(Settings, WrongTypesAndRangesNameTheSource) {
        std::map<std::string, std::string>{{"MECAPY_SERVER_PORT", "x"},
                                           {"MECAPY_SERVER_PORT", "70000"},
                                           {"MECAPY_SERVER_DRAIN_S", "nan"},
-                                          {"MECAPY_QUEUE_CAPACITY", "1.5"}}) {
+                                          {"MECAPY_QUEUE_CAPACITY", "1.5"},
+                                          {"MECAPY_LIMITS_MAX_MEMORY_MB", "1000.5"}}) {
     const auto loaded = load({"", {{name, value}}, {}});
     ASSERT_FALSE(loaded) << name << value;
     EXPECT_EQ(loaded.error().message.rfind(name, 0), 0u) << loaded.error().message;

@@ -16,13 +16,6 @@ using std::chrono::milliseconds;
 
 constexpr int kPage = 500;
 
-model::RunEnd failed(model::Failure failure) {
-  model::RunEnd end;
-  end.status = model::RunStatus::failed;
-  end.failure = std::move(failure);
-  return end;
-}
-
 bool retryable(const model::RunEnd& end) {
   return end.status == model::RunStatus::failed && end.failure &&
          model::is_platform_fault(end.failure->code);
@@ -158,6 +151,9 @@ awaitable<void> Dispatcher::attempt(model::Job job) {
 awaitable<void> Dispatcher::finish(model::Job job, model::RunEnd end,
                                    std::shared_ptr<Active> active) {
   const store::Lease lease{job.run_id, job.attempt};
+  if (end.status == model::RunStatus::cancelled && !active->cancellation.requested()) {
+    end = model::failed_end(model::OutcomeCode::internal, "cancelled, though nobody asked for it");
+  }
   const bool cancelled = end.status == model::RunStatus::cancelled;
   if (!active->lost) {
     if (cancelled && active->interrupted) {
@@ -277,7 +273,8 @@ awaitable<Result<void>> Dispatcher::release_dead(std::optional<std::string> also
       if (lease.attempt < options_.max_attempts) {
         const base::TimePoint when = also_not_of ? parts_.clock.now() : retry_at(lease.attempt);
         co_await put_back(std::move(lease), std::move(lost), when);
-      } else if (auto done = co_await parts_.store.record_end(lease, failed(std::move(lost)));
+      } else if (auto done = co_await parts_.store.record_end(
+                     lease, model::failed_end(lost.code, lost.message));
                  !done) {
         co_return done.error();
       }

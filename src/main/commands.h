@@ -10,7 +10,7 @@
 namespace mecapy::main {
 
 // `mecapy serve`: the launcher. Starts the API process and the worker, restarts the worker when it
-// dies, ends both when told to. The only process of the two that stays root (when started as root).
+// dies, ends both when told to. Stays root when started as root, to start workers.
 int serve(const config::Settings& settings);
 
 // The API process: store, queue, dispatcher and HTTP. Says "PORT\n" on `ready_fd` when it answers.

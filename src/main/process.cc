@@ -26,6 +26,13 @@ bool can_use(const std::string& folder, uid_t uid) {
   return ::seteuid(0) == 0 && fine;
 }
 
+// A folder that root owns is taken over only when it is empty or has been our data folder.
+bool is_ours(const std::string& folder) {
+  std::error_code ec;
+  return fs::is_empty(folder, ec) || fs::exists(folder + "/mecapy.db", ec) ||
+         fs::exists(folder + "/tokens", ec);
+}
+
 Result<void> hand_over(const std::string& folder, uid_t uid) {
   std::error_code ec;
   if (::lchown(folder.c_str(), uid, uid) != 0) {
@@ -78,6 +85,11 @@ Result<uid_t> prepare_data_dir(const config::Settings& settings) {
   if (uid == 0) {
     uid = info.st_uid != 0 ? info.st_uid : static_cast<uid_t>(settings.server_run_as_uid);
     if (info.st_uid == 0) {
+      if (!is_ours(folder)) {
+        return fail(ErrorCode::usage, "the folder " + folder +
+                                          " is in use by something else; give --data-dir a new or "
+                                          "an empty folder");
+      }
       if (auto done = hand_over(folder, uid); !done) return done.error();
     }
   }

@@ -1,9 +1,11 @@
 // The launcher of `mecapy serve`:
 //
-//   launcher (root when started as root; waits, reads nothing from anybody)
+//   launcher (root when started as root; reads one ready line from each child, nothing else)
 //   ├─ API process   (the data folder's user)     store, queue, dispatcher, HTTP
 //   └─ worker        (front: the same user)       /execute on a Unix socket
-//        └─ supervisor ▸ zygote ▸ runs            see sandbox/sandbox.h
+//        └─ supervisor (root's capabilities for namespaces and cgroups; reads nothing a run wrote)
+//             ├─ zygote                           see sandbox/sandbox.h
+//             └─ init of each run ▸ the run
 //
 // Both children die with the launcher. The worker is started again when it dies, with a pause that
 // grows while it dies young. When the API process ends, everything ends, with its status.
@@ -82,7 +84,7 @@ class Launcher {
   // In the child: the same program again, so that it starts with a clean memory.
   [[noreturn]] void exec_worker(int ready_fd) {
     become_child();
-    ::unsetenv("MECAPY_DEV_TOKEN");  // the API's alone
+    hand_settings_over();
     ::fcntl(ready_fd, F_SETFD, 0);
     const std::string ready = std::to_string(ready_fd);
     const std::string run_as = std::to_string(uid_);
@@ -113,6 +115,18 @@ class Launcher {
     }
     api_ = {pid, std::move(pipe->read), steady_clock::now()};
     return {};
+  }
+
+  // The worker sees the settings in force, wherever they came from, but no secret of the API's.
+  void hand_settings_over() const {
+    for (const config::SettingRow& row : config::setting_table()) {
+      const std::string variable = row.environment();
+      if (row.secrecy == config::Secrecy::secret) {
+        ::unsetenv(variable.c_str());
+      } else {
+        ::setenv(variable.c_str(), config::shown(row, settings_).c_str(), 1);
+      }
+    }
   }
 
   static void become_child() {
@@ -169,9 +183,12 @@ class Launcher {
   void write_status() {
     const std::string path = settings_.data_dir + "/serve.json";
     const std::string temporary = path + ".tmp";
-    std::FILE* file = std::fopen(temporary.c_str(), "we");
+    // The folder is another user's: nothing that lies there is followed or written into.
+    ::unlink(temporary.c_str());
+    const int fd =
+        ::open(temporary.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+    std::FILE* file = fd < 0 ? nullptr : ::fdopen(fd, "w");
     if (file == nullptr) return;
-    ::fchmod(::fileno(file), 0600);
     std::fprintf(file, "{\"pid\":%d,\"api_pid\":%d,\"worker_pid\":%d,\"port\":%d}\n", ::getpid(),
                  api_.pid, worker_.pid, port_);
     std::fclose(file);
@@ -183,7 +200,8 @@ class Launcher {
       pollfd fd{signals_.get(), POLLIN, 0};
       ::poll(&fd, 1, restart_in());
       if (drain_signals()) {
-        ::kill(api_.pid, stopping_ ? SIGKILL : SIGTERM);
+        // A second Ctrl-C does not wait for running runs; a second SIGTERM changes nothing.
+        ::kill(api_.pid, interrupts_ > 1 ? SIGKILL : SIGTERM);
         stopping_ = true;
       }
       if (const auto status = reap(api_)) return end(*status);
@@ -220,6 +238,7 @@ class Launcher {
     bool stop = false;
     while (::read(signals_.get(), &info, sizeof info) == sizeof info) {
       if (info.ssi_signo != SIGCHLD) stop = true;
+      if (info.ssi_signo == SIGINT) ++interrupts_;
     }
     return stop;
   }
@@ -258,6 +277,7 @@ class Launcher {
   Child api_;
   int port_ = 0;
   bool stopping_ = false;
+  int interrupts_ = 0;  // SIGINT so far
   milliseconds pause_ = kFirstPause;
   steady_clock::time_point restart_at_{};
 };

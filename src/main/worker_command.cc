@@ -71,7 +71,7 @@ int serve_runs(const config::Settings& settings, const WorkerStart& start,
     io.stop();
   });
   const std::string token = start.socket.empty() ? settings.worker_token : std::string();
-  worker::Service service(io, runner, token);
+  worker::Service service(io, runner, token, settings.ceilings);
   auto server = listen(io, settings, start, service);
   if (!server) return complain(server.error());
   asio::signal_set signals(io, SIGTERM, SIGINT);

@@ -1,5 +1,6 @@
 #include "model/limits.h"
 
+#include <algorithm>
 #include <cmath>
 #include <cstdio>
 #include <string>
@@ -37,6 +38,18 @@ Limits default_ceilings() {
   Limits ceilings;
   for (const LimitRow& row : limit_table()) ceilings.*row.field = row.ceiling;
   return ceilings;
+}
+
+Limits lower_to(Limits limits, const Limits& ceilings) {
+  for (const LimitRow& row : limit_table()) {
+    limits.*row.field = std::min(limits.*row.field, ceilings.*row.field);
+  }
+  return limits;
+}
+
+Limits bound_cpu(Limits limits, const Limits& ceilings) {
+  if (limits.cpu_s == 0 && limits.cpu_budget_s() > ceilings.cpu_s) limits.cpu_s = ceilings.cpu_s;
+  return limits;
 }
 
 Result<void> check_limits(const Limits& limits, const Limits& ceilings) {

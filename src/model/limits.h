@@ -39,6 +39,12 @@ const std::vector<LimitRow>& limit_table();
 // The default ceilings: the table's, as Limits.
 Limits default_ceilings();
 
+// `limits` with each one at most its ceiling: for what nobody asked for.
+Limits lower_to(Limits limits, const Limits& ceilings);
+
+// `limits` with cpu_s set to its ceiling where it was left to timeout_s * cpus and that is more.
+Limits bound_cpu(Limits limits, const Limits& ceilings);
+
 // Every field of `limits` within [min, ceiling]; otherwise invalid_fields with one problem per
 // wrong field ("/limits/memory_mb": "4096 MiB is over the ceiling of 2048 MiB").
 Result<void> check_limits(const Limits& limits, const Limits& ceilings);

@@ -36,7 +36,7 @@ struct OutcomeRow {
   OutcomeCode code;
   std::string_view name;
   Fault fault;
-  int exit_code;  // of `mecapy run`
+  int exit_code;  // of `mecapy run`: 1x the calculation's, 2x a limit's, 3x the platform's
   std::string_view meaning;
 };
 

@@ -25,10 +25,10 @@ bool may_become(RunStatus from, RunStatus to);
 
 // Measured use of one attempt. Zero where it could not be measured.
 struct Usage {
-  std::int64_t wall_us = 0;  // author's code, first line to end
+  std::int64_t wall_us = 0;  // from the run being ready to its end
   std::int64_t cpu_us = 0;   // user + system, all processes
   std::int64_t peak_memory_bytes = 0;
-  std::int64_t setup_us = 0;  // request at the worker to the author's first line
+  std::int64_t setup_us = 0;  // from the order to the sandbox to the run being ready
   std::int64_t log_bytes = 0;
   std::int64_t result_bytes = 0;
   std::int64_t artifact_bytes = 0;

@@ -12,19 +12,6 @@
 namespace mecapy::net {
 namespace {
 
-// Adds to a counter for as long as it lives.
-class Counted {
- public:
-  Counted(std::uint64_t& counter, std::uint64_t n) : counter_(counter), n_(n) { counter_ += n_; }
-  ~Counted() { counter_ -= n_; }
-  Counted(const Counted&) = delete;
-  Counted& operator=(const Counted&) = delete;
-
- private:
-  std::uint64_t& counter_;
-  std::uint64_t n_;
-};
-
 // Cancels what `stream` waits for at the end of `limit`, without closing it as Beast's own timeout
 // does: so there can be an answer.
 class Alarm {
@@ -153,21 +140,19 @@ class Connection {
   awaitable<bool> handle(Request request) {
     stream_.expires_never();
     ++shared_->active;
-    ExchangeImpl exchange(stream_, shared_->options.write_timeout, std::move(request),
-                          keep_alive_ && !shared_->stopping);
+    ExchangeImpl exchange(stream_, *shared_, std::move(request), keep_alive_ && !shared_->stopping);
     try {
       co_await shared_->handler(exchange);
     } catch (const std::exception& e) {
       spdlog::error("request {}: unexpected exception: {}", exchange.request().id, e.what());
       exchange.close_after();
     }
-    const bool keep = co_await exchange.finish(shared_->error_page);
+    const bool keep = co_await exchange.finish();
     --shared_->active;
     co_return keep;
   }
 
-  // Answers a request whose body was not read. A small declared body is skipped, so that the
-  // connection lives on; otherwise it closes.
+  // Answers a request whose body was not read. The connection lives on when there was no body.
   awaitable<bool> answer_unread(Response response, const Request& request,
                                 http::request_parser<http::empty_body>& head,
                                 std::optional<std::int64_t> length) {

@@ -6,6 +6,8 @@
 #include <boost/asio/this_coro.hpp>
 #include <boost/asio/write.hpp>
 
+#include "net/connection.h"
+
 namespace mecapy::net {
 
 http::response<http::string_body> to_beast(Response response, const std::string& request_id,
@@ -14,7 +16,12 @@ http::response<http::string_body> to_beast(Response response, const std::string&
   if (!response.content_type.empty()) out.set(http::field::content_type, response.content_type);
   out.set("X-Request-ID", request_id);
   out.set("X-Content-Type-Options", "nosniff");
-  for (const auto& [name, value] : response.headers) out.set(name, value);
+  for (const auto& [name, value] : response.headers) {
+    // A line break would begin another header (RFC 9110 section 5.5).
+    if (value.find_first_of(std::string_view("\r\n\0", 3)) == std::string::npos) {
+      out.set(name, value);
+    }
+  }
   out.keep_alive(keep_alive);
   out.body() = std::move(response.body);
   return out;
@@ -75,10 +82,9 @@ class StreamHandle final : public ResponseStream {
 
 }  // namespace
 
-ExchangeImpl::ExchangeImpl(Stream& stream, std::chrono::milliseconds write_timeout, Request request,
-                           bool keep_alive)
+ExchangeImpl::ExchangeImpl(Stream& stream, Shared& shared, Request request, bool keep_alive)
     : stream_(stream),
-      write_timeout_(write_timeout),
+      shared_(shared),
       request_(std::move(request)),
       keep_alive_(keep_alive),
       head_only_(request_.method == "HEAD") {}
@@ -86,11 +92,17 @@ ExchangeImpl::ExchangeImpl(Stream& stream, std::chrono::milliseconds write_timeo
 awaitable<void> ExchangeImpl::respond(Response response) {
   if (answered_) co_return;
   answered_ = true;
+  // Clients that do not read must not fill the memory with what waits for them.
+  if (shared_.response_bytes + response.body.size() > shared_.options.responses_limit) {
+    response = shared_.error_page(fail(ErrorCode::unavailable, "too many large answers at once"),
+                                  request_.id);
+  }
+  const Counted bytes(shared_.response_bytes, response.body.size());
   auto message = to_beast(std::move(response), request_.id, keep_alive_);
   message.prepare_payload();
   if (head_only_) message.body().clear();
   error_code ec;
-  stream_.expires_after(write_timeout_);
+  stream_.expires_after(shared_.options.write_timeout);
   http::serializer<false, http::string_body> serializer(message);
   if (head_only_) {
     co_await http::async_write_header(stream_, serializer, to(ec));
@@ -112,9 +124,10 @@ awaitable<std::unique_ptr<ResponseStream>> ExchangeImpl::start_stream(
   } else {
     message.chunked(true);
   }
-  writer_ = std::make_shared<StreamWriter>(stream_, write_timeout_, !length, head_only_);
+  writer_ =
+      std::make_shared<StreamWriter>(stream_, shared_.options.write_timeout, !length, head_only_);
   error_code ec;
-  stream_.expires_after(write_timeout_);
+  stream_.expires_after(shared_.options.write_timeout);
   http::serializer<false, http::empty_body> serializer(message);
   co_await http::async_write_header(stream_, serializer, to(ec));
   if (ec) keep_alive_ = false;
@@ -134,12 +147,13 @@ awaitable<void> ExchangeImpl::wait_hangup() {
   co_await never.async_wait(to(ec));
 }
 
-awaitable<bool> ExchangeImpl::finish(const ErrorPage& error_page) {
+awaitable<bool> ExchangeImpl::finish() {
   if (writer_) {
     const bool whole = co_await writer_->finish(length_);
     if (!whole) keep_alive_ = false;
   } else if (!answered_) {
-    Response page = error_page(fail(ErrorCode::internal, "no answer was made"), request_.id);
+    Response page =
+        shared_.error_page(fail(ErrorCode::internal, "no answer was made"), request_.id);
     co_await respond(std::move(page));
   }
   co_return keep_alive_;

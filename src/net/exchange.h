@@ -1,7 +1,6 @@
 // One request and its answer on a server's connection.
 #pragma once
 
-#include <chrono>
 #include <memory>
 
 #include "net/beast.h"
@@ -14,11 +13,11 @@ http::response<http::string_body> to_beast(Response response, const std::string&
                                            bool keep_alive);
 
 class StreamWriter;
+struct Shared;
 
 class ExchangeImpl final : public Exchange {
  public:
-  ExchangeImpl(Stream& stream, std::chrono::milliseconds write_timeout, Request request,
-               bool keep_alive);
+  ExchangeImpl(Stream& stream, Shared& shared, Request request, bool keep_alive);
 
   const Request& request() const override { return request_; }
   awaitable<void> respond(Response response) override;
@@ -28,12 +27,12 @@ class ExchangeImpl final : public Exchange {
 
   // After the handler: ends a stream, answers for a handler that did not. True: keep the
   // connection.
-  awaitable<bool> finish(const ErrorPage& error_page);
+  awaitable<bool> finish();
   void close_after() { keep_alive_ = false; }
 
  private:
   Stream& stream_;
-  std::chrono::milliseconds write_timeout_;
+  Shared& shared_;
   Request request_;
   bool keep_alive_;
   bool head_only_;

@@ -4,7 +4,8 @@
 // Protections, each answered with `error_page` where an answer is possible: header and body limits,
 // a deadline for the header once its first byte came, for the body, for each write, and for an idle
 // connection; Content-Length together with Transfer-Encoding is refused; a bound on connections
-// (beyond it: 503 and close) and on the bytes of all bodies in memory at once (429).
+// (beyond it: 503 and close) and on the bytes of all bodies (429) and of all answers (503) in
+// memory at once.
 #pragma once
 
 #include <boost/asio/io_context.hpp>
@@ -18,9 +19,10 @@
 namespace mecapy::net {
 
 struct ServerOptions {
-  std::size_t header_limit = 16 * 1024;            // bytes
-  std::uint64_t body_limit = 16 * 1024 * 1024;     // bytes
-  std::uint64_t bodies_limit = 256 * 1024 * 1024;  // bytes of all bodies being read or handled
+  std::size_t header_limit = 16 * 1024;               // bytes
+  std::uint64_t body_limit = 16 * 1024 * 1024;        // bytes
+  std::uint64_t bodies_limit = 256 * 1024 * 1024;     // bytes of all bodies being read or handled
+  std::uint64_t responses_limit = 256 * 1024 * 1024;  // bytes of all answers being written
   std::size_t max_connections = 4096;
   std::chrono::milliseconds idle_timeout{75'000};
   std::chrono::milliseconds header_timeout{10'000};

@@ -1,5 +1,5 @@
 // A client for the worker on this machine: one HTTP/1.1 POST over a Unix socket, answered as
-// newline-delimited JSON, line by line. (Everything that leaves the machine goes through libcurl.)
+// newline-delimited JSON, line by line.
 #pragma once
 
 #include <memory>

@@ -133,8 +133,15 @@ Result<void> FrameParser::begin_artifact(std::string_view payload) {
       size->as_int64() < 0) {
     return malformed("an artifact without a name or a size");
   }
-  const json::string& text = name->as_string();
-  if (!model::is_artifact_name({text.data(), text.size()})) return malformed("a bad artifact name");
+  const std::string text(name->as_string());
+  if (!model::is_artifact_name(text)) return malformed("a bad artifact name");
+  // A name twice, or as a file here and a folder there, cannot both be kept.
+  for (const std::string& other : artifact_names_) {
+    if (other == text || other.starts_with(text + "/") || text.starts_with(other + "/")) {
+      return malformed("two artifacts of one name");
+    }
+  }
+  artifact_names_.push_back(text);
   if (++artifacts_count_ > kMaxArtifacts) {
     return fail(ErrorCode::too_large,
                 "artifacts: more than " + std::to_string(kMaxArtifacts) + " files");
@@ -201,8 +208,12 @@ Result<void> FrameParser::feed(std::string_view bytes, std::vector<Frame>& out) 
     result = check_length(rest[0], static_cast<std::int64_t>(length));
     if (result.has_error() || rest.size() < kFrameHeader + length) break;
     const auto type = static_cast<Frame::Type>(rest[0]);
-    result = accept(type, rest.substr(kFrameHeader, length));
-    if (result.has_value()) out.push_back({type, std::string(rest.substr(kFrameHeader, length))});
+    const std::string_view payload = rest.substr(kFrameHeader, length);
+    result = accept(type, payload);
+    if (result.has_value()) {
+      const bool named = type == Frame::Type::artifact_begin;
+      out.push_back({type, named ? artifact_names_.back() : std::string(payload)});
+    }
     at += kFrameHeader + length;
   }
   buffer_.erase(0, at);

@@ -28,7 +28,7 @@ std::string encode_job(JobKind kind, std::string_view code, std::string_view inp
 struct Frame {
   enum class Type : std::uint8_t {
     progress = 'P',  // payload: JSON {"fraction": 0..1 or null, "message": text up to 200 bytes}
-    artifact_begin = 'A',  // payload: JSON {"name": text, "size": bytes}
+    artifact_begin = 'A',  // JSON {"name", "size"}; as a Frame, the checked name itself
     artifact_data = 'D',   // payload: up to 256 KiB of the current artifact
     artifact_end = 'E',    // payload: empty
     result = 'R',          // payload: the encoded result, JSON
@@ -65,6 +65,7 @@ class FrameParser {
   std::optional<std::int64_t> artifact_left_;  // bytes still to come of the open artifact
   std::int64_t artifacts_total_ = 0;
   int artifacts_count_ = 0;
+  std::vector<std::string> artifact_names_;
 };
 
 // Whether `text` is one whole JSON value, by a parser that keeps nothing and nests at most 512

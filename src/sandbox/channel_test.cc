@@ -122,12 +122,33 @@ TEST(FrameParser, BadArtifacts_AreRefused) {
 TEST(FrameParser, ArtifactsOverTheLimitTogether_AreRefused) {
   const std::string one =
       frame('A', R"({"name":"a","size":600})") + frame('D', std::string(600, 'x')) + frame('E', "");
+  const std::string other = frame('A', R"({"name":"b","size":600})");
   EXPECT_EQ(complaint(one), "");
-  EXPECT_EQ(complaint(one + one), "artifacts too large: more than 0.001 MiB");
-  EXPECT_EQ(code_of(one + one), ErrorCode::too_large);
+  EXPECT_EQ(complaint(one + other), "artifacts too large: more than 0.001 MiB");
+  EXPECT_EQ(code_of(one + other), ErrorCode::too_large);
   std::string many;
-  for (int i = 0; i < 257; ++i) many += frame('A', R"({"name":"a","size":0})") + frame('E', "");
+  for (int i = 0; i < 257; ++i) {
+    many += frame('A', R"({"name":"a)" + std::to_string(i) + R"(","size":0})") + frame('E', "");
+  }
   EXPECT_EQ(code_of(many), ErrorCode::too_large);
+}
+
+TEST(FrameParser, TwoArtifactsThatCannotBothBeKept_AreRefused) {
+  const auto named = [](const std::string& name) {
+    return frame('A', R"({"name":")" + name + R"(","size":0})") + frame('E', "");
+  };
+  EXPECT_EQ(complaint(named("a") + named("b/a") + named("ab")), "");
+  for (const char* second : {"a", "a/b", "\\u0061"}) {
+    EXPECT_EQ(code_of(named("a") + named(second)), ErrorCode::invalid_request) << second;
+  }
+  EXPECT_EQ(code_of(named("a/b") + named("a")), ErrorCode::invalid_request);
+}
+
+TEST(FrameParser, AnArtifactsNameIsHandedOverDecoded) {
+  FrameParser parser(model::Limits{});
+  std::vector<Frame> frames;
+  ASSERT_TRUE(parser.feed(frame('A', R"({"name":"\u0061.png","size":0})"), frames));
+  EXPECT_EQ(frames.at(0).payload, "a.png");
 }
 
 TEST(FrameParser, BadProgress_IsRefused) {

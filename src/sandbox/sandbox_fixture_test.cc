@@ -78,12 +78,10 @@ class Player {
       case Frame::Type::progress:
         played_.progress.push_back(frame.payload);
         break;
-      case Frame::Type::artifact_begin: {
-        const auto value = boost::json::parse(frame.payload);
-        artifact_ = std::string(value.at("name").as_string());
+      case Frame::Type::artifact_begin:
+        artifact_ = frame.payload;
         played_.artifacts[artifact_];
         break;
-      }
       case Frame::Type::artifact_data:
         played_.artifacts[artifact_] += frame.payload;
         break;

@@ -14,6 +14,9 @@ namespace json = boost::json;
 using model::Failure;
 using model::OutcomeCode;
 
+constexpr std::size_t kLongestMessage = 8 * 1024;     // bytes
+constexpr std::size_t kLongestTraceback = 64 * 1024;  // bytes
+
 std::string number(double value) {
   char text[48];
   std::snprintf(text, sizeof text, "%.6g", value);
@@ -72,10 +75,33 @@ std::optional<Failure> parse_failure(const std::string& payload) {
   const std::string kind = text_of(object, "kind");
   for (const KindRow& row : kKinds) {
     if (row.kind != kind) continue;
-    return Failure{row.code, text_of(object, "message"), text_of(object, "traceback"),
+    return Failure{row.code, text_of(object, "message").substr(0, kLongestMessage),
+                   text_of(object, "traceback").substr(0, kLongestTraceback),
                    line_of(object, "line"), line_of(object, "column")};
   }
   return std::nullopt;
+}
+
+bool cpu_spent(const Evidence& evidence, const model::Limits& limits) {
+  return static_cast<double>(evidence.cpu_us) / 1e6 >= 0.9 * limits.cpu_budget_s();
+}
+
+// Whether what was measured from outside bears out a limit that the harness names: an author may
+// raise any exception himself.
+bool borne_out(OutcomeCode code, const Evidence& evidence, const model::Limits& limits) {
+  switch (code) {
+    case OutcomeCode::out_of_memory: {
+      const bool measured = evidence.peak_memory_bytes > 0;  // else RLIMIT_AS is the limit
+      const double mb = static_cast<double>(evidence.peak_memory_bytes) / (1024.0 * 1024.0);
+      return !measured || mb >= 0.9 * limits.memory_mb;
+    }
+    case OutcomeCode::disk_limit:
+      return evidence.disk_full;
+    case OutcomeCode::process_limit:
+      return evidence.pids_refused > 0;
+    default:
+      return true;
+  }
 }
 
 // Limits that the harness met inside the run get the figures measured from outside.
@@ -85,6 +111,7 @@ void add_figures(Failure& failure, const Evidence& evidence, const model::Limits
       failure.message.starts_with("OSError")) {
     failure.code = OutcomeCode::disk_limit;
   }
+  if (!borne_out(failure.code, evidence, limits)) failure.code = OutcomeCode::user_error;
   const std::string said = failure.message.empty() ? "" : " (" + failure.message + ")";
   if (failure.code == OutcomeCode::out_of_memory) {
     failure.message = "out of memory: " + used_of(evidence.peak_memory_bytes, limits.memory_mb) +
@@ -116,7 +143,8 @@ std::optional<Failure> limit_reached(const Evidence& evidence, const ChannelRepo
     return Failure{OutcomeCode::out_of_memory,
                    "out of memory: " + used_of(limit, limits.memory_mb)};
   }
-  const bool by_signal = evidence.exit == Evidence::Exit::signalled && evidence.status == SIGXCPU;
+  const bool by_signal = evidence.exit == Evidence::Exit::signalled && evidence.status == SIGXCPU &&
+                         cpu_spent(evidence, limits);
   if (evidence.cpu_fired || by_signal) {
     return Failure{OutcomeCode::cpu_limit,
                    "CPU limit: used " + seconds(static_cast<double>(evidence.cpu_us) / 1e6) +
@@ -142,7 +170,7 @@ std::optional<Failure> limit_reached(const Evidence& evidence, const ChannelRepo
 }
 
 Failure from_signal(const Evidence& evidence, const model::Limits& limits) {
-  if (evidence.status == SIGXFSZ) {
+  if (evidence.status == SIGXFSZ && evidence.disk_full) {
     return {OutcomeCode::disk_limit,
             "a file grew past the working folder's " + number(limits.disk_mb) + " MiB"};
   }

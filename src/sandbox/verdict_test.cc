@@ -85,8 +85,20 @@ TEST(Judge, MessagesHoldTheFigures) {
 
 TEST(Judge, Signals_AreNamed) {
   EXPECT_EQ(message(signalled(SIGABRT), {}), "the process died of SIGABRT (Aborted)");
-  EXPECT_EQ(code(signalled(SIGXFSZ), {}), OutcomeCode::disk_limit);
+  EXPECT_EQ(code(signalled(SIGXFSZ), {}), OutcomeCode::crashed);
+  Evidence full = signalled(SIGXFSZ);
+  full.disk_full = true;
+  EXPECT_EQ(code(full, {}), OutcomeCode::disk_limit);
   EXPECT_EQ(message(signalled(64), {}), "the process died of signal 64");
+}
+
+TEST(Judge, ALimitTheAuthorOnlyClaims_IsHisOwnError) {
+  Evidence little = exited(1);
+  little.peak_memory_bytes = 4 << 20;
+  for (const char* kind : {"out_of_memory", "disk_limit", "process_limit"}) {
+    EXPECT_EQ(code(little, failure(kind)), OutcomeCode::user_error) << kind;
+  }
+  EXPECT_EQ(code(signalled(SIGXCPU), {}), OutcomeCode::crashed);
 }
 
 TEST(Judge, HarnessKinds_AreOnlyTheCalculationsOrLimits) {

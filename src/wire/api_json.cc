@@ -20,7 +20,8 @@ Result<model::Task> read_task(std::string_view body, TaskKind kind, const model:
   task.estimated_duration_s = fields->number("estimated_duration_s");
   task.version.code = *fields->text("code");
   task.version.inputs = fields->raw("inputs").value_or("{}");
-  task.version.limits = fields->limits("limits", lower_to(model::Limits{}, ceilings));
+  task.version.limits = model::bound_cpu(
+      fields->limits("limits", model::lower_to(model::Limits{}, ceilings)), ceilings);
   if (const auto fit = model::check_limits(task.version.limits, ceilings); !fit) return fit.error();
   return task;
 }
@@ -42,7 +43,7 @@ Result<TaskPatch> read_patch(std::string_view body) {
 
 Result<model::Limits> patched_limits(const TaskPatch& patch, const model::Limits& latest,
                                      const model::Limits& ceilings) {
-  const model::Limits limits = read_limits(patch.limits_json, latest);
+  const model::Limits limits = model::bound_cpu(read_limits(patch.limits_json, latest), ceilings);
   if (const auto fit = model::check_limits(limits, ceilings); !fit) return fit.error();
   return limits;
 }

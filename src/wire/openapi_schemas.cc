@@ -1,3 +1,5 @@
+#include "model/outcome.h"
+#include "model/run.h"
 #include "wire/json.h"
 #include "wire/schema.h"
 
@@ -28,6 +30,22 @@ std::string limits_schema() {
       .finish();
 }
 
+std::string outcome_names() {
+  std::vector<std::string> names;
+  for (const model::OutcomeRow& row : model::outcome_table()) names.push_back(quote(row.name));
+  return array_of(names);
+}
+
+std::string status_names() {
+  std::vector<std::string> names;
+  for (const model::RunStatus status :
+       {model::RunStatus::queued, model::RunStatus::running, model::RunStatus::completed,
+        model::RunStatus::failed, model::RunStatus::cancelled}) {
+    names.push_back(quote(model::name(status)));
+  }
+  return array_of(names);
+}
+
 std::string field_schema(const FieldSpec& spec) {
   ObjectWriter out;
   switch (spec.type) {
@@ -53,6 +71,12 @@ std::string field_schema(const FieldSpec& spec) {
       out.text("type", "object");
       break;
     case FieldType::any:
+      break;
+    case FieldType::outcome:
+      out.text("type", "string").raw("enum", outcome_names());
+      break;
+    case FieldType::status:
+      out.text("type", "string").raw("enum", status_names());
       break;
     case FieldType::none:
       out.text("type", "null");

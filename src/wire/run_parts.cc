@@ -1,6 +1,5 @@
 #include "wire/run_parts.h"
 
-#include <algorithm>
 #include <boost/json/parse.hpp>
 #include <cctype>
 #include <cstdio>
@@ -24,13 +23,6 @@ model::Limits read_limits(std::string_view text, model::Limits base) {
     if (given != nullptr && given->is_number()) base.*row.field = given->to_number<double>();
   }
   return base;
-}
-
-model::Limits lower_to(model::Limits limits, const model::Limits& ceilings) {
-  for (const model::LimitRow& row : model::limit_table()) {
-    limits.*row.field = std::min(limits.*row.field, ceilings.*row.field);
-  }
-  return limits;
 }
 
 std::string url_path(std::string_view path) {

@@ -12,8 +12,6 @@ namespace mecapy::wire {
 std::string limits_json(const model::Limits& limits);
 // `base` with the members of the (checked) limits object `json` in place.
 model::Limits read_limits(std::string_view json, model::Limits base);
-// Each limit at most its ceiling: for defaults that nobody asked for.
-model::Limits lower_to(model::Limits limits, const model::Limits& ceilings);
 // Percent-encodes what may not stand in a URL path; '/' stays.
 std::string url_path(std::string_view path);
 

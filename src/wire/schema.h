@@ -23,6 +23,8 @@ enum class FieldType : std::uint8_t {
   object,      // any JSON object, carried as bytes
   any,         // any JSON value, carried as bytes
   none,        // null
+  outcome,     // name of an outcome code
+  status,      // name of a run's status
   text_list,   // array of at most `max` strings of 1-64 bytes
   limits,      // object of the limit table's names
   nested,      // object of the shape `nested`

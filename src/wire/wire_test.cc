@@ -110,7 +110,8 @@ TEST(Schema, OpenApiSchemasAreValidJson) { EXPECT_TRUE(validate_json(openapi_sch
 
 TEST(WorkerJson, TheSeedsExactPayloadIsRead) {
   const auto job = read_worker_execute(R"({"task_id":"0189-a","code":"cGFzcw==",
-      "inputs_s3_key":"inputs/0189-a.json","user_id":"u"})");
+      "inputs_s3_key":"inputs/0189-a.json","user_id":"u"})",
+                                       model::default_ceilings());
   ASSERT_TRUE(job);
   EXPECT_EQ(job->job.code, "pass");
   EXPECT_EQ(job->run_id, "0189-a");
@@ -120,8 +121,9 @@ TEST(WorkerJson, TheSeedsExactPayloadIsRead) {
 
 TEST(WorkerJson, IdsThatCouldBePathsAreRefused) {
   for (const char* id : {"../x", "a/b", "", "a.b"}) {
-    EXPECT_FALSE(read_worker_execute(R"({"task_id":")" + std::string(id) +
-                                     R"(","code":"cGFzcw==","inputs":{}})"))
+    EXPECT_FALSE(read_worker_execute(
+        R"({"task_id":")" + std::string(id) + R"(","code":"cGFzcw==","inputs":{}})",
+        model::default_ceilings()))
         << id;
   }
 }
@@ -133,7 +135,7 @@ TEST(WorkerJson, AnEndSurvivesTheWire) {
   end.usage.wall_us = 12;
   end.usage.peak_memory_bytes = 1 << 20;
   end.log.inline_bytes = "hello\n";
-  end.artifacts.push_back({"a/b.png", 5, "image/png", "00ff", "artifacts/r/a/b.png"});
+  end.artifacts.push_back({"a/b.png", 5, "image/png", std::string(64, 'f'), "artifacts/r/a/b.png"});
   std::string line = end_line(end);
   line.pop_back();
   const auto read = read_worker_line(line);

@@ -112,6 +112,17 @@ Result<model::Failure> read_failure(std::string_view raw) {
                         error.maybe_int("line"), error.maybe_int("column")};
 }
 
+bool is_media_type(std::string_view type) {
+  return type.size() <= 128 && std::ranges::all_of(type, [](char c) {
+           return std::isalnum(static_cast<unsigned char>(c)) != 0 ||
+                  std::string_view("/.+-").find(c) != std::string_view::npos;
+         });
+}
+
+bool is_sha256(std::string_view hex) {
+  return hex.size() == 64 && hex.find_first_not_of("0123456789abcdef") == std::string_view::npos;
+}
+
 Result<std::vector<model::Artifact>> read_artifacts(std::string_view raw) {
   const json::value value = parse(raw);
   std::vector<model::Artifact> out;
@@ -120,8 +131,9 @@ Result<std::vector<model::Artifact>> read_artifacts(std::string_view raw) {
     const Object a(item);
     model::Artifact artifact{a.text("name"), a.integer("size"), a.text("content_type"),
                              a.text("sha256"), a.text("key")};
-    if (!model::is_artifact_name(artifact.name)) {
-      return fail(ErrorCode::invalid_request, "the worker sent a bad artifact name");
+    if (!model::is_artifact_name(artifact.name) || artifact.size < 0 ||
+        !is_media_type(artifact.content_type) || !is_sha256(artifact.sha256)) {
+      return fail(ErrorCode::invalid_request, "the worker sent a bad artifact");
     }
     out.push_back(std::move(artifact));
   }
@@ -165,7 +177,9 @@ Result<model::RunEnd> read_end(const Raw& raw) {
   if (const auto it = raw.find("usage"); it != raw.end()) {
     const json::value value = parse(it->second);
     const Object usage(value);
-    for (const UsageRow& row : kUsage) end.usage.*row.field = usage.integer(row.name);
+    for (const UsageRow& row : kUsage) {
+      end.usage.*row.field = std::max<std::int64_t>(0, usage.integer(row.name));
+    }
   }
   if (const auto it = raw.find("artifacts"); it != raw.end()) {
     auto artifacts = read_artifacts(it->second);
@@ -190,7 +204,7 @@ std::string execute_json(const model::Job& job) {
   return std::move(out).finish();
 }
 
-Result<WorkerJob> read_worker_execute(std::string_view body) {
+Result<WorkerJob> read_worker_execute(std::string_view body, const model::Limits& ceilings) {
   const auto fields = read_fields(body, find_spec("WorkerExecute"));
   if (!fields) return fields.error();
   WorkerJob out;
@@ -217,7 +231,8 @@ Result<WorkerJob> read_worker_execute(std::string_view body) {
   if (!out.job.inputs.stored() && out.job.inputs.inline_bytes.empty()) {
     return wrong_field("/inputs_s3_key", "inputs or inputs_s3_key is required");
   }
-  out.job.limits = fields->limits("limits", model::Limits{});
+  out.job.limits = fields->limits("limits", model::lower_to(model::Limits{}, ceilings));
+  if (auto fit = model::check_limits(out.job.limits, ceilings); !fit) return fit.error();
   return out;
 }
 

@@ -21,7 +21,8 @@ struct WorkerJob {
 
 std::string execute_json(const model::Job& job);
 // Untrusted: from whoever may call the worker. Ids are letters, digits and '-'.
-Result<WorkerJob> read_worker_execute(std::string_view body);
+// Limits are checked against `ceilings`; absent ones are the defaults, lowered to them.
+Result<WorkerJob> read_worker_execute(std::string_view body, const model::Limits& ceilings);
 
 std::string check_json(std::string_view code);
 // The code to look at.
@@ -31,7 +32,7 @@ Result<std::string> read_worker_check(std::string_view body);
 struct WorkerLine {
   enum class Type : std::uint8_t { started, log, progress, end };
   Type type = Type::started;
-  std::string text;     // log: bytes as printed; progress: JSON
+  std::string text;     // log: UTF-8, wrong bytes as U+FFFD; progress: JSON
   model::RunEnd end{};  // end only
 };
 

@@ -4,7 +4,6 @@
 #include <string_view>
 
 #include "base/id.h"
-#include "wire/json.h"
 #include "worker/collector.h"
 
 namespace mecapy::worker {
@@ -72,14 +71,9 @@ awaitable<Result<void>> ArtifactKeeper::accept(const sandbox::Frame& frame) {
   }
 }
 
-awaitable<Result<void>> ArtifactKeeper::begin(const std::string& header) {
+awaitable<Result<void>> ArtifactKeeper::begin(const std::string& name) {
   open_ = {};
-  const auto members = wire::object_members(header);  // the frame parser has validated it
-  if (!members) co_return members.error();
-  for (const wire::Member& member : *members) {
-    // A checked name holds no character that JSON escapes.
-    if (member.key == "name") open_.name = member.raw.substr(1, member.raw.size() - 2);
-  }
+  open_.name = name;  // checked by the frame parser
   open_.key = key_prefix_ + open_.name;
   open_.content_type = media_type(open_.name);
   digest_ = std::make_unique<Digest>();

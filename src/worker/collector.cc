@@ -1,5 +1,6 @@
 #include "worker/collector.h"
 
+#include <algorithm>
 #include <array>
 #include <boost/asio/buffer.hpp>
 #include <boost/asio/redirect_error.hpp>
@@ -12,6 +13,13 @@ namespace asio = boost::asio;
 using boost::system::error_code;
 
 constexpr std::size_t kChunk = 64 * 1024;
+
+// Valid JSON on one line: a line break in it stands between tokens. Later it travels in lines.
+std::string on_one_line(std::string json) {
+  std::ranges::replace_if(
+      json, [](char c) { return c == '\n' || c == '\r'; }, ' ');
+  return json;
+}
 
 }  // namespace
 
@@ -51,13 +59,13 @@ awaitable<void> Collector::take_frames(std::vector<sandbox::Frame>& frames) {
   for (sandbox::Frame& frame : frames) {
     switch (frame.type) {
       case sandbox::Frame::Type::progress:
-        sink_.progress(frame.payload);
+        sink_.progress(on_one_line(std::move(frame.payload)));
         break;
       case sandbox::Frame::Type::result:
         if (const auto valid = sandbox::check_json(frame.payload); !valid) {
           break_off(valid.error());
         } else {
-          collected_.report.result = std::move(frame.payload);
+          collected_.report.result = on_one_line(std::move(frame.payload));
         }
         break;
       case sandbox::Frame::Type::failure:

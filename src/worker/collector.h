@@ -29,7 +29,7 @@ class ArtifactKeeper {
   std::int64_t bytes() const { return bytes_; }
 
  private:
-  awaitable<Result<void>> begin(const std::string& header);
+  awaitable<Result<void>> begin(const std::string& name);
   awaitable<Result<void>> data(const std::string& bytes);
   awaitable<Result<void>> end();
   struct Digest;

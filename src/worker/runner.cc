@@ -87,33 +87,42 @@ awaitable<void> Runner::pump_events() {
   }
 }
 
-awaitable<Result<void>> Runner::acquire_slot() {
-  if (free_slots_ > 0) {
+awaitable<Result<void>> Runner::acquire_slot(sandbox::JobKind kind) {
+  const bool check = kind == sandbox::JobKind::check;
+  Line& line = check ? waiting_checks_ : waiting_;
+  if (check ? check_may_start() : free_slots_ > 0) {
     --free_slots_;
+    if (check) ++checking_;
     co_return Result<void>{};
   }
-  if (waiting_.size() >= options_.max_waiting) {
+  if (line.size() >= (check ? options_.max_waiting_checks : options_.max_waiting)) {
     co_return fail(ErrorCode::busy, "all slots are taken");
   }
   asio::steady_timer turn(io_, kSlotDeadline);
-  waiting_.push_back(&turn);
+  line.push_back(&turn);
   error_code ec;
   co_await turn.async_wait(asio::redirect_error(asio::use_awaitable, ec));
   // Whoever frees a slot takes us out of the line and hands the slot over.
-  const auto it = std::ranges::find(waiting_, &turn);
-  if (it == waiting_.end()) co_return Result<void>{};
-  waiting_.erase(it);
+  const auto it = std::ranges::find(line, &turn);
+  if (it == line.end()) co_return Result<void>{};
+  line.erase(it);
   co_return fail(ErrorCode::busy, "no slot became free in time");
 }
 
-void Runner::release_slot() {
-  if (waiting_.empty()) {
-    ++free_slots_;
-    return;
+void Runner::release_slot(sandbox::JobKind kind) {
+  if (kind == sandbox::JobKind::check) --checking_;
+  ++free_slots_;
+  const auto hand_over = [this](Line& line) {
+    --free_slots_;
+    line.front()->cancel();
+    line.pop_front();
+  };
+  if (!waiting_.empty()) {
+    hand_over(waiting_);
+  } else if (!waiting_checks_.empty() && check_may_start()) {
+    ++checking_;
+    hand_over(waiting_checks_);
   }
-  asio::steady_timer* next = waiting_.front();
-  waiting_.pop_front();
-  next->cancel();
 }
 
 awaitable<model::RunEnd> Runner::run(Attempt attempt, Sink& sink, Stop& stop) {
@@ -130,7 +139,7 @@ awaitable<model::RunEnd> Runner::run(Attempt attempt, Sink& sink, Stop& stop) {
     }
     attempt.inputs.inline_bytes = std::move(*inputs);
   }
-  if (auto slot = co_await acquire_slot(); !slot) {
+  if (auto slot = co_await acquire_slot(attempt.kind); !slot) {
     co_return model::failed_end(model::OutcomeCode::backend_unavailable, slot.error().message);
   }
   model::RunEnd end;
@@ -139,7 +148,7 @@ awaitable<model::RunEnd> Runner::run(Attempt attempt, Sink& sink, Stop& stop) {
   } else {
     end = co_await run_in_slot(attempt, sink, stop);
   }
-  release_slot();
+  release_slot(attempt.kind);
   co_return end;
 }
 
@@ -189,13 +198,18 @@ awaitable<model::RunEnd> Runner::run_in_slot(Attempt& attempt, Sink& sink, Stop&
 
   Collected collected = collector.take();
   model::RunEnd end = sandbox::judge(*live.evidence, collected.report, attempt.limits);
-  if (stop.requested) end = {.status = model::RunStatus::cancelled, .usage = end.usage};
+  if (stop.requested) {
+    end = {.status = model::RunStatus::cancelled, .usage = end.usage};
+  } else if (collected.storage_error) {  // which is why the run was killed
+    co_return model::failed_end(
+        model::OutcomeCode::storage_unavailable,
+        "what the run made could not be kept: " + collected.storage_error->message);
+  }
   end.log_truncated = collected.report.log_overflow;
   end.usage.log_bytes = static_cast<std::int64_t>(collected.log.size());
   end.usage.artifact_bytes = artifacts.bytes();
   end.artifacts = artifacts.take();
   Result<void> kept;
-  if (collected.storage_error) kept = *collected.storage_error;
   const std::string stem = object_stem(attempt);
   const bool large_log = end.usage.log_bytes > options_.inline_limit;
   if (kept) {

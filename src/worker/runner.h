@@ -34,8 +34,9 @@ class Sink {
 };
 
 struct RunnerOptions {
-  std::int64_t inline_limit = 32 * 1024;         // results and logs above it become objects, bytes
-  std::size_t max_waiting = 64;                  // attempts waiting for a slot
+  std::int64_t inline_limit = 32 * 1024;  // results and logs above it become objects, bytes
+  std::size_t max_waiting = 64;           // runs waiting for a slot
+  std::size_t max_waiting_checks = 8;
   std::int64_t inputs_limit = 64 * 1024 * 1024;  // bytes
 };
 
@@ -76,8 +77,11 @@ class Runner {
 
  private:
   struct Live;
-  awaitable<Result<void>> acquire_slot();
-  void release_slot();
+  using Line = std::deque<boost::asio::steady_timer*>;
+  awaitable<Result<void>> acquire_slot(sandbox::JobKind kind);
+  void release_slot(sandbox::JobKind kind);
+  // Whether a check may take a slot now: one at a time, and never before a run that waits.
+  bool check_may_start() const { return checking_ == 0 && free_slots_ > 0 && waiting_.empty(); }
   awaitable<void> pump_events();
   awaitable<model::RunEnd> run_in_slot(Attempt& attempt, Sink& sink, Stop& stop);
 
@@ -88,8 +92,10 @@ class Runner {
   std::function<void()> on_lost_;
   boost::asio::posix::stream_descriptor events_;
   std::unordered_map<std::uint64_t, Live*> live_;
-  std::deque<boost::asio::steady_timer*> waiting_;
+  Line waiting_;         // runs
+  Line waiting_checks_;  // served only when no run waits
   int free_slots_;
+  int checking_ = 0;
   std::uint64_t next_run_ = 1;
 };
 

@@ -31,61 +31,93 @@ bool same_secret(std::string_view a, std::string_view b) {
 
 }  // namespace
 
-// One attempt that runs now: the lines it has produced, for any number of callers.
+// One attempt that runs now, for any number of callers. It holds the log (bounded by the run's
+// limit) and the latest progress, not every line: a caller that lags misses progress, never log.
 class Execution final : public Sink {
  public:
   Execution(asio::io_context& io, std::string key) : io_(io), key_(std::move(key)) {}
 
-  void started() override { add(wire::started_line()); }
-  void log(std::string_view text) override { add(wire::log_line(text)); }
-  void progress(std::string_view json) override { add(wire::progress_line(json)); }
+  void started() override {
+    started_ = true;
+    wake();
+  }
+  void log(std::string_view text) override {
+    log_ += text;
+    wake();
+  }
+  void progress(std::string_view json) override {
+    progress_ = json;
+    ++progress_count_;
+    wake();
+  }
   void end(std::string line) {
-    ended_ = true;
-    add(std::move(line));
+    end_line_ = std::move(line);
+    wake();
   }
 
-  // Line number `index`, when it is there; nothing after the last.
-  awaitable<std::optional<std::string>> line(std::size_t index) {
-    while (index >= lines_.size() && !ended_) {
+  // What one caller has been told.
+  struct Told {
+    bool started = false;
+    std::size_t log = 0;  // bytes
+    std::uint64_t progress = 0;
+    bool end = false;
+  };
+  // The lines `told` has not heard yet, waiting for some; nothing after the end.
+  awaitable<std::optional<std::string>> news(Told& told) {
+    while (!told.end) {
+      std::string lines = take(told);
+      if (!lines.empty()) co_return lines;
       asio::steady_timer timer(io_, asio::steady_timer::time_point::max());
       waiters_.insert(&timer);
       boost::system::error_code ec;
       co_await timer.async_wait(asio::redirect_error(asio::use_awaitable, ec));
       waiters_.erase(&timer);
-      if ((co_await asio::this_coro::cancellation_state).cancelled() !=
-          asio::cancellation_type::none) {
-        co_return std::nullopt;
-      }
+      const auto state = co_await asio::this_coro::cancellation_state;
+      if (state.cancelled() != asio::cancellation_type::none) co_return std::nullopt;
     }
-    if (index >= lines_.size()) co_return std::nullopt;
-    co_return lines_[index];
+    co_return std::nullopt;
   }
 
   void join() { ++callers_; }
   void leave() {
-    if (--callers_ == 0 && !ended_) stop_.request();
+    if (--callers_ == 0 && end_line_.empty()) stop_.request();
   }
   const std::string& key() const { return key_; }
-  const std::string& last_line() const { return lines_.back(); }
+  const std::string& end_line() const { return end_line_; }
   Runner::Stop& stop() { return stop_; }
 
  private:
-  void add(std::string line) {
-    lines_.push_back(std::move(line));
+  std::string take(Told& told) const {
+    std::string lines;
+    if (started_ && !told.started) lines += wire::started_line();
+    told.started = started_;
+    if (log_.size() > told.log) lines += wire::log_line(std::string_view(log_).substr(told.log));
+    told.log = log_.size();
+    if (progress_count_ > told.progress) lines += wire::progress_line(progress_);
+    told.progress = progress_count_;
+    lines += end_line_;
+    told.end = !end_line_.empty();
+    return lines;
+  }
+  void wake() {
     for (asio::steady_timer* timer : waiters_) timer->cancel();
   }
 
   asio::io_context& io_;
   std::string key_;
-  std::deque<std::string> lines_;
+  bool started_ = false;
+  std::string log_;
+  std::string progress_;
+  std::uint64_t progress_count_ = 0;
+  std::string end_line_;  // "" until the end
   std::unordered_set<asio::steady_timer*> waiters_;
   Runner::Stop stop_;
   int callers_ = 0;
-  bool ended_ = false;
 };
 
-Service::Service(asio::io_context& io, Runner& runner, std::string token)
-    : io_(io), runner_(runner), token_(std::move(token)) {}
+Service::Service(asio::io_context& io, Runner& runner, std::string token,
+                 const model::Limits& ceilings)
+    : io_(io), runner_(runner), token_(std::move(token)), ceilings_(ceilings) {}
 
 Service::~Service() = default;
 
@@ -136,7 +168,7 @@ std::string Service::health() const {
 
 awaitable<void> Service::execute(net::Exchange& exchange) {
   const std::string& id = exchange.request().id;
-  auto job = wire::read_worker_execute(exchange.request().body);
+  auto job = wire::read_worker_execute(exchange.request().body, ceilings_);
   if (!job) {
     net::Response page = error_page(job.error(), id);
     co_await exchange.respond(std::move(page));
@@ -180,7 +212,7 @@ awaitable<void> Service::check(net::Exchange& exchange) {
   attempt.run_id = base::make_uuid7();
   attempt.code = std::move(*code);
   attempt.inputs.inline_bytes = "{}";
-  attempt.limits.timeout_s = 10;
+  attempt.limits.timeout_s = 3;
   attempt.limits.memory_mb = 512;
   std::string key = attempt.run_id;
   auto execution = begin(std::move(key), std::move(attempt));
@@ -224,16 +256,15 @@ awaitable<void> send_lines(net::Exchange& exchange, Execution& execution) {
     head.content_type = "application/x-ndjson";
     out = co_await exchange.start_stream(std::move(head), std::nullopt);
   }
-  for (std::size_t i = 0;; ++i) {
-    const auto line = co_await execution.line(i);
-    if (!line) break;
+  Execution::Told told;
+  while (const auto lines = co_await execution.news(told)) {
     if (out) {
-      if (const auto sent = co_await out->write(*line); !sent) co_return;
+      if (const auto sent = co_await out->write(*lines); !sent) co_return;
     }
   }
   if (!stream) {
     net::Response response;
-    response.body = execution.last_line();
+    response.body = execution.end_line();
     co_await exchange.respond(std::move(response));
   }
 }

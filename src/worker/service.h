@@ -22,12 +22,14 @@ class Execution;
 
 class Service {
  public:
-  // `token`: callers must send it as X-Auth-Token; "" asks for none.
-  Service(boost::asio::io_context& io, Runner& runner, std::string token);
+  // `token`: callers must send it as X-Auth-Token; "" asks for none. Limits over `ceilings` are
+  // refused.
+  Service(boost::asio::io_context& io, Runner& runner, std::string token,
+          const model::Limits& ceilings);
   ~Service();
 
   awaitable<void> handle(net::Exchange& exchange);
-  // Refuses before the body is read: wrong token, path, method or content type.
+  // Refuses before the body is read: wrong token, path or method.
   std::optional<net::Response> admit(const net::Request& head) const;
   // Takes no new runs from now on; running() tells when the last has ended.
   void drain() { draining_ = true; }
@@ -49,6 +51,7 @@ class Service {
   boost::asio::io_context& io_;
   Runner& runner_;
   std::string token_;
+  model::Limits ceilings_;
   bool draining_ = false;
   std::unordered_map<std::string, std::shared_ptr<Execution>> executions_;  // by "run/attempt"
   std::unordered_map<std::string, std::string> ended_;                      // end lines
