@@ -32,8 +32,8 @@ test: unit e2e  ## every test
 
 sanitize:  ## the unit tests under address, undefined-behaviour and thread sanitizers
 	@tools/install.sh packages venv
-	@$(MAKE) --no-print-directory unit PRESET=asan
-	@$(MAKE) --no-print-directory unit PRESET=tsan
+	@for preset in asan tsan; do tools/build.sh $$preset all \
+	    && ctest --preset $$preset --no-tests=error -j 2 -LE sandbox || exit 1; done
 
 lint:  ## layers, formats, clang-tidy, ruff, mypy
 	@tools/install.sh packages venv test-venv

@@ -169,7 +169,7 @@ def print_report(report: Json) -> None:
         row = report[key]
         print(f"  {title:38}{row['p50_ms']:9.2f}{row['p99_ms']:9.2f}{row['runs_per_second']:9.1f}")
         print(f"  {'  of it set-up of the sandbox':38}{row['p50_setup_ms']:9.2f}")
-        print(f"  {'  of it the calculation':38}{row['p50_wall_ms']:9.2f}")
+        print(f"  {'  of it job read to process gone':38}{row['p50_wall_ms']:9.2f}")
     print(f"  {'fresh python with numpy':38}{report['fresh_python_ms']['p50']:9.2f}")
     print(f"  {'times as fast':38}{report['times_as_fast_as_fresh_python']:9.1f}\n")
     print(f"{'start to ready':40}{report['start_to_ready_ms']:9.1f} ms\n")

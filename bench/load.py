@@ -20,7 +20,7 @@ class Latencies:
 
     ms: list[float]
     setup_ms: list[float]  # from the worker's door to the author's first line
-    wall_ms: list[float]  # the author's code
+    wall_ms: list[float]  # from the run being ready to its end
     total_s: float
 
 

@@ -14,12 +14,17 @@ finish() {
 trap finish EXIT
 
 printf '==> starting mecapy serve with nothing configured\n'
-build/mecapy serve --port 0 --data-dir "$work/data" >"$work/serve.out" 2>"$work/serve.err" &
+for name in $(env | sed -n 's/^\(MECAPY_[A-Z_]*\)=.*/\1/p'); do unset "$name"; done
+touch "$work/serve.out" "$work/none.toml"
+build/mecapy serve --config "$work/none.toml" --port 0 --data-dir "$work/data" \
+  >"$work/serve.out" 2>"$work/serve.err" &
 server=$!
-until grep -q '^MecaPy is ready' "$work/serve.out"; do
-  kill -0 "$server" 2>/dev/null || { cat "$work/serve.err" >&2; exit 1; }
+for _ in $(seq 600); do
+  grep -q '^MecaPy is ready' "$work/serve.out" && break
+  kill -0 "$server" 2>/dev/null || break
   sleep 0.05
 done
+grep -q '^MecaPy is ready' "$work/serve.out" || { cat "$work/serve.err" >&2; exit 1; }
 url=$(sed -n 's/^MecaPy is ready at //p' "$work/serve.out")
 build/venv/bin/python tools/demo.py "$url" "$(cat "$work/data/token")"
 

@@ -27,7 +27,8 @@ packages() {
   say "installing ${#missing[@]} Debian packages: ${missing[*]}"
   export DEBIAN_FRONTEND=noninteractive
   apt-get update -qq
-  apt-get install -y -qq --no-install-recommends "${missing[@]}" >/dev/null
+  # One line a package as it is set up: the progress of a long step.
+  apt-get install -y -qq --no-install-recommends "${missing[@]}" | sed -un 's/^Setting up \([^ ]*\).*/    \1/p' >&2
 }
 
 # A virtual environment in $1 with exactly what the lock file $2 says; made again when the lock changes.
@@ -38,7 +39,8 @@ environment() {
   say "installing the Python environment of $lock"
   rm -rf "$folder"
   /usr/bin/python3.11 -m venv "$folder"
-  "$folder/bin/python" -m pip install --disable-pip-version-check -q --require-hashes -r "$lock"
+  "$folder/bin/python" -m pip install --disable-pip-version-check --progress-bar off \
+    --require-hashes -r "$lock" | sed -un 's/^Collecting \([^ ]*\).*/    \1/p' >&2
   printf '%s' "$stamp" >"$folder/.lock"
 }
 

@@ -190,7 +190,7 @@ TEST_P(ObjectsContract, BigObject_IsStreamedInBoundedMemory) {
   ASSERT_TRUE(await(writer->commit()));
   EXPECT_EQ(size("big").value(), kBlock * kBlocks);
   for (int i = 0; i < kBlocks; ++i) EXPECT_EQ(read("big", i * kBlock, kBlock).value(), block);
-#ifndef __SANITIZE_ADDRESS__  // which keeps freed memory for a while
+#if !__has_feature(address_sanitizer)  // which keeps freed memory for a while
   EXPECT_LT(resident_kb() - before, 20 * 1024);
 #else
   static_cast<void>(before);

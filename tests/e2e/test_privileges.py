@@ -1,5 +1,6 @@
 """What the processes of serve may do, who may read its folder, and what is left at its end."""
 
+import json
 import os
 import signal
 import stat
@@ -8,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from support.server import DEV_TOKEN, Server
+from support.server import DEV_TOKEN, Server, run_mecapy
 from support.waiting import wait_until
 
 MakeServer = Callable[..., Server]
@@ -135,3 +136,40 @@ def test_the_next_start_clears_away_what_a_killed_one_left(own_server: MakeServe
     server.terminate()
     server.start()
     assert len(cgroups()) <= len(before)
+
+
+def test_a_folder_of_somebody_else_is_not_taken_over(
+    tmp_path_factory: pytest.TempPathFactory,
+) -> None:
+    folder = tmp_path_factory.mktemp("others")
+    (folder / "mine.txt").write_text("mine")
+    before = (folder.stat().st_uid, folder.stat().st_mode, (folder / "mine.txt").stat().st_uid)
+    result = run_mecapy("serve", "--port", "0", "--data-dir", str(folder))
+    assert result.returncode == 64
+    assert "in use by something else" in result.stderr
+    after = (folder.stat().st_uid, folder.stat().st_mode, (folder / "mine.txt").stat().st_uid)
+    assert after == before
+
+
+def test_root_follows_no_link_that_the_apis_user_planted(own_server: MakeServer) -> None:
+    server = own_server()
+    victim = server.folder / "victim"
+    victim.write_text("roots own")
+    link = server.data_dir / "serve.json.tmp"
+    link.symlink_to(victim)
+    os.lchown(link, server.data_dir.stat().st_uid, -1)
+    worker = server.process("worker")
+    worker.send(signal.SIGKILL)
+    status = server.data_dir / "serve.json"
+    wait_until(
+        "another worker serves",
+        lambda: json.loads(status.read_text())["worker_pid"] != worker.pid,
+    )
+    assert victim.read_text() == "roots own"
+
+
+def test_the_worker_works_with_the_settings_in_force(own_server: MakeServer) -> None:
+    server = own_server(worker_concurrency=1)
+    environment = (Path("/proc") / str(server.process("worker").pid) / "environ").read_bytes()
+    assert b"MECAPY_WORKER_CONCURRENCY=1" in environment
+    assert b"MECAPY_OBJECTS_INLINE_LIMIT=32768" in environment
