@@ -90,17 +90,6 @@ Result<std::vector<Member>> object_members(std::string_view text) {
   return members;
 }
 
-Result<std::vector<std::string_view>> array_elements(std::string_view text) {
-  Cursor cursor(text);
-  if (cursor.peek() != '[') return fail(ErrorCode::invalid_request, "must be a JSON array");
-  std::vector<std::string_view> elements;
-  for (cursor.step(); cursor.peek() != ']';) {
-    elements.push_back(cursor.value());
-    if (cursor.peek() == ',') cursor.step();
-  }
-  return elements;
-}
-
 std::string quote(std::string_view text) {
   static constexpr char kHex[] = "0123456789abcdef";
   std::string out;

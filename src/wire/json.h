@@ -30,9 +30,6 @@ struct Member {
 // when it is not an object or has a key twice.
 Result<std::vector<Member>> object_members(std::string_view text);
 
-// The elements of the array `text`, likewise.
-Result<std::vector<std::string_view>> array_elements(std::string_view text);
-
 // Builds one JSON object; a key must not be given twice.
 class ObjectWriter {
  public:

@@ -25,6 +25,18 @@ namespace {
 constexpr std::size_t kRemembered = 256;
 constexpr std::size_t kRememberedBytes = 128 * 1024;  // a longer end line is not remembered
 
+constexpr std::string_view kLines = "application/x-ndjson";
+
+// Whether the caller asked for the answer line by line.
+bool wants_lines(const net::Exchange& exchange) {
+  return exchange.request().header("accept").value_or("").find(kLines) != std::string_view::npos;
+}
+
+awaitable<void> refuse(net::Exchange& exchange, Error error) {
+  net::Response page = Service::error_page(error, exchange.request().id);
+  co_await exchange.respond(std::move(page));
+}
+
 bool same_secret(std::string_view a, std::string_view b) {
   return a.size() == b.size() && CRYPTO_memcmp(a.data(), b.data(), a.size()) == 0;
 }
@@ -167,13 +179,8 @@ std::string Service::health() const {
 }
 
 awaitable<void> Service::execute(net::Exchange& exchange) {
-  const std::string& id = exchange.request().id;
   auto job = wire::read_worker_execute(exchange.request().body, ceilings_);
-  if (!job) {
-    net::Response page = error_page(job.error(), id);
-    co_await exchange.respond(std::move(page));
-    co_return;
-  }
+  if (!job) co_return co_await refuse(exchange, job.error());
   std::string key = job->run_id + "/" + std::to_string(job->job.attempt);
   if (const auto ended = ended_.find(key); ended != ended_.end()) {
     const std::string line = ended->second;
@@ -184,9 +191,8 @@ awaitable<void> Service::execute(net::Exchange& exchange) {
   if (const auto running = executions_.find(key); running != executions_.end()) {
     execution = running->second;
   } else if (draining_) {
-    net::Response page = error_page(fail(ErrorCode::draining, "the worker is shutting down"), id);
-    co_await exchange.respond(std::move(page));
-    co_return;
+    Error draining = fail(ErrorCode::draining, "the worker is shutting down");
+    co_return co_await refuse(exchange, std::move(draining));
   } else {
     Attempt attempt;
     attempt.run_id = job->run_id;
@@ -202,11 +208,7 @@ awaitable<void> Service::execute(net::Exchange& exchange) {
 
 awaitable<void> Service::check(net::Exchange& exchange) {
   auto code = wire::read_worker_check(exchange.request().body);
-  if (!code) {
-    net::Response page = error_page(code.error(), exchange.request().id);
-    co_await exchange.respond(std::move(page));
-    co_return;
-  }
+  if (!code) co_return co_await refuse(exchange, code.error());
   Attempt attempt;
   attempt.kind = sandbox::JobKind::check;
   attempt.run_id = base::make_uuid7();
@@ -248,12 +250,11 @@ namespace {
 
 // Sends lines as they come; with Accept: application/x-ndjson all of them, else only the last.
 awaitable<void> send_lines(net::Exchange& exchange, Execution& execution) {
-  const bool stream = exchange.request().header("accept").value_or("").find(
-                          "application/x-ndjson") != std::string_view::npos;
+  const bool stream = wants_lines(exchange);
   std::unique_ptr<net::ResponseStream> out;
   if (stream) {
     net::Response head;
-    head.content_type = "application/x-ndjson";
+    head.content_type = kLines;
     out = co_await exchange.start_stream(std::move(head), std::nullopt);
   }
   Execution::Told told;
@@ -279,9 +280,7 @@ awaitable<void> Service::answer(net::Exchange& exchange, std::shared_ptr<Executi
 
 awaitable<void> Service::answer_again(net::Exchange& exchange, const std::string& end_line) {
   net::Response response;
-  if (exchange.request().header("accept").value_or("").find("ndjson") != std::string_view::npos) {
-    response.content_type = "application/x-ndjson";
-  }
+  if (wants_lines(exchange)) response.content_type = kLines;
   response.body = end_line;
   co_await exchange.respond(std::move(response));
 }
