@@ -132,7 +132,7 @@ StepFailure CgroupSlot::limit_cpu(double cpus) {
 
 // On v2 the peak and the events count from the folder's birth (memory.peak can be reset only since
 // Linux 6.12): a new folder per run, 56 us.
-StepFailure CgroupSlot::renew() {
+StepFailure CgroupSlot::remake() {
   procs_.clear();
   for (base::Fd& file : files_) file.reset();
   memory_bytes_ = tasks_ = 0;
@@ -144,13 +144,24 @@ StepFailure CgroupSlot::renew() {
   return {};
 }
 
-StepFailure CgroupSlot::prepare(const ControllerPlaces& places, const model::Limits& limits) {
+StepFailure CgroupSlot::renew(const ControllerPlaces& places) {
   if (!procs_.empty() && version(Controller::memory) == 2) {
-    if (const StepFailure step = renew()) return step;
+    if (const StepFailure step = remake()) return step;
   }
   if (procs_.empty() && !folders_.empty()) {
     if (const StepFailure step = open(places)) return step;
   }
+  if (const StepFailure step = limit(model::Limits{})) return step;
+  before_ = counters();
+  if (version(Controller::memory) == 1) {
+    const int at = folder(Controller::memory);
+    if (!write_text(at, "memory.max_usage_in_bytes", "0")) return failed("reset the memory peak");
+    memory_before_ = read_number(at, "memory.usage_in_bytes").value_or(0);
+  }
+  return {};
+}
+
+StepFailure CgroupSlot::limit(const model::Limits& limits) {
   const auto bytes = static_cast<std::int64_t>(limits.memory_mb * 1024 * 1024);
   const auto tasks = static_cast<std::int64_t>(limits.processes) + 1;  // init counts
   if (folder(Controller::memory) >= 0 && bytes != memory_bytes_) {
@@ -165,23 +176,26 @@ StepFailure CgroupSlot::prepare(const ControllerPlaces& places, const model::Lim
     if (const StepFailure step = limit_cpu(limits.cpus)) return step;
     cpus_ = limits.cpus;
   }
-  before_ = counters();
-  if (version(Controller::memory) == 1) {
-    const int at = folder(Controller::memory);
-    if (!write_text(at, "memory.max_usage_in_bytes", "0")) return failed("reset the memory peak");
-    memory_before_ = read_number(at, "memory.usage_in_bytes").value_or(0);
-  }
+  before_.cpu_us = cpu_us();
   return {};
 }
 
-StepFailure CgroupSlot::add(pid_t pid) {
-  const std::string text = std::to_string(pid);
-  for (const base::Fd& procs : procs_) {
-    if (::write(procs.get(), text.data(), text.size()) != static_cast<ssize_t>(text.size())) {
-      return failed("join the cgroup");
-    }
+std::vector<int> CgroupSlot::doors() const {
+  std::vector<int> fds;
+  for (const base::Fd& procs : procs_) fds.push_back(procs.get());
+  return fds;
+}
+
+std::int64_t CgroupSlot::cpu_us() const {
+  const int at = folder(Controller::cpuacct);
+  if (version(Controller::cpuacct) == 1) {
+    const auto ns = read_number(at, "cpuacct.usage");
+    return ns ? *ns / 1000 : -1;
   }
-  return {};
+  if (version(Controller::cpuacct) == 2) {
+    return read_keyed(at, "cpu.stat", "usage_usec").value_or(-1);
+  }
+  return -1;
 }
 
 GroupUse CgroupSlot::counters() const {
@@ -197,13 +211,7 @@ GroupUse CgroupSlot::counters() const {
   if (version(Controller::pids) != 0) {
     use.pids_refused = read_keyed(folder(Controller::pids), "pids.events", "max").value_or(0);
   }
-  const int cpu = folder(Controller::cpuacct);
-  if (version(Controller::cpuacct) == 1) {
-    const auto ns = read_number(cpu, "cpuacct.usage");
-    if (ns) use.cpu_us = *ns / 1000;
-  } else if (version(Controller::cpuacct) == 2) {
-    use.cpu_us = read_keyed(cpu, "cpu.stat", "usage_usec").value_or(-1);
-  }
+  use.cpu_us = cpu_us();
   return use;
 }
 
@@ -218,6 +226,10 @@ GroupUse CgroupSlot::use() const {
 
 bool CgroupSlot::empty() const {
   return std::ranges::all_of(folders_, [](const std::string& f) { return members(f).empty(); });
+}
+
+bool CgroupSlot::holds_only(pid_t pid) const {
+  return !folders_.empty() && members(folders_.front()) == std::vector<pid_t>{pid};
 }
 
 void CgroupSlot::kill_all() const {

@@ -30,7 +30,7 @@ using ControllerPlaces = std::array<ControllerPlace, kControllers>;
 // Reads /proc/self/cgroup and /proc/self/mountinfo. On v2 cpuacct is cpu's own accounting.
 ControllerPlaces find_controllers();
 
-// What a group has counted since prepare().
+// What a group has counted: CPU time since limit(), the rest since renew().
 struct GroupUse {
   std::int64_t oom_kills = 0;
   std::int64_t pids_refused = 0;
@@ -42,21 +42,28 @@ struct GroupUse {
 class CgroupSlot {
  public:
   explicit CgroupSlot(std::vector<std::string> folders) : folders_(std::move(folders)) {}
-  // Sets the limits and takes the counters' state. The group is empty.
-  StepFailure prepare(const ControllerPlaces& places, const model::Limits& limits);
-  StepFailure add(pid_t pid);
+  // Makes it as new, with the default limits. The group is empty.
+  StepFailure renew(const ControllerPlaces& places);
+  // The cgroup.procs of each folder, open for writing: a process joins by writing "0" to all. The
+  // kernel asks for the permissions of whoever opened them (Linux 5.16, stable since 5.10).
+  std::vector<int> doors() const;
+  // Sets the limits of the run to come, and takes the CPU time used so far as spent before it.
+  StepFailure limit(const model::Limits& limits);
   GroupUse use() const;
   bool empty() const;
+  // Whether `pid` is in it and no other process.
+  bool holds_only(pid_t pid) const;
   void kill_all() const;
   void remove() const;
 
  private:
   StepFailure open(const ControllerPlaces& places);
-  StepFailure renew();
+  StepFailure remake();
   StepFailure limit_memory(std::int64_t bytes);
   StepFailure limit_pids(std::int64_t tasks);
   StepFailure limit_cpu(double cpus);
   GroupUse counters() const;
+  std::int64_t cpu_us() const;  // -1: not measured here
   int folder(Controller c) const { return files_[static_cast<std::size_t>(c)].get(); }
   int version(Controller c) const { return versions_[static_cast<std::size_t>(c)]; }
 

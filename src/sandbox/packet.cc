@@ -11,7 +11,7 @@ namespace {
 
 constexpr std::size_t kControlBytes = CMSG_SPACE(sizeof(int) * kMaxPacketFds);
 
-void take_fds(msghdr& message, std::array<base::Fd, kMaxPacketFds>* fds) {
+void take_fds(msghdr& message, PacketFds* fds) {
   for (cmsghdr* c = CMSG_FIRSTHDR(&message); c != nullptr; c = CMSG_NXTHDR(&message, c)) {
     if (c->cmsg_level != SOL_SOCKET || c->cmsg_type != SCM_RIGHTS) continue;
     const std::size_t count = (c->cmsg_len - CMSG_LEN(0)) / sizeof(int);
@@ -48,8 +48,7 @@ bool send_packet(int socket, const void* bytes, std::size_t size, std::span<cons
   return sent == static_cast<ssize_t>(size);
 }
 
-Received receive_packet(int socket, void* bytes, std::size_t size,
-                        std::array<base::Fd, kMaxPacketFds>* fds) {
+Received receive_packet(int socket, void* bytes, std::size_t size, PacketFds* fds) {
   iovec part{bytes, size};
   msghdr message{};
   message.msg_iov = &part;

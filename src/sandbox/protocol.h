@@ -2,6 +2,9 @@
 // SOCK_SEQPACKET sockets: one plain struct per packet, file descriptors beside it. All ends are of
 // the same build. Nothing here is ever written by a process that has run an author's code: init
 // never does, and the run closes its end before it reads its job.
+//
+// ctl has two readers, one after the other: init reads its setup, then forks the run and only
+// writes; the run reads its go.
 #pragma once
 
 #include <sys/types.h>
@@ -54,40 +57,49 @@ struct FrontReply {
   Text<1024> text{};  // refused: why; ended: the set-up step that failed
 };
 
-// supervisor -> zygote: make a run. Descriptors: ctl, channel, log.
+// supervisor -> zygote: make the init of a sandbox. One descriptor: ctl.
 struct ZygoteRequest {
-  std::uint64_t run = 0;
+  std::uint64_t ticket = 0;
 };
 
 // zygote -> supervisor.
 struct ZygoteReply {
   enum class Kind : std::uint8_t { ready, failed, cloned };
   Kind kind = Kind::ready;
-  std::uint64_t run = 0;  // cloned
-  pid_t pid = -1;         // cloned: of init, -1 when clone failed
-  int error = 0;          // errno of what failed
-  Text<512> text{};       // failed: which step, or Python's complaint
+  std::uint64_t ticket = 0;  // cloned
+  pid_t pid = -1;            // cloned: of init, -1 when clone failed
+  int error = 0;             // errno of what failed
+  Text<512> text{};          // failed: which step, or Python's complaint
 };
 
-// supervisor -> init, once its id maps are written: it may mount.
-struct RunSetup {
-  std::uint64_t disk_bytes = 0;
+// The working folder's bounds.
+struct DiskBounds {
+  std::uint64_t bytes = 0;
   std::uint64_t inodes = 0;
+  bool operator==(const DiskBounds&) const = default;
+};
+
+// supervisor -> init, once its id maps are written: it may mount, and join the cgroups whose
+// cgroup.procs come as descriptors. Joining can wait some milliseconds for an RCU grace period, so
+// init does it itself: nobody else waits.
+struct SandboxSetup {
+  DiskBounds disk{};
+  std::uint8_t groups = 0;  // descriptors sent
+};
+
+// supervisor -> the run, which waits prepared: the limits of what it is to do. Two descriptors: the
+// run's channel end, the log's write end.
+struct RunGo {
+  DiskBounds disk{};
   std::uint64_t cpu_seconds = 0;    // RLIMIT_CPU, soft
   std::uint64_t tasks = 0;          // RLIMIT_NPROC; init itself counts
   std::uint64_t address_bytes = 0;  // RLIMIT_AS above what the zygote maps; 0: none
   std::uint32_t blas_threads = 1;
 };
 
-// supervisor -> init, once it is in its cgroup: it may fork the run. Moving a process between
-// cgroups can wait for an RCU grace period; init mounts meanwhile.
-struct RunGo {
-  std::uint8_t go = 1;
-};
-
 // init or the run -> supervisor, over ctl.
 struct RunReport {
-  enum class Kind : std::uint8_t { ready, failed, ended };
+  enum class Kind : std::uint8_t { prepared, ready, failed, ended };
   Kind kind = Kind::ready;
   int error = 0;        // failed: errno
   Text<64> step{};      // failed: which step

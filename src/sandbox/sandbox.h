@@ -9,7 +9,8 @@
 //                                          init of the run (pid 1 of its pid namespace, native)
 //                                             │ fork
 //                                             ▼
-//                                          the run: reads the job from its channel, calls calculate
+//                                          the run: prepared ahead of time; with its limits and
+//                                          pipes it confines itself, reads the job, calls calculate
 //
 // The front writes the job into the channel and reads frames and log bytes from it; both are
 // hostile (see channel.h). The supervisor alone knows how the process ended and what it used:
@@ -33,7 +34,7 @@ struct Options {
   std::string runtime_folder;       // holds the Python package `mecapy`
   std::string site_packages;        // the locked environment's packages
   int slots = 2;                    // runs at once
-  std::uint32_t uid_base = 200000;  // zygote: uid_base; the run in slot k: uid_base + 1 + k
+  std::uint32_t uid_base = 200000;  // zygote: uid_base; the run in sandbox k: uid_base + 1 + k
 };
 
 // How a run's process ended, seen from outside it.

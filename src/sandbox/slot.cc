@@ -9,6 +9,7 @@
 #include <cmath>
 #include <csignal>
 #include <string>
+#include <utility>
 
 #include "sandbox/kernel_file.h"
 #include "sandbox/packet.h"
@@ -39,20 +40,24 @@ double cpu_bound_s(const model::Limits& limits) {
   return limits.cpu_s > 0 ? limits.cpu_s : limits.cpu_budget_s() + 1;
 }
 
-RunSetup setup_of(const model::Limits& limits, const ControllerPlaces& places) {
+DiskBounds disk_of(const model::Limits& limits) {
+  const auto bytes = static_cast<std::uint64_t>(limits.disk_mb * 1024 * 1024);
+  return {bytes, std::max<std::uint64_t>(256, bytes / kInodeBytes)};
+}
+
+RunGo go_of(const model::Limits& limits, const ControllerPlaces& places) {
   const auto has = [&](Controller c) { return places[static_cast<std::size_t>(c)].version != 0; };
-  RunSetup setup;
-  setup.disk_bytes = static_cast<std::uint64_t>(limits.disk_mb * 1024 * 1024);
-  setup.inodes = std::max<std::uint64_t>(256, setup.disk_bytes / kInodeBytes);
-  setup.cpu_seconds = static_cast<std::uint64_t>(std::ceil(cpu_bound_s(limits)));
+  RunGo go;
+  go.disk = disk_of(limits);
+  go.cpu_seconds = static_cast<std::uint64_t>(std::ceil(cpu_bound_s(limits)));
   // Where the cgroup counts processes it must be the one that refuses: only it keeps a count, and
   // RLIMIT_NPROC counts the runs of other supervisors on this machine under the same user as well.
-  setup.tasks = has(Controller::pids) ? 4096 : static_cast<std::uint64_t>(limits.processes) + 1;
+  go.tasks = has(Controller::pids) ? 4096 : static_cast<std::uint64_t>(limits.processes) + 1;
   if (!has(Controller::memory)) {
-    setup.address_bytes = static_cast<std::uint64_t>(limits.memory_mb * 1024 * 1024);
+    go.address_bytes = static_cast<std::uint64_t>(limits.memory_mb * 1024 * 1024);
   }
-  setup.blas_threads = static_cast<std::uint32_t>(std::ceil(limits.cpus));
-  return setup;
+  go.blas_threads = static_cast<std::uint32_t>(std::ceil(limits.cpus));
+  return go;
 }
 
 // setgroups must be denied before an unprivileged map may be written; one line maps `author` inside
@@ -70,23 +75,33 @@ StepFailure write_maps(pid_t pid, std::uint32_t outer) {
 
 }  // namespace
 
-StepFailure Slot::begin(const FrontRequest& request, SteadyTime now, base::Fd& far_ctl) {
-  run_ = request.run;
-  limits_ = request.limits;
+bool Slot::is_spare() const {
+  return !claimed_ &&
+         (state_ == State::asked || state_ == State::preparing || state_ == State::prepared);
+}
+
+StepFailure Slot::prepare(std::uint64_t ticket, SteadyTime now, base::Fd& far_ctl) {
+  ticket_ = ticket;
   state_ = State::asked;
   init_ = -1;
-  begun_ = now;
   ready_ = ended_ = {};
   deadline_ = now + kSetupDeadline;
-  reported_ = faulted_ = waits_for_zygote_ = false;
+  claimed_ = newly_ready_ = reported_ = faulted_ = waits_for_zygote_ = false;
+  start_ = {};
   end_ = {};
   end_.kind = FrontReply::Kind::ended;
-  end_.run = run_;
-  StepFailure step = cgroup_.prepare(places_, limits_);
+  StepFailure step = cgroup_.renew(places_);
   if (!step) step = open_ctl(far_ctl);
   if (step) fail_setup(step);
   waits_for_zygote_ = !step;
   return step;
+}
+
+void Slot::claim(Start start) {
+  start_ = std::move(start);
+  claimed_ = true;
+  end_.run = run();
+  if (state_ == State::prepared) go();
 }
 
 StepFailure Slot::open_ctl(base::Fd& far) {
@@ -102,10 +117,22 @@ StepFailure Slot::open_ctl(base::Fd& far) {
 
 StepFailure Slot::admit() {
   if (const StepFailure step = write_maps(init_, outer_uid_)) return step;
-  if (!send_packet(ctl_.get(), setup_of(limits_, places_))) return failed("tell init its limits");
-  if (const StepFailure step = cgroup_.add(init_)) return step;
-  if (!send_packet(ctl_.get(), RunGo{})) return failed("let init go");
+  const std::vector<int> doors = cgroup_.doors();
+  if (doors.size() > kMaxPacketFds) return failed("hand over the cgroups", E2BIG);
+  const SandboxSetup setup{disk_of(model::Limits{}), static_cast<std::uint8_t>(doors.size())};
+  if (!send_packet(ctl_.get(), setup, doors)) return failed("tell init its set-up");
   return {};
+}
+
+// The prepared sandbox gets its run.
+void Slot::go() {
+  state_ = State::starting;
+  deadline_ = start_.received + kSetupDeadline;
+  if (const StepFailure step = cgroup_.limit(start_.request.limits)) return fail_setup(step);
+  const int fds[] = {start_.fds[0].get(), start_.fds[1].get()};
+  const bool sent = send_packet(ctl_.get(), go_of(start_.request.limits, places_), fds);
+  if (!sent) return fail_setup(failed("let the run go"));
+  start_.fds = {};
 }
 
 void Slot::cloned(pid_t init) {
@@ -119,11 +146,8 @@ void Slot::cloned(pid_t init) {
     fail_setup(failed("find init among the children"));
     return;
   }
-  if (state_ != State::asked) {  // killed or out of time while the zygote worked
-    end_init();
-    return;
-  }
-  state_ = State::setting_up;
+  if (state_ != State::asked) return kill();  // killed or out of time while the zygote worked
+  state_ = State::preparing;
   if (const StepFailure step = admit()) fail_setup(step);
 }
 
@@ -146,82 +170,108 @@ void Slot::fail_setup(const StepFailure& step) {
     end_.status = step.error;
     if (step.step != nullptr) end_.text.set(step.step);
   }
-  end_init();
+  kill();
 }
 
 // Ends pid 1 of the run's pid namespace: the kernel then ends all the others (pid_namespaces(7)).
-void Slot::end_init() {
+void Slot::kill() {
+  if (state_ == State::free) return;
   if (init_ > 0) ::kill(init_, SIGKILL);
+  start_.fds = {};
   state_ = State::clearing;
 }
 
-bool Slot::hear(SteadyTime now) {
-  bool became_ready = false;
+void Slot::hear(SteadyTime now) {
   while (ctl_) {
     RunReport report;
     const Received got = receive_packet(ctl_.get(), report);
     if (got == Received::nothing) break;
-    if (got == Received::closed) {
+    if (got == Received::packet) {
+      take(report, now);
+    } else {
       ctl_.reset();  // init is gone or going; reap() has the rest
-      break;
-    }
-    if (report.kind == RunReport::Kind::failed) {
-      if (!faulted_) end_.text.set(report.step.view());
-      fail_setup({nullptr, report.error});
-    } else if (report.kind == RunReport::Kind::ready && state_ == State::setting_up) {
-      state_ = State::running;
-      ready_ = now;
-      deadline_ = now + duration_cast<std::chrono::steady_clock::duration>(
-                            std::chrono::duration<double>(limits_.timeout_s));
-      end_.setup_us = micros(begun_, now);
-      became_ready = true;
-    } else if (report.kind == RunReport::Kind::ended) {
-      reported_ = true;
-      ended_ = now;
-      end_.disk_full = report.disk_full;
-      const int status = report.wait_status;
-      const bool by_signal = WIFSIGNALED(status);
-      end_.exit =
-          static_cast<std::uint8_t>(by_signal ? Evidence::Exit::signalled : Evidence::Exit::exited);
-      end_.status = by_signal ? WTERMSIG(status) : WEXITSTATUS(status);
     }
   }
-  return became_ready;
 }
+
+void Slot::take(const RunReport& report, SteadyTime now) {
+  switch (report.kind) {
+    case RunReport::Kind::failed:
+      if (!faulted_) end_.text.set(report.step.view());
+      return fail_setup({nullptr, report.error});
+    case RunReport::Kind::prepared:
+      if (state_ != State::preparing) return;
+      state_ = State::prepared;
+      if (claimed_) go();
+      return;
+    case RunReport::Kind::ready:
+      if (state_ == State::starting) become_ready(now);
+      return;
+    case RunReport::Kind::ended:
+      return note_end(report, now);
+  }
+}
+
+void Slot::become_ready(SteadyTime now) {
+  state_ = State::running;
+  newly_ready_ = true;
+  ready_ = now;
+  deadline_ = now + duration_cast<std::chrono::steady_clock::duration>(
+                        std::chrono::duration<double>(start_.request.limits.timeout_s));
+  end_.setup_us = micros(start_.received, now);
+}
+
+void Slot::note_end(const RunReport& report, SteadyTime now) {
+  if (ready_ == SteadyTime{}) {
+    end_.text.set("the prepared process died");
+    return fail_setup({nullptr, ECHILD});
+  }
+  reported_ = true;
+  state_ = State::clearing;
+  ended_ = now;
+  end_.disk_full = report.disk_full;
+  const int status = report.wait_status;
+  const bool by_signal = WIFSIGNALED(status);
+  end_.exit =
+      static_cast<std::uint8_t>(by_signal ? Evidence::Exit::signalled : Evidence::Exit::exited);
+  end_.status = by_signal ? WTERMSIG(status) : WEXITSTATUS(status);
+}
+
+bool Slot::take_newly_ready() { return std::exchange(newly_ready_, false); }
 
 void Slot::kill_for_front() {
   if (state_ == State::free || state_ == State::clearing) return;
   end_.kill_requested = true;
-  end_init();
+  kill();
 }
 
 void Slot::check(SteadyTime now) {
-  if (state_ != State::asked && state_ != State::setting_up && state_ != State::running) return;
-  if (now >= deadline_) {
-    if (state_ == State::running) {
-      end_.deadline_fired = true;
-      end_init();
-    } else {
-      fail_setup(failed("the set-up took more than 10 s", ETIMEDOUT));
-    }
+  if (state_ == State::free || state_ == State::prepared || state_ == State::clearing) return;
+  if (state_ != State::running) {
+    if (now >= deadline_) fail_setup(failed("the set-up took more than 10 s", ETIMEDOUT));
     return;
   }
-  if (state_ != State::running) return;
+  if (now >= deadline_) {
+    end_.deadline_fired = true;
+    return kill();
+  }
   const GroupUse use = cgroup_.use();
   if (use.oom_kills > 0) {
-    end_init();  // v1 kills one process of the group; a run without one of its own is not a run
-  } else if (use.cpu_us > static_cast<std::int64_t>(cpu_bound_s(limits_) * 1e6)) {
+    kill();  // v1 kills one process of the group; a run without one of its own is not a run
+  } else if (use.cpu_us > static_cast<std::int64_t>(cpu_bound_s(start_.request.limits) * 1e6)) {
     end_.cpu_fired = true;
-    end_init();
+    kill();
   }
 }
 
 SteadyTime Slot::next_check(SteadyTime now) const {
   switch (state_) {
     case State::free:
+    case State::prepared:
       return SteadyTime::max();
     case State::asked:
-    case State::setting_up:
+    case State::preparing:
+    case State::starting:
       return deadline_;
     case State::running:
       return std::min(deadline_, now + kPollPeriod);
@@ -262,11 +312,16 @@ bool Slot::reap(SteadyTime now) {
   if (init_ > 0) {
     int status = 0;
     rusage use{};
-    if (::wait4(init_, &status, WNOHANG, &use) != init_) return false;
+    if (::wait4(init_, &status, WNOHANG, &use) != init_) {
+      // Init has told the end and is the last one: what is left of it is nobody's business.
+      return claimed_ && reported_ && cgroup_.holds_only(init_);
+    }
     hear(now);  // what init said before it went
     init_gone(status, cpu_of(use), now);
   }
-  return state_ == State::clearing && cleared();
+  if (state_ != State::clearing || !cleared()) return false;
+  if (!claimed_) state_ = State::free;
+  return claimed_;
 }
 
 FrontReply Slot::finish() {
@@ -276,8 +331,12 @@ FrontReply Slot::finish() {
   end_.peak_memory_bytes = use.peak_memory_bytes;
   if (use.cpu_us >= 0) end_.cpu_us = use.cpu_us;
   if (ready_ != SteadyTime{}) end_.wall_us = micros(ready_, ended_);
-  ctl_.reset();
-  state_ = State::free;
+  claimed_ = false;
+  if (init_ > 0) {
+    kill();  // freed once it is reaped
+  } else {
+    state_ = State::free;
+  }
   return end_;
 }
 

@@ -1,17 +1,24 @@
-// One slot: the life of one run after another, as the supervisor drives it.
+// One slot: the life of one sandbox after another, as the supervisor drives it. Each sandbox is
+// used for one run.
 //
-//   free ─begin─▶ asked ─cloned─▶ setting_up ─ready─▶ running ─init gone─▶ clearing ─▶ free
-//                   └───────────────┴──── any failure, kill ─────┘
-// From `begin` on, exactly one `ended` is told, and only once nothing of the run is left.
+//   free ─prepare─▶ asked ─cloned─▶ preparing ─prepared─▶ prepared ─claim─▶ starting ─ready─▶
+//   running
+//    ▲                └──────────┴──── any failure, kill ────┴───────────────┴──────────────┴─▶
+//    clearing
+//    └────────────────────────────────────────────────────────────────────────────────────────────┘
+// A run may claim the slot at any time before `starting`; it then starts as soon as the sandbox is
+// prepared. From `claim` on, exactly one end is told, and only once no process of the run is left.
 #pragma once
 
 #include <sys/types.h>
 
+#include <array>
 #include <chrono>
 #include <cstdint>
 
 #include "base/fd.h"
 #include "sandbox/cgroup.h"
+#include "sandbox/packet.h"
 #include "sandbox/protocol.h"
 #include "sandbox/sandbox.h"
 
@@ -19,39 +26,56 @@ namespace mecapy::sandbox {
 
 using SteadyTime = std::chrono::steady_clock::time_point;
 
+// A run on its way into a sandbox: its descriptors are its channel end and its log's write end.
+struct Start {
+  FrontRequest request{};
+  PacketFds fds{};
+  SteadyTime received{};
+};
+
 class Slot {
  public:
-  enum class State : std::uint8_t { free, asked, setting_up, running, clearing };
+  enum class State : std::uint8_t { free, asked, preparing, prepared, starting, running, clearing };
 
   // `outer_uid` is this slot's user outside; `cgroup` and `places` outlive the slot.
   Slot(std::uint32_t outer_uid, CgroupSlot& cgroup, const ControllerPlaces& places)
       : outer_uid_(outer_uid), cgroup_(cgroup), places_(places) {}
 
   State state() const { return state_; }
-  std::uint64_t run() const { return run_; }
+  bool claimed() const { return claimed_; }
+  // Not claimed, and a sandbox or on its way to be one.
+  bool is_spare() const;
+  std::uint64_t ticket() const { return ticket_; }
+  std::uint64_t run() const { return start_.request.run; }
   pid_t init() const { return init_; }
   int ctl() const { return ctl_.get(); }
   std::int64_t setup_us() const { return end_.setup_us; }
-  // The zygote has been asked and has not answered.
+  // The zygote has been asked and has not answered; and for longer than that may take.
   bool waits_for_zygote() const { return waits_for_zygote_; }
-
-  // It has not answered for longer than a set-up may take.
   bool zygote_is_late(SteadyTime now) const { return waits_for_zygote_ && now >= deadline_; }
+  // The sandbox could not be made; its slot is clearing.
+  bool is_faulty() const { return faulted_; }
 
-  // Takes a request: limits the cgroup, makes the ctl pair. On success `far_ctl` goes to the
-  // zygote.
-  StepFailure begin(const FrontRequest& request, SteadyTime now, base::Fd& far_ctl);
-  // The zygote made init: the cgroup, the id maps, then init goes on.
+  // Begins a sandbox: makes the cgroup as new and the ctl pair. On success `far_ctl` goes to the
+  // zygote, with `ticket`; after a failure the slot is clearing.
+  StepFailure prepare(std::uint64_t ticket, SteadyTime now, base::Fd& far_ctl);
+  // Gives the sandbox to a run.
+  void claim(Start start);
+  // The zygote made init: its id maps and its part of the set-up.
   void cloned(pid_t init);
   // No init: the zygote refused (errno) or died (0).
   void not_cloned(int error);
-  // Something on ctl. True when the run has just become ready.
-  bool hear(SteadyTime now);
-  // The front wants it gone.
+  // Something on ctl.
+  void hear(SteadyTime now);
+  // Whether the run has become ready since this was last asked.
+  bool take_newly_ready();
+  // The front wants its run gone, or the supervisor the sandbox.
+  void kill();
   void kill_for_front();
   // Limits that no event announces, and the deadlines.
   void check(SteadyTime now);
-  // Reaps init when it has ended. True when this run's end may be told: take it with finish().
+  // Reaps init when it has ended, and frees the slot once nothing is left. True when the run's end
+  // may be told: take it with finish().
   bool reap(SteadyTime now);
   FrontReply finish();
   // The next instant at which check() has something to do.
@@ -61,7 +85,10 @@ class Slot {
   void fail_setup(const StepFailure& step);
   StepFailure open_ctl(base::Fd& far);
   StepFailure admit();
-  void end_init();
+  void take(const RunReport& report, SteadyTime now);
+  void go();
+  void become_ready(SteadyTime now);
+  void note_end(const RunReport& report, SteadyTime now);
   void init_gone(int wait_status, std::int64_t cpu_us, SteadyTime now);
   bool cleared() const;
 
@@ -70,15 +97,16 @@ class Slot {
   const ControllerPlaces& places_;
 
   State state_ = State::free;
-  std::uint64_t run_ = 0;
-  model::Limits limits_{};
+  std::uint64_t ticket_ = 0;
+  bool claimed_ = false;
+  Start start_{};
   pid_t init_ = -1;
   base::Fd ctl_;
-  SteadyTime begun_{};
   SteadyTime ready_{};
-  SteadyTime deadline_{};  // of the set-up, then of the run
+  SteadyTime deadline_{};  // of the preparation, of the start, then of the run
   SteadyTime ended_{};
   bool waits_for_zygote_ = false;
+  bool newly_ready_ = false;
   bool reported_ = false;  // init told how the run ended
   bool faulted_ = false;   // a set-up step failed
   FrontReply end_{};

@@ -9,13 +9,18 @@
 // zygote is started in the template and has loaded Python; only then the front hears `ready`.
 // Anything else is `refused` with the reason. There is no weaker mode.
 //
-// A run: the front sends start with the run's two pipes. The supervisor limits the slot's cgroup
-// and hands pipes and a ctl socket to the zygote, which clones init into new namespaces as a child
-// of the supervisor. The supervisor maps its user and, while init mounts, moves it into the cgroup;
-// then init forks the run and waits for it, and the run takes away from itself what it no longer
-// needs. The run says `ready` on ctl, closes it, and only then reads the author's code. Init
-// reports how the run ended and ends itself; with pid 1 of its pid namespace all other processes of
-// the run die. One `ended` goes to the front when init is reaped and the cgroup is empty (slot.cc).
+// A sandbox is prepared ahead of its run: the supervisor makes a slot's cgroup as new and asks the
+// zygote, which clones init into new namespaces as a child of the supervisor. The supervisor maps
+// its user; init mounts, joins the cgroup by descriptors the supervisor opened, and forks the run.
+// The run wakes Python, rehearses, says `prepared` and waits. There is one such spare more than
+// runs (at most as many as slots).
+//
+// A run: the front sends start with the run's two pipes. The supervisor sets the cgroup's limits
+// and passes limits and pipes on to a prepared sandbox. The run bounds its folder, takes from
+// itself what it no longer needs, says `ready` on ctl, closes it, and only then reads the author's
+// code. Init reports how the run ended. One `ended` goes to the front when no process but init is
+// left in the cgroup; init ends, with it every process of its pid namespace, and the slot is free
+// again once init is reaped and the cgroup is empty (slot.cc). A sandbox serves one run.
 //
 // Ends: wall deadline, CPU time, OOM and the front's kill all come down to SIGKILL for init. When
 // the zygote dies, runs that exist go on; those it had not cloned yet end as zygote_died, and a new
@@ -96,7 +101,7 @@ void supervise(int front, pid_t parent, const Options& options) {
     refuse_to_start(kFront, why);
   }
   std::unique_ptr<CgroupTree> cgroups;
-  if (const StepFailure step = CgroupTree::make(kept.slots, cgroups)) {
+  if (const StepFailure step = CgroupTree::make(places_for(kept.slots), cgroups)) {
     cgroups.reset();
     refuse_to_start(kFront, complaint(step));
   }

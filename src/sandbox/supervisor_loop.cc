@@ -18,6 +18,7 @@ using std::chrono::steady_clock;
 
 constexpr int kMaxZygoteFailures = 5;
 constexpr milliseconds kFirstPause{100};
+constexpr int kLongestPause = 6;  // 2^6 first pauses
 constexpr std::uint64_t kTagFront = ~0ULL;
 constexpr std::uint64_t kTagZygote = ~0ULL - 1;
 constexpr std::uint64_t kTagSignal = ~0ULL - 2;  // other tags: the slot's number
@@ -49,7 +50,7 @@ StepFailure Supervisor::watch(int fd, std::uint64_t tag) {
 
 int Supervisor::pause_ms() const {
   const SteadyTime now = steady_clock::now();
-  SteadyTime next = revive_at_;
+  SteadyTime next = std::min(revive_at_, refill_at_ > now ? refill_at_ : SteadyTime::max());
   for (const Slot& slot : slots_) next = std::min(next, slot.next_check(now));
   if (next == SteadyTime::max()) return -1;
   const auto left = std::chrono::ceil<milliseconds>(next - now).count();
@@ -58,6 +59,7 @@ int Supervisor::pause_ms() const {
 
 void Supervisor::run() {
   std::array<epoll_event, 64> events;
+  refill();
   while (!front_gone_) {
     const int count =
         ::epoll_wait(epoll_.get(), events.data(), static_cast<int>(events.size()), pause_ms());
@@ -70,6 +72,8 @@ void Supervisor::run() {
     }
     reap();
     if (now >= revive_at_) revive_zygote();
+    place_waiting();
+    refill();
   }
   end_everything();
 }
@@ -86,7 +90,12 @@ void Supervisor::handle(const epoll_event& event) {
       break;
   }
   Slot& slot = slots_[event.data.u64];
-  if (!slot.hear(steady_clock::now())) return;
+  slot.hear(steady_clock::now());
+  tell_started(slot);
+}
+
+void Supervisor::tell_started(Slot& slot) {
+  if (!slot.take_newly_ready()) return;
   FrontReply started;
   started.kind = FrontReply::Kind::started;
   started.run = slot.run();
@@ -103,49 +112,111 @@ void Supervisor::drain_signals() {
 void Supervisor::front_readable() {
   while (!front_gone_) {
     FrontRequest request;
-    std::array<Fd, kMaxPacketFds> fds;
+    PacketFds fds;
     const Received got = receive_packet(kFront, request, &fds);
     if (got == Received::nothing) return;
     if (got == Received::closed) {
       front_gone_ = true;
     } else if (request.kind == FrontRequest::Kind::start) {
-      start(request, fds);
-    } else if (Slot* slot = find(request.run)) {
-      slot->kill_for_front();
+      waiting_.push_back({request, std::move(fds), steady_clock::now()});
+      place_waiting();
+    } else {
+      kill_run(request.run);
     }
   }
 }
 
-Slot* Supervisor::find(std::uint64_t run) {
-  for (Slot& slot : slots_) {
-    if (slot.state() != Slot::State::free && slot.run() == run) return &slot;
-  }
-  return nullptr;
-}
-
-void Supervisor::refuse(std::uint64_t run, const StepFailure& step) {
+void Supervisor::kill_run(std::uint64_t run) {
+  if (Slot* slot = find_run(run)) return slot->kill_for_front();
+  const auto it = std::ranges::find(waiting_, run, [](const Start& s) { return s.request.run; });
+  if (it == waiting_.end()) return;
+  waiting_.erase(it);
   FrontReply reply;
   reply.kind = FrontReply::Kind::ended;
   reply.run = run;
-  reply.exit = static_cast<std::uint8_t>(Evidence::Exit::setup_failed);
-  reply.status = step.error;
-  reply.text.set(step.step);
+  reply.exit = static_cast<std::uint8_t>(Evidence::Exit::signalled);
+  reply.status = SIGKILL;
+  reply.kill_requested = true;
   tell(reply);
 }
 
-void Supervisor::start(const FrontRequest& request, std::array<Fd, kMaxPacketFds>& fds) {
-  const auto free = std::ranges::find_if(
-      slots_, [](const Slot& slot) { return slot.state() == Slot::State::free; });
-  if (free == slots_.end()) return refuse(request.run, failed("find a free slot", EBUSY));
-  Fd far_ctl;
-  if (free->begin(request, steady_clock::now(), far_ctl)) return;  // reap() tells
-  if (const StepFailure step =
-          watch(free->ctl(), static_cast<std::uint64_t>(free - slots_.begin()))) {
-    return free->not_cloned(step.error);
+Slot* Supervisor::find_run(std::uint64_t run) {
+  const auto it =
+      std::ranges::find_if(slots_, [&](const Slot& s) { return s.claimed() && s.run() == run; });
+  return it == slots_.end() ? nullptr : &*it;
+}
+
+Slot* Supervisor::find_ticket(std::uint64_t ticket) {
+  const auto it = std::ranges::find_if(slots_, [&](const Slot& s) {
+    return s.state() != Slot::State::free && s.ticket() == ticket;
+  });
+  return it == slots_.end() ? nullptr : &*it;
+}
+
+bool Supervisor::place(Start& start) {
+  using enum Slot::State;
+  for (const Slot::State state : {prepared, preparing, asked}) {
+    const auto spare = std::ranges::find_if(
+        slots_, [&](const Slot& slot) { return slot.is_spare() && slot.state() == state; });
+    if (spare == slots_.end()) continue;
+    spare->claim(std::move(start));
+    return true;
   }
-  const int passed[] = {far_ctl.get(), fds[0].get(), fds[1].get()};
-  if (!zygote_.socket || !send_packet(zygote_.socket.get(), ZygoteRequest{request.run}, passed)) {
-    free->not_cloned(0);
+  const auto empty =
+      std::ranges::find_if(slots_, [](const Slot& slot) { return slot.state() == free; });
+  if (empty == slots_.end() || !zygote_.socket) return false;  // a new zygote is on its way
+  (void)prepare(*empty);
+  empty->claim(std::move(start));  // a failure to prepare is this run's: reap() tells
+  return true;
+}
+
+void Supervisor::place_waiting() {
+  while (!waiting_.empty() && place(waiting_.front())) waiting_.pop_front();
+}
+
+bool Supervisor::prepare(Slot& slot) {
+  Fd far_ctl;
+  if (slot.prepare(next_ticket_++, steady_clock::now(), far_ctl)) return false;
+  const auto number = static_cast<std::uint64_t>(
+      std::ranges::find(slots_, &slot, [](const Slot& s) { return &s; }) - slots_.begin());
+  if (const StepFailure step = watch(slot.ctl(), number)) {
+    slot.not_cloned(step.error);
+    return false;
+  }
+  const int passed[] = {far_ctl.get()};
+  if (!zygote_.socket || !send_packet(zygote_.socket.get(), ZygoteRequest{slot.ticket()}, passed)) {
+    slot.not_cloned(0);
+    return false;
+  }
+  return true;
+}
+
+void Supervisor::note_spare_gone(const Slot& slot) {
+  if (!slot.is_faulty()) {
+    failed_spares_ = 0;
+    return;
+  }
+  failed_spares_ = std::min(failed_spares_ + 1, kLongestPause);
+  refill_at_ = steady_clock::now() + kFirstPause * (1 << failed_spares_);
+}
+
+int Supervisor::spares() const {
+  return static_cast<int>(std::ranges::count_if(slots_, &Slot::is_spare));
+}
+
+int Supervisor::running() const {
+  return static_cast<int>(std::ranges::count_if(slots_, &Slot::claimed));
+}
+
+// Prepares sandboxes ahead: one more than the runs there are now, as long as they may be used.
+// After failures it pauses, longer each time; a run that comes meanwhile tries at once and says why
+// not.
+void Supervisor::refill() {
+  if (steady_clock::now() < refill_at_ || !zygote_.socket) return;
+  const int wanted = std::min(options_.slots, running() + 1);
+  for (Slot& slot : slots_) {
+    if (spares() >= wanted) return;
+    if (slot.state() == Slot::State::free && !prepare(slot)) return;
   }
 }
 
@@ -158,7 +229,7 @@ void Supervisor::zygote_readable() {
     if (reply.kind == ZygoteReply::Kind::ready) continue;
     if (reply.kind == ZygoteReply::Kind::failed) return zygote_died();
     zygote_failures_ = 0;
-    Slot* slot = find(reply.run);
+    Slot* slot = find_ticket(reply.ticket);
     if (slot == nullptr) {
       if (reply.pid > 0) ::kill(reply.pid, SIGKILL);
     } else if (reply.pid > 0) {
@@ -217,7 +288,13 @@ void Supervisor::drop_strays() {
 void Supervisor::reap() {
   const SteadyTime now = steady_clock::now();
   for (Slot& slot : slots_) {
-    if (slot.reap(now)) tell(slot.finish());
+    const bool was_spare = !slot.claimed() && slot.state() != Slot::State::free;
+    if (slot.reap(now)) {
+      tell_started(slot);
+      tell(slot.finish());
+    } else if (was_spare && slot.state() == Slot::State::free) {
+      note_spare_gone(slot);
+    }
   }
   drop_strays();
 }

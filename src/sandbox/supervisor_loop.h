@@ -15,11 +15,15 @@ namespace mecapy::sandbox {
 
 inline constexpr int kFront = 3;  // where the supervisor keeps its socket to the front
 
+// How many sandboxes there may be for `slots` runs at once: those that run, as many prepared for
+// the next, and as many whose last run has ended and that are being taken down.
+constexpr int places_for(int slots) { return 3 * slots; }
+
 class Supervisor {
  public:
   Supervisor(const Options& options, std::unique_ptr<CgroupTree> cgroups, ZygoteProcess zygote)
       : options_(options), cgroups_(std::move(cgroups)), zygote_(std::move(zygote)) {
-    for (int k = 0; k < options_.slots; ++k) {
+    for (int k = 0; k < places_for(options_.slots); ++k) {
       slots_.emplace_back(options_.uid_base + 1 + static_cast<std::uint32_t>(k), cgroups_->slot(k),
                           cgroups_->places());
     }
@@ -34,8 +38,17 @@ class Supervisor {
   int pause_ms() const;
   void handle(const epoll_event& event);
   void front_readable();
-  void start(const FrontRequest& request, std::array<base::Fd, kMaxPacketFds>& fds);
-  void refuse(std::uint64_t run, const StepFailure& step);
+  // Gives the run a prepared sandbox, else the one that will be prepared first, else a new one;
+  // false when all are taken or being taken down.
+  bool place(Start& start);
+  void place_waiting();
+  bool prepare(Slot& slot);
+  void refill();
+  void note_spare_gone(const Slot& slot);
+  int spares() const;
+  int running() const;
+  void kill_run(std::uint64_t run);
+  void tell_started(Slot& slot);
   void zygote_readable();
   void zygote_died();
   void revive_zygote();
@@ -45,12 +58,17 @@ class Supervisor {
   void tell(const FrontReply& reply);
   bool outstanding() const;
   void end_everything();
-  Slot* find(std::uint64_t run);
+  Slot* find_run(std::uint64_t run);
+  Slot* find_ticket(std::uint64_t ticket);
 
   const Options& options_;
   std::unique_ptr<CgroupTree> cgroups_;
   ZygoteProcess zygote_;
   std::deque<Slot> slots_;
+  std::deque<Start> waiting_;  // at most options_.slots: the front starts no more at once
+  std::uint64_t next_ticket_ = 1;
+  int failed_spares_ = 0;  // in a row
+  SteadyTime refill_at_{};
   base::Fd epoll_;
   base::Fd signals_;
   bool front_gone_ = false;

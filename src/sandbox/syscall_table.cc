@@ -14,7 +14,7 @@ namespace mecapy::sandbox {
 // CLONE_PARENT makes init the supervisor's child; the exit signal is then the zygote's own, SIGCHLD
 // (kernel/fork.c, copy_process), so the low byte stays 0. CHILD_SETTID lets glibc know its new tid.
 const std::uint64_t kInitCloneFlags = CLONE_NEWUSER | CLONE_NEWPID | CLONE_NEWNS | CLONE_NEWNET |
-                                      CLONE_NEWIPC | CLONE_NEWUTS | CLONE_NEWCGROUP | CLONE_PARENT |
+                                      CLONE_NEWIPC | CLONE_NEWUTS | CLONE_PARENT |
                                       CLONE_CHILD_SETTID;
 
 namespace {
@@ -216,6 +216,7 @@ const std::vector<SyscallRow>& syscall_table() {
       {SCMP_SYS(prctl), run, {equals(0, PR_GET_SECCOMP)}, "the self-check"},
       {SCMP_SYS(prctl), run, {equals(0, PR_GET_NO_NEW_PRIVS)}, "the self-check"},
       // Only until the run's last step.
+      {SCMP_SYS(unshare), setup, {equals(0, CLONE_NEWCGROUP)}, "the cgroup as the root of all"},
       {SCMP_SYS(mount), setup, {}, "the run's own mounts"},
       {SCMP_SYS(umount2), setup, {}, "the run's own mounts"},
       {SCMP_SYS(sethostname), setup, {}, "the run's host name"},

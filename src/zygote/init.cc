@@ -1,5 +1,6 @@
 #include "zygote/init.h"
 
+#include <sched.h>
 #include <sys/mount.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
@@ -7,6 +8,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <array>
 #include <csignal>
 #include <string>
 
@@ -15,16 +17,15 @@
 #include "sandbox/protocol.h"
 #include "zygote/report.h"
 #include "zygote/run.h"
+#include "zygote/writable.h"
 
 namespace mecapy::zygote {
 namespace {
 
 using sandbox::failed;
 using sandbox::RunReport;
-using sandbox::RunSetup;
+using sandbox::SandboxSetup;
 using sandbox::StepFailure;
-
-constexpr unsigned long kQuiet = MS_NOSUID | MS_NODEV | MS_NOEXEC;
 
 // The user first, or the tmpfs below would have a root that no one in here can own. The
 // capabilities of the new user namespace stay: neither user is root (capabilities(7)).
@@ -51,9 +52,8 @@ constexpr Share kShares[] = {
 };
 
 // One tmpfs under all three places, so that one size bounds everything a run can write.
-StepFailure mount_writable(const RunSetup& setup) {
-  const std::string data = "mode=700,size=" + std::to_string(setup.disk_bytes) +
-                           ",nr_inodes=" + std::to_string(setup.inodes);
+StepFailure mount_writable(const sandbox::DiskBounds& disk) {
+  const std::string data = "mode=700," + size_options(disk);
   if (::mount("mecapy", "/mnt", "tmpfs", kQuiet, data.c_str()) != 0) return failed("mount /work");
   ::umask(0);
   for (const Share& share : kShares) {
@@ -75,9 +75,18 @@ StepFailure mount_proc() {
   return {};
 }
 
-StepFailure set_up(const RunSetup& setup) {
+// Into the cgroups, then into a cgroup namespace of its own: the run sees its group as the root.
+StepFailure join_groups(const SandboxSetup& setup, const sandbox::PacketFds& doors) {
+  for (std::size_t i = 0; i < setup.groups && i < doors.size(); ++i) {
+    if (::write(doors[i].get(), "0", 1) != 1) return failed("join the cgroup");
+  }
+  if (::unshare(CLONE_NEWCGROUP) != 0) return failed("unshare the cgroup namespace");
+  return {};
+}
+
+StepFailure set_up(const SandboxSetup& setup) {
   if (const StepFailure step = become_author()) return step;
-  if (const StepFailure step = mount_writable(setup)) return step;
+  if (const StepFailure step = mount_writable(setup.disk)) return step;
   if (const StepFailure step = mount_proc()) return step;
   constexpr std::string_view kName = "mecapy";
   if (::sethostname(kName.data(), kName.size()) != 0) return failed("sethostname");
@@ -99,32 +108,31 @@ int wait_for(pid_t run) {
   }
 }
 
-[[noreturn]] void watch_over(pid_t run, RunFds fds) {
-  fds.channel.reset();
-  fds.log.reset();
+[[noreturn]] void watch_over(pid_t run, const base::Fd& ctl) {
   // Without handlers (Python's are copied with the zygote) no signal from inside reaches pid 1.
-  if (const StepFailure step = sandbox::reset_signals()) die(fds.ctl.get(), step);
-  if (const StepFailure step = sandbox::keep_capabilities({})) die(fds.ctl.get(), step);
+  if (const StepFailure step = sandbox::reset_signals()) die(ctl.get(), step);
+  if (const StepFailure step = sandbox::keep_capabilities({})) die(ctl.get(), step);
   RunReport report;
   report.kind = RunReport::Kind::ended;
   report.wait_status = wait_for(run);
   report.disk_full = disk_is_full();
-  (void)send_report(fds.ctl.get(), report);
+  (void)send_report(ctl.get(), report);
   ::_exit(0);
 }
 
 }  // namespace
 
-void be_init(RunFds fds, const sandbox::FilterProgram& run_filter) {
-  RunSetup setup;
-  if (sandbox::receive_packet(fds.ctl.get(), setup) != sandbox::Received::packet) ::_exit(1);
-  if (const StepFailure step = set_up(setup)) die(fds.ctl.get(), step);
-  sandbox::RunGo go;
-  if (sandbox::receive_packet(fds.ctl.get(), go) != sandbox::Received::packet) ::_exit(1);
+void be_init(base::Fd ctl, const sandbox::FilterProgram& run_filter) {
+  SandboxSetup setup;
+  sandbox::PacketFds doors;
+  if (sandbox::receive_packet(ctl.get(), setup, &doors) != sandbox::Received::packet) ::_exit(1);
+  if (const StepFailure step = set_up(setup)) die(ctl.get(), step);
+  if (const StepFailure step = join_groups(setup, doors)) die(ctl.get(), step);
+  for (base::Fd& door : doors) door.reset();
   const pid_t run = ::fork();
-  if (run < 0) die(fds.ctl.get(), failed("fork the run"));
-  if (run == 0) be_run(std::move(fds), setup, run_filter);
-  watch_over(run, std::move(fds));
+  if (run < 0) die(ctl.get(), failed("fork the run"));
+  if (run == 0) be_run(std::move(ctl), setup.disk, run_filter);
+  watch_over(run, ctl);
 }
 
 }  // namespace mecapy::zygote

@@ -6,16 +6,10 @@
 
 namespace mecapy::zygote {
 
-// The descriptors the supervisor sent for one run.
-struct RunFds {
-  base::Fd ctl;
-  base::Fd channel;
-  base::Fd log;
-};
-
-// The life of init, in the process the zygote cloned. Waits for its limits, mounts the run's own
-// folders, forks the run, reaps until that has ended, reports and exits: the kernel then ends every
-// process left in the namespace.
-[[noreturn]] void be_init(RunFds fds, const sandbox::FilterProgram& run_filter);
+// The life of init, in the process the zygote cloned. Waits for its set-up, mounts the sandbox's
+// own folders, joins its cgroups, forks the run, which prepares itself and waits for its job; reaps
+// until the run has ended, reports and exits: the kernel then ends every process left in the
+// namespace.
+[[noreturn]] void be_init(base::Fd ctl, const sandbox::FilterProgram& run_filter);
 
 }  // namespace mecapy::zygote

@@ -14,7 +14,9 @@ constexpr const wchar_t* kPaths[] = {
 };
 constexpr int kInternalError = 70;  // sysexits.h, EX_SOFTWARE
 
-PyObject* harness_main = nullptr;  // mecapy._harness.main, found before the fork
+// Of mecapy._harness, found before the fork.
+PyObject* harness_wake = nullptr;
+PyObject* harness_main = nullptr;
 
 std::string take_exception() {
   PyObject* type = nullptr;
@@ -85,7 +87,8 @@ bool start_interpreter(std::string& error) {
   PyObject* warm = PyImport_ImportModule("mecapy._warm");
   PyObject* done = warm != nullptr ? PyObject_CallMethod(warm, "warm", nullptr) : nullptr;
   PyObject* harness = done != nullptr ? PyImport_ImportModule("mecapy._harness") : nullptr;
-  harness_main = harness != nullptr ? PyObject_GetAttrString(harness, "main") : nullptr;
+  harness_wake = harness != nullptr ? PyObject_GetAttrString(harness, "wake") : nullptr;
+  harness_main = harness_wake != nullptr ? PyObject_GetAttrString(harness, "main") : nullptr;
   Py_XDECREF(harness);
   Py_XDECREF(done);
   Py_XDECREF(warm);
@@ -95,8 +98,15 @@ bool start_interpreter(std::string& error) {
 
 void prepare_for_forks() { PyOS_BeforeFork(); }
 
-int enter_run(int channel, std::uint32_t blas_threads) {
+bool wake_interpreter() {
   PyOS_AfterFork_Child();
+  PyObject* done = PyObject_CallNoArgs(harness_wake);
+  if (done == nullptr) PyErr_Clear();
+  Py_XDECREF(done);
+  return done != nullptr;
+}
+
+int enter_run(int channel, std::uint32_t blas_threads) {
   PyObject* result = PyObject_CallFunction(harness_main, "iI", channel, blas_threads);
   if (result == nullptr) {
     PyErr_Print();

@@ -12,11 +12,15 @@ namespace mecapy::zygote {
 bool start_interpreter(std::string& error);
 
 // Takes the interpreter's locks, as before os.fork: from here on the zygote and init run no Python,
-// and the run releases them with enter_run.
+// and the run releases them with wake_interpreter.
 void prepare_for_forks();
 
-// In the run, after every privilege is gone: finishes the fork for Python and runs the harness on
-// `channel`. Returns the exit status.
+// In the run, before it has a job: finishes the fork for Python and rehearses (mecapy._harness), so
+// that what every run touches is its own already. False when that failed.
+bool wake_interpreter();
+
+// In the run, after every privilege is gone: runs the harness on `channel`. Returns the exit
+// status.
 int enter_run(int channel, std::uint32_t blas_threads);
 
 }  // namespace mecapy::zygote

@@ -2,8 +2,8 @@
 //
 // Started by the supervisor only (zygote_process.cc), inside the template, as a user of its own,
 // without capabilities, secrets or open files but a socket at descriptor 3. It loads Python,
-// installs the big seccomp filter and then runs a native loop: receive the descriptors of a run,
-// clone init. It never sees the code, the inputs or the results of anyone.
+// installs the big seccomp filter and then runs a native loop: receive the ctl of a sandbox, clone
+// its init. It never sees the code, the inputs or the results of anyone.
 #include <linux/sched.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
@@ -66,17 +66,17 @@ pid_t clone_init(int* tid) {
 [[noreturn]] void serve(const sandbox::FilterProgram& run_filter, int* tid) {
   while (true) {
     ZygoteRequest request;
-    std::array<Fd, sandbox::kMaxPacketFds> fds;
+    sandbox::PacketFds fds;
     if (sandbox::receive_packet(kSocket, request, &fds) != sandbox::Received::packet) ::_exit(0);
     ::waitpid(-1, nullptr, WNOHANG);  // the helper that filled the font cache (mecapy._warm)
     const pid_t pid = clone_init(tid);
     if (pid == 0) {
       ::close(kSocket);
-      be_init(RunFds{std::move(fds[0]), std::move(fds[1]), std::move(fds[2])}, run_filter);
+      be_init(std::move(fds[0]), run_filter);
     }
     ZygoteReply reply;
     reply.kind = ZygoteReply::Kind::cloned;
-    reply.run = request.run;
+    reply.ticket = request.ticket;
     reply.pid = pid;
     reply.error = pid < 0 ? errno : 0;
     if (!sandbox::send_packet(kSocket, reply)) ::_exit(0);

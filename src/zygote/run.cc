@@ -8,39 +8,48 @@
 #include <algorithm>
 
 #include "sandbox/kernel_file.h"
+#include "sandbox/packet.h"
 #include "sandbox/privileges.h"
 #include "zygote/interpreter.h"
 #include "zygote/landlock.h"
 #include "zygote/report.h"
 #include "zygote/self_check.h"
+#include "zygote/writable.h"
 
 namespace mecapy::zygote {
 namespace {
 
 using sandbox::failed;
-using sandbox::RunSetup;
+using sandbox::RunGo;
 using sandbox::StepFailure;
 
 constexpr int kChannel = 3;
 constexpr int kCtl = 4;
 
-// 0 /dev/null, 1 and 2 the log, 3 the channel, 4 ctl until `ready`; no other. /dev/null is opened
-// anew: the flags of the zygote's one (fcntl F_SETFL) would be shared by all runs.
-StepFailure arrange_descriptors(RunFds& fds) {
-  base::Fd null(::open("/dev/null", O_RDONLY | O_CLOEXEC));
-  if (!null || ::dup2(null.get(), 0) < 0) return failed("open /dev/null");
-  null.reset();  // its number may be one of those below
-  for (base::Fd* fd : {&fds.ctl, &fds.channel, &fds.log}) {
-    const int high = ::fcntl(fd->get(), F_DUPFD_CLOEXEC, 16);
-    if (high < 0) return failed("arrange descriptors");
-    *fd = base::Fd(high);
+// 0-2 /dev/null, ctl at its place, and no other. /dev/null is opened anew: the flags of the
+// zygote's one (fcntl F_SETFL) would be shared by all runs.
+StepFailure settle(const base::Fd& ctl) {
+  if (::setsid() < 0) return failed("setsid");
+  if (::chdir("/work") != 0) return failed("chdir /work");
+  const int high = ::fcntl(ctl.get(), F_DUPFD_CLOEXEC, 16);
+  if (high < 0 || ::dup2(high, kCtl) < 0) return failed("arrange descriptors");
+  const base::Fd null(::open("/dev/null", O_RDWR | O_CLOEXEC));
+  if (!null) return failed("open /dev/null");
+  for (int fd = 0; fd < 3; ++fd) {
+    if (::dup2(null.get(), fd) < 0) return failed("arrange descriptors");
   }
-  if (::dup2(fds.log.get(), 1) < 0 || ::dup2(fds.log.get(), 2) < 0 ||
-      ::dup2(fds.channel.get(), kChannel) < 0 || ::dup2(fds.ctl.get(), kCtl) < 0) {
+  return {};
+}
+
+// 1 and 2 the log, 3 the channel, 4 ctl until `ready`; no other.
+StepFailure take_pipes(sandbox::PacketFds pipes) {
+  const base::Fd channel(::fcntl(pipes[0].get(), F_DUPFD_CLOEXEC, 16));
+  const base::Fd log(::fcntl(pipes[1].get(), F_DUPFD_CLOEXEC, 16));
+  pipes = {};  // their numbers may be the places
+  if (!channel || !log || ::dup2(log.get(), 1) < 0 || ::dup2(log.get(), 2) < 0 ||
+      ::dup2(channel.get(), kChannel) < 0) {
     return failed("arrange descriptors");
   }
-  for (base::Fd* fd : {&fds.ctl, &fds.channel, &fds.log}) fd->release();  // closed with the rest
-  if (::close_range(kCtl + 1, ~0U, 0) != 0) return failed("close_range");
   return {};
 }
 
@@ -59,7 +68,7 @@ rlim_t mapped_bytes() {
   return pages * static_cast<rlim_t>(::sysconf(_SC_PAGESIZE));
 }
 
-StepFailure limit_resources(const RunSetup& setup) {
+StepFailure limit_resources(const RunGo& go) {
   constexpr rlim_t kStack = 8 * 1024 * 1024;
   struct Row {
     __rlimit_resource resource;
@@ -68,10 +77,10 @@ StepFailure limit_resources(const RunSetup& setup) {
     const char* name;
   };
   const Row rows[] = {
-      {RLIMIT_CPU, setup.cpu_seconds, setup.cpu_seconds + 1, "RLIMIT_CPU"},
-      {RLIMIT_FSIZE, setup.disk_bytes, setup.disk_bytes, "RLIMIT_FSIZE"},
+      {RLIMIT_CPU, go.cpu_seconds, go.cpu_seconds + 1, "RLIMIT_CPU"},
+      {RLIMIT_FSIZE, go.disk.bytes, go.disk.bytes, "RLIMIT_FSIZE"},
       {RLIMIT_NOFILE, 256, 256, "RLIMIT_NOFILE"},
-      {RLIMIT_NPROC, setup.tasks, setup.tasks, "RLIMIT_NPROC"},
+      {RLIMIT_NPROC, go.tasks, go.tasks, "RLIMIT_NPROC"},
       {RLIMIT_CORE, 0, 0, "RLIMIT_CORE"},
       {RLIMIT_STACK, kStack, kStack, "RLIMIT_STACK"},
       {RLIMIT_MEMLOCK, 0, 0, "RLIMIT_MEMLOCK"},
@@ -80,16 +89,20 @@ StepFailure limit_resources(const RunSetup& setup) {
   for (const Row& row : rows) {
     if (const StepFailure step = limit(row.resource, row.soft, row.hard, row.name)) return step;
   }
-  if (setup.address_bytes == 0) return {};
-  const rlim_t bytes = mapped_bytes() + setup.address_bytes;
+  if (go.address_bytes == 0) return {};
+  const rlim_t bytes = mapped_bytes() + go.address_bytes;
   return limit(RLIMIT_AS, bytes, bytes, "RLIMIT_AS");
 }
 
-StepFailure confine(RunFds& fds, const RunSetup& setup, const sandbox::FilterProgram& filter) {
-  if (::setsid() < 0) return failed("setsid");
-  if (const StepFailure step = arrange_descriptors(fds)) return step;
-  if (::chdir("/work") != 0) return failed("chdir /work");
-  if (const StepFailure step = limit_resources(setup)) return step;
+StepFailure resize(const sandbox::DiskBounds& disk) {
+  if (::mount("mecapy", "/work", nullptr, MS_REMOUNT | kQuiet, size_options(disk).c_str()) != 0) {
+    return failed("bound /work");
+  }
+  return {};
+}
+
+StepFailure confine(const RunGo& go, const sandbox::FilterProgram& filter) {
+  if (const StepFailure step = limit_resources(go)) return step;
   if (const StepFailure step = restrict_files()) return step;
   if (const StepFailure step = sandbox::keep_capabilities({})) return step;
   if (const StepFailure step = sandbox::set_no_new_privs()) return step;
@@ -98,16 +111,38 @@ StepFailure confine(RunFds& fds, const RunSetup& setup, const sandbox::FilterPro
   return check_confinement();
 }
 
+[[noreturn]] void die_of(const StepFailure& step) { die(kCtl, step); }
+
+void report(sandbox::RunReport::Kind kind) {
+  sandbox::RunReport report;
+  report.kind = kind;
+  if (!send_report(kCtl, report)) ::_exit(1);
+}
+
 }  // namespace
 
-void be_run(RunFds fds, const RunSetup& setup, const sandbox::FilterProgram& filter) {
-  const int early_ctl = fds.ctl.get();
-  if (const StepFailure step = confine(fds, setup, filter)) {
-    die(fds.ctl ? early_ctl : kCtl, step);
+void be_run(base::Fd ctl, const sandbox::DiskBounds& mounted,
+            const sandbox::FilterProgram& filter) {
+  if (const StepFailure step = settle(ctl)) die(ctl.get(), step);
+  (void)ctl.release();  // closed with the rest
+  if (::close_range(3, 3, 0) != 0 || ::close_range(kCtl + 1, ~0U, 0) != 0) {
+    die_of(failed("close_range"));
   }
-  if (!send_report(kCtl, sandbox::RunReport{})) ::_exit(1);
+  if (!wake_interpreter()) die_of(failed("wake Python", EPROTO));
+  report(sandbox::RunReport::Kind::prepared);
+  RunGo go;
+  {
+    sandbox::PacketFds pipes;
+    if (sandbox::receive_packet(kCtl, go, &pipes) != sandbox::Received::packet) ::_exit(1);
+    if (const StepFailure step = take_pipes(std::move(pipes))) die_of(step);
+  }
+  if (go.disk != mounted) {
+    if (const StepFailure step = resize(go.disk)) die_of(step);
+  }
+  if (const StepFailure step = confine(go, filter)) die_of(step);
+  report(sandbox::RunReport::Kind::ready);
   ::close(kCtl);
-  ::_exit(enter_run(kChannel, setup.blas_threads));
+  ::_exit(enter_run(kChannel, go.blas_threads));
 }
 
 }  // namespace mecapy::zygote

@@ -30,7 +30,7 @@ _FAILED = 1  # exit status after a failure frame
 def main(fd: int, blas_threads: int) -> int:
     """Read the job from `fd`, run it, answer. The exit status of the process."""
     channel = Channel(fd)
-    _wake(blas_threads)
+    set_threads(blas_threads)
     job = channel.read_job()
     _progress.connect(channel)
     status = 0
@@ -51,15 +51,38 @@ def main(fd: int, blas_threads: int) -> int:
     return status
 
 
-def _wake(blas_threads: int) -> None:
-    """Undo what is good for a template and bad for a run: one seed for all, no collector."""
+def wake() -> None:
+    """Make this copy of the zygote a process of its own, before it is given a job.
+
+    Undoes what is good for a template and bad for a run (one seed for all, no collector), and goes
+    once through what every run does, so that the memory this touches is copied ahead of time.
+    """
     numpy_random = sys.modules.get("numpy.random")
     if numpy_random is not None:
         numpy_random.seed()  # `random` does this by itself in every fork
-    set_threads(blas_threads)
     use_cache()
     sys.path.insert(0, _WORK)
+    rehearse()
     gc.enable()
+
+
+_REHEARSAL = b"""
+import math
+
+import numpy as np
+
+
+def calculate(inputs):
+    value = np.asarray([inputs["force"], 2.0]) / math.pi
+    return {"value": float(value.sum()), "values": value}
+"""
+
+
+def rehearse() -> None:
+    """Go once through what every run does: compile, call, encode."""
+    module = types.ModuleType("calc")
+    exec(_compile(_REHEARSAL), module.__dict__)
+    encode(module.calculate(decode(b'{"force": 1.5, "name": "M12"}')))
 
 
 def _compile(code: bytes) -> types.CodeType:

@@ -18,13 +18,15 @@ def warm() -> None:
     import numpy
     import numpy.fft
     import numpy.linalg
+    import numpy.ma
     import numpy.random  # noqa: F401
 
     import mecapy._fonts
-    import mecapy._harness  # noqa: F401
+    import mecapy._harness
 
     # First use of the linear algebra sets up its buffers; a matrix this small starts no thread.
     numpy.linalg.solve(numpy.eye(3), numpy.ones(3))
+    mecapy._harness.rehearse()
     for stream in (sys.stdout, sys.stderr):
         assert isinstance(stream, io.TextIOWrapper)
         stream.reconfigure(line_buffering=True)
