@@ -113,7 +113,8 @@ def test_a_zygote_that_dies_before_the_run_is_internal(own_server: MakeServer) -
     api = server.api()
     task_id = str(api.create(LONG)["id"])
     zygote = find_zygote(server)
-    zygote.send(signal.SIGSTOP)  # it takes the order to start and does nothing with it
+    zygote.send(signal.SIGSTOP)  # it takes the order to clone and does nothing with it
+    end_prepared_sandboxes(server, zygote)
     run_id = api.start(task_id, {"seconds": 0, "n": 1})
     wait_until("the run is on the worker", lambda: api.run(run_id)["status"] == "running")
     zygote.send(signal.SIGKILL)
@@ -174,9 +175,23 @@ def start_long(api: Api, seconds: float) -> str:
 def find_zygote(server: Server) -> Process:
     """The process that holds CPython and waits to be forked."""
     family = server.process("worker").descendants()
-    found = [p for p in family if "zygote" in p.name]
+    # Sandboxes are copies of it with its name, in pid namespaces of their own.
+    found = [p for p in family if "zygote" in p.name and len(p.status("NSpid")) == 1]
     assert found, [p.name for p in family]
     return found[0]
+
+
+def end_prepared_sandboxes(server: Server, zygote: Process) -> None:
+    """Leave none that could serve a run without the zygote."""
+
+    def ended() -> bool:
+        (supervisor,) = server.process("worker").children()
+        others = [p for p in supervisor.children() if p != zygote]
+        for process in others:
+            process.send(signal.SIGKILL)
+        return not others
+
+    wait_until("no prepared sandbox is left", ended)
 
 
 def expect_platform_failure(run: Json, code: str) -> None:
