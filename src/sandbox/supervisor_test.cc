@@ -9,6 +9,7 @@
 
 #include <algorithm>
 #include <csignal>
+#include <cstring>
 #include <filesystem>
 #include <sstream>
 
@@ -153,6 +154,16 @@ TEST_F(SupervisorTest, PreparedSandbox_ThatDied_IsReplaced) {
     ASSERT_TRUE(eventually([&] { return is_gone(init); }));
   }
   EXPECT_EQ(calculate("return 1").code(), "completed");
+}
+
+// So that a fork has no page tables to copy (zygote/remap.h).
+TEST_F(SupervisorTest, Zygote_HoldsNextToNoMemoryOfItsOwn) {
+  EXPECT_EQ(calculate("return np.ones(3).sum()").code(), "completed");
+  const std::string path = "/proc/" + std::to_string(zygote()) + "/smaps_rollup";
+  const std::string text = read_text(AT_FDCWD, path.c_str()).value_or("");
+  const std::size_t at = text.find("\nAnonymous:");
+  ASSERT_NE(at, std::string::npos) << text;
+  EXPECT_LT(std::stol(text.substr(at + std::strlen("\nAnonymous:"))), 2048) << text;  // KiB
 }
 
 TEST_F(SupervisorTest, DeadZygote_IsReplacedAndRunningRunsGoOn) {

@@ -19,6 +19,7 @@
 #include "sandbox/syscall_table.h"
 #include "zygote/init.h"
 #include "zygote/interpreter.h"
+#include "zygote/remap.h"
 
 namespace mecapy::zygote {
 namespace {
@@ -97,6 +98,7 @@ pid_t clone_init(int* tid) {
   }
   if (::prctl(PR_SET_DUMPABLE, 0) != 0) refuse("PR_SET_DUMPABLE", errno);
   prepare_for_forks();
+  if (const StepFailure step = remap_dirty_memory()) refuse(step.step, step.error);
   if (const StepFailure step = sandbox::install_filter(zygote_filter))
     refuse(step.step, step.error);
   if (!sandbox::send_packet(kSocket, ZygoteReply{})) ::_exit(0);
