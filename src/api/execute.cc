@@ -23,6 +23,18 @@ Result<void> can_accept(Api& api) {
   return {};
 }
 
+// The run an earlier request with this key made. Asked before anything that may refuse a new run: a
+// repeated request is answered as the first was, whatever the server could take now.
+using Earlier = std::optional<store::Created<model::Run>>;
+awaitable<Result<Earlier>> made_earlier(Api& api, const Call& call,
+                                        const std::optional<store::Idempotency>& key) {
+  if (!key) co_return Earlier();
+  auto run = co_await Routes::parts(api).store.run_made_by(call.caller.user, *key);
+  if (!run) co_return run.error();
+  if (!*run) co_return Earlier();
+  co_return Earlier({std::move(**run), false});
+}
+
 // Small inputs travel in the row, large ones as an object.
 awaitable<Result<model::Payload>> place_inputs(Api& api, const model::RunId& id,
                                                std::string inputs) {
@@ -95,6 +107,9 @@ awaitable<Answer> Routes::execute_task(Api& api, Call& call) {
   if (!key) co_return key.error();
   auto request = wire::read_execute(call.request().body);
   if (!request) co_return request.error();
+  auto earlier = co_await made_earlier(api, call, *key);
+  if (!earlier) co_return earlier.error();
+  if (*earlier) co_return co_await answer(api, call, std::move(**earlier), *wait);
   if (auto fine = can_accept(api); !fine) co_return fine.error();
   auto task = co_await parts(api).store.get_task(call.caller.user, *id, request->version);
   if (!task) co_return task.error();
@@ -126,6 +141,9 @@ awaitable<Answer> Routes::execute_ad_hoc(Api& api, Call& call) {
   if (!key) co_return key.error();
   auto task = wire::read_task(call.request().body, wire::TaskKind::ad_hoc, options(api).ceilings);
   if (!task) co_return task.error();
+  auto earlier = co_await made_earlier(api, call, *key);
+  if (!earlier) co_return earlier.error();
+  if (*earlier) co_return co_await answer(api, call, std::move(**earlier), *wait);
   if (auto fine = can_accept(api); !fine) co_return fine.error();
   task->id = model::TaskId::make();
   task->user = call.caller.user;
