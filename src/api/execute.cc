@@ -103,15 +103,14 @@ awaitable<Answer> Routes::execute_task(Api& api, Call& call) {
   if (!id) co_return id.error();
   auto wait = wait_time(call);
   if (!wait) co_return wait.error();
-  auto key = idempotency(call);
-  if (!key) co_return key.error();
-  auto request = wire::read_execute(call.request().body);
-  if (!request) co_return request.error();
-  auto earlier = co_await made_earlier(api, call, *key);
+  auto posted = co_await read_post<wire::ExecuteRequest>(api, call, wire::read_execute);
+  if (!posted) co_return posted.error();
+  wire::ExecuteRequest& request = posted->body;
+  auto earlier = co_await made_earlier(api, call, posted->key);
   if (!earlier) co_return earlier.error();
   if (*earlier) co_return co_await answer(api, call, std::move(**earlier), *wait);
   if (auto fine = can_accept(api); !fine) co_return fine.error();
-  auto task = co_await parts(api).store.get_task(call.caller.user, *id, request->version);
+  auto task = co_await parts(api).store.get_task(call.caller.user, *id, request.version);
   if (!task) co_return task.error();
   // The operator may have lowered a ceiling since the task was kept.
   if (auto fit = model::check_limits(task->version.limits, options(api).ceilings); !fit) {
@@ -123,12 +122,12 @@ awaitable<Answer> Routes::execute_task(Api& api, Call& call) {
   run.user = call.caller.user;
   run.version = task->version.number;
   std::string inputs =
-      request->inputs ? std::move(*request->inputs) : std::move(task->version.inputs);
+      request.inputs ? std::move(*request.inputs) : std::move(task->version.inputs);
   auto placed = co_await place_inputs(api, run.id, std::move(inputs));
   if (!placed) co_return placed.error();
   run.inputs = std::move(*placed);
   const std::string inputs_key = run.inputs.key;
-  auto submitted = co_await parts(api).store.submit_run(std::move(run), std::move(*key));
+  auto submitted = co_await parts(api).store.submit_run(std::move(run), std::move(posted->key));
   if (!submitted || !submitted->created) co_await forget_inputs(api, inputs_key);
   if (!submitted) co_return submitted.error();
   co_return co_await answer(api, call, std::move(*submitted), *wait);
@@ -137,25 +136,26 @@ awaitable<Answer> Routes::execute_task(Api& api, Call& call) {
 awaitable<Answer> Routes::execute_ad_hoc(Api& api, Call& call) {
   auto wait = wait_time(call);
   if (!wait) co_return wait.error();
-  auto key = idempotency(call);
-  if (!key) co_return key.error();
-  auto task = wire::read_task(call.request().body, wire::TaskKind::ad_hoc, options(api).ceilings);
-  if (!task) co_return task.error();
-  auto earlier = co_await made_earlier(api, call, *key);
+  auto posted = co_await read_post<model::Task>(api, call, [&api](std::string_view body) {
+    return wire::read_task(body, wire::TaskKind::ad_hoc, options(api).ceilings);
+  });
+  if (!posted) co_return posted.error();
+  model::Task& task = posted->body;
+  auto earlier = co_await made_earlier(api, call, posted->key);
   if (!earlier) co_return earlier.error();
   if (*earlier) co_return co_await answer(api, call, std::move(**earlier), *wait);
   if (auto fine = can_accept(api); !fine) co_return fine.error();
-  task->id = model::TaskId::make();
-  task->user = call.caller.user;
+  task.id = model::TaskId::make();
+  task.user = call.caller.user;
   model::Run run;
   run.id = model::RunId::make();
-  run.task_id = task->id;
-  run.user = task->user;
-  auto placed = co_await place_inputs(api, run.id, task->version.inputs);
+  run.task_id = task.id;
+  run.user = task.user;
+  auto placed = co_await place_inputs(api, run.id, task.version.inputs);
   if (!placed) co_return placed.error();
   run.inputs = std::move(*placed);
-  auto submitted =
-      co_await parts(api).store.submit_ad_hoc(std::move(*task), std::move(run), std::move(*key));
+  auto submitted = co_await parts(api).store.submit_ad_hoc(std::move(task), std::move(run),
+                                                           std::move(posted->key));
   if (!submitted) co_return submitted.error();
   co_return co_await answer(api, call, std::move(*submitted), *wait);
 }
