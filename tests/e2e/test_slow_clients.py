@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
+from support.api import Api
 from support.raw_http import RawConnection, request
 from support.server import DEV_TOKEN, Server
 
@@ -106,6 +107,41 @@ def test_a_thousand_idle_connections_keep_nobody_waiting(own_server: MakeServer)
         assert time.monotonic() - begin < 5
         idle[0].send(request("GET", "/health/live", DEV_TOKEN))
         assert idle[0].read_answer().status == 200
+
+
+def test_idle_connections_up_to_the_limit_give_way_to_a_newcomer(own_server: MakeServer) -> None:
+    server = own_server(server_max_connections=16)
+    code = "import time\ndef calculate(inputs):\n    time.sleep(1)\n    return 'done'"
+    busy = server.api()
+    events = busy.events(busy.start(str(busy.create(code)["id"])))
+    next(events)
+    with contextlib.ExitStack() as stack:
+        idle = [stack.enter_context(RawConnection(server.port)) for _ in range(40)]
+        for i, connection in enumerate(idle):
+            with contextlib.suppress(OSError):
+                connection.send(b"GET /api/tasks HTTP/1.1\r\nHost: a" if i % 2 else b"")
+        with Api(server.url, DEV_TOKEN) as newcomer:
+            assert newcomer.calculate(CODE, {"x": 1})["result"] == {"x": 1}
+        assert all(connection.closed_by_server() for connection in idle[:24])
+        idle[-1].send(b": b\r\n" + f"Authorization: Bearer {DEV_TOKEN}\r\n\r\n".encode())
+        assert idle[-1].read_answer().status == 200
+    assert list(events)[-1].data["status"] == "completed"  # what is at work does not give way
+
+
+def test_large_bodies_that_do_not_come_take_no_room_from_others(own_server: MakeServer) -> None:
+    server = own_server()
+    with contextlib.ExitStack() as stack:
+        for _ in range(100):
+            connection = stack.enter_context(RawConnection(server.port))
+            connection.send(
+                HEAD + b"Expect: 100-continue\r\nContent-Length: %d\r\n\r\n" % (16 << 20)
+            )
+            assert connection.read_answer().status == 100
+            connection.send(b"{")
+        inputs = {"x": "x" * (8 << 20)}
+        assert server.api().calculate("def calculate(i): return len(i['x'])", inputs)["result"] == (
+            8 << 20
+        )
 
 
 def test_a_listener_that_reads_nothing_does_not_hold_up_the_run(own_server: MakeServer) -> None:
