@@ -1,4 +1,5 @@
-// The API before a real store, without a network: what runs on the event loop and what beside it.
+// The API before a real store, without a network: what runs on the event loop and what beside it,
+// and how much of an answer it holds.
 #include "api/api.h"
 
 #include <gtest/gtest.h>
@@ -12,17 +13,44 @@
 
 #include "api/routes.h"
 #include "base/id.h"
+#include "base/test_await.h"
 
 namespace mecapy::api {
 namespace {
 
 namespace asio = boost::asio;
+using base::await;
 
 class Everybody final : public auth::Authenticator {
  public:
   Result<auth::Principal> check(std::optional<std::string_view>) const override {
     return auth::Principal{"ann"};
   }
+};
+
+// What was sent as a stream.
+struct Streamed {
+  net::Response head;
+  std::optional<std::int64_t> length{};
+  std::vector<std::string> pieces{};
+
+  std::string body() const {
+    std::string all;
+    for (const std::string& piece : pieces) all += piece;
+    return all;
+  }
+};
+
+class FakeStream final : public net::ResponseStream {
+ public:
+  explicit FakeStream(Streamed& streamed) : streamed_(streamed) {}
+  awaitable<Result<void>> write(std::string_view bytes) override {
+    streamed_.pieces.emplace_back(bytes);
+    co_return Result<void>{};
+  }
+
+ private:
+  Streamed& streamed_;
 };
 
 // Keeps the answer for the test.
@@ -36,12 +64,14 @@ class FakeExchange final : public net::Exchange {
     co_return;
   }
   awaitable<std::unique_ptr<net::ResponseStream>> start_stream(
-      net::Response, std::optional<std::int64_t>) override {
-    throw std::logic_error("nothing is streamed here");
+      net::Response head, std::optional<std::int64_t> length) override {
+    streamed.emplace(Streamed{std::move(head), length});
+    co_return std::make_unique<FakeStream>(*streamed);
   }
   awaitable<void> wait_hangup() override { co_return; }
 
   std::optional<net::Response> answer;
+  std::optional<Streamed> streamed;
 
  private:
   net::Request request_;
@@ -89,6 +119,78 @@ class ApiTest : public testing::Test {
             []() -> awaitable<Result<void>> { co_return Result<void>{}; }},
            {}};
 };
+
+// A completed run whose result and log are objects.
+class LargeAnswers : public ApiTest {
+ protected:
+  static constexpr std::int64_t kLong = 10 * kPiece + 17;
+
+  LargeAnswers() {
+    model::Task task;
+    task.id = model::TaskId::make();
+    task.user = "ann";
+    run_.id = model::RunId::make();
+    run_.task_id = task.id;
+    run_.user = "ann";
+    const auto soon = base::after(std::chrono::minutes(1));
+    end_.status = model::RunStatus::completed;
+    end_.result.key = "results/" + run_.id.str() + ".json";
+    end_.log.key = "logs/" + run_.id.str() + ".txt";
+    end_.artifacts = {{"a.bin", kLong, "text/plain", "sum", "artifacts/" + run_.id.str() + "/a"}};
+    (void)await(store_->submit_ad_hoc(task, run_, std::nullopt)).value();
+    for (const std::string& key : {end_.result.key, end_.log.key, end_.artifacts[0].key}) {
+      EXPECT_TRUE(await(objects_->put(key, text_, soon)));
+    }
+    const store::Lease lease{run_.id, 1};
+    EXPECT_TRUE(*await(store_->claim(run_.id, "here", clock_->now() + std::chrono::hours(1))));
+    EXPECT_TRUE(*await(store_->record_end(lease, end_)));
+  }
+  FakeExchange ask(const std::string& method, const std::string& what) {
+    FakeExchange exchange(method, "/api/runs/" + run_.id.str() + what, "");
+    begin(exchange);
+    io_.restart();
+    io_.run();
+    return exchange;
+  }
+
+  const std::string text_ = '"' + std::string(kLong - 2, 'x') + '"';
+  model::Run run_;
+  model::RunEnd end_;
+};
+
+TEST_F(LargeAnswers, ComePieceByPieceWithTheirLength) {
+  for (const char* what : {"/logs", "/artifacts/a.bin", "/results"}) {
+    const FakeExchange got = ask("GET", what);
+    ASSERT_TRUE(got.streamed) << what;
+    EXPECT_EQ(got.streamed->head.status, 200);
+    EXPECT_EQ(got.streamed->length, static_cast<std::int64_t>(got.streamed->body().size()));
+    for (const std::string& piece : got.streamed->pieces) {
+      EXPECT_LE(static_cast<std::int64_t>(piece.size()), kPiece) << what;
+    }
+  }
+}
+
+TEST_F(LargeAnswers, AreWhatWasKept) {
+  EXPECT_EQ(ask("GET", "/logs").streamed->body(), text_);
+  EXPECT_EQ(ask("GET", "/artifacts/a.bin").streamed->body(), text_);
+  const auto run = await(store_->get_run("ann", run_.id));
+  EXPECT_EQ(ask("GET", "/results").streamed->body(), wire::run_json(*run, text_));
+}
+
+TEST_F(LargeAnswers, ToHeadAreTheHeadAlone) {
+  const std::size_t wrapped = ask("GET", "/results").streamed->body().size();
+  const FakeExchange head = ask("HEAD", "/results");
+  EXPECT_EQ(head.streamed->length, static_cast<std::int64_t>(wrapped));
+  EXPECT_TRUE(head.streamed->pieces.empty());
+}
+
+TEST_F(LargeAnswers, WhoseObjectIsGoneAreErrors) {
+  EXPECT_TRUE(await(objects_->remove(end_.result.key, base::after(std::chrono::minutes(1)))));
+  const FakeExchange got = ask("GET", "/results");
+  ASSERT_TRUE(got.answer);
+  EXPECT_EQ(got.answer->status, 404);
+  EXPECT_FALSE(got.streamed);
+}
 
 struct Place {
   const char* method;

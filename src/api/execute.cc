@@ -91,9 +91,7 @@ awaitable<Answer> answer(Api& api, Call& call, store::Created<model::Run> submit
     response.headers.emplace_back("Location", "/api/runs/" + run->id.str());
     co_return response;
   }
-  auto result = co_await load_result(api, *run);
-  if (!result) co_return result.error();
-  co_return json_response(200, wire::run_json(*run, *result));
+  co_return co_await send_run(api, call, *run);
 }
 
 }  // namespace

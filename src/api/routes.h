@@ -10,6 +10,7 @@
 
 #include "api/api.h"
 #include "base/offload.h"
+#include "wire/api_json.h"
 
 namespace mecapy::api {
 
@@ -101,9 +102,18 @@ Result<std::chrono::milliseconds> wait_time(const Call& call);  // ?wait=SECONDS
 // With a SHA-256 of the whole request: see read_post.
 Result<std::optional<store::Idempotency>> idempotency(const Call& call);
 net::Response json_response(int status, std::string body);
-// The result of a completed run, from the row or the object store; nothing for other runs.
-awaitable<Result<std::optional<std::string>>> load_result(Api& api, const model::Run& run);
 awaitable<Result<std::string>> load_log(Api& api, const model::Run& run);
+
+// ---- send.cc: answers that may be large
+// What one of them holds in memory, bytes: 256 MiB for 4096 connections that all read slowly.
+inline constexpr std::int64_t kPiece = 64 * 1024;
+// The object `key` between the two ends of `around`, with the status and headers of `head`.
+awaitable<Answer> send_object(Api& api, Call& call, net::Response head, std::string key,
+                              wire::Around around);
+// The run, and when it is completed its result within it.
+awaitable<Answer> send_run(Api& api, Call& call, const model::Run& run);
+// The log of a run that has ended.
+awaitable<Answer> send_log(Api& api, Call& call, const model::Run& run);
 
 // Reading a body (SHA-256, JSON) takes about a millisecond for each 128 KiB: a larger one than this
 // is read beside the event loop, so that nobody else waits for it.

@@ -6,7 +6,7 @@
 // connection; Content-Length together with Transfer-Encoding is refused; a bound on connections
 // (beyond it the one that has waited longest for a request is closed, or, when all are at work, the
 // new one gets 503) and on the bytes of all bodies (429; they count as they arrive) and of all
-// answers (503) in memory at once.
+// answers that are no streams (503) in memory at once.
 #pragma once
 
 #include <boost/asio/io_context.hpp>

@@ -1,6 +1,7 @@
 """Clients that take their time: each has a deadline, and none keeps the others waiting."""
 
 import contextlib
+import json
 import resource
 import threading
 import time
@@ -142,6 +143,62 @@ def test_large_bodies_that_do_not_come_take_no_room_from_others(own_server: Make
         assert server.api().calculate("def calculate(i): return len(i['x'])", inputs)["result"] == (
             8 << 20
         )
+
+
+LARGE = """
+def calculate(inputs):
+    open('large.bin', 'wb').write(b'a' * (48 << 20))
+    return 'r' * (8_000_000 - 2)
+"""
+
+
+def test_large_answers_to_slow_readers_do_not_fill_the_memory(own_server: MakeServer) -> None:
+    server = own_server()
+    api = server.api()
+    run = api.calculate(LARGE)
+    paths = [f"/api/runs/{run['id']}{what}" for what in ("/results", "/artifacts/large.bin")]
+    before = peak_mib(server)
+    with contextlib.ExitStack() as stack:
+        late = [stack.enter_context(RawConnection(server.port)) for _ in paths]
+        for reader, path in zip(late, paths, strict=True):
+            reader.send(request("GET", path, DEV_TOKEN))
+        for path in paths * 40:
+            reader = stack.enter_context(RawConnection(server.port))
+            reader.read_little()
+            reader.send(request("GET", path, DEV_TOKEN))
+            assert reader._until(b"\r\n\r\n").startswith(b"HTTP/1.1 200")
+        result, artifact = (reader.read_answer() for reader in late)
+        assert (result.status, artifact.status) == (200, 200)
+        assert json.loads(result.body)["result"] == "r" * (8_000_000 - 2)
+        assert artifact.body == b"a" * (48 << 20)
+        whole = api.get(paths[0])  # and nobody else is refused because of them
+        assert whole.json()["result"] == run["result"]
+    assert peak_mib(server) - before < 40
+
+
+def test_many_large_answers_at_once_come_whole(own_server: MakeServer) -> None:
+    server = own_server()
+    run = server.api().calculate(LARGE)
+    path = f"/api/runs/{run['id']}/results"
+    before = peak_mib(server)
+    found: list[bool] = []
+
+    def download() -> None:
+        with Api(server.url, DEV_TOKEN) as own:
+            found.append(own.read(path)["result"] == run["result"])
+
+    threads = [threading.Thread(target=download) for _ in range(40)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert found == [True] * 40
+    assert peak_mib(server) - before < 40
+
+
+def peak_mib(server: Server) -> float:
+    """The most the API process had in memory until now."""
+    return int(server.process("api").status("VmHWM")[0]) / 1024
 
 
 def test_a_listener_that_reads_nothing_does_not_hold_up_the_run(own_server: MakeServer) -> None:
