@@ -3,6 +3,7 @@
 #pragma once
 
 #include <boost/asio/awaitable.hpp>
+#include <boost/asio/thread_pool.hpp>
 #include <functional>
 #include <map>
 #include <memory>
@@ -30,6 +31,8 @@ struct Parts {
   feed::Feed& feed;
   const auth::Authenticator& authenticator;
   const base::Clock& clock;
+  // Reads large bodies; its work must have ended before the Api does.
+  boost::asio::thread_pool& threads;
   // Stops a run that runs in this process.
   std::function<void(const model::RunId&)> cancel;
   // Looks at code: nothing when it can be a calculation, else why not; unavailable when nobody can

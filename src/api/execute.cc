@@ -23,6 +23,18 @@ Result<void> can_accept(Api& api) {
   return {};
 }
 
+// The run an earlier request with this key made. Asked before anything that may refuse a new run: a
+// repeated request is answered as the first was, whatever the server could take now.
+using Earlier = std::optional<store::Created<model::Run>>;
+awaitable<Result<Earlier>> made_earlier(Api& api, const Call& call,
+                                        const std::optional<store::Idempotency>& key) {
+  if (!key) co_return Earlier();
+  auto run = co_await Routes::parts(api).store.run_made_by(call.caller.user, *key);
+  if (!run) co_return run.error();
+  if (!*run) co_return Earlier();
+  co_return Earlier({std::move(**run), false});
+}
+
 // Small inputs travel in the row, large ones as an object.
 awaitable<Result<model::Payload>> place_inputs(Api& api, const model::RunId& id,
                                                std::string inputs) {
@@ -79,9 +91,7 @@ awaitable<Answer> answer(Api& api, Call& call, store::Created<model::Run> submit
     response.headers.emplace_back("Location", "/api/runs/" + run->id.str());
     co_return response;
   }
-  auto result = co_await load_result(api, *run);
-  if (!result) co_return result.error();
-  co_return json_response(200, wire::run_json(*run, *result));
+  co_return co_await send_run(api, call, *run);
 }
 
 }  // namespace
@@ -91,12 +101,14 @@ awaitable<Answer> Routes::execute_task(Api& api, Call& call) {
   if (!id) co_return id.error();
   auto wait = wait_time(call);
   if (!wait) co_return wait.error();
-  auto key = idempotency(call);
-  if (!key) co_return key.error();
-  auto request = wire::read_execute(call.request().body);
-  if (!request) co_return request.error();
+  auto posted = co_await read_post<wire::ExecuteRequest>(api, call, wire::read_execute);
+  if (!posted) co_return posted.error();
+  wire::ExecuteRequest& request = posted->body;
+  auto earlier = co_await made_earlier(api, call, posted->key);
+  if (!earlier) co_return earlier.error();
+  if (*earlier) co_return co_await answer(api, call, std::move(**earlier), *wait);
   if (auto fine = can_accept(api); !fine) co_return fine.error();
-  auto task = co_await parts(api).store.get_task(call.caller.user, *id, request->version);
+  auto task = co_await parts(api).store.get_task(call.caller.user, *id, request.version);
   if (!task) co_return task.error();
   // The operator may have lowered a ceiling since the task was kept.
   if (auto fit = model::check_limits(task->version.limits, options(api).ceilings); !fit) {
@@ -108,12 +120,12 @@ awaitable<Answer> Routes::execute_task(Api& api, Call& call) {
   run.user = call.caller.user;
   run.version = task->version.number;
   std::string inputs =
-      request->inputs ? std::move(*request->inputs) : std::move(task->version.inputs);
+      request.inputs ? std::move(*request.inputs) : std::move(task->version.inputs);
   auto placed = co_await place_inputs(api, run.id, std::move(inputs));
   if (!placed) co_return placed.error();
   run.inputs = std::move(*placed);
   const std::string inputs_key = run.inputs.key;
-  auto submitted = co_await parts(api).store.submit_run(std::move(run), std::move(*key));
+  auto submitted = co_await parts(api).store.submit_run(std::move(run), std::move(posted->key));
   if (!submitted || !submitted->created) co_await forget_inputs(api, inputs_key);
   if (!submitted) co_return submitted.error();
   co_return co_await answer(api, call, std::move(*submitted), *wait);
@@ -122,22 +134,26 @@ awaitable<Answer> Routes::execute_task(Api& api, Call& call) {
 awaitable<Answer> Routes::execute_ad_hoc(Api& api, Call& call) {
   auto wait = wait_time(call);
   if (!wait) co_return wait.error();
-  auto key = idempotency(call);
-  if (!key) co_return key.error();
-  auto task = wire::read_task(call.request().body, wire::TaskKind::ad_hoc, options(api).ceilings);
-  if (!task) co_return task.error();
+  auto posted = co_await read_post<model::Task>(api, call, [&api](std::string_view body) {
+    return wire::read_task(body, wire::TaskKind::ad_hoc, options(api).ceilings);
+  });
+  if (!posted) co_return posted.error();
+  model::Task& task = posted->body;
+  auto earlier = co_await made_earlier(api, call, posted->key);
+  if (!earlier) co_return earlier.error();
+  if (*earlier) co_return co_await answer(api, call, std::move(**earlier), *wait);
   if (auto fine = can_accept(api); !fine) co_return fine.error();
-  task->id = model::TaskId::make();
-  task->user = call.caller.user;
+  task.id = model::TaskId::make();
+  task.user = call.caller.user;
   model::Run run;
   run.id = model::RunId::make();
-  run.task_id = task->id;
-  run.user = task->user;
-  auto placed = co_await place_inputs(api, run.id, task->version.inputs);
+  run.task_id = task.id;
+  run.user = task.user;
+  auto placed = co_await place_inputs(api, run.id, task.version.inputs);
   if (!placed) co_return placed.error();
   run.inputs = std::move(*placed);
-  auto submitted =
-      co_await parts(api).store.submit_ad_hoc(std::move(*task), std::move(run), std::move(*key));
+  auto submitted = co_await parts(api).store.submit_ad_hoc(std::move(task), std::move(run),
+                                                           std::move(posted->key));
   if (!submitted) co_return submitted.error();
   co_return co_await answer(api, call, std::move(*submitted), *wait);
 }

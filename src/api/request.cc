@@ -99,15 +99,6 @@ net::Response json_response(int status, std::string body) {
   return response;
 }
 
-awaitable<Result<std::optional<std::string>>> load_result(Api& api, const model::Run& run) {
-  if (run.status != model::RunStatus::completed) co_return std::optional<std::string>();
-  if (!run.end.result.stored()) co_return std::optional(run.end.result.inline_bytes);
-  auto bytes = co_await Routes::parts(api).objects.get(run.end.result.key, kLargestObject,
-                                                       base::after(kStoreDeadline));
-  if (!bytes) co_return bytes.error();
-  co_return std::optional(std::move(*bytes));
-}
-
 awaitable<Result<std::string>> load_log(Api& api, const model::Run& run) {
   if (!run.end.log.stored()) co_return run.end.log.inline_bytes;
   co_return co_await Routes::parts(api).objects.get(run.end.log.key, kLargestObject,

@@ -9,6 +9,8 @@
 #include <vector>
 
 #include "api/api.h"
+#include "base/offload.h"
+#include "wire/api_json.h"
 
 namespace mecapy::api {
 
@@ -97,10 +99,51 @@ Result<model::TaskId> task_id(const Call& call);  // not_found when it is no id
 Result<model::RunId> run_id(const Call& call);
 Result<store::PageRequest> page_request(const Call& call);
 Result<std::chrono::milliseconds> wait_time(const Call& call);  // ?wait=SECONDS, 0 when absent
+// With a SHA-256 of the whole request: see read_post.
 Result<std::optional<store::Idempotency>> idempotency(const Call& call);
 net::Response json_response(int status, std::string body);
-// The result of a completed run, from the row or the object store; nothing for other runs.
-awaitable<Result<std::optional<std::string>>> load_result(Api& api, const model::Run& run);
 awaitable<Result<std::string>> load_log(Api& api, const model::Run& run);
+
+// ---- send.cc: answers that may be large
+// What one of them holds in memory, bytes: 256 MiB for 4096 connections that all read slowly.
+inline constexpr std::int64_t kPiece = 64 * 1024;
+// The object `key` between the two ends of `around`, with the status and headers of `head`.
+awaitable<Answer> send_object(Api& api, Call& call, net::Response head, std::string key,
+                              wire::Around around);
+// The run, and when it is completed its result within it.
+awaitable<Answer> send_run(Api& api, Call& call, const model::Run& run);
+// The log of a run that has ended.
+awaitable<Answer> send_log(Api& api, Call& call, const model::Run& run);
+
+// Reading a body (SHA-256, JSON) takes about a millisecond for each 128 KiB: a larger one than this
+// is read beside the event loop, so that nobody else waits for it.
+inline constexpr std::size_t kLargeBody = 256 * 1024;
+
+// What `read`, a Result<T>(), makes of the request's body.
+template <class T, class Read>
+awaitable<Result<T>> read_body(Api& api, const Call& call, Read read) {
+  if (call.request().body.size() <= kLargeBody) co_return read();
+  co_return co_await base::offload<T>(Routes::parts(api).threads,
+                                      base::after(std::chrono::seconds(30)), std::move(read));
+}
+
+// A body with the Idempotency-Key it came with.
+template <class T>
+struct Posted {
+  T body;
+  std::optional<store::Idempotency> key;
+};
+
+// `read` is a Result<T>(std::string_view body).
+template <class T, class Read>
+awaitable<Result<Posted<T>>> read_post(Api& api, const Call& call, Read read) {
+  return read_body<Posted<T>>(api, call, [&call, read = std::move(read)]() -> Result<Posted<T>> {
+    auto key = idempotency(call);
+    if (!key) return key.error();
+    auto body = read(call.request().body);
+    if (!body) return body.error();
+    return Posted<T>{std::move(*body), std::move(*key)};
+  });
+}
 
 }  // namespace mecapy::api

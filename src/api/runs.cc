@@ -5,9 +5,6 @@
 namespace mecapy::api {
 namespace {
 
-constexpr std::chrono::seconds kStoreDeadline{30};
-constexpr std::int64_t kChunk = 256 * 1024;
-
 awaitable<Result<model::Run>> find_run(Api& api, const Call& call) {
   auto id = run_id(call);
   if (!id) co_return id.error();
@@ -16,34 +13,18 @@ awaitable<Result<model::Run>> find_run(Api& api, const Call& call) {
 
 enum class Part : std::uint8_t { status, results };
 
-awaitable<Answer> show(Api& api, const model::Run& run, Part part) {
+awaitable<Answer> show(Api& api, Call& call, const model::Run& run, Part part) {
   if (part == Part::status) co_return json_response(200, wire::run_json(run, std::nullopt));
-  auto result = co_await load_result(api, run);
-  if (!result) co_return result.error();
-  co_return json_response(200, wire::run_json(run, *result));
+  co_return co_await send_run(api, call, run);
 }
 
-awaitable<Answer> show_latest(Api& api, const Call& call, Part part) {
+awaitable<Answer> show_latest(Api& api, Call& call, Part part) {
   auto id = task_id(call);
   if (!id) co_return id.error();
   auto run = co_await Routes::parts(api).store.latest_run(call.caller.user, *id);
   if (!run) co_return run.error();
   if (!*run) co_return json_response(200, wire::never_ran_json(*id));
-  co_return co_await show(api, **run, part);
-}
-
-// Sends an object piece by piece.
-awaitable<Answer> send_object(Api& api, Call& call, net::Response head, std::string key,
-                              std::int64_t size) {
-  auto out = co_await call.exchange.start_stream(std::move(head), size);
-  for (std::int64_t at = 0; at < size;) {
-    auto bytes =
-        co_await Routes::parts(api).objects.read(key, at, kChunk, base::after(kStoreDeadline));
-    if (!bytes || bytes->empty()) break;  // the length tells the client that it is cut short
-    at += static_cast<std::int64_t>(bytes->size());
-    if (const auto sent = co_await out->write(*bytes); !sent) break;
-  }
-  co_return std::optional<net::Response>();
+  co_return co_await show(api, call, **run, part);
 }
 
 }  // namespace
@@ -84,25 +65,22 @@ awaitable<Answer> Routes::list_runs(Api& api, Call& call) {
 awaitable<Answer> Routes::get_run(Api& api, Call& call) {
   auto run = co_await find_run(api, call);
   if (!run) co_return run.error();
-  co_return co_await show(api, *run, Part::status);
+  co_return co_await show(api, call, *run, Part::status);
 }
 
 awaitable<Answer> Routes::run_results(Api& api, Call& call) {
   auto run = co_await find_run(api, call);
   if (!run) co_return run.error();
-  co_return co_await show(api, *run, Part::results);
+  co_return co_await show(api, call, *run, Part::results);
 }
 
 awaitable<Answer> Routes::run_logs(Api& api, Call& call) {
   auto run = co_await find_run(api, call);
   if (!run) co_return run.error();
+  if (model::is_end(run->status)) co_return co_await send_log(api, call, *run);
   net::Response response;
   response.content_type = "text/plain; charset=utf-8";
-  if (model::is_end(run->status)) {
-    auto log = co_await load_log(api, *run);
-    if (!log) co_return log.error();
-    response.body = std::move(*log);
-  } else if (const auto channel = parts(api).feed.find(run->id)) {
+  if (const auto channel = parts(api).feed.find(run->id)) {
     response.body = channel->state().log;
   }
   co_return response;
@@ -121,7 +99,7 @@ awaitable<Answer> Routes::run_artifact(Api& api, Call& call) {
                     {"ETag", "\"" + artifact.sha256 + "\""},
                     {"Content-Security-Policy", "sandbox"},
                     {"Cache-Control", "private, max-age=31536000, immutable"}};
-    co_return co_await send_object(api, call, std::move(head), artifact.key, artifact.size);
+    co_return co_await send_object(api, call, std::move(head), artifact.key, {});
   }
   co_return fail(ErrorCode::not_found, "the run has no such artifact");
 }

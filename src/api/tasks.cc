@@ -15,21 +15,31 @@ awaitable<Result<void>> check_code(Api& api, std::string code) {
                   {{"/code", failure.message, failure.line, failure.column}}};
 }
 
+Answer created_answer(const model::Task& task) {
+  net::Response response = json_response(201, wire::task_json(task));
+  response.headers.emplace_back("Location", "/api/tasks/" + task.id.str());
+  return response;
+}
+
 }  // namespace
 
 awaitable<Answer> Routes::create_task(Api& api, Call& call) {
-  auto key = idempotency(call);
-  if (!key) co_return key.error();
-  auto task = wire::read_task(call.request().body, wire::TaskKind::kept, options(api).ceilings);
-  if (!task) co_return task.error();
-  if (auto fine = co_await check_code(api, task->version.code); !fine) co_return fine.error();
-  task->id = model::TaskId::make();
-  task->user = call.caller.user;
-  auto created = co_await parts(api).store.create_task(std::move(*task), std::move(*key));
+  auto posted = co_await read_post<model::Task>(api, call, [&api](std::string_view body) {
+    return wire::read_task(body, wire::TaskKind::kept, options(api).ceilings);
+  });
+  if (!posted) co_return posted.error();
+  auto& [task, key] = *posted;
+  if (key) {  // a repeated request needs no worker to look at the code again
+    auto earlier = co_await parts(api).store.task_made_by(call.caller.user, *key);
+    if (!earlier) co_return earlier.error();
+    if (*earlier) co_return created_answer(**earlier);
+  }
+  if (auto fine = co_await check_code(api, task.version.code); !fine) co_return fine.error();
+  task.id = model::TaskId::make();
+  task.user = call.caller.user;
+  auto created = co_await parts(api).store.create_task(std::move(task), std::move(key));
   if (!created) co_return created.error();
-  net::Response response = json_response(201, wire::task_json(created->value));
-  response.headers.emplace_back("Location", "/api/tasks/" + created->value.id.str());
-  co_return response;
+  co_return created_answer(created->value);
 }
 
 awaitable<Answer> Routes::list_tasks(Api& api, Call& call) {
@@ -64,7 +74,8 @@ awaitable<Answer> Routes::get_task(Api& api, Call& call) {
 awaitable<Answer> Routes::update_task(Api& api, Call& call) {
   auto id = task_id(call);
   if (!id) co_return id.error();
-  auto patch = wire::read_patch(call.request().body);
+  auto patch = co_await read_body<wire::TaskPatch>(
+      api, call, [&call] { return wire::read_patch(call.request().body); });
   if (!patch) co_return patch.error();
   auto task = co_await parts(api).store.get_task(call.caller.user, *id, std::nullopt);
   if (!task) co_return task.error();

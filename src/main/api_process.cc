@@ -7,6 +7,7 @@
 #include <boost/asio/redirect_error.hpp>
 #include <boost/asio/signal_set.hpp>
 #include <boost/asio/steady_timer.hpp>
+#include <boost/asio/thread_pool.hpp>
 #include <boost/asio/use_awaitable.hpp>
 #include <cmath>
 
@@ -24,6 +25,8 @@ namespace {
 
 namespace asio = boost::asio;
 using boost::asio::awaitable;
+
+constexpr std::size_t kThreads = 2;
 
 std::chrono::milliseconds ms(double seconds) {
   return std::chrono::milliseconds(std::llround(seconds * 1000));
@@ -87,6 +90,7 @@ class ApiProcess {
       if (!ec) asio::co_spawn(io_, shut_down(), asio::detached);
     });
     io_.run();
+    threads_.join();
     return status_;
   }
 
@@ -98,6 +102,7 @@ class ApiProcess {
             feed_,
             *authenticator_,
             *clock_,
+            threads_,
             [this](const model::RunId& id) { dispatcher_.cancel(id); },
             [this](std::string code) { return backend_->check(std::move(code)); },
             [this] { return ask_worker(socket_); }};
@@ -162,6 +167,7 @@ class ApiProcess {
   router::Router router_;
   dispatcher::Dispatcher dispatcher_;
   std::unique_ptr<auth::Authenticator> authenticator_;
+  asio::thread_pool threads_{kThreads};
   api::Api api_;
   std::unique_ptr<net::HttpServer> server_;
   asio::signal_set signals_;

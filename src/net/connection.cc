@@ -7,6 +7,7 @@
 
 #include "base/id.h"
 #include "net/exchange.h"
+#include "net/request_body.h"
 #include "net/request_head.h"
 
 namespace mecapy::net {
@@ -43,7 +44,7 @@ class Alarm {
 class Connection {
  public:
   Connection(Stream stream, std::shared_ptr<Shared> shared)
-      : stream_(std::move(stream)), shared_(std::move(shared)) {}
+      : stream_(std::move(stream)), shared_(std::move(shared)), place_(*shared_, stream_) {}
 
   awaitable<void> run() {
     bool keep = true;
@@ -57,14 +58,14 @@ class Connection {
  private:
   // False when the peer closed or stayed silent for too long.
   awaitable<bool> wait_for_request() {
+    place_.wait();
     if (buffer_.size() > 0) co_return true;
     error_code ec;
-    shared_->idle.insert(&stream_);
     stream_.expires_after(shared_->options.idle_timeout);
     const std::size_t n = co_await stream_.async_read_some(buffer_.prepare(4096), to(ec));
-    shared_->idle.erase(&stream_);
+    place_.hear();
     buffer_.commit(n);
-    co_return !ec;
+    co_return !ec && !place_.taken_away();
   }
 
   // True when the connection may carry another request.
@@ -78,6 +79,8 @@ class Connection {
       co_await http::async_read_header(stream_, buffer_, head, to(ec));
       if (alarm.rang()) ec = beast::error::timeout;
     }
+    if (place_.taken_away()) co_return false;
+    place_.begin();
     if (ec) {
       co_await refuse(read_error(ec), "");
       co_return false;
@@ -103,17 +106,14 @@ class Connection {
     if (auto refused = shared_->admit(request, length)) {
       co_return co_await answer_unread(std::move(*refused), request, head, length);
     }
-    if (shared_->body_bytes + expected > shared_->options.bodies_limit) {
-      co_await refuse(fail(ErrorCode::busy, "too many large requests at once"), request.id);
-      co_return false;
-    }
-    const Counted bytes(shared_->body_bytes, expected);
-    const bool whole = co_await read_body(head, request);
+    Reserved room(shared_->body_bytes, shared_->options.bodies_limit);
+    const bool whole = co_await read_body(head, request, {{}, &room, expected});
     if (!whole) co_return false;
     co_return co_await handle(std::move(request));
   }
 
-  awaitable<bool> read_body(http::request_parser<http::empty_body>& head, Request& request) {
+  awaitable<bool> read_body(http::request_parser<http::empty_body>& head, Request& request,
+                            BudgetedBody::value_type into) {
     error_code ec;
     if (beast::iequals(head.get()[http::field::expect], "100-continue")) {
       stream_.expires_after(shared_->options.write_timeout);
@@ -122,7 +122,8 @@ class Connection {
       if (ec) co_return false;
     }
     keep_alive_ = head.get().keep_alive();
-    http::request_parser<http::string_body> body(std::move(head));
+    http::request_parser<BudgetedBody> body(std::move(head));
+    body.get().body() = std::move(into);
     body.body_limit(shared_->options.body_limit);
     {
       const Alarm alarm(stream_, shared_->options.body_timeout);
@@ -133,7 +134,7 @@ class Connection {
       co_await refuse(read_error(ec), request.id);
       co_return false;
     }
-    request.body = std::move(body.get().body());
+    request.body = std::move(body.get().body().bytes);
     co_return true;
   }
 
@@ -174,6 +175,9 @@ class Connection {
                                             std::to_string(shared_->options.header_limit) +
                                             " bytes");
     }
+    if (ec == boost::system::errc::no_buffer_space) {
+      return fail(ErrorCode::busy, "too many large requests at once");
+    }
     if (ec == beast::error::timeout) {
       return fail(ErrorCode::deadline_exceeded, "the request did not arrive in time");
     }
@@ -210,16 +214,45 @@ class Connection {
 
   Stream stream_;
   std::shared_ptr<Shared> shared_;
+  Place place_;
   beast::flat_buffer buffer_;
   bool keep_alive_ = true;
 };
 
 }  // namespace
 
+void Place::wait() {
+  silent_ = true;
+  if (!waiting_) waiting_ = shared_.waiting.insert(shared_.waiting.end(), this);
+}
+
+void Place::begin() {
+  if (waiting_) shared_.waiting.erase(*waiting_);
+  waiting_.reset();
+}
+
+void Place::stop_waiting() {
+  if (silent_) stream_.cancel();
+}
+
+void Place::take_away() {
+  leave();
+  stream_.close();
+}
+
+void Place::leave() {
+  if (left_) return;
+  left_ = true;
+  begin();
+  --shared_.connections;
+}
+
 awaitable<void> serve_connection(Stream stream, std::shared_ptr<Shared> shared) {
   if (shared->connections >= shared->options.max_connections) {
-    auto page = shared->error_page(fail(ErrorCode::busy, "too many connections"), "-");
-    page.status = 503;
+    if (!shared->waiting.empty()) shared->waiting.front()->take_away();
+  }
+  if (shared->connections >= shared->options.max_connections) {
+    auto page = shared->error_page(fail(ErrorCode::unavailable, "too many connections"), "-");
     auto message = to_beast(std::move(page), "-", false);
     message.prepare_payload();
     error_code ec;
@@ -227,14 +260,12 @@ awaitable<void> serve_connection(Stream stream, std::shared_ptr<Shared> shared) 
     co_await http::async_write(stream, message, to(ec));
     co_return;
   }
-  ++shared->connections;
   try {
     Connection connection(std::move(stream), shared);
     co_await connection.run();
   } catch (const std::exception& e) {
     spdlog::error("connection: unexpected exception: {}", e.what());
   }
-  --shared->connections;
 }
 
 }  // namespace mecapy::net

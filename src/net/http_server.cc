@@ -43,7 +43,7 @@ class ServerImpl final : public HttpServer {
     shared_->stopping = true;
     error_code ec;
     acceptor_->close(ec);
-    for (Stream* stream : std::set<Stream*>(shared_->idle)) stream->cancel();
+    for (Place* place : shared_->waiting) place->stop_waiting();
   }
 
  private:

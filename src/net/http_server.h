@@ -4,8 +4,9 @@
 // Protections, each answered with `error_page` where an answer is possible: header and body limits,
 // a deadline for the header once its first byte came, for the body, for each write, and for an idle
 // connection; Content-Length together with Transfer-Encoding is refused; a bound on connections
-// (beyond it: 503 and close) and on the bytes of all bodies (429) and of all answers (503) in
-// memory at once.
+// (beyond it the one that has waited longest for a request is closed, or, when all are at work, the
+// new one gets 503) and on the bytes of all bodies (429; they count as they arrive) and of all
+// answers that are no streams (503) in memory at once.
 #pragma once
 
 #include <boost/asio/io_context.hpp>

@@ -72,6 +72,32 @@ class ServerTest : public testing::Test {
     }
     return out;
   }
+  // What comes first, at least up to the end of an answer of ours.
+  static std::string read_some(const base::Fd& fd) {
+    std::string out;
+    char chunk[4096];
+    for (ssize_t n = 1; n > 0 && !out.ends_with("\n");) {
+      n = ::recv(fd.get(), chunk, sizeof chunk, 0);
+      if (n > 0) out.append(chunk, static_cast<std::size_t>(n));
+    }
+    return out;
+  }
+  static std::string get(const std::string& path) {
+    return "GET " + path + " HTTP/1.1\r\nHost: x\r\n\r\n";
+  }
+  static std::string post(const std::string& path, const std::string& body) {
+    return "POST " + path +
+           " HTTP/1.1\r\nHost: x\r\nContent-Length: " + std::to_string(body.size()) + "\r\n\r\n" +
+           body;
+  }
+  // A connection whose request's head the server has read; `length` bytes of body are to come.
+  base::Fd begin_body(const std::string& path, int length) {
+    base::Fd fd = connect();
+    send(fd, "POST " + path + " HTTP/1.1\r\nHost: x\r\nExpect: 100-continue\r\nContent-Length: " +
+                 std::to_string(length) + "\r\n\r\n");
+    EXPECT_EQ(read_some(fd), "HTTP/1.1 100 Continue\r\n\r\n");
+    return fd;
+  }
   std::string exchange(std::string_view bytes) {
     const base::Fd fd = connect();
     send(fd, bytes);
@@ -162,14 +188,77 @@ TEST_F(ServerTest, BeyondTheConnectionLimitTheAnswerIs503) {
   ServerOptions options;
   options.max_connections = 2;
   start(options);
-  const base::Fd a = connect();
-  const base::Fd b = connect();
-  send(a, "GET /a HTTP/1.1\r\nHost: x\r\n\r\n");
-  send(b, "GET /b HTTP/1.1\r\nHost: x\r\n\r\n");
-  char byte;
-  ASSERT_EQ(::recv(a.get(), &byte, 1, 0), 1);
-  ASSERT_EQ(::recv(b.get(), &byte, 1, 0), 1);
-  EXPECT_EQ(exchange("GET /c HTTP/1.1\r\nHost: x\r\n\r\n").rfind("HTTP/1.1 503", 0), 0u);
+  const base::Fd a = begin_body("/a", 9);
+  const base::Fd b = begin_body("/b", 9);
+  EXPECT_EQ(exchange(get("/c")).rfind("HTTP/1.1 503", 0), 0u);
+  for (const base::Fd* busy : {&a, &b}) {
+    send(*busy, "123456789");
+    ::shutdown(busy->get(), SHUT_WR);
+    EXPECT_NE(read_all(*busy).find("HTTP/1.1 200"), std::string::npos);
+  }
+}
+
+TEST_F(ServerTest, AtTheConnectionLimitTheLongestWaitingOneIsClosedForANewcomer) {
+  ServerOptions options;
+  options.max_connections = 3;
+  start(options);
+  const base::Fd busy = begin_body("/busy", 9);
+  const base::Fd half = connect();
+  send(half, "GET /half HTTP/1.1\r\n");
+  const base::Fd kept = connect();
+  send(kept, get("/first"));
+  EXPECT_NE(read_some(kept).find("GET /first"), std::string::npos);
+  send(busy, "12345");
+
+  EXPECT_NE(exchange(get("/new")).find("GET /new"), std::string::npos);
+  EXPECT_EQ(read_all(half), "");  // closed without a word
+
+  const base::Fd silent = connect();  // now kept has waited longer than this one
+  const base::Fd next = connect();
+  send(next, get("/next"));
+  EXPECT_NE(read_some(next).find("GET /next"), std::string::npos);
+  EXPECT_EQ(read_all(kept), "");
+
+  send(busy, "6789");  // what is at work stays
+  EXPECT_NE(read_some(busy).find("POST /busy 9"), std::string::npos);
+}
+
+TEST_F(ServerTest, ADeclaredBodyHoldsNothingOfTheBudgetBeforeItComes) {
+  ServerOptions options;
+  options.body_limit = 1000;
+  options.bodies_limit = 1000;
+  start(options);
+  const base::Fd a = begin_body("/a", 1000);
+  const base::Fd b = begin_body("/b", 1000);
+  const std::string whole = post("/c", std::string(1000, 'x'));
+  EXPECT_NE(exchange(whole).find("POST /c 1000"), std::string::npos);
+}
+
+TEST_F(ServerTest, BodiesOverTheBudgetAre429UntilOneIsDone) {
+  ServerOptions options;
+  options.body_limit = 1000;
+  options.bodies_limit = 1000;
+  start(options);
+  const base::Fd first = begin_body("/first", 700);
+  send(first, std::string(600, 'x'));
+  const std::string other = post("/other", std::string(600, 'y'));
+  // Nothing tells when the 600 bytes have been read.
+  std::string answer;
+  for (int i = 0; i < 500 && answer.rfind("HTTP/1.1 429", 0) != 0; ++i) answer = exchange(other);
+  EXPECT_EQ(answer.rfind("HTTP/1.1 429", 0), 0u) << answer;
+  send(first, std::string(100, 'x'));
+  EXPECT_NE(read_some(first).find("POST /first 700"), std::string::npos);
+  EXPECT_NE(exchange(other).find("POST /other 600"), std::string::npos);
+}
+
+TEST_F(ServerTest, ALargeBodyInManyPiecesComesWhole) {
+  ServerOptions options;
+  options.body_limit = 1 << 20;
+  options.bodies_limit = 1 << 20;
+  start(options);
+  const base::Fd fd = begin_body("/x", 1 << 20);
+  for (int i = 0; i < 64; ++i) send(fd, std::string((1 << 20) / 64, 'x'));
+  EXPECT_NE(read_some(fd).find("POST /x 1048576"), std::string::npos);
 }
 
 TEST_F(ServerTest, ARefusalComesBeforeTheBodyIsRead) {

@@ -2,13 +2,16 @@
 #include <utility>
 
 #include "base/id.h"
+#include "base/offload.h"
 #include "objects/folder.h"
 #include "objects/key.h"
 #include "objects/objects.h"
-#include "objects/offload.h"
 
 namespace mecapy::objects {
 namespace {
+
+namespace asio = boost::asio;
+using base::offload;
 
 constexpr std::size_t kThreads = 2;
 

@@ -131,6 +131,23 @@ TEST_P(StoreContract, SameKeyOtherSubmit_IsMismatch) {
             ErrorCode::idempotency_mismatch);
 }
 
+TEST_P(StoreContract, RunMadeBy_FindsWhatAKeyMadeAndTakesNoKey) {
+  const model::Task task = create(task_of("ann"));
+  const Idempotency key = key_of("k", "h");
+  EXPECT_FALSE(await(store_->run_made_by("ann", key))->has_value());
+  const auto made = await(store_->submit_run(run_of(task), key));
+  ASSERT_TRUE(made->created);  // looking did not take the key
+  claim(made->value.id);
+  const auto found = await(store_->run_made_by("ann", key));
+  ASSERT_TRUE(found && *found);
+  EXPECT_EQ((*found)->id, made->value.id);
+  EXPECT_EQ((*found)->status, RunStatus::running);
+  EXPECT_EQ(await(store_->run_made_by("ann", key_of("k", "other"))).error().code,
+            ErrorCode::idempotency_mismatch);
+  EXPECT_EQ(await(store_->task_made_by("ann", key)).error().code, ErrorCode::idempotency_mismatch);
+  EXPECT_FALSE(await(store_->run_made_by("bob", key))->has_value());
+}
+
 TEST_P(StoreContract, ConcurrentSubmitsWithOneKey_MakeOneRun) {
   const model::Task task = create(task_of("ann"));
   std::vector<awaitable<Result<Created<model::Run>>>> calls;

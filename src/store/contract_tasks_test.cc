@@ -234,6 +234,20 @@ TEST_P(StoreContract, ConcurrentCreatesWithOneKey_MakeOneTask) {
   EXPECT_EQ(await(store_->list_tasks("ann", {}))->items.size(), 1U);
 }
 
+TEST_P(StoreContract, TaskMadeBy_FindsWhatAKeyMadeAndTakesNoKey) {
+  const Idempotency key = key_of("k", "hash");
+  EXPECT_FALSE(await(store_->task_made_by("ann", key))->has_value());
+  const auto made = await(store_->create_task(task_of("ann"), key));
+  ASSERT_TRUE(made->created);  // looking did not take the key
+  const auto found = await(store_->task_made_by("ann", key));
+  ASSERT_TRUE(found && *found);
+  EXPECT_EQ((*found)->id, made->value.id);
+  EXPECT_EQ(await(store_->task_made_by("ann", key_of("k", "other"))).error().code,
+            ErrorCode::idempotency_mismatch);
+  EXPECT_EQ(await(store_->run_made_by("ann", key)).error().code, ErrorCode::idempotency_mismatch);
+  EXPECT_FALSE(await(store_->task_made_by("bob", key))->has_value());
+}
+
 TEST_P(StoreContract, PrunedKey_IsFreeAgain) {
   const auto first = await(store_->create_task(task_of("ann"), key_of("old", "hash")));
   clock_->advance(seconds(10));

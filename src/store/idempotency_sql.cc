@@ -27,11 +27,17 @@ Result<std::optional<std::string>> take_key(Connection& connection,
                          soci::use(key->request_hash, "hash"), soci::use(use.kind, "kind"),
                          soci::use(use.resource_id, "resource"), soci::use(now, "now"));
   if (taken > 0) return std::optional<std::string>();
+  return find_key(connection, *key, use.owner, use.kind);
+}
 
-  std::string hash, kind, resource;
-  connection.one_row(kFind, soci::into(hash), soci::into(kind), soci::into(resource),
-                     soci::use(use.owner, "owner"), soci::use(key->key, "key"));
-  if (hash != key->request_hash || kind != use.kind) {
+Result<std::optional<std::string>> find_key(Connection& connection, const Idempotency& key,
+                                            const std::string& owner, const std::string& kind) {
+  std::string hash, used_for, resource;
+  const bool found =
+      connection.one_row(kFind, soci::into(hash), soci::into(used_for), soci::into(resource),
+                         soci::use(owner, "owner"), soci::use(key.key, "key"));
+  if (!found) return std::optional<std::string>();
+  if (hash != key.request_hash || used_for != kind) {
     return fail(ErrorCode::idempotency_mismatch,
                 "this Idempotency-Key was used before for another request");
   }

@@ -29,6 +29,10 @@ Result<std::optional<std::string>> take_key(Connection& connection,
                                             const std::optional<Idempotency>& key,
                                             const KeyUse& use);
 
+// What take_key would find, without taking anything.
+Result<std::optional<std::string>> find_key(Connection& connection, const Idempotency& key,
+                                            const std::string& owner, const std::string& kind);
+
 void prune_keys(Connection& connection, base::TimePoint before);
 
 }  // namespace mecapy::store

@@ -117,6 +117,13 @@ Result<Created<model::Run>> submit_ad_hoc(Connection& connection, base::TimePoin
   return Created<model::Run>{std::move(run), true};
 }
 
+Result<std::optional<model::Run>> run_made_by(Connection& connection, const std::string& user,
+                                              const Idempotency& key) {
+  auto id = find_key(connection, key, user, kRunKind);
+  if (!id) return id.error();
+  return *id ? find_run(connection, **id) : std::nullopt;
+}
+
 Result<model::Run> get_run(Connection& connection, const std::string& user,
                            const model::RunId& id) {
   auto run = find_run(connection, id.str());

@@ -19,6 +19,8 @@ Result<Created<model::Run>> submit_run(Connection& connection, base::TimePoint n
 Result<Created<model::Run>> submit_ad_hoc(Connection& connection, base::TimePoint now,
                                           model::Task task, model::Run run,
                                           const std::optional<Idempotency>& key);
+Result<std::optional<model::Run>> run_made_by(Connection& connection, const std::string& user,
+                                              const Idempotency& key);
 Result<model::Run> get_run(Connection& connection, const std::string& user, const model::RunId& id);
 Result<std::optional<model::Run>> latest_run(Connection& connection, const std::string& user,
                                              const model::TaskId& id);

@@ -46,6 +46,11 @@ class SqliteStore final : public Store {
           return store::create_task(c, clock_->now(), task, key);
         });
   }
+  awaitable<Result<std::optional<Task>>> task_made_by(std::string user, Idempotency key) override {
+    return read<std::optional<Task>>([user = std::move(user), key = std::move(key)](Connection& c) {
+      return store::task_made_by(c, user, key);
+    });
+  }
   awaitable<Result<Task>> get_task(std::string user, model::TaskId id,
                                    std::optional<int> version) override {
     return read<Task>([user = std::move(user), id = std::move(id), version](Connection& c) {
@@ -80,6 +85,11 @@ class SqliteStore final : public Store {
         [this, task = std::move(task), run = std::move(run), key = std::move(key)](Connection& c) {
           return store::submit_ad_hoc(c, clock_->now(), task, run, key);
         });
+  }
+  awaitable<Result<std::optional<Run>>> run_made_by(std::string user, Idempotency key) override {
+    return read<std::optional<Run>>([user = std::move(user), key = std::move(key)](Connection& c) {
+      return store::run_made_by(c, user, key);
+    });
   }
   awaitable<Result<Run>> get_run(std::string user, model::RunId id) override {
     return read<Run>([user = std::move(user), id = std::move(id)](Connection& c) {

@@ -115,6 +115,10 @@ class Store {
   // request: idempotency_mismatch.
   virtual awaitable<Result<Created<model::Task>>> create_task(model::Task task,
                                                               std::optional<Idempotency> key) = 0;
+  // What an earlier create_task with `key` made; nothing when there was none, and
+  // idempotency_mismatch when that request was another one.
+  virtual awaitable<Result<std::optional<model::Task>>> task_made_by(std::string user,
+                                                                     Idempotency key) = 0;
   // not_found for unknown, deleted or another user's; `version` absent means the latest.
   virtual awaitable<Result<model::Task>> get_task(std::string user, model::TaskId id,
                                                   std::optional<int> version) = 0;
@@ -132,6 +136,9 @@ class Store {
   // A task and its first run in one transaction.
   virtual awaitable<Result<Created<model::Run>>> submit_ad_hoc(model::Task task, model::Run run,
                                                                std::optional<Idempotency> key) = 0;
+  // What an earlier submit with `key` made; otherwise as task_made_by.
+  virtual awaitable<Result<std::optional<model::Run>>> run_made_by(std::string user,
+                                                                   Idempotency key) = 0;
   virtual awaitable<Result<model::Run>> get_run(std::string user, model::RunId id) = 0;
   // Also of a deleted task. not_found when the task is not this user's; an empty optional when it
   // never ran.

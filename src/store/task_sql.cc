@@ -117,6 +117,16 @@ Result<Created<model::Task>> create_task(Connection& connection, base::TimePoint
   return Created<model::Task>{std::move(task), true};
 }
 
+Result<std::optional<model::Task>> task_made_by(Connection& connection, const std::string& user,
+                                                const Idempotency& key) {
+  const auto id = find_key(connection, key, user, kTaskKind);
+  if (!id) return id.error();
+  if (!*id) return std::optional<model::Task>();
+  auto task = find_task(connection, **id);
+  if (!task) return task.error();
+  return std::optional(std::move(*task));
+}
+
 Result<model::Task> get_task(Connection& connection, const std::string& user,
                              const model::TaskId& id, std::optional<int> version) {
   TaskRow row;

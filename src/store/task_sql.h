@@ -16,6 +16,8 @@ namespace mecapy::store {
 
 Result<Created<model::Task>> create_task(Connection& connection, base::TimePoint now,
                                          model::Task task, const std::optional<Idempotency>& key);
+Result<std::optional<model::Task>> task_made_by(Connection& connection, const std::string& user,
+                                                const Idempotency& key);
 // Writes the task and its version 1, and sets what the store sets. The id is new.
 void insert_task(Connection& connection, base::TimePoint now, model::Task& task);
 

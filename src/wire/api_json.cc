@@ -116,9 +116,7 @@ std::string public_usage(const model::Usage& usage) {
       .finish();
 }
 
-}  // namespace
-
-std::string run_json(const model::Run& run, std::optional<std::string_view> result) {
+ObjectWriter begin_run(const model::Run& run) {
   ObjectWriter out;
   out.text("id", run.id.str())
       .text("run_id", run.id.str())
@@ -133,11 +131,32 @@ std::string run_json(const model::Run& run, std::optional<std::string_view> resu
         .raw("artifacts", public_artifacts(run))
         .boolean("log_truncated", run.end.log_truncated);
   }
-  if (result) out.raw("result", *result);
+  return out;
+}
+
+std::string end_run(ObjectWriter out, const model::Run& run) {
   out.text("queued_at", base::to_rfc3339(run.queued_at));
   if (run.started_at) out.text("started_at", base::to_rfc3339(*run.started_at));
   if (run.finished_at) out.text("finished_at", base::to_rfc3339(*run.finished_at));
   return std::move(out).finish();
+}
+
+}  // namespace
+
+std::string run_json(const model::Run& run, std::optional<std::string_view> result) {
+  ObjectWriter out = begin_run(run);
+  if (result) out.raw("result", *result);
+  return end_run(std::move(out), run);
+}
+
+Around run_json_around_result(const model::Run& run) {
+  ObjectWriter out = begin_run(run);
+  out.raw("result", "");
+  const std::size_t here = out.size();
+  std::string before = end_run(std::move(out), run);
+  std::string after = before.substr(here);
+  before.resize(here);
+  return {std::move(before), std::move(after)};
 }
 
 std::string accepted_json(const model::Run& run) {

@@ -39,6 +39,12 @@ Result<ExecuteRequest> read_execute(std::string_view body);
 std::string task_json(const model::Task& task);
 // With `result`, the (valid JSON) result of a completed run is part of it.
 std::string run_json(const model::Run& run, std::optional<std::string_view> result);
+// The same of a completed run whose result stands elsewhere: what comes before and after it.
+struct Around {
+  std::string before{};
+  std::string after{};
+};
+Around run_json_around_result(const model::Run& run);
 std::string accepted_json(const model::Run& run);
 // {task_id, run_id: null, status: null}: a task that never ran.
 std::string never_ran_json(const model::TaskId& task);

@@ -39,6 +39,7 @@ class ObjectWriter {
   ObjectWriter& boolean(std::string_view key, bool value);
   // `json` must be valid JSON.
   ObjectWriter& raw(std::string_view key, std::string_view json);
+  std::size_t size() const { return out_.size(); }  // of what was written until now, bytes
   std::string finish() &&;
 
  private:

@@ -155,8 +155,8 @@ def test_only_a_recorded_name_is_served(api: Api, server: Server, path: str) -> 
     with RawConnection(server.port) as connection:  # httpx would tidy the path first
         connection.send(request("GET", f"/api/runs/{run['id']}/artifacts/{path}", DEV_TOKEN))
         answer = connection.read_answer()
-    assert answer.status in (400, 404), answer
-    assert answer.problem["code"] in ("invalid_request", "not_found")
+    refusal = (400, "invalid_request") if "%00" in path else (404, "not_found")
+    assert (answer.status, answer.problem["code"]) == refusal
 
 
 def test_names_that_no_header_or_path_can_hold_are_not_lost_silently(api: Api) -> None:
@@ -189,13 +189,10 @@ def test_a_run_without_files_has_no_artifacts(api: Api) -> None:
     expect_problem(api.get(f"/api/runs/{run['id']}/artifacts/a.txt"), 404, "not_found")
 
 
-def test_a_part_of_a_large_file_can_be_asked_for(api: Api) -> None:
+def test_the_whole_file_comes_whatever_part_is_asked_for(api: Api) -> None:
     run = leave(api, "open('a.txt', 'w').write('0123456789')")
     path = f"/api/runs/{run['id']}/artifacts/a.txt"
     response = api.get(path, headers={"Range": "bytes=2-5"})
-    if response.status_code == 206:
-        assert response.content == b"2345"
-        assert response.headers["content-range"] == "bytes 2-5/10"
-    else:  # a server may ignore Range (RFC 9110, 14.2), but then it gives the whole
-        assert response.status_code == 200
-        assert response.content == b"0123456789"
+    assert response.status_code == 200  # a server may ignore Range (RFC 9110, section 14.2)
+    assert response.content == b"0123456789"
+    assert "content-range" not in response.headers

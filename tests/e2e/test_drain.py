@@ -1,5 +1,6 @@
 """SIGTERM: running runs finish or go back to the queue, and nothing that was accepted is lost."""
 
+import json
 import signal
 from collections.abc import Callable
 
@@ -7,7 +8,8 @@ import httpx
 import pytest
 
 from support.api import expect, expect_problem
-from support.server import Server
+from support.raw_http import RawConnection, request
+from support.server import DEV_TOKEN, Server
 from support.waiting import wait_until
 
 MakeServer = Callable[..., Server]
@@ -102,6 +104,43 @@ def test_a_draining_server_takes_no_new_run(own_server: MakeServer) -> None:
     assert refused
     assert server.wait() == 0
     assert server.start().api().run(run_id)["status"] == "completed"
+
+
+def test_a_repeated_request_is_answered_while_the_server_drains(own_server: MakeServer) -> None:
+    server = own_server(server_drain_s=20)
+    api = server.api()
+    path = f"/api/tasks/{api.create(LONG)['id']}/execute"
+    body = json.dumps({"inputs": {"seconds": 2, "n": 8}}).encode()
+    known = request("POST", path, DEV_TOKEN, body, "Idempotency-Key: known\r\n")
+    new = request("POST", path, DEV_TOKEN, body, "Idempotency-Key: new\r\n")
+    with RawConnection(server.port) as one, RawConnection(server.port) as two:
+        two.send(known)
+        run_id = json.loads(two.read_answer().body)["run_id"]
+        api.wait_for_log(run_id, "begun")
+        one.send(known[:20])  # requests that have begun are still served
+        two.send(new[:20])
+        assert api.run(run_id)["status"] == "running"  # by now the server has seen both
+        server.signal(signal.SIGTERM)
+        wait_until("it takes no more connections", lambda: refuses_connections(server))
+        one.send(known[20:])
+        answer = one.read_answer()
+        assert answer.status == 202, answer
+        assert json.loads(answer.body)["run_id"] == run_id
+        two.send(new[20:])
+        answer = two.read_answer()
+        assert answer.status == 503, answer
+        assert answer.problem["code"] == "draining"
+    assert server.wait() == 0
+    assert server.start().api().run(run_id)["status"] == "completed"
+
+
+def refuses_connections(server: Server) -> bool:
+    """Whether the server has closed the door."""
+    try:
+        RawConnection(server.port).close()
+    except ConnectionRefusedError:
+        return True
+    return False
 
 
 def test_a_waiting_client_gets_its_answer_while_the_server_drains(own_server: MakeServer) -> None:

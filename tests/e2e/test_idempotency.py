@@ -1,13 +1,16 @@
 """Idempotency-Key: a POST that is repeated happens once."""
 
+import signal
 import threading
 import uuid
+from collections.abc import Callable
 
 import pytest
 
 from support.api import Api, expect, expect_problem
 from support.server import DEV_TOKEN, Server
 
+MakeServer = Callable[..., Server]
 CODE = "def calculate(inputs):\n    return inputs"
 
 
@@ -110,6 +113,45 @@ def test_twenty_at_once_with_one_key_are_one_run(server: Server) -> None:
         thread.join()
     assert len(found) == 20
     assert len(set(found)) == 1
+
+
+def test_a_repeated_request_is_answered_though_the_queue_is_full(own_server: MakeServer) -> None:
+    api = own_server(queue_capacity=2, worker_concurrency=1, server_drain_s=0.1).api()
+    slow = "import time\ndef calculate(i):\n    print('begun', flush=True)\n    time.sleep(30)"
+    path = f"/api/tasks/{api.create(slow)['id']}/execute"
+    calls = [(path, {"inputs": {}}, key()), ("/api/tasks/execute", {"code": slow}, key())]
+    first = [
+        expect(api.post(path, body, headers=headers), 202)["run_id"]
+        for path, body, headers in calls
+    ]
+    api.wait_for_log(first[0], "begun")
+    while (full := api.post(path)).status_code == 202:
+        pass
+    expect_problem(full, 429, "busy")
+    for (path, body, headers), run_id in zip(calls, first, strict=True):
+        again = api.post(path, body, headers=headers)
+        assert expect(again, 202)["run_id"] == run_id
+        assert again.headers["location"] == f"/api/runs/{run_id}"
+        other = api.post(path, body | {"inputs": {"x": 2}}, headers=headers)
+        expect_problem(other, 422, "idempotency_mismatch")
+        expect_problem(api.post(path, body, headers=key()), 429, "busy")
+
+
+def test_a_repeated_creation_is_answered_though_no_worker_can_look_at_the_code(
+    own_server: MakeServer,
+) -> None:
+    server = own_server()
+    api = server.api()
+    body = {"name": "once", "code": CODE}
+    headers = key()
+    made = expect(api.post("/api/tasks", body, headers=headers), 201)
+    server.process("worker").send(signal.SIGSTOP)
+    try:
+        again = api.post("/api/tasks", body, headers=headers, timeout=5)
+    finally:
+        server.process("worker").send(signal.SIGCONT)
+    assert expect(again, 201)["id"] == made["id"]
+    assert again.headers["location"] == f"/api/tasks/{made['id']}"
 
 
 @pytest.mark.parametrize("value", ["", "x" * 201])

@@ -88,14 +88,16 @@ def test_connection_close_is_kept(server: Server) -> None:
         assert connection.closed_by_server()
 
 
-def test_head_answers_as_get_without_a_body_or_is_not_there(server: Server) -> None:
+def test_head_answers_as_get_without_a_body(server: Server) -> None:
     with RawConnection(server.port) as connection:
         connection.send(request("HEAD", "/health/live", DEV_TOKEN))
         connection.send(request("GET", "/health/live", DEV_TOKEN))
         connection._socket.settimeout(5)
         head = connection._until(b"\r\n\r\n")
-        assert head.split()[1] in (b"200", b"405")
-        assert connection.read_answer().status == 200
+        assert head.split()[1] == b"200"
+        answer = connection.read_answer()  # the head's own is followed by it at once
+        assert answer.status == 200
+        assert f"content-length: {len(answer.body)}".encode() in head.lower().split(b"\r\n")
 
 
 AMBIGUOUS = {
@@ -148,9 +150,9 @@ def test_what_is_not_http_is_refused_and_the_connection_closed(server: Server, d
     with RawConnection(server.port) as connection:
         connection.send(data)
         answer = connection.read_answer()
-        assert answer.status in (400, 404, 505), answer
-        if answer.status != 404:
-            assert connection.closed_by_server()
+        assert answer.status == 400, answer
+        assert answer.problem["code"] == "invalid_request"
+        assert connection.closed_by_server()
 
 
 @pytest.mark.parametrize(
@@ -170,7 +172,7 @@ def test_a_header_over_the_limit_is_refused(server: Server, head: bytes) -> None
         except (BrokenPipeError, ConnectionResetError):
             return  # closed before it had all of it: refused as well
         answer = connection.read_answer()
-        assert answer.status in (413, 414, 431), answer
+        assert answer.status == 431, answer
         assert answer.problem["code"] == "too_large"
 
 

@@ -1,6 +1,7 @@
 """Clients that take their time: each has a deadline, and none keeps the others waiting."""
 
 import contextlib
+import json
 import resource
 import threading
 import time
@@ -8,6 +9,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
+from support.api import Api
 from support.raw_http import RawConnection, request
 from support.server import DEV_TOKEN, Server
 
@@ -106,6 +108,97 @@ def test_a_thousand_idle_connections_keep_nobody_waiting(own_server: MakeServer)
         assert time.monotonic() - begin < 5
         idle[0].send(request("GET", "/health/live", DEV_TOKEN))
         assert idle[0].read_answer().status == 200
+
+
+def test_idle_connections_up_to_the_limit_give_way_to_a_newcomer(own_server: MakeServer) -> None:
+    server = own_server(server_max_connections=16)
+    code = "import time\ndef calculate(inputs):\n    time.sleep(1)\n    return 'done'"
+    busy = server.api()
+    events = busy.events(busy.start(str(busy.create(code)["id"])))
+    next(events)
+    with contextlib.ExitStack() as stack:
+        idle = [stack.enter_context(RawConnection(server.port)) for _ in range(40)]
+        for i, connection in enumerate(idle):
+            with contextlib.suppress(OSError):
+                connection.send(b"GET /api/tasks HTTP/1.1\r\nHost: a" if i % 2 else b"")
+        with Api(server.url, DEV_TOKEN) as newcomer:
+            assert newcomer.calculate(CODE, {"x": 1})["result"] == {"x": 1}
+        assert all(connection.closed_by_server() for connection in idle[:24])
+        idle[-1].send(b": b\r\n" + f"Authorization: Bearer {DEV_TOKEN}\r\n\r\n".encode())
+        assert idle[-1].read_answer().status == 200
+    assert list(events)[-1].data["status"] == "completed"  # what is at work does not give way
+
+
+def test_large_bodies_that_do_not_come_take_no_room_from_others(own_server: MakeServer) -> None:
+    server = own_server()
+    with contextlib.ExitStack() as stack:
+        for _ in range(100):
+            connection = stack.enter_context(RawConnection(server.port))
+            connection.send(
+                HEAD + b"Expect: 100-continue\r\nContent-Length: %d\r\n\r\n" % (16 << 20)
+            )
+            assert connection.read_answer().status == 100
+            connection.send(b"{")
+        inputs = {"x": "x" * (8 << 20)}
+        assert server.api().calculate("def calculate(i): return len(i['x'])", inputs)["result"] == (
+            8 << 20
+        )
+
+
+LARGE = """
+def calculate(inputs):
+    open('large.bin', 'wb').write(b'a' * (48 << 20))
+    return 'r' * (8_000_000 - 2)
+"""
+
+
+def test_large_answers_to_slow_readers_do_not_fill_the_memory(own_server: MakeServer) -> None:
+    server = own_server()
+    api = server.api()
+    run = api.calculate(LARGE)
+    paths = [f"/api/runs/{run['id']}{what}" for what in ("/results", "/artifacts/large.bin")]
+    before = peak_mib(server)
+    with contextlib.ExitStack() as stack:
+        late = [stack.enter_context(RawConnection(server.port)) for _ in paths]
+        for reader, path in zip(late, paths, strict=True):
+            reader.send(request("GET", path, DEV_TOKEN))
+        for path in paths * 40:
+            reader = stack.enter_context(RawConnection(server.port))
+            reader.read_little()
+            reader.send(request("GET", path, DEV_TOKEN))
+            assert reader._until(b"\r\n\r\n").startswith(b"HTTP/1.1 200")
+        result, artifact = (reader.read_answer() for reader in late)
+        assert (result.status, artifact.status) == (200, 200)
+        assert json.loads(result.body)["result"] == "r" * (8_000_000 - 2)
+        assert artifact.body == b"a" * (48 << 20)
+        whole = api.get(paths[0])  # and nobody else is refused because of them
+        assert whole.json()["result"] == run["result"]
+    assert peak_mib(server) - before < 40
+
+
+def test_many_large_answers_at_once_come_whole(own_server: MakeServer) -> None:
+    server = own_server()
+    run = server.api().calculate(LARGE)
+    path = f"/api/runs/{run['id']}/results"
+    before = peak_mib(server)
+    found: list[bool] = []
+
+    def download() -> None:
+        with Api(server.url, DEV_TOKEN) as own:
+            found.append(own.read(path)["result"] == run["result"])
+
+    threads = [threading.Thread(target=download) for _ in range(40)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert found == [True] * 40
+    assert peak_mib(server) - before < 40
+
+
+def peak_mib(server: Server) -> float:
+    """The most the API process had in memory until now."""
+    return int(server.process("api").status("VmHWM")[0]) / 1024
 
 
 def test_a_listener_that_reads_nothing_does_not_hold_up_the_run(own_server: MakeServer) -> None:

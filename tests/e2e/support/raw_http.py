@@ -27,7 +27,7 @@ class RawConnection:
     def __init__(self, port: int, timeout_s: float = 15) -> None:
         self._socket = socket.create_connection(("127.0.0.1", port), timeout_s)
         self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        self._buffer = b""
+        self._buffer = bytearray()
 
     def __enter__(self) -> "RawConnection":
         return self
@@ -42,6 +42,10 @@ class RawConnection:
     def send(self, data: bytes) -> None:
         """Send these bytes."""
         self._socket.sendall(data)
+
+    def read_little(self) -> None:
+        """Let the kernel take only a few kilobytes that were not read yet."""
+        self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
 
     def closed_by_server(self) -> bool:
         """Wait for the server's close; False when it sends something instead."""
@@ -73,13 +77,16 @@ class RawConnection:
     def _until(self, mark: bytes) -> bytes:
         while mark not in self._buffer:
             self._more()
-        found, _, self._buffer = self._buffer.partition(mark)
+        end = self._buffer.index(mark)
+        found = bytes(self._buffer[:end])
+        del self._buffer[: end + len(mark)]
         return found
 
     def _exactly(self, size: int) -> bytes:
         while len(self._buffer) < size:
             self._more()
-        found, self._buffer = self._buffer[:size], self._buffer[size:]
+        found = bytes(self._buffer[:size])
+        del self._buffer[:size]
         return found
 
     def _more(self) -> None:

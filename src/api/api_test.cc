@@ -1,0 +1,235 @@
+// The API before a real store, without a network: what runs on the event loop and what beside it,
+// and how much of an answer it holds.
+#include "api/api.h"
+
+#include <gtest/gtest.h>
+
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/detached.hpp>
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/post.hpp>
+#include <filesystem>
+#include <future>
+
+#include "api/routes.h"
+#include "base/id.h"
+#include "base/test_await.h"
+
+namespace mecapy::api {
+namespace {
+
+namespace asio = boost::asio;
+using base::await;
+
+class Everybody final : public auth::Authenticator {
+ public:
+  Result<auth::Principal> check(std::optional<std::string_view>) const override {
+    return auth::Principal{"ann"};
+  }
+};
+
+// What was sent as a stream.
+struct Streamed {
+  net::Response head;
+  std::optional<std::int64_t> length{};
+  std::vector<std::string> pieces{};
+
+  std::string body() const {
+    std::string all;
+    for (const std::string& piece : pieces) all += piece;
+    return all;
+  }
+};
+
+class FakeStream final : public net::ResponseStream {
+ public:
+  explicit FakeStream(Streamed& streamed) : streamed_(streamed) {}
+  awaitable<Result<void>> write(std::string_view bytes) override {
+    streamed_.pieces.emplace_back(bytes);
+    co_return Result<void>{};
+  }
+
+ private:
+  Streamed& streamed_;
+};
+
+// Keeps the answer for the test.
+class FakeExchange final : public net::Exchange {
+ public:
+  FakeExchange(std::string method, std::string path, std::string body)
+      : request_{std::move(method), std::move(path), {}, {}, std::move(body), "id"} {}
+  const net::Request& request() const override { return request_; }
+  awaitable<void> respond(net::Response response) override {
+    answer = std::move(response);
+    co_return;
+  }
+  awaitable<std::unique_ptr<net::ResponseStream>> start_stream(
+      net::Response head, std::optional<std::int64_t> length) override {
+    streamed.emplace(Streamed{std::move(head), length});
+    co_return std::make_unique<FakeStream>(*streamed);
+  }
+  awaitable<void> wait_hangup() override { co_return; }
+
+  std::optional<net::Response> answer;
+  std::optional<Streamed> streamed;
+
+ private:
+  net::Request request_;
+};
+
+// An API whose only thread beside the loop is taken until release().
+class ApiTest : public testing::Test {
+ protected:
+  ApiTest() {
+    asio::post(threads_, [free = release_.get_future().share()] { free.wait(); });
+  }
+  ~ApiTest() override {
+    if (!released_) release();
+    threads_.join();
+    std::filesystem::remove_all(folder_);
+  }
+  void release() {
+    released_ = true;
+    release_.set_value();
+  }
+  void begin(FakeExchange& exchange) {
+    asio::co_spawn(io_, api_.handle(exchange), asio::detached);
+    io_.restart();
+    io_.poll();
+  }
+
+  std::string folder_ = testing::TempDir() + "mecapy-api-" + base::random_hex(8);
+  std::shared_ptr<base::SystemClock> clock_ = std::make_shared<base::SystemClock>();
+  asio::io_context io_{1};
+  asio::thread_pool threads_{1};
+  std::promise<void> release_;
+  bool released_ = false;
+  std::unique_ptr<store::Store> store_ = (std::filesystem::create_directories(folder_),
+                                          store::open_sqlite(folder_ + "/db", clock_).value());
+  std::unique_ptr<objects::ObjectStore> objects_ =
+      objects::open_folder(folder_ + "/objects").value();
+  std::unique_ptr<queue::Queue> queue_ = queue::make_memory_queue(10, clock_);
+  feed::Feed feed_{io_.get_executor()};
+  Everybody everybody_;
+  Api api_{{*store_, *queue_, *objects_, feed_, everybody_, *clock_, threads_,
+            [](const model::RunId&) {},
+            [](std::string) -> awaitable<Result<std::optional<model::Failure>>> {
+              co_return std::optional<model::Failure>();
+            },
+            []() -> awaitable<Result<void>> { co_return Result<void>{}; }},
+           {}};
+};
+
+// A completed run whose result and log are objects.
+class LargeAnswers : public ApiTest {
+ protected:
+  static constexpr std::int64_t kLong = 10 * kPiece + 17;
+
+  LargeAnswers() {
+    model::Task task;
+    task.id = model::TaskId::make();
+    task.user = "ann";
+    run_.id = model::RunId::make();
+    run_.task_id = task.id;
+    run_.user = "ann";
+    const auto soon = base::after(std::chrono::minutes(1));
+    end_.status = model::RunStatus::completed;
+    end_.result.key = "results/" + run_.id.str() + ".json";
+    end_.log.key = "logs/" + run_.id.str() + ".txt";
+    end_.artifacts = {{"a.bin", kLong, "text/plain", "sum", "artifacts/" + run_.id.str() + "/a"}};
+    (void)await(store_->submit_ad_hoc(task, run_, std::nullopt)).value();
+    for (const std::string& key : {end_.result.key, end_.log.key, end_.artifacts[0].key}) {
+      EXPECT_TRUE(await(objects_->put(key, text_, soon)));
+    }
+    const store::Lease lease{run_.id, 1};
+    EXPECT_TRUE(*await(store_->claim(run_.id, "here", clock_->now() + std::chrono::hours(1))));
+    EXPECT_TRUE(*await(store_->record_end(lease, end_)));
+  }
+  FakeExchange ask(const std::string& method, const std::string& what) {
+    FakeExchange exchange(method, "/api/runs/" + run_.id.str() + what, "");
+    begin(exchange);
+    io_.restart();
+    io_.run();
+    return exchange;
+  }
+
+  const std::string text_ = '"' + std::string(kLong - 2, 'x') + '"';
+  model::Run run_;
+  model::RunEnd end_;
+};
+
+TEST_F(LargeAnswers, ComePieceByPieceWithTheirLength) {
+  for (const char* what : {"/logs", "/artifacts/a.bin", "/results"}) {
+    const FakeExchange got = ask("GET", what);
+    ASSERT_TRUE(got.streamed) << what;
+    EXPECT_EQ(got.streamed->head.status, 200);
+    EXPECT_EQ(got.streamed->length, static_cast<std::int64_t>(got.streamed->body().size()));
+    for (const std::string& piece : got.streamed->pieces) {
+      EXPECT_LE(static_cast<std::int64_t>(piece.size()), kPiece) << what;
+    }
+  }
+}
+
+TEST_F(LargeAnswers, AreWhatWasKept) {
+  EXPECT_EQ(ask("GET", "/logs").streamed->body(), text_);
+  EXPECT_EQ(ask("GET", "/artifacts/a.bin").streamed->body(), text_);
+  const auto run = await(store_->get_run("ann", run_.id));
+  EXPECT_EQ(ask("GET", "/results").streamed->body(), wire::run_json(*run, text_));
+}
+
+TEST_F(LargeAnswers, ToHeadAreTheHeadAlone) {
+  const std::size_t wrapped = ask("GET", "/results").streamed->body().size();
+  const FakeExchange head = ask("HEAD", "/results");
+  EXPECT_EQ(head.streamed->length, static_cast<std::int64_t>(wrapped));
+  EXPECT_TRUE(head.streamed->pieces.empty());
+}
+
+TEST_F(LargeAnswers, WhoseObjectIsGoneAreErrors) {
+  EXPECT_TRUE(await(objects_->remove(end_.result.key, base::after(std::chrono::minutes(1)))));
+  const FakeExchange got = ask("GET", "/results");
+  ASSERT_TRUE(got.answer);
+  EXPECT_EQ(got.answer->status, 404);
+  EXPECT_FALSE(got.streamed);
+}
+
+struct Place {
+  const char* method;
+  std::string path;
+};
+
+class Bodies : public ApiTest, public testing::WithParamInterface<Place> {
+ protected:
+  FakeExchange spaces(std::size_t size) {  // no JSON, whatever their number
+    return {GetParam().method, GetParam().path, std::string(size, ' ')};
+  }
+};
+
+const std::string kId = model::TaskId::make().str();
+INSTANTIATE_TEST_SUITE_P(Routes, Bodies,
+                         testing::Values(Place{"POST", "/api/tasks"},
+                                         Place{"POST", "/api/tasks/execute"},
+                                         Place{"POST", "/api/tasks/" + kId + "/execute"},
+                                         Place{"PATCH", "/api/tasks/" + kId}));
+
+TEST_P(Bodies, ALargeOneIsReadBesideTheLoop) {
+  FakeExchange large = spaces(kLargeBody + 1);
+  begin(large);
+  EXPECT_FALSE(large.answer);  // it waits for the thread
+  FakeExchange other("GET", "/health/live", "");
+  begin(other);
+  EXPECT_TRUE(other.answer);  // nobody waits for it
+  release();
+  io_.run();
+  ASSERT_TRUE(large.answer);
+  EXPECT_EQ(large.answer->status, 400);
+}
+
+TEST_P(Bodies, ASmallOneWaitsForNoThread) {
+  FakeExchange small = spaces(kLargeBody);
+  begin(small);
+  ASSERT_TRUE(small.answer);
+  EXPECT_EQ(small.answer->status, 400);
+}
+
+}  // namespace
+}  // namespace mecapy::api

@@ -1,0 +1,78 @@
+// Answers that may be large: an object goes from the store to the client piece by piece, so that a
+// client who reads slowly holds one piece of memory, not the whole.
+#include "api/routes.h"
+#include "wire/api_json.h"
+
+namespace mecapy::api {
+namespace {
+
+constexpr std::chrono::seconds kStoreDeadline{30};
+
+awaitable<Result<std::string>> read_piece(Api& api, const std::string& key, std::int64_t at,
+                                          std::int64_t size) {
+  const std::int64_t length = std::min(kPiece, size - at);
+  auto piece =
+      co_await Routes::parts(api).objects.read(key, at, length, base::after(kStoreDeadline));
+  if (!piece) co_return piece.error();
+  if (static_cast<std::int64_t>(piece->size()) != length) {
+    co_return fail(ErrorCode::storage, "an object is shorter than it was");
+  }
+  co_return std::move(*piece);
+}
+
+// The object's bytes from its first piece on; false when the answer ends early. Its length tells
+// the client.
+awaitable<bool> send_pieces(Api& api, net::ResponseStream& out, const std::string& key,
+                            std::int64_t size, std::string piece) {
+  for (std::int64_t at = 0; at < size;) {
+    if (const auto sent = co_await out.write(piece); !sent) co_return false;
+    at += static_cast<std::int64_t>(piece.size());
+    if (at == size) break;
+    auto next = co_await read_piece(api, key, at, size);
+    if (!next) co_return false;
+    piece = std::move(*next);
+  }
+  co_return true;
+}
+
+}  // namespace
+
+awaitable<Answer> send_object(Api& api, Call& call, net::Response head, std::string key,
+                              wire::Around around) {
+  const auto info = co_await Routes::parts(api).objects.stat(key, base::after(kStoreDeadline));
+  if (!info) co_return info.error();
+  // Read before the head is sent: a store that fails is still an error with a status.
+  auto piece = co_await read_piece(api, key, 0, info->size);
+  if (!piece) co_return piece.error();
+  const auto length =
+      static_cast<std::int64_t>(around.before.size() + around.after.size()) + info->size;
+  auto out = co_await call.exchange.start_stream(std::move(head), length);
+  if (call.request().method == "HEAD") co_return std::optional<net::Response>();
+  auto sent = co_await out->write(around.before);
+  if (!sent) co_return std::optional<net::Response>();
+  const bool whole = co_await send_pieces(api, *out, key, info->size, std::move(*piece));
+  if (whole) sent = co_await out->write(around.after);
+  co_return std::optional<net::Response>();
+}
+
+awaitable<Answer> send_run(Api& api, Call& call, const model::Run& run) {
+  const model::Payload& result = run.end.result;
+  if (run.status != model::RunStatus::completed) {
+    co_return json_response(200, wire::run_json(run, std::nullopt));
+  }
+  if (!result.stored()) co_return json_response(200, wire::run_json(run, result.inline_bytes));
+  co_return co_await send_object(api, call, json_response(200, ""), result.key,
+                                 wire::run_json_around_result(run));
+}
+
+awaitable<Answer> send_log(Api& api, Call& call, const model::Run& run) {
+  net::Response head;
+  head.content_type = "text/plain; charset=utf-8";
+  if (!run.end.log.stored()) {
+    head.body = run.end.log.inline_bytes;
+    co_return head;
+  }
+  co_return co_await send_object(api, call, std::move(head), run.end.log.key, {});
+}
+
+}  // namespace mecapy::api
