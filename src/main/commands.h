@@ -43,5 +43,7 @@ int add_token(const config::Settings& settings, const std::string& user);
 
 // Prints an Error to stderr; its exit status.
 int complain(const Error& error);
+// Says on stderr what doubt_about_user (process.h) finds.
+void warn_about_user(uid_t uid);
 
 }  // namespace mecapy::main

@@ -327,6 +327,7 @@ bool lock_within(int fd, milliseconds patience) {
 int serve(const config::Settings& settings) {
   auto uid = prepare_data_dir(settings);
   if (!uid) return complain(uid.error());
+  warn_about_user(*uid);
   if (settings.data_dir.size() > 90) {
     return complain(
         fail(ErrorCode::usage,

@@ -106,6 +106,7 @@ int worker(const config::Settings& settings, const WorkerStart& start) {
     auto owner = prepare_data_dir(settings);
     if (!owner) return complain(owner.error());
     uid = *owner;
+    warn_about_user(uid);
   }
   auto sandbox = sandbox::launch(sandbox_options(settings));
   if (!sandbox) return complain(sandbox.error());

@@ -5,9 +5,10 @@
 // It needs its privilege for four things: the template's mounts, the cgroups, the id maps of each
 // run, and killing. All other capabilities it gives up at once.
 //
-// Start: every required layer is tried in a throw-away child (probe.cc); the cgroups are made; the
-// zygote is started in the template and has loaded Python; only then the front hears `ready`.
-// Anything else is `refused` with the reason. There is no weaker mode.
+// Start: every required layer is tried in a throw-away child (probe.cc); a block of user ids that
+// is nobody else's is claimed (user_ids.h); the cgroups are made; the zygote is started in the
+// template and has loaded Python; only then the front hears `ready`. Anything else is `refused`
+// with the reason. There is no weaker mode.
 //
 // A run: the front sends start with the run's two pipes. The supervisor limits the slot's cgroup
 // and hands pipes and a ctl socket to the zygote, which clones init into new namespaces as a child
@@ -34,6 +35,7 @@
 
 #include "sandbox/privileges.h"
 #include "sandbox/supervisor_loop.h"
+#include "sandbox/user_ids.h"
 
 namespace mecapy::sandbox {
 namespace {
@@ -88,13 +90,16 @@ std::string missing_layer(const std::vector<Layer>& layers) {
 }  // namespace
 
 void supervise(int front, pid_t parent, const Options& options) {
-  const Options kept = options;
+  Options kept = options;
   if (const StepFailure step = become_supervisor(front, parent)) {
     refuse_to_start(front, complaint(step));
   }
   if (const std::string why = missing_layer(probe_layers(kept)); !why.empty()) {
     refuse_to_start(kFront, why);
   }
+  const auto ids = claim_ids(kept.uid_base, ids_needed(kept));  // until this process is gone
+  if (!ids) refuse_to_start(kFront, ids.error().message);
+  kept.uid_base = ids->first;
   std::unique_ptr<CgroupTree> cgroups;
   if (const StepFailure step = CgroupTree::make(kept.slots, cgroups)) {
     cgroups.reset();
