@@ -174,6 +174,7 @@ class ApiProcess {
 
 int run_api(const config::Settings& settings, base::Fd pulse) {
   raise_file_limit();
+  ignore_broken_pipes();
   auto store =
       store::open_sqlite(settings.data_dir + "/mecapy.db", std::make_shared<base::SystemClock>());
   if (!store) return complain(store.error());

@@ -145,6 +145,8 @@ Result<Pipe> make_pipe() {
   return Pipe{base::Fd(fds[0]), base::Fd(fds[1])};
 }
 
+void ignore_broken_pipes() { ::signal(SIGPIPE, SIG_IGN); }
+
 void raise_file_limit() {
   rlimit limit{};
   if (::getrlimit(RLIMIT_NOFILE, &limit) != 0) return;

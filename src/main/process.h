@@ -40,6 +40,10 @@ struct Pipe {
 };
 Result<Pipe> make_pipe();
 
+// A write to a peer that has gone is an error of that write (EPIPE), not the end of this process: a
+// run may end before it has read its job.
+void ignore_broken_pipes();
+
 // Raises the limit of open files to what the system allows.
 void raise_file_limit();
 

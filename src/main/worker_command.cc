@@ -112,6 +112,7 @@ int worker(const config::Settings& settings, const WorkerStart& start) {
   if (!sandbox) return complain(sandbox.error());
   if (auto dropped = become(uid); !dropped) return complain(dropped.error());
   if (start.pulse_fd >= 0) die_with(parent);
+  ignore_broken_pipes();
   return serve_runs(settings, start, std::move(*sandbox));
 }
 

@@ -154,6 +154,24 @@ def test_a_zygote_that_dies_before_the_run_is_internal(own_server: MakeServer) -
     assert api.execute(task_id, {"seconds": 0, "n": 2})["result"] == {"n": 2}
 
 
+def test_a_run_that_ends_before_it_has_read_its_inputs_takes_no_other_with_it(
+    own_server: MakeServer,
+) -> None:
+    server = own_server(server_body_limit_mb=100)
+    api = server.api()
+    worker = server.process("worker")
+    other = start_long(api, seconds=3)
+    task = api.create(
+        "def calculate(inputs):\n    return 1", limits={"timeout_s": 0.05, "cpus": 0.1}
+    )
+    inputs = {"much": "x" * 60_000_000}  # more than it can read in that time
+    run = api.execute(str(task["id"]), inputs)
+    assert (run["error"]["code"], run["attempt"]) == ("timeout", 1), run
+    run = api.end(other)
+    assert (run["status"], run["attempt"]) == ("completed", 1), (run.get("error"), run)
+    assert worker.alive
+
+
 def test_a_run_that_failed_for_good_stays_visible(own_server: MakeServer) -> None:
     server = own_server(dispatcher_max_attempts=1)
     api = server.api()
