@@ -49,8 +49,9 @@ std::vector<SettingRow> fixed_rows() {
        "packages of the Python environment; default: venv beside the program"},
       {"worker.runtime", &S::worker_runtime,
        "folder of the Python package mecapy; default: runtime beside the program"},
-      {"worker.uid_base", &S::worker_uid_base, "first of the user ids runs are isolated with", open,
-       1000, 4e9},
+      {"worker.uid_base", &S::worker_uid_base,
+       "first of the user ids runs are isolated with; ids that somebody has are passed over", open,
+       1000, 2e9},
       {"log_level", &S::log_level, "debug, info, warn or error"},
   };
 }

@@ -19,15 +19,22 @@ std::string_view state_name(sandbox::Layer::State state) {
   return kNames[static_cast<std::size_t>(state)];
 }
 
+void tell_doubt(uid_t uid) {
+  const std::string doubt = doubt_about_user(uid);
+  if (!doubt.empty()) std::printf("  -> %s\n", doubt.c_str());
+}
+
 // Tells of the data folder; changes nothing when it is not there yet.
 bool data_folder_fine(const config::Settings& settings) {
   const char* path = settings.data_dir.c_str();
   if (::access(path, F_OK) != 0) {
     std::printf("data folder %s: not there yet, serve makes it\n", path);
+    if (::geteuid() == 0) tell_doubt(static_cast<uid_t>(settings.server_run_as_uid));
     return true;
   }
   const auto owner = prepare_data_dir(settings);
   std::printf("data folder %s: %s\n", path, owner ? "ok" : owner.error().message.c_str());
+  if (owner) tell_doubt(*owner);
   return owner.has_value();
 }
 
@@ -41,6 +48,11 @@ int complain(const Error& error) {
   return base::row(error.code).exit_code;
 }
 
+void warn_about_user(uid_t uid) {
+  const std::string doubt = doubt_about_user(uid);
+  if (!doubt.empty()) std::fprintf(stderr, "mecapy: warning: %s\n", doubt.c_str());
+}
+
 int doctor(const config::Settings& settings) {
   std::vector<std::vector<std::string>> rows = {{"LAYER", "STATE", "NEEDED", "SEEN"}};
   std::vector<std::string> advice;
@@ -50,7 +62,7 @@ int doctor(const config::Settings& settings) {
     if (layer.required && !enforced) fine = false;
     rows.push_back({layer.name, std::string(state_name(layer.state)),
                     layer.required ? "required" : "optional", layer.detail});
-    if (!enforced && !layer.advice.empty()) advice.push_back(layer.name + ": " + layer.advice);
+    if (!layer.advice.empty()) advice.push_back(layer.name + ": " + layer.advice);
   }
   std::fputs(cli::table(rows).c_str(), stdout);
   for (const std::string& line : advice) std::printf("  -> %s\n", line.c_str());

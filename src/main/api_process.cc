@@ -17,6 +17,7 @@
 #include "dispatcher/dispatcher.h"
 #include "main/commands.h"
 #include "main/process.h"
+#include "main/pulse.h"
 #include "net/http_server.h"
 #include "net/unix_client.h"
 
@@ -83,8 +84,8 @@ class ApiProcess {
         api_(parts(), {settings.ceilings, settings.objects_inline_limit}),
         signals_(io_, SIGTERM, SIGINT) {}
 
-  int run(int ready_fd) {
-    asio::co_spawn(io_, start(ready_fd), asio::detached);
+  int run(base::Fd pulse) {
+    asio::co_spawn(io_, start(std::move(pulse)), asio::detached);
     asio::co_spawn(io_, forget_old_keys(), asio::detached);
     signals_.async_wait([this](boost::system::error_code ec, int) {
       if (!ec) asio::co_spawn(io_, shut_down(), asio::detached);
@@ -108,7 +109,7 @@ class ApiProcess {
             [this] { return ask_worker(socket_); }};
   }
 
-  awaitable<void> start(int ready_fd) {
+  awaitable<void> start(base::Fd pulse) {
     auto started = co_await dispatcher_.start();
     if (!started) co_return stop_with(complain(started.error()));
     auto server = net::listen_tcp(
@@ -121,7 +122,8 @@ class ApiProcess {
     if (!server) co_return stop_with(complain(server.error()));
     server_ = std::move(*server);
     const std::string line = std::to_string(server_->port()) + "\n";
-    if (::write(ready_fd, line.data(), line.size()) < 0) stop_with(1);
+    if (::write(pulse.get(), line.data(), line.size()) < 0) co_return stop_with(1);
+    co_await keep_pulse(std::move(pulse));
   }
 
   void stop_with(int status) {
@@ -176,8 +178,9 @@ class ApiProcess {
 
 }  // namespace
 
-int run_api(const config::Settings& settings, int ready_fd) {
+int run_api(const config::Settings& settings, base::Fd pulse) {
   raise_file_limit();
+  ignore_broken_pipes();
   auto store =
       store::open_sqlite(settings.data_dir + "/mecapy.db", std::make_shared<base::SystemClock>());
   if (!store) return complain(store.error());
@@ -195,7 +198,7 @@ int run_api(const config::Settings& settings, int ready_fd) {
     std::fflush(stdout);
   }
   ApiProcess process(settings, std::move(*store), std::move(*objects), std::move(token));
-  return process.run(ready_fd);
+  return process.run(std::move(pulse));
 }
 
 }  // namespace mecapy::main

@@ -5,22 +5,23 @@
 #include <string>
 #include <vector>
 
+#include "base/fd.h"
 #include "config/settings.h"
 
 namespace mecapy::main {
 
 // `mecapy serve`: the launcher. Starts the API process and the worker, restarts the worker when it
-// dies, ends both when told to. Stays root when started as root, to start workers.
+// dies or hangs, ends both when told to. Stays root when started as root, to start workers.
 int serve(const config::Settings& settings);
 
-// The API process: store, queue, dispatcher and HTTP. Says "PORT\n" on `ready_fd` when it answers.
-// Drains on SIGTERM.
-int run_api(const config::Settings& settings, int ready_fd);
+// The API process: store, queue, dispatcher and HTTP. Says "PORT\n" on `pulse` when it answers,
+// then keeps its pulse (pulse.h). Drains on SIGTERM.
+int run_api(const config::Settings& settings, base::Fd pulse);
 
 struct WorkerStart {
   std::string socket;  // Unix socket to listen on; "" listens on TCP
   int port = 8080;     // TCP
-  int ready_fd = -1;   // gets "ready\n"; -1: nobody waits
+  int pulse_fd = -1;   // gets "ready\n", then the pulse (pulse.h); -1: no launcher listens
   uid_t run_as = 0;    // user of the front when started as root
 };
 // `mecapy worker`.
@@ -42,5 +43,7 @@ int add_token(const config::Settings& settings, const std::string& user);
 
 // Prints an Error to stderr; its exit status.
 int complain(const Error& error);
+// Says on stderr what doubt_about_user (process.h) finds.
+void warn_about_user(uid_t uid);
 
 }  // namespace mecapy::main

@@ -59,7 +59,7 @@ int main(int argc, char** argv) {
   flags.add(*work, "--host", "worker.host", "IP address to listen on");
   work->add_option("--port", worker.port, "port to listen on");
   work->add_option("--socket", worker.socket, "listen on this Unix socket instead");
-  work->add_option("--ready-fd", worker.ready_fd)->group("");
+  work->add_option("--pulse-fd", worker.pulse_fd)->group("");
   work->add_option("--run-as", worker.run_as)->group("");
 
   CLI::App* one = app.add_subcommand("run", "one calculation, now, in the sandbox, no server");

@@ -13,6 +13,8 @@
 #include <filesystem>
 #include <thread>
 
+#include "sandbox/user_ids.h"
+
 namespace mecapy::main {
 namespace {
 
@@ -103,6 +105,20 @@ Result<uid_t> prepare_data_dir(const config::Settings& settings) {
   return uid;
 }
 
+std::string doubt_about_user(uid_t uid) {
+  const auto owner = sandbox::owner_of(uid);
+  if (!owner) return {};
+  // An id that somebody chose, by setting or by giving the folder away, may be a user's: it is
+  // ours.
+  const bool chosen = uid != static_cast<uid_t>(config::Settings().server_run_as_uid);
+  const bool ours =
+      owner->kind != sandbox::TakenIds::Kind::subordinate && (chosen || owner->name == "mecapy");
+  if (ours) return {};
+  return "user " + std::to_string(uid) + " serves the data folder, but " + owner->words() +
+         ", who can so read every run: set server.run_as_uid to an id of its own, or give the "
+         "folder to a user made for it";
+}
+
 Result<void> become(uid_t uid) {
   if (::geteuid() != 0 || uid == 0) return {};
   const gid_t gid = uid;
@@ -128,6 +144,8 @@ Result<Pipe> make_pipe() {
   }
   return Pipe{base::Fd(fds[0]), base::Fd(fds[1])};
 }
+
+void ignore_broken_pipes() { ::signal(SIGPIPE, SIG_IGN); }
 
 void raise_file_limit() {
   rlimit limit{};

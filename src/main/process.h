@@ -24,6 +24,10 @@ int concurrency(const config::Settings& settings);
 // that user cannot reach the folder.
 Result<uid_t> prepare_data_dir(const config::Settings& settings);
 
+// What is doubtful about `uid` as the user who serves the data folder, with advice; "" when nothing
+// is.
+std::string doubt_about_user(uid_t uid);
+
 // Gives root up for good: groups, gid, uid; no way back. Nothing to do for others.
 Result<void> become(uid_t uid);
 
@@ -35,6 +39,10 @@ struct Pipe {
   base::Fd write;
 };
 Result<Pipe> make_pipe();
+
+// A write to a peer that has gone is an error of that write (EPIPE), not the end of this process: a
+// run may end before it has read its job.
+void ignore_broken_pipes();
 
 // Raises the limit of open files to what the system allows.
 void raise_file_limit();

@@ -74,6 +74,7 @@ int run_in_child(const sandbox::Options& options, uid_t uid, const std::string& 
   if (!sandbox) return complain(sandbox.error());
   if (auto dropped = become(uid); !dropped) return complain(dropped.error());
   die_with(parent);  // again: the change of user has forgotten it
+  ignore_broken_pipes();
   auto objects = objects::open_folder(scratch + "/objects");
   if (!objects) return complain(objects.error());
   asio::io_context io{1};

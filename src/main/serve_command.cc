@@ -1,6 +1,6 @@
 // The launcher of `mecapy serve`:
 //
-//   launcher (root when started as root; reads one ready line from each child, nothing else)
+//   launcher (root when started as root; reads a ready line and a pulse from each child)
 //   ├─ API process   (the data folder's user)     store, queue, dispatcher, HTTP
 //   └─ worker        (front: the same user)       /execute on a Unix socket
 //        └─ supervisor (root's capabilities for namespaces and cgroups; reads nothing a run wrote)
@@ -8,7 +8,8 @@
 //             └─ init of each run ▸ the run
 //
 // Both children die with the launcher. The worker is started again when it dies, with a pause that
-// grows while it dies young. When the API process ends, everything ends, with its status.
+// grows while it dies young. When the API process ends, everything ends, with its status. A child
+// that hangs (pulse.h) is killed, and so dies.
 #include <fcntl.h>
 #include <poll.h>
 #include <sys/file.h>
@@ -28,6 +29,7 @@
 
 #include "main/commands.h"
 #include "main/process.h"
+#include "main/pulse.h"
 
 namespace mecapy::main {
 namespace {
@@ -42,9 +44,11 @@ constexpr milliseconds kLockPatience{2000};
 constexpr std::chrono::seconds kYoung{10};  // a worker that dies before this age died young
 
 struct Child {
+  const char* name;
   pid_t pid = -1;
-  base::Fd ready;  // says a line when it is ready
+  base::Fd pulse{};  // non-blocking
   steady_clock::time_point started{};
+  PulseWatch watch{};
 };
 
 sigset_t handled_signals() {
@@ -77,20 +81,29 @@ class Launcher {
     const pid_t pid = ::fork();
     if (pid < 0) return fail(ErrorCode::internal, std::string("fork: ") + std::strerror(errno));
     if (pid == 0) exec_worker(pipe->write.get());
-    worker_ = {pid, std::move(pipe->read), steady_clock::now()};
+    begin_watching(worker_, pid, std::move(pipe->read));
     return {};
   }
 
+  static void begin_watching(Child& child, pid_t pid, base::Fd pulse) {
+    const auto now = steady_clock::now();
+    ::fcntl(pulse.get(), F_SETFL, O_NONBLOCK);
+    child.pid = pid;
+    child.pulse = std::move(pulse);
+    child.started = now;
+    child.watch = PulseWatch(now, kStartDeadline);
+  }
+
   // In the child: the same program again, so that it starts with a clean memory.
-  [[noreturn]] void exec_worker(int ready_fd) {
+  [[noreturn]] void exec_worker(int pulse) {
     become_child();
     hand_settings_over();
-    ::fcntl(ready_fd, F_SETFD, 0);
-    const std::string ready = std::to_string(ready_fd);
+    ::fcntl(pulse, F_SETFD, 0);
+    const std::string pulse_fd = std::to_string(pulse);
     const std::string run_as = std::to_string(uid_);
     const std::string socket = settings_.data_dir + "/worker.sock";
     ::execl("/proc/self/exe", "mecapy", "worker", "--socket", socket.c_str(), "--data-dir",
-            settings_.data_dir.c_str(), "--ready-fd", ready.c_str(), "--run-as", run_as.c_str(),
+            settings_.data_dir.c_str(), "--pulse-fd", pulse_fd.c_str(), "--run-as", run_as.c_str(),
             static_cast<char*>(nullptr));
     ::_exit(127);
   }
@@ -104,16 +117,16 @@ class Launcher {
     if (pid == 0) {
       become_child();
       signals_.reset();
-      worker_.ready.reset();
+      worker_.pulse.reset();
       pipe->read.reset();
       const auto dropped = become(uid_);
       if (!dropped) ::_exit(complain(dropped.error()));
       die_with(launcher);
-      const int status = run_api(settings_, pipe->write.get());
+      const int status = run_api(settings_, std::move(pipe->write));
       std::fflush(nullptr);
       ::_exit(status);
     }
-    api_ = {pid, std::move(pipe->read), steady_clock::now()};
+    begin_watching(api_, pid, std::move(pipe->read));
     return {};
   }
 
@@ -141,15 +154,15 @@ class Launcher {
     bool worker_ready = false;
     while (port_ == 0 || !worker_ready) {
       pollfd fds[3] = {{signals_.get(), POLLIN, 0},
-                       {worker_ready ? -1 : worker_.ready.get(), POLLIN, 0},
-                       {port_ != 0 ? -1 : api_.ready.get(), POLLIN, 0}};
+                       {worker_ready ? -1 : worker_.pulse.get(), POLLIN, 0},
+                       {port_ != 0 ? -1 : api_.pulse.get(), POLLIN, 0}};
       const auto left = std::chrono::duration_cast<milliseconds>(deadline - steady_clock::now());
       if (left.count() <= 0) {
         return complain(fail(ErrorCode::deadline_exceeded, "not ready in time"));
       }
       ::poll(fds, 3, static_cast<int>(left.count()));
-      if ((fds[1].revents & POLLIN) != 0) worker_ready = !read_line(worker_.ready).empty();
-      if ((fds[2].revents & POLLIN) != 0) port_ = std::atoi(read_line(api_.ready).c_str());
+      if ((fds[1].revents & POLLIN) != 0) worker_ready = !listen_to(worker_).empty();
+      if ((fds[2].revents & POLLIN) != 0) port_ = std::atoi(listen_to(api_).c_str());
       if ((fds[0].revents & POLLIN) != 0) {
         if (const auto status = handle_signals_at_start()) return status;
       }
@@ -165,11 +178,14 @@ class Launcher {
     return std::nullopt;
   }
 
-  static std::string read_line(base::Fd& fd) {
-    char text[64];
-    const ssize_t n = ::read(fd.get(), text, sizeof text);
-    fd.reset();
-    return n > 0 ? std::string(text, static_cast<std::size_t>(n)) : std::string();
+  // What the child has said since the last time.
+  static std::string listen_to(Child& child) {
+    char text[4096];
+    const ssize_t n = ::read(child.pulse.get(), text, sizeof text);
+    if (n == 0) child.pulse.reset();  // it is about to end
+    if (n <= 0) return {};
+    child.watch.heard(steady_clock::now());
+    return std::string(text, static_cast<std::size_t>(n));
   }
 
   void announce() {
@@ -197,8 +213,11 @@ class Launcher {
 
   int watch() {
     while (true) {
-      pollfd fd{signals_.get(), POLLIN, 0};
-      ::poll(&fd, 1, restart_in());
+      pollfd fds[3] = {{signals_.get(), POLLIN, 0},
+                       {worker_.pulse.get(), POLLIN, 0},
+                       {api_.pulse.get(), POLLIN, 0}};
+      ::poll(fds, 3, next_look_in());
+      for (Child* child : {&worker_, &api_}) end_if_it_hangs(*child);
       if (drain_signals()) {
         // A second Ctrl-C does not wait for running runs; a second SIGTERM changes nothing.
         ::kill(api_.pid, interrupts_ > 1 ? SIGKILL : SIGTERM);
@@ -210,10 +229,21 @@ class Launcher {
     }
   }
 
-  int restart_in() const {
-    if (worker_.pid >= 0 || stopping_) return -1;
+  int next_look_in() const {
+    const milliseconds look = PulseWatch::kLookEvery;
+    if (worker_.pid >= 0 || stopping_) return static_cast<int>(look.count());
     const auto left = std::chrono::duration_cast<milliseconds>(restart_at_ - steady_clock::now());
-    return static_cast<int>(std::max<std::int64_t>(0, left.count() + 1));
+    return static_cast<int>(std::clamp(left + milliseconds(1), milliseconds(0), look).count());
+  }
+
+  static void end_if_it_hangs(Child& child) {
+    if (child.pid < 0) return;
+    if (child.pulse) listen_to(child);
+    const auto now = steady_clock::now();
+    if (!child.watch.hangs(now)) return;
+    std::fprintf(stderr, "mecapy: the %s hangs; killing it\n", child.name);
+    ::kill(child.pid, SIGKILL);
+    child.watch.heard(now);  // said once, unless it does not even die
   }
 
   void plan_restart() {
@@ -248,6 +278,7 @@ class Launcher {
     int status = 0;
     if (child.pid < 0 || ::waitpid(child.pid, &status, WNOHANG) != child.pid) return std::nullopt;
     child.pid = -1;
+    child.pulse.reset();
     return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
   }
 
@@ -273,8 +304,8 @@ class Launcher {
   const config::Settings& settings_;
   uid_t uid_;
   base::Fd signals_;
-  Child worker_;
-  Child api_;
+  Child worker_{"worker"};
+  Child api_{"API process"};
   int port_ = 0;
   bool stopping_ = false;
   int interrupts_ = 0;  // SIGINT so far
@@ -296,6 +327,7 @@ bool lock_within(int fd, milliseconds patience) {
 int serve(const config::Settings& settings) {
   auto uid = prepare_data_dir(settings);
   if (!uid) return complain(uid.error());
+  warn_about_user(*uid);
   if (settings.data_dir.size() > 90) {
     return complain(
         fail(ErrorCode::usage,

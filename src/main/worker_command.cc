@@ -12,6 +12,7 @@
 
 #include "main/commands.h"
 #include "main/process.h"
+#include "main/pulse.h"
 #include "net/http_server.h"
 #include "worker/service.h"
 
@@ -80,9 +81,10 @@ int serve_runs(const config::Settings& settings, const WorkerStart& start,
     (*server)->stop();
     asio::co_spawn(io, drain(io, service, settings.server_drain_s), asio::detached);
   });
-  if (start.ready_fd >= 0) {
-    if (::write(start.ready_fd, "ready\n", 6) != 6) return 1;
-    ::close(start.ready_fd);
+  if (start.pulse_fd >= 0) {
+    base::Fd pulse(start.pulse_fd);
+    if (::write(pulse.get(), "ready\n", 6) != 6) return 1;
+    asio::co_spawn(io, keep_pulse(std::move(pulse)), asio::detached);
   } else {
     std::printf("MecaPy worker is ready at http://%s:%d\n", settings.worker_host.c_str(),
                 (*server)->port());
@@ -100,15 +102,17 @@ int worker(const config::Settings& settings, const WorkerStart& start) {
   if (auto fine = refuse_open_door(settings, start); !fine) return complain(fine.error());
   raise_file_limit();
   uid_t uid = start.run_as;
-  if (start.ready_fd < 0) {
+  if (start.pulse_fd < 0) {
     auto owner = prepare_data_dir(settings);
     if (!owner) return complain(owner.error());
     uid = *owner;
+    warn_about_user(uid);
   }
   auto sandbox = sandbox::launch(sandbox_options(settings));
   if (!sandbox) return complain(sandbox.error());
   if (auto dropped = become(uid); !dropped) return complain(dropped.error());
-  if (start.ready_fd >= 0) die_with(parent);
+  if (start.pulse_fd >= 0) die_with(parent);
+  ignore_broken_pipes();
   return serve_runs(settings, start, std::move(*sandbox));
 }
 

@@ -21,6 +21,7 @@
 #include "sandbox/privileges.h"
 #include "sandbox/protocol.h"
 #include "sandbox/sandbox.h"
+#include "sandbox/user_ids.h"
 
 namespace mecapy::sandbox {
 namespace {
@@ -229,6 +230,24 @@ constexpr NamespaceRow kNamespaces[] = {
     {"cgroup namespace", CLONE_NEWCGROUP},
 };
 
+Layer user_ids_layer(const Result<IdBlock>& block) {
+  Layer result;
+  result.name = "user ids";
+  if (!block) {
+    result.state = Layer::State::refused;
+    result.detail = block.error().message;
+    result.advice = "runs need ids that are nobody else's";
+    return result;
+  }
+  result.state = Layer::State::enforced;
+  result.detail = std::to_string(block->first) + " to " + std::to_string(block->last);
+  if (block->passed_over) {
+    result.detail += ", the first that are free: " + block->passed_over->words();
+    result.advice = "nothing has to be done; set worker.uid_base to choose ids yourself";
+  }
+  return result;
+}
+
 constexpr const char* kUserNamespaces =
     "allow unprivileged user namespaces (sysctl user.max_user_namespaces, "
     "kernel.unprivileged_userns_clone=1, kernel.apparmor_restrict_unprivileged_userns=0); a "
@@ -238,12 +257,14 @@ constexpr const char* kUserNamespaces =
 }  // namespace
 
 std::vector<Layer> probe_layers(const Options& options) {
-  const std::uint32_t uid = options.uid_base;
+  const auto block = claim_ids(options.uid_base, ids_needed(options));
+  const std::uint32_t uid = block ? block->first : options.uid_base;
   std::vector<Layer> layers;
   layers.push_back(layer("another user", Need::required,
                          "start as root: the sandbox needs it to switch users and to make cgroups, "
                          "and gives up the rest itself",
                          [&] { return become(uid); }));
+  layers.push_back(user_ids_layer(block));
   for (const NamespaceRow& row : kNamespaces) {
     layers.push_back(layer(row.name, Need::required, kUserNamespaces,
                            [&] { return unshare_as(uid, row.flag); }));

@@ -30,11 +30,16 @@
 namespace mecapy::sandbox {
 
 struct Options {
-  std::string zygote_program;       // path of the mecapy-zygote program
-  std::string runtime_folder;       // holds the Python package `mecapy`
-  std::string site_packages;        // the locked environment's packages
-  int slots = 2;                    // runs at once
-  std::uint32_t uid_base = 200000;  // zygote: uid_base; the run in sandbox k: uid_base + 1 + k
+  std::string zygote_program;  // path of the mecapy-zygote program
+  std::string runtime_folder;  // holds the Python package `mecapy`
+  std::string site_packages;   // the locked environment's packages
+  int slots = 2;               // runs at once
+  // zygote: uid_base; the run in sandbox k: uid_base + 1 + k. The first free block from here
+  // upwards is taken (user_ids.h).
+  std::uint32_t uid_base = 0;
+  // How many sandboxes there may be: those that run, as many prepared for the next runs, and as
+  // many whose run has ended and that are being taken down.
+  int sandboxes() const { return 3 * slots; }
 };
 
 // How a run's process ended, seen from outside it.
@@ -94,7 +99,7 @@ struct Layer {
   State state = State::undetermined;
   bool required = true;
   std::string detail;  // what was seen ("unshare: Operation not permitted")
-  std::string advice;  // what to do, when not enforced
+  std::string advice;  // what to do, when not enforced or not as wanted
 };
 
 // Probes every layer. Needs a single-threaded process; takes some milliseconds.

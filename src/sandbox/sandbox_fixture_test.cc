@@ -156,6 +156,7 @@ std::string from_environment(const char* name, const fs::path& otherwise) {
 Options test_options() {
   const fs::path here = fs::read_symlink("/proc/self/exe").parent_path();
   Options options;
+  options.uid_base = 300'000;
   options.zygote_program = from_environment("MECAPY_TEST_ZYGOTE", here / "mecapy-zygote");
   options.runtime_folder = from_environment("MECAPY_TEST_RUNTIME", here / "runtime");
   options.site_packages =

@@ -5,9 +5,10 @@
 // It needs its privilege for four things: the template's mounts, the cgroups, the id maps of each
 // run, and killing. All other capabilities it gives up at once.
 //
-// Start: every required layer is tried in a throw-away child (probe.cc); the cgroups are made; the
-// zygote is started in the template and has loaded Python; only then the front hears `ready`.
-// Anything else is `refused` with the reason. There is no weaker mode.
+// Start: every required layer is tried in a throw-away child (probe.cc); a block of user ids that
+// is nobody else's is claimed (user_ids.h); the cgroups are made; the zygote is started in the
+// template and has loaded Python; only then the front hears `ready`. Anything else is `refused`
+// with the reason. There is no weaker mode.
 //
 // A sandbox is prepared ahead of its run: the supervisor makes a slot's cgroup as new and asks the
 // zygote, which clones init into new namespaces as a child of the supervisor. The supervisor maps
@@ -39,6 +40,7 @@
 
 #include "sandbox/privileges.h"
 #include "sandbox/supervisor_loop.h"
+#include "sandbox/user_ids.h"
 
 namespace mecapy::sandbox {
 namespace {
@@ -93,15 +95,18 @@ std::string missing_layer(const std::vector<Layer>& layers) {
 }  // namespace
 
 void supervise(int front, pid_t parent, const Options& options) {
-  const Options kept = options;
+  Options kept = options;
   if (const StepFailure step = become_supervisor(front, parent)) {
     refuse_to_start(front, complaint(step));
   }
   if (const std::string why = missing_layer(probe_layers(kept)); !why.empty()) {
     refuse_to_start(kFront, why);
   }
+  const auto ids = claim_ids(kept.uid_base, ids_needed(kept));  // until this process is gone
+  if (!ids) refuse_to_start(kFront, ids.error().message);
+  kept.uid_base = ids->first;
   std::unique_ptr<CgroupTree> cgroups;
-  if (const StepFailure step = CgroupTree::make(places_for(kept.slots), cgroups)) {
+  if (const StepFailure step = CgroupTree::make(kept.sandboxes(), cgroups)) {
     cgroups.reset();
     refuse_to_start(kFront, complaint(step));
   }

@@ -15,15 +15,11 @@ namespace mecapy::sandbox {
 
 inline constexpr int kFront = 3;  // where the supervisor keeps its socket to the front
 
-// How many sandboxes there may be for `slots` runs at once: those that run, as many prepared for
-// the next, and as many whose last run has ended and that are being taken down.
-constexpr int places_for(int slots) { return 3 * slots; }
-
 class Supervisor {
  public:
   Supervisor(const Options& options, std::unique_ptr<CgroupTree> cgroups, ZygoteProcess zygote)
       : options_(options), cgroups_(std::move(cgroups)), zygote_(std::move(zygote)) {
-    for (int k = 0; k < places_for(options_.slots); ++k) {
+    for (int k = 0; k < options_.sandboxes(); ++k) {
       slots_.emplace_back(options_.uid_base + 1 + static_cast<std::uint32_t>(k), cgroups_->slot(k),
                           cgroups_->places());
     }

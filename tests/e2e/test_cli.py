@@ -187,6 +187,60 @@ def test_doctor_says_what_works_here(open_folder: Path) -> None:
         assert layer in text, layer
 
 
+def doctor_with(files: dict[str, str], folder: Path) -> str:
+    """What doctor says when these files stand in /etc, in a mount namespace of its own."""
+    script = ""
+    for name, text in files.items():
+        (folder / name).write_text(text)
+        script += f"mount --bind {folder / name} /etc/{name} && "
+    command = f"{script}exec {binary()} doctor --data-dir {folder / 'data'}"
+    done = subprocess.run(
+        ["unshare", "--mount", "sh", "-c", command],
+        env=environment({"MECAPY_WORKER_UID_BASE": "1200000"}),
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+def test_doctor_tells_whose_the_wanted_user_ids_are(open_folder: Path) -> None:
+    passwd = Path("/etc/passwd").read_text() + "carol:x:64100:64100::/home/carol:/bin/sh\n"
+    files = {"subuid": "alice:1165536:65536\n", "passwd": passwd}
+    said = doctor_with(files, open_folder)
+    assert re.search(r"^user ids +enforced +required +1231072 to 12310\d\d, ", said, re.MULTILINE)
+    assert "1165536 to 1231071 are subordinate ids of alice" in said
+    assert re.search(r"^  -> user ids: .*worker\.uid_base", said, re.MULTILINE)
+    assert re.search(r"^  -> user 64100 .*64100 is the user carol.*server\.run_as_uid", said, re.M)
+    said = doctor_with({"subuid": "", "passwd": Path("/etc/passwd").read_text()}, open_folder)
+    assert "1200000 to 12000" in said
+    assert "->" not in said
+
+
+def test_a_server_that_shares_its_user_says_so_and_one_without_free_ids_refuses(
+    open_folder: Path,
+) -> None:
+    (open_folder / "subuid").write_text("alice:64000:4294900000\n")
+    done = subprocess.run(
+        [
+            *("unshare", "--mount", "sh", "-c"),
+            f"mount --bind {open_folder / 'subuid'} /etc/subuid && "
+            f"exec {binary()} serve --port 0 --data-dir {open_folder / 'data'}",
+        ],
+        env=environment({}),
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert done.returncode == 71, done.stdout + done.stderr
+    assert "warning: user 64100 serves the data folder" in done.stderr
+    assert "user ids" in done.stderr
+    assert "subordinate ids of alice" in done.stderr
+
+
 def test_config_shows_every_setting_where_it_comes_from_and_no_secret(tmp_path: Path) -> None:
     secret = "a-secret-nobody-may-read"
     settings = {"MECAPY_DEV_TOKEN": secret, "MECAPY_LIMITS_MAX_CPUS": "0.5"}

@@ -1,6 +1,7 @@
 """The platform's own faults: named as such, tried again, and never blamed on the author."""
 
 import signal
+import time
 from collections.abc import Callable
 
 import pytest
@@ -73,6 +74,38 @@ def test_the_worker_is_started_again_and_serves_new_runs(own_server: MakeServer)
         assert api.calculate(LONG, {"seconds": 0, "n": 1})["result"] == {"n": 1}
 
 
+def test_a_worker_that_hangs_is_noticed_and_its_run_is_tried_again(own_server: MakeServer) -> None:
+    server = own_server()
+    api = server.api()
+    run_id = start_long(api, seconds=1)
+    hung = server.process("worker")
+    family = hung.descendants()
+    begin = time.monotonic()
+    hung.send(signal.SIGSTOP)
+    assert api.get("/health/ready").status_code == 503
+    run = api.end(run_id)
+    assert (run["status"], run["attempt"]) == ("completed", 2), (run.get("error"), run)
+    assert time.monotonic() - begin < 30  # without the launcher's ear it would be two minutes
+    assert server.process("worker") != hung
+    wait_until_gone([hung, *family])
+    wait_until_ready(api)
+    assert "the worker hangs" in server.errors()
+
+
+def test_an_api_process_that_hangs_ends_the_server_and_loses_no_run(
+    own_server: MakeServer,
+) -> None:
+    server = own_server()
+    run_id = start_long(server.api(), seconds=1)
+    family = server.main.descendants()
+    server.process("api").send(signal.SIGSTOP)
+    assert server.wait(30) == 128 + signal.SIGKILL
+    assert "the API process hangs" in server.errors()
+    wait_until_gone(family)
+    run = server.start().api().end(run_id)
+    assert (run["status"], run["attempt"]) == ("completed", 2), (run.get("error"), run)
+
+
 def test_no_worker_to_reach_is_backend_unavailable(own_server: MakeServer) -> None:
     server = own_server(dispatcher_max_attempts=2, dispatcher_backoff_ms=50)
     api = server.api()
@@ -120,6 +153,24 @@ def test_a_zygote_that_dies_before_the_run_is_internal(own_server: MakeServer) -
     zygote.send(signal.SIGKILL)
     expect_platform_failure(api.end(run_id), "internal")
     assert api.execute(task_id, {"seconds": 0, "n": 2})["result"] == {"n": 2}
+
+
+def test_a_run_that_ends_before_it_has_read_its_inputs_takes_no_other_with_it(
+    own_server: MakeServer,
+) -> None:
+    server = own_server(server_body_limit_mb=100)
+    api = server.api()
+    worker = server.process("worker")
+    other = start_long(api, seconds=3)
+    task = api.create(
+        "def calculate(inputs):\n    return 1", limits={"timeout_s": 0.05, "cpus": 0.1}
+    )
+    inputs = {"much": "x" * 60_000_000}  # more than it can read in that time
+    run = api.execute(str(task["id"]), inputs)
+    assert (run["error"]["code"], run["attempt"]) == ("timeout", 1), run
+    run = api.end(other)
+    assert (run["status"], run["attempt"]) == ("completed", 1), (run.get("error"), run)
+    assert worker.alive
 
 
 def test_a_run_that_failed_for_good_stays_visible(own_server: MakeServer) -> None:

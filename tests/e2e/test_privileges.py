@@ -66,6 +66,23 @@ def calculate(inputs):
     assert run["result"]["Seccomp"] == ["2"]
 
 
+def zygote_uids(one: Server) -> set[str]:
+    """The users whose processes wait to be runs."""
+    return {p.status("Uid")[0] for p in one.process("worker").descendants() if "zygote" in p.name}
+
+
+def test_two_servers_on_one_machine_share_no_user_of_a_run(
+    own_server: MakeServer, server: Server
+) -> None:
+    other = own_server()
+    found = [zygote_uids(server), zygote_uids(other)]
+    assert all(len(uids) == 1 for uids in found), found
+    [first, second] = sorted(int(uid) for uids in found for uid in uids)
+    slots = os.cpu_count() or 1
+    assert second - first > slots  # each has a user for each slot, too
+    assert other.api().calculate("def calculate(i): return 1")["result"] == 1
+
+
 def test_a_runs_processes_are_another_user_than_the_worker(server: Server) -> None:
     api = server.api()
     run_id = api.start(str(api.create(LONG)["id"]))
