@@ -224,7 +224,10 @@ class Launcher {
         stopping_ = true;
       }
       if (const auto status = reap(api_)) return end(*status);
-      if (reap(worker_)) plan_restart();
+      if (const auto status = reap(worker_)) {
+        std::fprintf(stderr, "mecapy: the worker died (status %d)\n", *status);
+        plan_restart();
+      }
       if (worker_.pid < 0 && !stopping_ && steady_clock::now() >= restart_at_) restart();
     }
   }
@@ -250,7 +253,7 @@ class Launcher {
     const bool young = steady_clock::now() - worker_.started < kYoung;
     pause_ = young ? std::min(pause_ * 2, kLongestPause) : kFirstPause;
     restart_at_ = steady_clock::now() + pause_;
-    std::fprintf(stderr, "mecapy: the worker died; starting it again in %d ms\n",
+    std::fprintf(stderr, "mecapy: starting the worker again in %d ms\n",
                  static_cast<int>(pause_.count()));
   }
 
