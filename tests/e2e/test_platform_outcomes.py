@@ -145,7 +145,8 @@ def test_a_zygote_that_dies_before_the_run_is_internal(own_server: MakeServer) -
     server = own_server(dispatcher_max_attempts=1)
     api = server.api()
     task_id = str(api.create(LONG)["id"])
-    zygote = find_zygote(server)
+    zygote = server.zygote()
+    assert zygote is not None
     zygote.send(signal.SIGSTOP)  # it takes the order to start and does nothing with it
     run_id = api.start(task_id, {"seconds": 0, "n": 1})
     wait_until("the run is on the worker", lambda: api.run(run_id)["status"] == "running")
@@ -220,14 +221,6 @@ def start_long(api: Api, seconds: float) -> str:
     run_id = api.start(str(api.create(LONG)["id"]), {"seconds": seconds, "n": 17})
     api.wait_for_log(run_id, "begun")
     return run_id
-
-
-def find_zygote(server: Server) -> Process:
-    """The process that holds CPython and waits to be forked."""
-    family = server.process("worker").descendants()
-    found = [p for p in family if "zygote" in p.name]
-    assert found, [p.name for p in family]
-    return found[0]
 
 
 def expect_platform_failure(run: Json, code: str) -> None:
