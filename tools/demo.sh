@@ -4,6 +4,7 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
+binary=${MECAPY_BINARY:-build/mecapy}
 work=$(mktemp -d)
 chmod 755 "$work"
 server=
@@ -16,7 +17,7 @@ trap finish EXIT
 printf '==> starting mecapy serve with nothing configured\n'
 for name in $(env | sed -n 's/^\(MECAPY_[A-Z_]*\)=.*/\1/p'); do unset "$name"; done
 touch "$work/serve.out" "$work/none.toml"
-build/mecapy serve --config "$work/none.toml" --port 0 --data-dir "$work/data" \
+"$binary" serve --config "$work/none.toml" --port 0 --data-dir "$work/data" \
   >"$work/serve.out" 2>"$work/serve.err" &
 server=$!
 for _ in $(seq 600); do

@@ -8,6 +8,7 @@
 #include "auth/auth.h"
 #include "cli/inputs.h"
 #include "main/commands.h"
+#include "main/data_folder.h"
 #include "main/process.h"
 #include "wire/json.h"
 
@@ -73,7 +74,7 @@ int doctor(const config::Settings& settings) {
   return fine ? 0 : base::row(ErrorCode::sandbox).exit_code;
 }
 
-int show_config(const config::Loaded& loaded, bool as_json) {
+int show_config(const config::Loaded& loaded, ConfigFormat format) {
   std::vector<std::vector<std::string>> rows = {
       {"SETTING", "VALUE", "FROM", "DEFAULT", "TYPE", "ENVIRONMENT", "MEANING"}};
   std::vector<std::string> items;
@@ -96,7 +97,9 @@ int show_config(const config::Loaded& loaded, bool as_json) {
                                   .text("meaning", row.meaning))
                         .finish());
   }
-  std::fputs(as_json ? (wire::array_of(items) + "\n").c_str() : cli::table(rows).c_str(), stdout);
+  std::fputs(format == ConfigFormat::json ? (wire::array_of(items) + "\n").c_str()
+                                          : cli::table(rows).c_str(),
+             stdout);
   return 0;
 }
 
@@ -104,7 +107,7 @@ int add_token(const config::Settings& settings, const std::string& user) {
   auto owner = prepare_data_dir(settings);
   if (!owner) return complain(owner.error());
   if (auto dropped = become(*owner); !dropped) return complain(dropped.error());
-  auto token = auth::add_user(settings.data_dir + "/tokens", user);
+  auto token = auth::add_user(DataFolder{settings.data_dir}.tokens(), user);
   if (!token) return complain(token.error());
   std::printf("%s\n", token->c_str());
   return 0;

@@ -16,6 +16,7 @@
 #include "base/id.h"
 #include "dispatcher/dispatcher.h"
 #include "main/commands.h"
+#include "main/data_folder.h"
 #include "main/process.h"
 #include "main/pulse.h"
 #include "net/http_server.h"
@@ -72,7 +73,7 @@ class ApiProcess {
   ApiProcess(const config::Settings& settings, std::unique_ptr<store::Store> store,
              std::unique_ptr<objects::ObjectStore> objects, std::string token)
       : settings_(settings),
-        socket_(settings.data_dir + "/worker.sock"),
+        socket_(DataFolder{settings.data_dir}.socket()),
         store_(std::move(store)),
         objects_(std::move(objects)),
         feed_(io_.get_executor()),
@@ -80,7 +81,8 @@ class ApiProcess {
         backend_(backends::make_local({socket_, concurrency(settings)})),
         router_({backend_.get()}),
         dispatcher_(io_, {*store_, *queue_, router_, feed_, *clock_}, dispatcher_options(settings)),
-        authenticator_(auth::make_token_authenticator({token, settings.data_dir + "/tokens"})),
+        authenticator_(
+            auth::make_token_authenticator({token, DataFolder{settings.data_dir}.tokens()})),
         api_(parts(), {settings.ceilings, settings.objects_inline_limit}),
         signals_(io_, SIGTERM, SIGINT) {}
 
@@ -181,14 +183,14 @@ class ApiProcess {
 int run_api(const config::Settings& settings, base::Fd pulse) {
   raise_file_limit();
   ignore_broken_pipes();
-  auto store =
-      store::open_sqlite(settings.data_dir + "/mecapy.db", std::make_shared<base::SystemClock>());
+  const DataFolder folder{settings.data_dir};
+  auto store = store::open_sqlite(folder.database(), std::make_shared<base::SystemClock>());
   if (!store) return complain(store.error());
-  auto objects = objects::open_folder(settings.data_dir + "/objects");
+  auto objects = objects::open_folder(folder.objects());
   if (!objects) return complain(objects.error());
   std::string token = settings.dev_token;
   if (token.empty()) {
-    const std::string path = settings.data_dir + "/token";
+    const std::string path = folder.token();
     const bool first = ::access(path.c_str(), F_OK) != 0;
     auto made = auth::load_or_make_token(path);
     if (!made) return complain(made.error());

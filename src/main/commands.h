@@ -2,6 +2,7 @@
 #pragma once
 
 #include <sys/types.h>
+#include <cstdint>
 #include <string>
 #include <vector>
 
@@ -38,7 +39,8 @@ int run_file(const config::Settings& settings, const RunStart& start);
 
 // `mecapy doctor`, `mecapy config`, `mecapy token`.
 int doctor(const config::Settings& settings);
-int show_config(const config::Loaded& loaded, bool as_json);
+enum class ConfigFormat : std::uint8_t { table, json };
+int show_config(const config::Loaded& loaded, ConfigFormat format);
 int add_token(const config::Settings& settings, const std::string& user);
 
 // Prints an Error to stderr; its exit status.

@@ -2,7 +2,7 @@
 #include <spdlog/sinks/stdout_color_sinks.h>
 #include <spdlog/spdlog.h>
 #include <CLI/CLI.hpp>
-#include <cstdio>
+#include <functional>
 #include <map>
 
 #include "main/commands.h"
@@ -28,6 +28,90 @@ struct Flags {
   }
 };
 
+// What was typed: one command and what it needs.
+struct CommandLine {
+  CLI::App app{
+      "MecaPy runs engineers' Python calculations, isolated, and says honestly how they ended."};
+  Flags flags;
+  main::WorkerStart worker;
+  main::RunStart run;
+  std::string user;
+  main::ConfigFormat format = main::ConfigFormat::table;
+  // The command that was typed, with the settings in force.
+  std::function<int(const config::Loaded&)> act;
+
+  CommandLine() {
+    app.set_version_flag("--version", MECAPY_VERSION);
+    app.require_subcommand(1);
+    add_serve();
+    add_worker();
+    add_run();
+    add_doctor();
+    add_config();
+    add_token();
+  }
+  CommandLine(const CommandLine&) = delete;
+  CommandLine& operator=(const CommandLine&) = delete;
+
+ private:
+  CLI::App& add(const char* name, const char* help,
+                std::function<int(const config::Loaded&)> command) {
+    CLI::App& sub = *app.add_subcommand(name, help);
+    flags.add_common(sub);
+    sub.callback([this, command = std::move(command)] { act = command; });
+    return sub;
+  }
+
+  void add_serve() {
+    CLI::App& sub = add("serve", "API, dispatcher and a local worker",
+                        [](const auto& loaded) { return main::serve(loaded.settings); });
+    flags.add(sub, "--host", "server.host", "IP address to listen on");
+    flags.add(sub, "--port", "server.port", "port to listen on; 0 picks a free one");
+  }
+
+  void add_worker() {
+    CLI::App& sub =
+        add("worker", "the container's program: POST /execute, GET /health",
+            [this](const auto& loaded) { return main::worker(loaded.settings, worker); });
+    flags.add(sub, "--host", "worker.host", "IP address to listen on");
+    sub.add_option("--port", worker.port, "port to listen on");
+    sub.add_option("--socket", worker.socket, "listen on this Unix socket instead");
+    sub.add_option("--pulse-fd", worker.pulse_fd)->group("");
+    sub.add_option("--run-as", worker.run_as)->group("");
+  }
+
+  void add_run() {
+    CLI::App& sub =
+        add("run", "one calculation, now, in the sandbox, no server",
+            [this](const auto& loaded) { return main::run_file(loaded.settings, run); });
+    sub.add_option("file", run.file, "Python file that defines calculate(inputs)")->required();
+    sub.add_option("-i,--inputs", run.inputs, "name=value (JSON or text) or @file.json; repeatable")
+        ->take_all();
+    sub.add_option("-l,--limit", run.limits, "name=value, such as timeout_s=10; repeatable")
+        ->take_all();
+    sub.add_option("-o,--output", run.output, "folder to keep artifacts in");
+  }
+
+  void add_doctor() {
+    add("doctor", "which isolation layers work here, and what to do",
+        [](const auto& loaded) { return main::doctor(loaded.settings); });
+  }
+
+  void add_config() {
+    CLI::App& sub = add("config", "every setting, its value and where it came from",
+                        [this](const auto& loaded) { return main::show_config(loaded, format); });
+    sub.add_flag_callback(
+        "--json", [this] { format = main::ConfigFormat::json; }, "for programs");
+  }
+
+  void add_token() {
+    CLI::App& sub =
+        add("token", "a new token for a user, printed once",
+            [this](const auto& loaded) { return main::add_token(loaded.settings, user); });
+    sub.add_option("user", user, "name of the user")->required();
+  }
+};
+
 void set_up_log(const std::string& level) {
   auto logger = spdlog::stderr_color_st("mecapy");
   logger->set_pattern("%Y-%m-%dT%H:%M:%S.%e %^%l%$ %v");
@@ -38,66 +122,17 @@ void set_up_log(const std::string& level) {
 }  // namespace
 
 int main(int argc, char** argv) {
-  CLI::App app(
-      "MecaPy runs engineers' Python calculations, isolated, and says honestly how they ended.");
-  app.set_version_flag("--version", MECAPY_VERSION);
-  app.require_subcommand(1);
-  Flags flags;
-  main::WorkerStart worker;
-  main::RunStart run;
-  std::string user;
-  bool as_json = false;
-
-  CLI::App* serve = app.add_subcommand("serve", "API, dispatcher and a local worker");
-  flags.add_common(*serve);
-  flags.add(*serve, "--host", "server.host", "IP address to listen on");
-  flags.add(*serve, "--port", "server.port", "port to listen on; 0 picks a free one");
-
-  CLI::App* work =
-      app.add_subcommand("worker", "the container's program: POST /execute, GET /health");
-  flags.add_common(*work);
-  flags.add(*work, "--host", "worker.host", "IP address to listen on");
-  work->add_option("--port", worker.port, "port to listen on");
-  work->add_option("--socket", worker.socket, "listen on this Unix socket instead");
-  work->add_option("--pulse-fd", worker.pulse_fd)->group("");
-  work->add_option("--run-as", worker.run_as)->group("");
-
-  CLI::App* one = app.add_subcommand("run", "one calculation, now, in the sandbox, no server");
-  flags.add_common(*one);
-  one->add_option("file", run.file, "Python file that defines calculate(inputs)")->required();
-  one->add_option("-i,--inputs", run.inputs, "name=value (JSON or text) or @file.json; repeatable")
-      ->take_all();
-  one->add_option("-l,--limit", run.limits, "name=value, such as timeout_s=10; repeatable")
-      ->take_all();
-  one->add_option("-o,--output", run.output, "folder to keep artifacts in");
-
-  CLI::App* doctor =
-      app.add_subcommand("doctor", "which isolation layers work here, and what to do");
-  flags.add_common(*doctor);
-  CLI::App* config =
-      app.add_subcommand("config", "every setting, its value and where it came from");
-  flags.add_common(*config);
-  config->add_flag("--json", as_json, "for programs");
-  CLI::App* token = app.add_subcommand("token", "a new token for a user, printed once");
-  flags.add_common(*token);
-  token->add_option("user", user, "name of the user")->required();
-
+  CommandLine line;
   try {
-    app.parse(argc, argv);
+    line.app.parse(argc, argv);
   } catch (const CLI::ParseError& e) {
     const bool asked = e.get_exit_code() == 0;  // --help, --version
-    app.exit(e);
+    line.app.exit(e);
     return asked ? 0 : base::row(ErrorCode::usage).exit_code;
   }
-
-  config::Sources sources{flags.config_file, config::process_environment(), flags.values};
-  auto loaded = config::load(sources);
+  auto loaded =
+      config::load({line.flags.config_file, config::process_environment(), line.flags.values});
   if (!loaded) return main::complain(loaded.error());
   set_up_log(loaded->settings.log_level);
-  if (*serve) return main::serve(loaded->settings);
-  if (*work) return main::worker(loaded->settings, worker);
-  if (*one) return main::run_file(loaded->settings, run);
-  if (*doctor) return main::doctor(loaded->settings);
-  if (*config) return main::show_config(*loaded, as_json);
-  return main::add_token(loaded->settings, user);
+  return line.act(*loaded);
 }

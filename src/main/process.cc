@@ -13,6 +13,7 @@
 #include <filesystem>
 #include <thread>
 
+#include "main/data_folder.h"
 #include "sandbox/user_ids.h"
 
 namespace mecapy::main {
@@ -31,8 +32,9 @@ bool can_use(const std::string& folder, uid_t uid) {
 // A folder that root owns is taken over only when it is empty or has been our data folder.
 bool is_ours(const std::string& folder) {
   std::error_code ec;
-  return fs::is_empty(folder, ec) || fs::exists(folder + "/mecapy.db", ec) ||
-         fs::exists(folder + "/tokens", ec);
+  const DataFolder data{folder};
+  return fs::is_empty(folder, ec) || fs::exists(data.database(), ec) ||
+         fs::exists(data.tokens(), ec);
 }
 
 Result<void> hand_over(const std::string& folder, uid_t uid) {

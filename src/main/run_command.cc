@@ -20,6 +20,7 @@
 #include "base/id.h"
 #include "cli/inputs.h"
 #include "main/commands.h"
+#include "main/data_folder.h"
 #include "main/process.h"
 #include "wire/json.h"
 #include "wire/worker_json.h"
@@ -66,16 +67,23 @@ class PipeSink final : public worker::Sink {
   std::FILE* out_;
 };
 
+// What the child is given.
+struct ChildWork {
+  sandbox::Options sandbox;
+  uid_t uid;            // to become
+  std::string scratch;  // folder for the objects
+  worker::Attempt attempt;
+};
+
 // In the child: sandbox, drop root, run, tell.
-int run_in_child(const sandbox::Options& options, uid_t uid, const std::string& scratch,
-                 worker::Attempt attempt, std::FILE* out) {
+int run_in_child(ChildWork work, std::FILE* out) {
   const pid_t parent = ::getppid();
-  auto sandbox = sandbox::launch(options);
+  auto sandbox = sandbox::launch(work.sandbox);
   if (!sandbox) return complain(sandbox.error());
-  if (auto dropped = become(uid); !dropped) return complain(dropped.error());
+  if (auto dropped = become(work.uid); !dropped) return complain(dropped.error());
   die_with(parent);  // again: the change of user has forgotten it
   ignore_broken_pipes();
-  auto objects = objects::open_folder(scratch + "/objects");
+  auto objects = objects::open_folder(DataFolder{work.scratch}.objects());
   if (!objects) return complain(objects.error());
   asio::io_context io{1};
   bool lost = false;
@@ -90,7 +98,7 @@ int run_in_child(const sandbox::Options& options, uid_t uid, const std::string& 
   asio::co_spawn(
       io,
       [&]() -> asio::awaitable<void> {
-        const model::RunEnd end = co_await runner.run(std::move(attempt), sink, stop);
+        const model::RunEnd end = co_await runner.run(std::move(work.attempt), sink, stop);
         sink.write(wire::end_line(end));
         io.stop();
       },
@@ -145,7 +153,7 @@ int keep_artifacts(const model::RunEnd& end, const std::string& scratch,
     std::error_code ec;
     const fs::path target = fs::path(output) / artifact.name;
     fs::create_directories(target.parent_path(), ec);
-    if (!copy_object(scratch + "/objects", artifact.key, target)) {
+    if (!copy_object(DataFolder{scratch}.objects(), artifact.key, target)) {
       return complain(fail(ErrorCode::storage, "cannot keep " + target.string()));
     }
     std::fprintf(stderr, "mecapy: kept %s\n", target.c_str());
@@ -219,6 +227,34 @@ Result<worker::Attempt> read_attempt(const config::Settings& settings, const Run
   return attempt;
 }
 
+// Starts the child, prints what it tells, cleans up after it; the exit status.
+int run_and_follow(ChildWork work, const std::string& output) {
+  auto pipe = make_pipe();
+  if (!pipe) return complain(pipe.error());
+  const std::string scratch = work.scratch;
+  const pid_t parent = ::getpid();
+  const pid_t pid = ::fork();
+  if (pid < 0) return complain(fail(ErrorCode::internal, "fork failed"));
+  if (pid == 0) {
+    die_with(parent);
+    pipe->read.reset();
+    const int status = run_in_child(std::move(work), ::fdopen(pipe->write.release(), "w"));
+    std::fflush(nullptr);
+    ::_exit(status);
+  }
+  pipe->write.reset();
+  end_on_signal(pid);
+  std::FILE* in = ::fdopen(pipe->read.release(), "r");
+  const auto told = follow(in, scratch, output);
+  std::fclose(in);
+  int status = 0;
+  ::waitpid(pid, &status, 0);
+  if (interrupted_by != 0) return 128 + interrupted_by;
+  if (told) return *told;
+  return WIFEXITED(status) && WEXITSTATUS(status) != 0 ? WEXITSTATUS(status)
+                                                       : base::row(ErrorCode::internal).exit_code;
+}
+
 }  // namespace
 
 int run_file(const config::Settings& settings, const RunStart& start) {
@@ -229,32 +265,9 @@ int run_file(const config::Settings& settings, const RunStart& start) {
   if (scratch.path().empty() || ::chown(scratch.path().c_str(), uid, static_cast<gid_t>(-1)) != 0) {
     return complain(fail(ErrorCode::storage, "cannot make a temporary folder"));
   }
-  auto pipe = make_pipe();
-  if (!pipe) return complain(pipe.error());
-  sandbox::Options options = sandbox_options(settings);
-  options.slots = 1;
-  const pid_t parent = ::getpid();
-  const pid_t pid = ::fork();
-  if (pid < 0) return complain(fail(ErrorCode::internal, "fork failed"));
-  if (pid == 0) {
-    die_with(parent);
-    pipe->read.reset();
-    std::FILE* out = ::fdopen(pipe->write.release(), "w");
-    const int status = run_in_child(options, uid, scratch.path(), std::move(*attempt), out);
-    std::fflush(nullptr);
-    ::_exit(status);
-  }
-  pipe->write.reset();
-  end_on_signal(pid);
-  std::FILE* in = ::fdopen(pipe->read.release(), "r");
-  const auto told = follow(in, scratch.path(), start.output);
-  std::fclose(in);
-  int status = 0;
-  ::waitpid(pid, &status, 0);
-  if (interrupted_by != 0) return 128 + interrupted_by;
-  if (told) return *told;
-  return WIFEXITED(status) && WEXITSTATUS(status) != 0 ? WEXITSTATUS(status)
-                                                       : base::row(ErrorCode::internal).exit_code;
+  ChildWork work{sandbox_options(settings), uid, scratch.path(), std::move(*attempt)};
+  work.sandbox.slots = 1;
+  return run_and_follow(std::move(work), start.output);
 }
 
 }  // namespace mecapy::main

@@ -28,6 +28,7 @@
 #include <optional>
 
 #include "main/commands.h"
+#include "main/data_folder.h"
 #include "main/process.h"
 #include "main/pulse.h"
 
@@ -60,7 +61,8 @@ sigset_t handled_signals() {
 
 class Launcher {
  public:
-  Launcher(const config::Settings& settings, uid_t uid) : settings_(settings), uid_(uid) {}
+  Launcher(const config::Settings& settings, uid_t uid)
+      : settings_(settings), folder_{settings.data_dir}, uid_(uid) {}
 
   int run() {
     const sigset_t set = handled_signals();
@@ -101,7 +103,7 @@ class Launcher {
     ::fcntl(pulse, F_SETFD, 0);
     const std::string pulse_fd = std::to_string(pulse);
     const std::string run_as = std::to_string(uid_);
-    const std::string socket = settings_.data_dir + "/worker.sock";
+    const std::string socket = folder_.socket();
     ::execl("/proc/self/exe", "mecapy", "worker", "--socket", socket.c_str(), "--data-dir",
             settings_.data_dir.c_str(), "--pulse-fd", pulse_fd.c_str(), "--run-as", run_as.c_str(),
             static_cast<char*>(nullptr));
@@ -197,7 +199,7 @@ class Launcher {
 
   // serve.json tells the operator, and the tests, who is who.
   void write_status() {
-    const std::string path = settings_.data_dir + "/serve.json";
+    const std::string path = folder_.status();
     const std::string temporary = path + ".tmp";
     // The folder is another user's: nothing that lies there is followed or written into.
     ::unlink(temporary.c_str());
@@ -224,7 +226,10 @@ class Launcher {
         stopping_ = true;
       }
       if (const auto status = reap(api_)) return end(*status);
-      if (reap(worker_)) plan_restart();
+      if (const auto status = reap(worker_)) {
+        std::fprintf(stderr, "mecapy: the worker died (status %d)\n", *status);
+        plan_restart();
+      }
       if (worker_.pid < 0 && !stopping_ && steady_clock::now() >= restart_at_) restart();
     }
   }
@@ -250,7 +255,7 @@ class Launcher {
     const bool young = steady_clock::now() - worker_.started < kYoung;
     pause_ = young ? std::min(pause_ * 2, kLongestPause) : kFirstPause;
     restart_at_ = steady_clock::now() + pause_;
-    std::fprintf(stderr, "mecapy: the worker died; starting it again in %d ms\n",
+    std::fprintf(stderr, "mecapy: starting the worker again in %d ms\n",
                  static_cast<int>(pause_.count()));
   }
 
@@ -296,12 +301,13 @@ class Launcher {
         drain_signals();
       }
     }
-    ::unlink((settings_.data_dir + "/serve.json").c_str());
-    ::unlink((settings_.data_dir + "/worker.sock").c_str());
+    ::unlink(folder_.status().c_str());
+    ::unlink(folder_.socket().c_str());
     return status;
   }
 
   const config::Settings& settings_;
+  DataFolder folder_;
   uid_t uid_;
   base::Fd signals_;
   Child worker_{"worker"};
@@ -335,7 +341,7 @@ int serve(const config::Settings& settings) {
   }
   // Held by the launcher and by the API process, so until the last of them is gone. A predecessor
   // that was killed a moment ago may still be dying: it is waited for, a little.
-  const base::Fd lock(::open((settings.data_dir + "/serve.lock").c_str(),
+  const base::Fd lock(::open(DataFolder{settings.data_dir}.lock().c_str(),
                              O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600));
   if (!lock || !lock_within(lock.get(), kLockPatience)) {
     return complain(fail(ErrorCode::conflict, "the data folder " + settings.data_dir +

@@ -11,6 +11,7 @@
 #include <cstdio>
 
 #include "main/commands.h"
+#include "main/data_folder.h"
 #include "main/process.h"
 #include "main/pulse.h"
 #include "net/http_server.h"
@@ -61,7 +62,7 @@ Result<void> refuse_open_door(const config::Settings& settings, const WorkerStar
 
 int serve_runs(const config::Settings& settings, const WorkerStart& start,
                std::unique_ptr<sandbox::Sandbox> sandbox) {
-  auto objects = objects::open_folder(settings.data_dir + "/objects");
+  auto objects = objects::open_folder(DataFolder{settings.data_dir}.objects());
   if (!objects) return complain(objects.error());
   asio::io_context io{1};
   int status = 0;

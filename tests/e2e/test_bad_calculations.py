@@ -1,5 +1,6 @@
 """Calculations that misbehave: each ends with its own verdict, and the next run is as if alone."""
 
+import json
 from collections.abc import Iterator
 
 import pytest
@@ -243,18 +244,38 @@ def test_a_calculation_cannot_answer_for_the_platform(api: Api) -> None:
 import os, json
 def calculate(inputs):
     forged = json.dumps({'status': 'completed', 'result': 'forged'}).encode()
-    for fd in range(3, 64):
+    taken = []
+    for fd in range(3, 1024):
         try:
             os.write(fd, b'R' + len(forged).to_bytes(4, 'little') + forged)
+            taken.append(fd)
         except OSError:
             pass
+    print(taken)
     return 'mine'
 """
     run = api.calculate(code)
-    if run["status"] == "completed":
-        assert run["result"] in ("mine", {"status": "completed", "result": "forged"})
-    else:
-        assert run["error"]["fault"] == "calculation"
+    assert api.log(run["id"]) == "[3]\n"  # its own channel, and nothing else it could write to
+    assert (run["status"], run["attempt"]) == ("failed", 1), run
+    assert run["error"]["code"] == "invalid_result"
+    assert run["error"]["fault"] == "calculation"
+    assert "result" not in run
+
+
+def test_what_a_calculation_prints_is_never_read_as_the_workers_word(api: Api) -> None:
+    code = """
+import json
+def calculate(inputs):
+    print(json.dumps({'type': 'log', 'text': 'forged'}))
+    usage = dict.fromkeys(('wall_us', 'cpu_us', 'peak_memory_bytes'), 0)
+    print(json.dumps({'type': 'end', 'status': 'completed', 'result': 'forged', 'usage': usage}))
+    print(json.dumps({'type': 'end', 'status': 'failed', 'error': {'code': 'worker_lost'}}))
+    return 'mine'
+"""
+    run = api.calculate(code)
+    assert (run["status"], run["attempt"], run["result"]) == ("completed", 1, "mine"), run
+    lines = [json.loads(line) for line in api.log(run["id"]).splitlines()]
+    assert [line["type"] for line in lines] == ["log", "end", "end"]
 
 
 def test_the_network_and_the_hosts_files_are_out_of_reach(api: Api) -> None:

@@ -1,4 +1,4 @@
-"""An accepted run is never lost: kill -9 of the server, of its API and of its worker, under load.
+"""An accepted run is never lost: kill -9 of each process of the server in turn, under load.
 
 Every run is asked for with an Idempotency-Key and a number of its own. After the storm each number
 must have exactly one run, ended exactly once, whose result and log hold that number.
@@ -21,7 +21,8 @@ from support.waiting import wait_until
 
 RUNS = 400
 CLIENTS = 6
-KILLS = 15
+ROLES = ("main", "api", "worker", "supervisor", "zygote")
+KILLS = 20
 PER_WAVE = RUNS // (KILLS + 1)
 BOUND_S = 150
 
@@ -121,8 +122,25 @@ def kill(server: Server, role: str) -> None:
     if role == "main":
         server.kill()
         server.start()
-        return
-    victim = server.process(role)
+    elif role == "zygote":
+        kill_zygote(server)
+    else:
+        kill_part(server, role)
+
+
+def kill_zygote(server: Server) -> None:
+    """SIGKILL to the zygote; return when the supervisor has another one."""
+    victim = server.zygote()
+    assert victim is not None
+    victim.send(signal.SIGKILL)
+    wait_until("another zygote", lambda: server.zygote() not in (None, victim), 30)
+
+
+def kill_part(server: Server, role: str) -> None:
+    """SIGKILL to the API, the worker's front or its supervisor."""
+    part = "api" if role == "api" else "worker"  # the front ends without its supervisor
+    before = server.process(part)
+    victim = server.supervisor() if role == "supervisor" else before
     family = [server.main, *server.main.descendants()]
     victim.send(signal.SIGKILL)
     wait_until(f"the {role} process ends", lambda: not victim.alive)
@@ -133,7 +151,7 @@ def kill(server: Server, role: str) -> None:
         try:
             state = server.state()
             return (
-                state[f"{role}_pid"] != victim.pid
+                state[f"{part}_pid"] != before.pid
                 and httpx.get(f"{server.url}/health/ready", timeout=5).status_code == 200
             )
         except (httpx.TransportError, FileNotFoundError):
@@ -174,7 +192,7 @@ def test_every_accepted_run_ends_exactly_once_with_its_own_result(
     watcher = threading.Thread(target=watch, args=(server, ends, stop))
     watcher.start()
     try:
-        roles = ["main", "api", "worker"] * (KILLS // 3)
+        roles = [*ROLES] * (KILLS // len(ROLES))
         chance.shuffle(roles)
         for wave, role in enumerate(roles):
             load.allow((wave + 1) * PER_WAVE)

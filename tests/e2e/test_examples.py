@@ -2,6 +2,7 @@
 
 import json
 import math
+import re
 from pathlib import Path
 from typing import Any
 
@@ -19,9 +20,26 @@ def test_there_are_eight_examples_at_least() -> None:
 
 @pytest.mark.parametrize("folder", FOLDERS, ids=lambda folder: folder.name)
 def test_an_example_is_told_with_its_formula_and_source(folder: Path) -> None:
-    readme = (folder / "README.md").read_text()
-    assert readme.startswith("# ")
-    assert len(readme) > 200
+    title, told = (folder / "README.md").read_text().split("\n", 1)
+    assert re.fullmatch(r"# \S.+", title)
+    formula = re.search(r"^    \S.* = .*\S", told, re.MULTILINE)
+    assert formula, "no formula, indented, before the reference"
+    reference = re.search(
+        r"^\*\*Reference( and comparison)?\.\*\*(.*)", told, re.MULTILINE | re.DOTALL
+    )
+    assert reference, "no paragraph **Reference.**"
+    assert formula.start() < reference.start()
+    assert reference[1] or "\n**Comparison.**" in told, "no comparison with the reference"
+    checks = json.loads((folder / "expected.json").read_text())["checks"]
+    assert all(check.get("source") for check in checks), "a value without its source"
+    publishers = {publisher_of(check["source"]) for check in checks}
+    assert [name for name in publishers if name not in reference[2]] == []
+
+
+def publisher_of(source: str) -> str:
+    """The first name in a source; empty for a definition and for what nobody published."""
+    name = re.search(r"[A-Z][A-Za-z]+", source)
+    return name[0] if name and not source.startswith("not published") else ""
 
 
 @pytest.mark.parametrize("folder", FOLDERS, ids=lambda folder: folder.name)

@@ -1,6 +1,6 @@
 """Limits of a task: over a ceiling is a 422 that names both, at the ceiling is taken."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import pytest
@@ -119,16 +119,29 @@ def test_the_operators_ceiling_is_the_one_that_counts(
     assert api.execute(made["id"])["result"] == {"x": 1}
 
 
-def test_threads_of_linear_algebra_follow_the_cpu_grant(api: Api) -> None:
+@pytest.fixture(scope="module")
+def wide() -> Iterator[Server]:
+    """A server that grants more than one CPU."""
+    one = Server(limits_max_cpus=4).start()
+    yield one
+    one.remove()
+
+
+@pytest.mark.parametrize(("cpus", "threads"), [(0.5, 1), (1, 1), (1.5, 2), (2, 2), (3, 3)])
+def test_threads_of_linear_algebra_follow_the_cpu_grant(
+    wide: Server, cpus: float, threads: int
+) -> None:
     code = """
 import os
 import numpy as np
 def calculate(inputs):
     a = np.ones((400, 400))
     (a @ a).sum()
-    return len(os.listdir('/proc/self/task'))
+    variables = [os.environ[name] for name in ('OPENBLAS_NUM_THREADS', 'OMP_NUM_THREADS')]
+    return {'threads': len(os.listdir('/proc/self/task')), 'told': variables}
 """
-    assert api.calculate(code, limits={"cpus": 1})["result"] == 1
+    run = wide.api().calculate(code, limits={"cpus": cpus})
+    assert run["result"] == {"threads": threads, "told": [str(threads)] * 2}, run
 
 
 def test_half_a_cpu_gives_about_half_a_cpus_time(api: Api) -> None:

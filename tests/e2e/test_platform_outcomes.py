@@ -145,7 +145,8 @@ def test_a_zygote_that_dies_before_the_run_is_internal(own_server: MakeServer) -
     server = own_server(dispatcher_max_attempts=1)
     api = server.api()
     task_id = str(api.create(LONG)["id"])
-    zygote = find_zygote(server)
+    zygote = server.zygote()
+    assert zygote is not None
     zygote.send(signal.SIGSTOP)  # it takes the order to clone and does nothing with it
     end_prepared_sandboxes(server, zygote)
     run_id = api.start(task_id, {"seconds": 0, "n": 1})
@@ -221,15 +222,6 @@ def start_long(api: Api, seconds: float) -> str:
     run_id = api.start(str(api.create(LONG)["id"]), {"seconds": seconds, "n": 17})
     api.wait_for_log(run_id, "begun")
     return run_id
-
-
-def find_zygote(server: Server) -> Process:
-    """The process that holds CPython and waits to be forked."""
-    family = server.process("worker").descendants()
-    # Sandboxes are copies of it with its name, in pid namespaces of their own.
-    found = [p for p in family if "zygote" in p.name and len(p.status("NSpid")) == 1]
-    assert found, [p.name for p in family]
-    return found[0]
 
 
 def end_prepared_sandboxes(server: Server, zygote: Process) -> None:

@@ -75,11 +75,10 @@ def test_two_servers_on_one_machine_share_no_user_of_a_run(
     own_server: MakeServer, server: Server
 ) -> None:
     other = own_server()
-    found = [zygote_uids(server), zygote_uids(other)]
-    assert all(len(uids) == 1 for uids in found), found
-    [first, second] = sorted(int(uid) for uids in found for uid in uids)
-    slots = os.cpu_count() or 1
-    assert second - first > slots  # each has a user for each slot, too
+    first, second = sorted(sorted(int(uid) for uid in zygote_uids(one)) for one in (server, other))
+    # A zygote has the first of its block; its sandboxes, prepared ones too, those that follow.
+    sandboxes = 3 * (os.cpu_count() or 1)
+    assert first[-1] <= first[0] + sandboxes < second[0]
     assert other.api().calculate("def calculate(i): return 1")["result"] == 1
 
 

@@ -6,12 +6,14 @@ import resource
 import threading
 import time
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
 
 from support.api import Api
 from support.raw_http import RawConnection, request
 from support.server import DEV_TOKEN, Server
+from support.sse import read_events
 
 MakeServer = Callable[..., Server]
 CODE = "def calculate(inputs):\n    return inputs"
@@ -202,15 +204,37 @@ def peak_mib(server: Server) -> float:
 
 
 def test_a_listener_that_reads_nothing_does_not_hold_up_the_run(own_server: MakeServer) -> None:
-    server = own_server()
+    lines = 9000
+    server = own_server(worker_concurrency=1, limits_max_log_kb=16384)
     api = server.api()
-    code = "def calculate(inputs):\n    for _ in range(900): print('x' * 1000)\n    return 'done'"
-    task_id = api.create(code)["id"]
-    with RawConnection(server.port) as deaf:
+    code = (
+        f"def calculate(inputs):\n    for _ in range({lines}): print('x' * 999)\n    return 'done'"
+    )
+    task_id = api.create(code, limits={"log_kb": 16384})["id"]
+    first = api.start(api.create("import time\ndef calculate(inputs): time.sleep(60)")["id"])
+    with RawConnection(server.port, receive_buffer=4096) as deaf:
         run_id = api.start(task_id)
         deaf.send(request("GET", f"/api/runs/{run_id}/events", DEV_TOKEN))
+        assert deaf.read_head()[0] == 200
+        stream = deaf.read_chunk()
+        assert b'"queued"' in stream  # it listens, and the run has not begun
+        api.cancel(first)
+        begin = time.monotonic()
         assert api.end(run_id)["status"] == "completed"
         assert api.execute(task_id)["result"] == "done"
+        assert time.monotonic() - begin < 15  # before the server gives the deaf one up
+        assert lines * 1000 > most_unread() + 2 * 4096  # so the server is still writing
+        stream += b"".join(iter(deaf.read_chunk, b""))
+    events = list(read_events(stream.decode().split("\n")))
+    assert events[-1].data == {"status": "completed", "attempt": 1}
+    told = "".join(event.data["text"] for event in events if event.kind == "log")
+    assert told == api.log(run_id)
+    assert told == ("x" * 999 + "\n") * lines
+
+
+def most_unread() -> int:
+    """What the kernel takes at most from a sender whose peer reads nothing, bytes."""
+    return int(Path("/proc/sys/net/ipv4/tcp_wmem").read_text().split()[2])
 
 
 def allow_files(number: int) -> None:

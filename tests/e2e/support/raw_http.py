@@ -24,8 +24,13 @@ class Answer:
 class RawConnection:
     """One TCP connection; every read is bounded by `timeout_s`."""
 
-    def __init__(self, port: int, timeout_s: float = 15) -> None:
-        self._socket = socket.create_connection(("127.0.0.1", port), timeout_s)
+    def __init__(self, port: int, timeout_s: float = 15, receive_buffer: int | None = None) -> None:
+        """`receive_buffer`: bytes the kernel keeps for us unread (it takes twice as many)."""
+        self._socket = socket.socket()
+        self._socket.settimeout(timeout_s)
+        if receive_buffer is not None:  # before connecting: the window is agreed on then
+            self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
+        self._socket.connect(("127.0.0.1", port))
         self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self._buffer = bytearray()
 
@@ -56,23 +61,25 @@ class RawConnection:
 
     def read_answer(self) -> Answer:
         """The next response, with a fixed length or chunked."""
+        status, headers = self.read_head()
+        if headers.get("transfer-encoding") == "chunked":
+            return Answer(status, headers, b"".join(iter(self.read_chunk, b"")))
+        return Answer(status, headers, self._exactly(int(headers.get("content-length", "0"))))
+
+    def read_head(self) -> tuple[int, dict[str, str]]:
+        """Status and headers of the next response."""
         head = self._until(b"\r\n\r\n").decode("latin-1").split("\r\n")
-        status = int(head[0].split()[1])
         headers = {}
         for line in head[1:]:
             name, _, value = line.partition(":")
             headers[name.lower()] = value.strip()
-        if headers.get("transfer-encoding") == "chunked":
-            return Answer(status, headers, self._chunks())
-        return Answer(status, headers, self._exactly(int(headers.get("content-length", "0"))))
+        return int(head[0].split()[1]), headers
 
-    def _chunks(self) -> bytes:
-        body = b""
-        while size := int(self._until(b"\r\n"), 16):
-            body += self._exactly(size)
-            self._exactly(2)
-        self._until(b"\r\n")
-        return body
+    def read_chunk(self) -> bytes:
+        """The next chunk of a body, empty at its end."""
+        chunk = self._exactly(int(self._until(b"\r\n"), 16))
+        self._exactly(2)
+        return chunk
 
     def _until(self, mark: bytes) -> bytes:
         while mark not in self._buffer:

@@ -1,5 +1,6 @@
 """The real `mecapy serve` as a process of its own, with a data folder that can outlive it."""
 
+import contextlib
 import json
 import os
 import queue
@@ -125,6 +126,20 @@ class Server:
     def process(self, role: str) -> Process:
         """The process named by `role`_pid in serve.json: api or worker."""
         return find_process(int(self.state()[f"{role}_pid"]))
+
+    def supervisor(self) -> Process:
+        """The worker's part that has the privileges."""
+        [found] = [p for p in self.process("worker").children() if p.name == "mecapy-superv"]
+        return found
+
+    def zygote(self) -> Process | None:
+        """The process that holds CPython and waits to be cloned; nothing while there is none."""
+        for one in self.supervisor().children():
+            # An init has the name, too, but is the first process of a namespace of its own.
+            with contextlib.suppress(OSError, KeyError):
+                if one.name == "mecapy-zygote" and len(one.status("NSpid")) == 1 and one.alive:
+                    return one
+        return None
 
     def errors(self) -> str:
         """The last of what it wrote to standard error, of every start."""
