@@ -92,6 +92,7 @@ class ApiProcess {
       if (!ec) asio::co_spawn(io_, shut_down(), asio::detached);
     });
     io_.run();
+    threads_.stop();
     threads_.join();
     return status_;
   }
