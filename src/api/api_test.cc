@@ -8,12 +8,12 @@
 #include <boost/asio/detached.hpp>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/post.hpp>
-#include <filesystem>
 #include <future>
 
 #include "api/routes.h"
 #include "base/id.h"
 #include "base/test_await.h"
+#include "base/test_folder.h"
 
 namespace mecapy::api {
 namespace {
@@ -86,7 +86,6 @@ class ApiTest : public testing::Test {
   ~ApiTest() override {
     if (!released_) release();
     threads_.join();
-    std::filesystem::remove_all(folder_);
   }
   void release() {
     released_ = true;
@@ -98,16 +97,15 @@ class ApiTest : public testing::Test {
     io_.poll();
   }
 
-  std::string folder_ = testing::TempDir() + "mecapy-api-" + base::random_hex(8);
+  base::TestFolder folder_;
   std::shared_ptr<base::SystemClock> clock_ = std::make_shared<base::SystemClock>();
   asio::io_context io_{1};
   asio::thread_pool threads_{1};
   std::promise<void> release_;
   bool released_ = false;
-  std::unique_ptr<store::Store> store_ = (std::filesystem::create_directories(folder_),
-                                          store::open_sqlite(folder_ + "/db", clock_).value());
+  std::unique_ptr<store::Store> store_ = store::open_sqlite(folder_.path("db"), clock_).value();
   std::unique_ptr<objects::ObjectStore> objects_ =
-      objects::open_folder(folder_ + "/objects").value();
+      objects::open_folder(folder_.path("objects")).value();
   std::unique_ptr<queue::Queue> queue_ = queue::make_memory_queue(10, clock_);
   feed::Feed feed_{io_.get_executor()};
   Everybody everybody_;

@@ -152,8 +152,10 @@ awaitable<Answer> Routes::execute_ad_hoc(Api& api, Call& call) {
   auto placed = co_await place_inputs(api, run.id, task.version.inputs);
   if (!placed) co_return placed.error();
   run.inputs = std::move(*placed);
+  const std::string inputs_key = run.inputs.key;
   auto submitted = co_await parts(api).store.submit_ad_hoc(std::move(task), std::move(run),
                                                            std::move(posted->key));
+  if (!submitted || !submitted->created) co_await forget_inputs(api, inputs_key);
   if (!submitted) co_return submitted.error();
   co_return co_await answer(api, call, std::move(*submitted), *wait);
 }

@@ -15,6 +15,7 @@
 #include "backends/backend.h"
 #include "base/id.h"
 #include "dispatcher/dispatcher.h"
+#include "janitor/janitor.h"
 #include "main/commands.h"
 #include "main/data_folder.h"
 #include "main/process.h"
@@ -89,10 +90,12 @@ class ApiProcess {
   int run(base::Fd pulse) {
     asio::co_spawn(io_, start(std::move(pulse)), asio::detached);
     asio::co_spawn(io_, forget_old_keys(), asio::detached);
+    asio::co_spawn(io_, remove_orphans(), asio::detached);
     signals_.async_wait([this](boost::system::error_code ec, int) {
       if (!ec) asio::co_spawn(io_, shut_down(), asio::detached);
     });
     io_.run();
+    threads_.stop();
     threads_.join();
     return status_;
   }
@@ -156,6 +159,21 @@ class ApiProcess {
       if (!done) spdlog::warn("old idempotency keys stay: {}", done.error().message);
       hour.expires_after(std::chrono::hours(1));
       co_await hour.async_wait(asio::use_awaitable);
+    }
+  }
+
+  awaitable<void> remove_orphans() {
+    asio::steady_timer day(io_);
+    while (true) {
+      auto swept =
+          co_await janitor::remove_orphans(*store_, *objects_, clock_->now() - janitor::kSafeAge);
+      if (!swept) spdlog::warn("objects no run refers to stay: {}", swept.error().message);
+      if (swept && swept->removed + swept->stuck > 0) {
+        spdlog::info("objects no run refers to: {} removed, {} could not be", swept->removed,
+                     swept->stuck);
+      }
+      day.expires_after(std::chrono::hours(24));
+      co_await day.async_wait(asio::use_awaitable);
     }
   }
 

@@ -58,7 +58,7 @@ class Connection {
  private:
   // False when the peer closed or stayed silent for too long.
   awaitable<bool> wait_for_request() {
-    place_.wait();
+    place_.wait(buffer_.size() > 0 ? Place::Heard::something : Place::Heard::nothing);
     if (buffer_.size() > 0) co_return true;
     error_code ec;
     stream_.expires_after(shared_->options.idle_timeout);
@@ -221,8 +221,8 @@ class Connection {
 
 }  // namespace
 
-void Place::wait() {
-  silent_ = true;
+void Place::wait(Heard heard) {
+  silent_ = heard == Heard::nothing;
   if (!waiting_) waiting_ = shared_.waiting.insert(shared_.waiting.end(), this);
 }
 

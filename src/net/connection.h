@@ -50,8 +50,10 @@ class Place {
   Place(const Place&) = delete;
   Place& operator=(const Place&) = delete;
 
+  // What of the next request is there already: the first bytes may have come with the last one.
+  enum class Heard : std::uint8_t { nothing, something };
   // The connection waits for its next request: until that begin()s, others may take the place.
-  void wait();
+  void wait(Heard heard);
   // First bytes of a request are there; stop_waiting() does nothing from now on.
   void hear() { silent_ = false; }
   // The request's head is there as a whole.

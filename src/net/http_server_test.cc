@@ -6,6 +6,8 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <boost/asio/post.hpp>
+#include <future>
 #include <thread>
 
 #include "base/fd.h"
@@ -221,6 +223,22 @@ TEST_F(ServerTest, AtTheConnectionLimitTheLongestWaitingOneIsClosedForANewcomer)
 
   send(busy, "6789");  // what is at work stays
   EXPECT_NE(read_some(busy).find("POST /busy 9"), std::string::npos);
+}
+
+TEST_F(ServerTest, AHalfRequestBehindAWholeOneIsStillServedWhenTheServerStops) {
+  start({});
+  const base::Fd fd = connect();
+  send(fd, get("/a") + "GET /b HTTP/1.1\r\n");
+  EXPECT_NE(read_some(fd).find("GET /a"), std::string::npos);
+  EXPECT_NE(exchange(get("/c")).find("GET /c"), std::string::npos);  // by now it waits for the rest
+  std::promise<void> stopped;
+  boost::asio::post(io_, [&] {
+    server_->stop();
+    stopped.set_value();
+  });
+  stopped.get_future().wait();
+  send(fd, "Host: x\r\n\r\n");
+  EXPECT_NE(read_all(fd).find("GET /b"), std::string::npos);
 }
 
 TEST_F(ServerTest, ADeclaredBodyHoldsNothingOfTheBudgetBeforeItComes) {

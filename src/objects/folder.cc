@@ -158,6 +158,16 @@ Result<base::Fd> Folder::open_object(std::string_view key) const {
   return object;
 }
 
+Result<base::Fd> Folder::open_folder(std::string_view key) const {
+  const auto parts = parse_key(key);
+  if (!parts) return parts.error();
+  const base::Fd parent = open_parent(root_, *parts);
+  if (!parent) return means_absent(errno) ? Result<base::Fd>(base::Fd()) : storage_failure(errno);
+  base::Fd folder = open_at(parent, std::string(parts->back()), kFolderFlags);
+  if (!folder && !means_absent(errno)) return storage_failure(errno);
+  return folder;
+}
+
 Result<void> Folder::remove(std::string_view key) const {
   const auto parts = parse_key(key);
   if (!parts) return parts.error();

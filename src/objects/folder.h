@@ -28,6 +28,8 @@ class Folder {
   Result<void> link(TempFile& file, std::string_view key);
   // An existing object, for reading.
   Result<base::Fd> open_object(std::string_view key) const;
+  // The folder of keys `key`, for listing; an empty Fd when there is none.
+  Result<base::Fd> open_folder(std::string_view key) const;
   Result<void> remove(std::string_view key) const;
 
  private:

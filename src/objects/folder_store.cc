@@ -4,6 +4,7 @@
 #include "base/id.h"
 #include "base/offload.h"
 #include "objects/folder.h"
+#include "objects/folder_walk.h"
 #include "objects/key.h"
 #include "objects/objects.h"
 
@@ -50,6 +51,47 @@ class FolderWriter final : public Writer {
   base::Deadline deadline_;
   std::string key_;
   std::shared_ptr<TempFile> file_;
+};
+
+// The walk begins at the first call.
+class FolderListing final : public Listing {
+ public:
+  using Batch = std::optional<std::vector<Listed>>;
+
+  FolderListing(const Folder& folder, asio::thread_pool& pool, std::string key)
+      : folder_(folder), pool_(pool), walk_(std::make_shared<Walk>()) {
+    walk_->key = std::move(key);
+  }
+
+  awaitable<Result<Batch>> next(int limit, base::Deadline deadline) override {
+    return offload<Batch>(pool_, deadline, [&folder = folder_, walk = walk_, limit] {
+      return step(folder, *walk, limit);
+    });
+  }
+
+ private:
+  struct Walk {
+    std::string key;
+    std::optional<FolderWalk> below{};
+    bool at_end = false;
+  };
+
+  static Result<Batch> step(const Folder& folder, Walk& walk, int limit) {
+    if (walk.at_end) return Batch();
+    if (!walk.below) {
+      auto start = folder.open_folder(walk.key);
+      if (!start) return start.error();
+      walk.below.emplace(std::move(*start), walk.key + "/");
+    }
+    auto found = walk.below->next(limit);
+    if (!found) return found.error();
+    walk.at_end = found->at_end;
+    return Batch(std::move(found->objects));
+  }
+
+  const Folder& folder_;
+  asio::thread_pool& pool_;
+  std::shared_ptr<Walk> walk_;
 };
 
 Result<void> put_object(Folder& folder, const std::string& key, const std::string& bytes) {
@@ -145,6 +187,10 @@ class FolderStore final : public ObjectStore {
   awaitable<Result<void>> remove(std::string key, base::Deadline deadline) override {
     return offload<void>(pool_, deadline,
                          [this, key = std::move(key)] { return folder_->remove(key); });
+  }
+
+  std::unique_ptr<Listing> list(std::string folder) override {
+    return std::make_unique<FolderListing>(*folder_, pool_, std::move(folder));
   }
 
   awaitable<Result<void>> ping(base::Deadline deadline) override {

@@ -12,7 +12,9 @@
 #include <boost/asio/awaitable.hpp>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
+#include <vector>
 
 #include "base/clock.h"
 #include "base/result.h"
@@ -35,6 +37,22 @@ struct ObjectInfo {
   std::int64_t size = 0;  // bytes
 };
 
+struct Listed {
+  std::string key;
+  base::TimePoint written{};  // when its last byte was, by the store's own clock
+};
+
+// The objects below a folder of keys, in no order. One that is there all the while comes exactly
+// once; one that comes or goes meanwhile may come or not. For one caller at a time.
+class Listing {
+ public:
+  virtual ~Listing() = default;
+  // At most `limit` further objects (of a store with many other things, maybe none); nothing at the
+  // end.
+  virtual awaitable<Result<std::optional<std::vector<Listed>>>> next(int limit,
+                                                                     base::Deadline deadline) = 0;
+};
+
 class ObjectStore {
  public:
   virtual ~ObjectStore() = default;
@@ -53,6 +71,9 @@ class ObjectStore {
                                              base::Deadline deadline) = 0;
   // Success when there was none.
   virtual awaitable<Result<void>> remove(std::string key, base::Deadline deadline) = 0;
+  // All objects whose keys begin with `folder` and '/'. The listing must not be used after the
+  // store, but may be destroyed later.
+  virtual std::unique_ptr<Listing> list(std::string folder) = 0;
   // Writes, reads and removes a small object of its own: for readiness.
   virtual awaitable<Result<void>> ping(base::Deadline deadline) = 0;
 };

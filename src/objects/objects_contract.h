@@ -7,6 +7,7 @@
 #include <functional>
 #include <memory>
 #include <ostream>
+#include <set>
 #include <string>
 
 #include "base/test_await.h"
@@ -40,6 +41,16 @@ class ObjectsContract : public testing::TestWithParam<ObjectsFactory> {
   }
   Result<std::string> read(const std::string& key, std::int64_t offset, std::int64_t length) {
     return await(objects_->read(key, offset, length, soon()));
+  }
+  // Every key below `folder`, found `limit` at a time.
+  std::multiset<std::string> list(const std::string& folder, int limit = 100) {
+    std::multiset<std::string> keys;
+    const auto listing = objects_->list(folder);
+    while (const auto batch = await(listing->next(limit, soon())).value()) {
+      EXPECT_LE(batch->size(), static_cast<std::size_t>(limit));
+      for (const Listed& object : *batch) keys.insert(object.key);
+    }
+    return keys;
   }
   // What stat says: the size, or the error.
   Result<std::int64_t> size(const std::string& key) {

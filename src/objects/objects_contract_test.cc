@@ -181,6 +181,44 @@ TEST_P(ObjectsContract, RemoveOfAPrefix_KeepsWhatIsBelow) {
   EXPECT_TRUE(get("a/b"));
 }
 
+TEST_P(ObjectsContract, Listing_GivesWhatIsBelowAFolderOnce) {
+  using Keys = std::multiset<std::string>;
+  for (const char* key : {"a/1", "a/2", "a/b/3", "a/b/c/4", "ab/5", "b"})
+    ASSERT_TRUE(put(key, "x"));
+  const Keys all = {"a/1", "a/2", "a/b/3", "a/b/c/4"};
+  EXPECT_EQ(list("a"), all);
+  EXPECT_EQ(list("a", 1), all);
+  EXPECT_EQ(list("a/b"), (Keys{"a/b/3", "a/b/c/4"}));
+  EXPECT_EQ(list("b"), Keys());  // an object, not a folder
+  EXPECT_EQ(list("none"), Keys());
+  ASSERT_TRUE(await(objects_->remove("a/1", soon())));
+  EXPECT_EQ(list("a").count("a/1"), 0U);
+}
+
+TEST_P(ObjectsContract, Listing_IsCompleteWhileWhatItGaveIsRemoved) {
+  for (int i = 0; i < 500; ++i) ASSERT_TRUE(put("a/" + std::to_string(i), "x"));
+  const auto listing = objects_->list("a");
+  int given = 0;
+  while (const auto batch = await(listing->next(50, soon())).value()) {
+    for (const Listed& object : *batch) {
+      ++given;
+      ASSERT_TRUE(await(objects_->remove(object.key, soon())));
+    }
+  }
+  EXPECT_EQ(given, 500);
+}
+
+TEST_P(ObjectsContract, Listing_TellsWhenAnObjectWasWritten) {
+  const base::SystemClock clock;
+  const auto second = std::chrono::seconds(1);  // file systems and services round
+  const base::TimePoint before = clock.now() - second;
+  ASSERT_TRUE(put("a/1", "x"));
+  const auto batch = await(objects_->list("a")->next(10, soon())).value();
+  ASSERT_EQ(batch->size(), 1U);
+  EXPECT_GE(batch->front().written, before);
+  EXPECT_LE(batch->front().written, clock.now() + second);
+}
+
 TEST_P(ObjectsContract, BigObject_IsStreamedInBoundedMemory) {
   constexpr std::int64_t kBlock = 1 << 20, kBlocks = 70;
   const std::string block = pattern(kBlock);
@@ -207,6 +245,7 @@ TEST_P(ObjectsContract, PassedDeadline_IsDeadlineExceeded) {
   EXPECT_EQ(await(objects_->read("a", 0, 1, past)).error().code, late);
   EXPECT_EQ(await(objects_->get("a", 1, past)).error().code, late);
   EXPECT_EQ(await(objects_->remove("a", past)).error().code, late);
+  EXPECT_EQ(await(objects_->list("a")->next(1, past)).error().code, late);
   EXPECT_EQ(await(objects_->ping(past)).error().code, late);
   EXPECT_EQ(get("a").error().code, ErrorCode::not_found);
 }

@@ -288,6 +288,35 @@ TEST_P(StoreContract, CancelOfAnEndedRun_IsConflict) {
   EXPECT_FALSE(get(lease.run_id).cancel_requested);
 }
 
+TEST_P(StoreContract, RunObjects_AreTheKeysARunRefersTo) {
+  const model::Task task = create(task_of("ann"));
+  model::Run waiting = run_of(task);
+  waiting.inputs = {"", "inputs/w.json"};
+  ASSERT_TRUE(await(store_->submit_run(waiting, std::nullopt)));
+  const Lease lease = running();
+  const Lease small = running();
+  model::RunEnd end = completed("");
+  end.result.key = "results/r.json";
+  end.log.key = "logs/r.txt";
+  end.artifacts = {{"a", 1, "text/plain", "", "artifacts/r/a"},
+                   {"b", 1, "text/plain", "", "artifacts/r/b"}};
+  ASSERT_TRUE(*await(store_->record_end(lease, end)));
+
+  const auto found =
+      await(store_->run_objects({waiting.id, lease.run_id, small.run_id, model::RunId::make()}));
+  ASSERT_TRUE(found);
+  ASSERT_EQ(found->size(), 3U);
+  EXPECT_EQ((*found)[0].run_id, waiting.id);
+  EXPECT_FALSE((*found)[0].ended);
+  EXPECT_EQ((*found)[0].keys, std::vector<std::string>{"inputs/w.json"});
+  EXPECT_EQ((*found)[1].run_id, lease.run_id);
+  EXPECT_TRUE((*found)[1].ended);
+  EXPECT_EQ((*found)[1].keys, (std::vector<std::string>{"results/r.json", "logs/r.txt",
+                                                        "artifacts/r/a", "artifacts/r/b"}));
+  EXPECT_FALSE((*found)[2].ended);
+  EXPECT_TRUE((*found)[2].keys.empty());
+}
+
 TEST_P(StoreContract, CancelOfAnUnknownRun_IsNotFound) {
   EXPECT_EQ(await(store_->request_cancel("ann", model::RunId::make())).error().code,
             ErrorCode::not_found);

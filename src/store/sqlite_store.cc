@@ -6,6 +6,7 @@
 #include "store/dispatch_sql.h"
 #include "store/end_sql.h"
 #include "store/idempotency_sql.h"
+#include "store/object_sql.h"
 #include "store/run_sql.h"
 #include "store/sqlite_connection.h"
 #include "store/sqlite_lock.h"
@@ -155,6 +156,11 @@ class SqliteStore final : public Store {
   }
   awaitable<Result<Counts>> counts() override {
     return read<Counts>([](Connection& c) { return store::counts(c); });
+  }
+
+  awaitable<Result<std::vector<RunObjects>>> run_objects(std::vector<model::RunId> ids) override {
+    return read<std::vector<RunObjects>>(
+        [ids = std::move(ids)](Connection& c) { return store::run_objects(c, ids); });
   }
 
   awaitable<Result<void>> ping() override {

@@ -101,6 +101,13 @@ struct QueuedRun {
   base::TimePoint not_before{};
 };
 
+// The keys of the objects a run refers to.
+struct RunObjects {
+  model::RunId run_id;
+  bool ended = false;  // it will never refer to others
+  std::vector<std::string> keys{};
+};
+
 struct Counts {
   std::int64_t queued = 0;
   std::int64_t running = 0;
@@ -173,6 +180,8 @@ class Store {
   // Queued runs in the order they were accepted, after run id `after`.
   virtual awaitable<Result<std::vector<QueuedRun>>> queued_runs(std::string after, int limit) = 0;
   virtual awaitable<Result<Counts>> counts() = 0;
+  // Of the runs among `ids` that there are, whoever's they are.
+  virtual awaitable<Result<std::vector<RunObjects>>> run_objects(std::vector<model::RunId> ids) = 0;
 
   // Answers when the database answers a query: for readiness.
   virtual awaitable<Result<void>> ping() = 0;

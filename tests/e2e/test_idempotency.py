@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 import pytest
 
-from support.api import Api, expect, expect_problem
+from support.api import Api, Json, expect, expect_problem
 from support.server import DEV_TOKEN, Server
 
 MakeServer = Callable[..., Server]
@@ -119,7 +119,10 @@ def test_a_repeated_request_is_answered_though_the_queue_is_full(own_server: Mak
     api = own_server(queue_capacity=2, worker_concurrency=1, server_drain_s=0.1).api()
     slow = "import time\ndef calculate(i):\n    print('begun', flush=True)\n    time.sleep(30)"
     path = f"/api/tasks/{api.create(slow)['id']}/execute"
-    calls = [(path, {"inputs": {}}, key()), ("/api/tasks/execute", {"code": slow}, key())]
+    calls: list[tuple[str, Json, dict[str, str]]] = [
+        (path, {"inputs": {}}, key()),
+        ("/api/tasks/execute", {"code": slow}, key()),
+    ]
     first = [
         expect(api.post(path, body, headers=headers), 202)["run_id"]
         for path, body, headers in calls
