@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from support.processes import Process
 from support.server import DEV_TOKEN, Server, run_mecapy
 from support.waiting import wait_until
 
@@ -16,9 +17,10 @@ MakeServer = Callable[..., Server]
 LONG = "import time\ndef calculate(i):\n    print('begun', flush=True)\n    time.sleep(60)\n"
 
 
-def cgroups() -> set[str]:
-    """Every control group there is."""
-    return {folder for folder, _, _ in os.walk("/sys/fs/cgroup")}
+def cgroups_of(family: list[Process]) -> set[str]:
+    """The control groups made by one of these; they have its pid in their name."""
+    names = {f"mecapy-{process.pid}" for process in family}
+    return {folder for folder, _, _ in os.walk("/sys/fs/cgroup") if Path(folder).name in names}
 
 
 def mounts() -> set[str]:
@@ -124,19 +126,20 @@ def test_a_stranger_on_the_machine_cannot_reach_the_worker(server: Server) -> No
 
 @pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGINT, signal.SIGKILL])
 def test_nothing_is_left_when_it_has_ended(own_server: MakeServer, how: signal.Signals) -> None:
-    before = (cgroups(), mounts())
+    before = mounts()
     server = own_server(server_drain_s=0.2)
     api = server.api()
     run_id = api.start(str(api.create(LONG)["id"]))
     api.wait_for_log(run_id, "begun")
     family = [server.main, *server.main.descendants()]
     assert len(family) >= 5
+    assert cgroups_of(family)
     server.signal(how)
     server.wait()
     wait_until("every process ends", lambda: not any(p.alive for p in family))
-    assert mounts() <= before[1]
+    assert mounts() <= before
     if how is not signal.SIGKILL:  # after SIGKILL the next start clears them away
-        assert cgroups() <= before[0]
+        assert cgroups_of(family) == set()
 
 
 def test_the_next_start_clears_away_what_a_killed_one_left(own_server: MakeServer) -> None:
@@ -144,14 +147,15 @@ def test_the_next_start_clears_away_what_a_killed_one_left(own_server: MakeServe
     api = server.api()
     run_id = api.start(str(api.create(LONG)["id"]))
     api.wait_for_log(run_id, "begun")
-    server.kill()
-    server.start()
-    server.api().cancel(run_id)
-    assert server.api().end(run_id)["status"] == "cancelled"
-    before = cgroups()
-    server.terminate()
-    server.start()
-    assert len(cgroups()) <= len(before)
+    killed = server.supervisor()
+    assert cgroups_of([killed])
+    killed.send(signal.SIGKILL)
+    wait_until("the run is on the next worker", lambda: api.run(run_id)["attempt"] == 2)
+    api.wait_for_log(run_id, "begun")
+    assert cgroups_of([server.supervisor()])
+    assert cgroups_of([killed]) == set()
+    api.cancel(run_id)
+    assert api.end(run_id)["status"] == "cancelled"
 
 
 def test_a_folder_of_somebody_else_is_not_taken_over(
