@@ -32,10 +32,10 @@ void post_work(asio::thread_pool& pool, Work work, Deadline deadline, Handler ha
       thrown = std::current_exception();
     }
     const auto executor = guard.get_executor();
-    asio::post(executor,
-               [handler = std::move(handler), thrown, result = std::move(result)]() mutable {
-                 std::move(handler)(thrown, std::move(result));
-               });
+    asio::post(executor, [handler = std::move(handler), thrown = std::move(thrown),
+                          result = std::move(result)]() mutable {
+      std::move(handler)(thrown, std::move(result));
+    });
   });
 }
 

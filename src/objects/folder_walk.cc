@@ -57,8 +57,9 @@ void FolderWalk::visit(const std::string& name, std::vector<Listed>& objects) {
   const int folder = ::dirfd(here.dir.get());
   struct stat info {};
   if (::fstatat(folder, name.c_str(), &info, AT_SYMLINK_NOFOLLOW) != 0) return;
-  if (S_ISREG(info.st_mode)) objects.push_back({std::move(key), written_at(info)});
-  if (S_ISDIR(info.st_mode)) {
+  if (S_ISREG(info.st_mode)) {
+    objects.push_back({std::move(key), written_at(info)});
+  } else if (S_ISDIR(info.st_mode)) {
     enter(base::Fd(::openat(folder, name.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC)),
           key + "/");
   }
