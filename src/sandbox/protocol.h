@@ -14,6 +14,7 @@
 #include <string_view>
 
 #include "model/limits.h"
+#include "sandbox/zygote_kinds.h"
 
 namespace mecapy::sandbox {
 
@@ -35,6 +36,7 @@ struct FrontRequest {
   Kind kind = Kind::start;
   std::uint64_t run = 0;
   model::Limits limits{};
+  ZygoteKind zygote = ZygoteKind::numpy;  // start: what the code imports
 };
 
 // supervisor -> front.

@@ -85,7 +85,9 @@ class SupervisedSandbox final : public Sandbox {
     return std::optional<Event>(std::move(event));
   }
 
-  Result<RunPipes> start(std::uint64_t run, const model::Limits& limits) override {
+  using Sandbox::start;
+  Result<RunPipes> start(std::uint64_t run, const model::Limits& limits,
+                         ZygoteKind zygote) override {
     if (active_ >= slots_) return fail(ErrorCode::busy, "all slots of the sandbox are taken");
     int channel[2] = {-1, -1};
     int log[2] = {-1, -1};
@@ -100,7 +102,7 @@ class SupervisedSandbox final : public Sandbox {
     if (!set_nonblocking(pipes.channel.get()) || !set_nonblocking(pipes.log.get())) {
       return cannot("fcntl");
     }
-    const FrontRequest request{FrontRequest::Kind::start, run, limits};
+    const FrontRequest request{FrontRequest::Kind::start, run, limits, zygote};
     const int fds[] = {far_channel.get(), far_log.get()};
     if (!send_packet(socket_.get(), request, fds)) return gone();
     ++active_;
@@ -108,7 +110,7 @@ class SupervisedSandbox final : public Sandbox {
   }
 
   void kill(std::uint64_t run) override {
-    const FrontRequest request{FrontRequest::Kind::kill, run, {}};
+    const FrontRequest request{FrontRequest::Kind::kill, run, {}, {}};
     // A supervisor that cannot be told is gone, and its runs with it: next_event says so.
     (void)send_packet(socket_.get(), request);
   }

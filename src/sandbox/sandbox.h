@@ -26,6 +26,7 @@
 #include "base/fd.h"
 #include "base/result.h"
 #include "model/limits.h"
+#include "sandbox/zygote_kinds.h"
 
 namespace mecapy::sandbox {
 
@@ -37,9 +38,10 @@ struct Options {
   // zygote: uid_base; the run in sandbox k: uid_base + 1 + k. The first free block from here
   // upwards is taken (user_ids.h).
   std::uint32_t uid_base = 0;
-  // How many sandboxes there may be: those that run, as many prepared for the next runs, and as
-  // many whose run has ended and that are being taken down.
-  int sandboxes() const { return 3 * slots; }
+  // Sandboxes prepared for the next runs, at most: as many as may run, and one for each other kind.
+  int spares() const { return slots + static_cast<int>(kZygoteKinds) - 1; }
+  // Beside them, those that run, and as many whose run has ended and that are being taken down.
+  int sandboxes() const { return spares() + 2 * slots; }
 };
 
 // How a run's process ended, seen from outside it.
@@ -85,8 +87,13 @@ class Sandbox {
   virtual Result<std::optional<Event>> next_event() = 0;
   // Starts a run. `run` is a number the caller has not used before. Exactly one `ended` event
   // follows, also when the set-up fails; `started` comes before it when the run got that far. The
-  // wall limit counts from `started`. busy when all slots are taken.
-  virtual Result<RunPipes> start(std::uint64_t run, const model::Limits& limits) = 0;
+  // wall limit counts from `started`. busy when all slots are taken. `zygote` should have what the
+  // code imports: it runs right with any.
+  virtual Result<RunPipes> start(std::uint64_t run, const model::Limits& limits,
+                                 ZygoteKind zygote) = 0;
+  Result<RunPipes> start(std::uint64_t run, const model::Limits& limits) {
+    return start(run, limits, ZygoteKind::numpy);
+  }
   // Ends the run with everything it started; `ended` follows. Unknown or ended runs: no effect.
   virtual void kill(std::uint64_t run) = 0;
   virtual int slots() const = 0;

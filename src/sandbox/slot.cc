@@ -80,7 +80,9 @@ bool Slot::is_spare() const {
          (state_ == State::asked || state_ == State::preparing || state_ == State::prepared);
 }
 
-StepFailure Slot::prepare(std::uint64_t ticket, SteadyTime now, base::Fd& far_ctl) {
+StepFailure Slot::prepare(ZygoteKind kind, std::uint64_t ticket, SteadyTime now,
+                          base::Fd& far_ctl) {
+  kind_ = kind;
   ticket_ = ticket;
   state_ = State::asked;
   init_ = -1;

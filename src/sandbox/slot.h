@@ -21,6 +21,7 @@
 #include "sandbox/packet.h"
 #include "sandbox/protocol.h"
 #include "sandbox/sandbox.h"
+#include "sandbox/zygote_kinds.h"
 
 namespace mecapy::sandbox {
 
@@ -46,6 +47,7 @@ class Slot {
   // Not claimed, and a sandbox or on its way to be one.
   bool is_spare() const;
   std::uint64_t ticket() const { return ticket_; }
+  ZygoteKind kind() const { return kind_; }
   std::uint64_t run() const { return start_.request.run; }
   pid_t init() const { return init_; }
   int ctl() const { return ctl_.get(); }
@@ -57,8 +59,8 @@ class Slot {
   bool is_faulty() const { return faulted_; }
 
   // Begins a sandbox: makes the cgroup as new and the ctl pair. On success `far_ctl` goes to the
-  // zygote, with `ticket`; after a failure the slot is clearing.
-  StepFailure prepare(std::uint64_t ticket, SteadyTime now, base::Fd& far_ctl);
+  // zygote, of `kind`, with `ticket`; after a failure the slot is clearing.
+  StepFailure prepare(ZygoteKind kind, std::uint64_t ticket, SteadyTime now, base::Fd& far_ctl);
   // Gives the sandbox to a run.
   void claim(Start start);
   // The zygote made init: its id maps and its part of the set-up.
@@ -97,6 +99,7 @@ class Slot {
   const ControllerPlaces& places_;
 
   State state_ = State::free;
+  ZygoteKind kind_ = ZygoteKind::bare;
   std::uint64_t ticket_ = 0;
   bool claimed_ = false;
   Start start_{};

@@ -114,14 +114,13 @@ void supervise(int front, pid_t parent, const Options& options) {
     cgroups.reset();
     refuse_to_start(kFront, complaint(step));
   }
-  ZygoteProcess zygote;
-  std::string error;
-  if (!spawn_zygote(kept, zygote, error) || !wait_until_ready(zygote, error)) {
+  auto zygotes = std::make_unique<ZygoteSet>(kept);
+  if (std::string error; !zygotes->launch(error)) {
     cgroups.reset();
     refuse_to_start(kFront, error);
   }
   {
-    Supervisor supervisor(kept, std::move(cgroups), std::move(zygote));
+    Supervisor supervisor(kept, std::move(cgroups), std::move(zygotes));
     if (const StepFailure step = supervisor.open()) refuse_to_start(kFront, complaint(step));
     FrontReply ready;
     if (send_packet(kFront, ready)) supervisor.run();

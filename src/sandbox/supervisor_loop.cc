@@ -16,12 +16,14 @@ using base::Fd;
 using std::chrono::milliseconds;
 using std::chrono::steady_clock;
 
-constexpr int kMaxZygoteFailures = 5;
 constexpr milliseconds kFirstPause{100};
 constexpr int kLongestPause = 6;  // 2^6 first pauses
 constexpr std::uint64_t kTagFront = ~0ULL;
-constexpr std::uint64_t kTagZygote = ~0ULL - 1;
-constexpr std::uint64_t kTagSignal = ~0ULL - 2;  // other tags: the slot's number
+constexpr std::uint64_t kTagSignal = ~0ULL - 1;
+constexpr std::uint64_t kTagZygote =
+    ~0ULL - 1 - kZygoteKinds;  // and its kind; else: a slot's number
+// How long after a run another of its kind is expected.
+constexpr std::chrono::seconds kDemand{60};
 
 }  // namespace
 
@@ -37,7 +39,8 @@ StepFailure Supervisor::open() {
   if (::fcntl(kFront, F_SETFL, O_NONBLOCK) != 0) return failed("fcntl");
   if (const StepFailure step = watch(kFront, kTagFront)) return step;
   if (const StepFailure step = watch(signals_.get(), kTagSignal)) return step;
-  return watch(zygote_.socket.get(), kTagZygote);
+  return zygotes_->watch_with(
+      [this](int fd, ZygoteKind kind) { return watch(fd, kTagZygote + index_of(kind)); });
 }
 
 StepFailure Supervisor::watch(int fd, std::uint64_t tag) {
@@ -50,7 +53,8 @@ StepFailure Supervisor::watch(int fd, std::uint64_t tag) {
 
 int Supervisor::pause_ms() const {
   const SteadyTime now = steady_clock::now();
-  SteadyTime next = std::min(revive_at_, refill_at_ > now ? refill_at_ : SteadyTime::max());
+  SteadyTime next =
+      std::min(zygotes_->next_tend(now), refill_at_ > now ? refill_at_ : SteadyTime::max());
   for (const Slot& slot : slots_) next = std::min(next, slot.next_check(now));
   if (next == SteadyTime::max()) return -1;
   const auto left = std::chrono::ceil<milliseconds>(next - now).count();
@@ -68,10 +72,10 @@ void Supervisor::run() {
     const SteadyTime now = steady_clock::now();
     for (Slot& slot : slots_) {
       slot.check(now);
-      if (slot.zygote_is_late(now) && zygote_.pid > 0) ::kill(zygote_.pid, SIGKILL);
+      if (slot.zygote_is_late(now)) zygotes_->kill(slot.kind());
     }
     reap();
-    if (now >= revive_at_) revive_zygote();
+    tend_zygotes();
     place_waiting();
     refill();
   }
@@ -82,12 +86,13 @@ void Supervisor::handle(const epoll_event& event) {
   switch (event.data.u64) {
     case kTagFront:
       return front_readable();
-    case kTagZygote:
-      return zygote_readable();
     case kTagSignal:
       return drain_signals();
     default:
       break;
+  }
+  if (event.data.u64 >= kTagZygote) {
+    return zygote_readable(static_cast<ZygoteKind>(event.data.u64 - kTagZygote));
   }
   Slot& slot = slots_[event.data.u64];
   slot.hear(steady_clock::now());
@@ -155,36 +160,55 @@ Slot* Supervisor::find_ticket(std::uint64_t ticket) {
 
 bool Supervisor::place(Start& start) {
   using enum Slot::State;
+  const SteadyTime now = steady_clock::now();
+  const ZygoteKind wanted = start.request.zygote;
+  demanded_[index_of(wanted)] = now;
+  const auto kind = zygotes_->best_for(wanted, now);
   for (const Slot::State state : {prepared, preparing, asked}) {
-    const auto spare = std::ranges::find_if(
-        slots_, [&](const Slot& slot) { return slot.is_spare() && slot.state() == state; });
+    const auto spare = std::ranges::find_if(slots_, [&](const Slot& slot) {
+      return slot.is_spare() && slot.state() == state && (!kind || slot.kind() == *kind);
+    });
     if (spare == slots_.end()) continue;
     spare->claim(std::move(start));
     return true;
   }
+  if (!kind) return false;  // a new zygote is on its way
   const auto empty =
       std::ranges::find_if(slots_, [](const Slot& slot) { return slot.state() == free; });
-  if (empty == slots_.end() || !zygote_.socket) return false;  // a new zygote is on its way
-  (void)prepare(*empty);
+  if (empty == slots_.end()) {
+    make_room();
+    return false;
+  }
+  (void)prepare(*empty, *kind);
   empty->claim(std::move(start));  // a failure to prepare is this run's: reap() tells
   return true;
+}
+
+// A spare more than its kind should have gives way; for a run that waits, any.
+void Supervisor::make_room() {
+  const auto more_than_enough = [this](const Slot& slot) {
+    return slot.is_spare() && spares(slot.kind()) > wanted(slot.kind());
+  };
+  auto spare = std::ranges::find_if(slots_, more_than_enough);
+  if (spare == slots_.end() && !waiting_.empty())
+    spare = std::ranges::find_if(slots_, &Slot::is_spare);
+  if (spare != slots_.end()) spare->kill();
 }
 
 void Supervisor::place_waiting() {
   while (!waiting_.empty() && place(waiting_.front())) waiting_.pop_front();
 }
 
-bool Supervisor::prepare(Slot& slot) {
+bool Supervisor::prepare(Slot& slot, ZygoteKind kind) {
   Fd far_ctl;
-  if (slot.prepare(next_ticket_++, steady_clock::now(), far_ctl)) return false;
+  if (slot.prepare(kind, next_ticket_++, steady_clock::now(), far_ctl)) return false;
   const auto number = static_cast<std::uint64_t>(
       std::ranges::find(slots_, &slot, [](const Slot& s) { return &s; }) - slots_.begin());
   if (const StepFailure step = watch(slot.ctl(), number)) {
     slot.not_cloned(step.error);
     return false;
   }
-  const int passed[] = {far_ctl.get()};
-  if (!zygote_.socket || !send_packet(zygote_.socket.get(), ZygoteRequest{slot.ticket()}, passed)) {
+  if (!zygotes_->ask(kind, slot.ticket(), far_ctl.get())) {
     slot.not_cloned(0);
     return false;
   }
@@ -200,75 +224,77 @@ void Supervisor::note_spare_gone(const Slot& slot) {
   refill_at_ = steady_clock::now() + kFirstPause * (1 << failed_spares_);
 }
 
-int Supervisor::spares() const {
-  return static_cast<int>(std::ranges::count_if(slots_, &Slot::is_spare));
+int Supervisor::spares(ZygoteKind kind) const {
+  return static_cast<int>(std::ranges::count_if(
+      slots_, [&](const Slot& slot) { return slot.is_spare() && slot.kind() == kind; }));
 }
 
-int Supervisor::running() const {
-  return static_cast<int>(std::ranges::count_if(slots_, &Slot::claimed));
+int Supervisor::running(ZygoteKind kind) const {
+  return static_cast<int>(std::ranges::count_if(
+      slots_, [&](const Slot& slot) { return slot.claimed() && slot.kind() == kind; }));
 }
 
-// Prepares sandboxes ahead: one more than the runs there are now, as long as they may be used.
+// One spare more than the runs of this kind there are now, and no more than may run; of a kind that
+// nobody asked for of late, one of those that are always there.
+int Supervisor::wanted(ZygoteKind kind) const {
+  if (!zygotes_->is_ready(kind)) return 0;
+  const bool demanded = steady_clock::now() - demanded_[index_of(kind)] < kDemand;
+  return demanded ? std::min(options_.slots, running(kind) + 1) : is_always_there(kind) ? 1 : 0;
+}
+
 // After failures it pauses, longer each time; a run that comes meanwhile tries at once and says why
 // not.
 void Supervisor::refill() {
-  if (steady_clock::now() < refill_at_ || !zygote_.socket) return;
-  const int wanted = std::min(options_.slots, running() + 1);
-  for (Slot& slot : slots_) {
-    if (spares() >= wanted) return;
-    if (slot.state() == Slot::State::free && !prepare(slot)) return;
+  if (steady_clock::now() < refill_at_) return;
+  for (const ZygoteRow& row : kZygoteTable) refill(row.kind);
+}
+
+void Supervisor::refill(ZygoteKind kind) {
+  const auto all = [this] { return std::ranges::count_if(slots_, &Slot::is_spare); };
+  for (int missing = wanted(kind) - spares(kind); missing > 0; --missing) {
+    if (all() >= options_.spares()) make_room();
+    const auto empty = std::ranges::find_if(
+        slots_, [](const Slot& slot) { return slot.state() == Slot::State::free; });
+    if (empty == slots_.end() || all() >= options_.spares() || !prepare(*empty, kind)) return;
   }
 }
 
-void Supervisor::zygote_readable() {
-  while (zygote_.socket) {
-    ZygoteReply reply;
-    const Received got = receive_packet(zygote_.socket.get(), reply);
-    if (got == Received::nothing) return;
-    if (got == Received::closed) return zygote_died();
-    if (reply.kind == ZygoteReply::Kind::ready) continue;
-    if (reply.kind == ZygoteReply::Kind::failed) return zygote_died();
-    zygote_failures_ = 0;
-    Slot* slot = find_ticket(reply.ticket);
+void Supervisor::zygote_readable(ZygoteKind kind) {
+  while (const auto reply = zygotes_->next(kind)) {
+    if (reply->kind == ZygoteReply::Kind::ready) continue;
+    if (reply->kind == ZygoteReply::Kind::failed) return zygote_died(kind);
+    Slot* slot = find_ticket(reply->ticket);
     if (slot == nullptr) {
-      if (reply.pid > 0) ::kill(reply.pid, SIGKILL);
-    } else if (reply.pid > 0) {
-      slot->cloned(reply.pid);
+      if (reply->pid > 0) ::kill(reply->pid, SIGKILL);
+    } else if (reply->pid > 0) {
+      slot->cloned(reply->pid);
     } else {
-      slot->not_cloned(reply.error);
+      slot->not_cloned(reply->error);
     }
   }
 }
 
-void Supervisor::zygote_died() {
-  zygote_.socket.reset();
-  if (zygote_.pid > 0) {
-    ::kill(zygote_.pid, SIGKILL);
-    ::waitpid(zygote_.pid, nullptr, 0);
-    zygote_.pid = -1;
-  }
+void Supervisor::zygote_died(ZygoteKind kind) {
+  zygotes_->end(kind, steady_clock::now());
   for (Slot& slot : slots_) {
-    if (slot.waits_for_zygote()) slot.not_cloned(0);
+    if (slot.waits_for_zygote() && slot.kind() == kind) slot.not_cloned(0);
   }
-  revive_at_ = steady_clock::now() + kFirstPause * ((1 << zygote_failures_) - 1);
 }
 
-void Supervisor::revive_zygote() {
-  revive_at_ = SteadyTime::max();
-  std::string error;
-  ++zygote_failures_;
-  // Not waited for: the limits of running runs must be kept meanwhile. It reads requests when
-  // ready.
-  if (spawn_zygote(options_, zygote_, error) && !watch(zygote_.socket.get(), kTagZygote)) return;
-  if (zygote_failures_ >= kMaxZygoteFailures) {
-    front_gone_ = true;  // a sandbox without a zygote is none: the front sees the hang-up
-    return;
-  }
-  zygote_died();
+void Supervisor::tend_zygotes() {
+  const SteadyTime now = steady_clock::now();
+  const auto worn = zygotes_->tend(now);
+  if (worn && !outstanding(*worn)) zygotes_->end(*worn, now);
+  if (zygotes_->hopeless()) front_gone_ = true;  // the front sees the hang-up
 }
 
 bool Supervisor::outstanding() const {
-  return std::ranges::any_of(slots_, [](const Slot& slot) { return slot.waits_for_zygote(); });
+  return std::ranges::any_of(slots_, &Slot::waits_for_zygote);
+}
+
+bool Supervisor::outstanding(ZygoteKind kind) const {
+  return std::ranges::any_of(
+      slots_, [&](const Slot& slot) { return slot.waits_for_zygote() && slot.kind() == kind; });
 }
 
 // An init whose pid the zygote did not live to tell: it ends at the hang-up of its ctl.
@@ -278,7 +304,7 @@ void Supervisor::drop_strays() {
     siginfo_t info{};
     if (::waitid(P_ALL, 0, &info, WEXITED | WNOHANG | WNOWAIT) != 0 || info.si_pid == 0) return;
     const pid_t pid = info.si_pid;
-    if (pid == zygote_.pid) return;  // its socket hangs up too
+    if (zygotes_->is_zygote(pid)) return;  // its socket hangs up too
     const bool known = std::ranges::any_of(slots_, [&](const Slot& s) { return s.init() == pid; });
     if (known) return;
     ::waitpid(pid, nullptr, WNOHANG);
@@ -306,7 +332,10 @@ void Supervisor::tell(const FrontReply& reply) {
 
 void Supervisor::end_everything() {
   for (Slot& slot : slots_) slot.kill_for_front();
-  zygote_died();
+  zygotes_->end_all(steady_clock::now());
+  for (Slot& slot : slots_) {
+    if (slot.waits_for_zygote()) slot.not_cloned(0);
+  }
   const SteadyTime deadline = steady_clock::now() + std::chrono::seconds(5);
   const auto busy = [](const Slot& slot) { return slot.state() != Slot::State::free; };
   while (steady_clock::now() < deadline && std::ranges::any_of(slots_, busy)) {

@@ -9,7 +9,7 @@
 
 #include "sandbox/packet.h"
 #include "sandbox/slot.h"
-#include "sandbox/zygote_process.h"
+#include "sandbox/zygote_set.h"
 
 namespace mecapy::sandbox {
 
@@ -17,8 +17,9 @@ inline constexpr int kFront = 3;  // where the supervisor keeps its socket to th
 
 class Supervisor {
  public:
-  Supervisor(const Options& options, std::unique_ptr<CgroupTree> cgroups, ZygoteProcess zygote)
-      : options_(options), cgroups_(std::move(cgroups)), zygote_(std::move(zygote)) {
+  Supervisor(const Options& options, std::unique_ptr<CgroupTree> cgroups,
+             std::unique_ptr<ZygoteSet> zygotes)
+      : options_(options), cgroups_(std::move(cgroups)), zygotes_(std::move(zygotes)) {
     for (int k = 0; k < options_.sandboxes(); ++k) {
       slots_.emplace_back(options_.uid_base + 1 + static_cast<std::uint32_t>(k), cgroups_->slot(k),
                           cgroups_->places());
@@ -38,38 +39,41 @@ class Supervisor {
   // false when all are taken or being taken down.
   bool place(Start& start);
   void place_waiting();
-  bool prepare(Slot& slot);
+  void make_room();
+  bool prepare(Slot& slot, ZygoteKind kind);
   void refill();
   void note_spare_gone(const Slot& slot);
-  int spares() const;
-  int running() const;
+  int spares(ZygoteKind kind) const;
+  int running(ZygoteKind kind) const;
+  void refill(ZygoteKind kind);
+  int wanted(ZygoteKind kind) const;
   void kill_run(std::uint64_t run);
   void tell_started(Slot& slot);
-  void zygote_readable();
-  void zygote_died();
-  void revive_zygote();
+  void zygote_readable(ZygoteKind kind);
+  void zygote_died(ZygoteKind kind);
+  void tend_zygotes();
   void reap();
   void drain_signals();
   void drop_strays();
   void tell(const FrontReply& reply);
   bool outstanding() const;
+  bool outstanding(ZygoteKind kind) const;
   void end_everything();
   Slot* find_run(std::uint64_t run);
   Slot* find_ticket(std::uint64_t ticket);
 
   const Options& options_;
   std::unique_ptr<CgroupTree> cgroups_;
-  ZygoteProcess zygote_;
+  std::unique_ptr<ZygoteSet> zygotes_;
   std::deque<Slot> slots_;
   std::deque<Start> waiting_;  // at most options_.slots: the front starts no more at once
   std::uint64_t next_ticket_ = 1;
   int failed_spares_ = 0;  // in a row
   SteadyTime refill_at_{};
+  std::array<SteadyTime, kZygoteKinds> demanded_{};  // a run last asked for this kind
   base::Fd epoll_;
   base::Fd signals_;
   bool front_gone_ = false;
-  int zygote_failures_ = 0;
-  SteadyTime revive_at_ = SteadyTime::max();
 };
 
 }  // namespace mecapy::sandbox

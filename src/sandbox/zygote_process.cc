@@ -83,7 +83,8 @@ StepFailure prepare_child(const Options& options, pid_t supervisor) {
 }
 
 // Never returns: the zygote program runs, or the socket says which step failed.
-[[noreturn]] void become_zygote(const Options& options, int socket, pid_t supervisor) {
+[[noreturn]] void become_zygote(const Options& options, ZygoteKind kind, int socket,
+                                pid_t supervisor) {
   StepFailure step;
   const int program = ::open(options.zygote_program.c_str(), O_RDONLY | O_CLOEXEC);
   if (program < 0) step = failed("open the zygote program");
@@ -91,7 +92,10 @@ StepFailure prepare_child(const Options& options, pid_t supervisor) {
   if (!step) socket = kSocket;
   if (!step) step = prepare_child(options, supervisor);
   if (!step) {
-    char* const arguments[] = {const_cast<char*>("mecapy-zygote"), nullptr};
+    std::string name(zygote_row(kind).name);
+    std::string modules = modules_of(kind);
+    char* const arguments[] = {const_cast<char*>("mecapy-zygote"), name.data(), modules.data(),
+                               nullptr};
     ::syscall(SYS_execveat, kProgram, "", arguments, kEnvironment, AT_EMPTY_PATH);
     step = failed("execute the zygote program");
   }
@@ -105,7 +109,8 @@ StepFailure prepare_child(const Options& options, pid_t supervisor) {
 
 }  // namespace
 
-bool spawn_zygote(const Options& options, ZygoteProcess& zygote, std::string& error) {
+bool spawn_zygote(const Options& options, ZygoteKind kind, ZygoteProcess& zygote,
+                  std::string& error) {
   int pair[2] = {-1, -1};
   if (::socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) != 0) {
     error = std::string("socketpair: ") + std::strerror(errno);
@@ -119,7 +124,7 @@ bool spawn_zygote(const Options& options, ZygoteProcess& zygote, std::string& er
     error = std::string("fork: ") + std::strerror(errno);
     return false;
   }
-  if (pid == 0) become_zygote(options, far.get(), supervisor);
+  if (pid == 0) become_zygote(options, kind, far.get(), supervisor);
   ::fcntl(near.get(), F_SETFL, O_NONBLOCK);
   zygote.pid = pid;
   zygote.socket = std::move(near);

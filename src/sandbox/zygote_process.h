@@ -8,6 +8,7 @@
 #include "base/fd.h"
 #include "sandbox/protocol.h"
 #include "sandbox/sandbox.h"
+#include "sandbox/zygote_kinds.h"
 
 namespace mecapy::sandbox {
 
@@ -19,7 +20,8 @@ struct ZygoteProcess {
 // Forks, enters the template, gives up everything and becomes the zygote program. What it says
 // first is `ready` or `failed`; requests may be sent before. False with `error` when there is no
 // child.
-bool spawn_zygote(const Options& options, ZygoteProcess& zygote, std::string& error);
+bool spawn_zygote(const Options& options, ZygoteKind kind, ZygoteProcess& zygote,
+                  std::string& error);
 
 // Waits up to 30 s for `ready`. On failure `error` says why, and the child is reaped.
 bool wait_until_ready(ZygoteProcess& zygote, std::string& error);

@@ -10,6 +10,7 @@
 #include <boost/asio/use_awaitable.hpp>
 #include <boost/asio/write.hpp>
 
+#include "base/id.h"
 #include "sandbox/verdict.h"
 #include "wire/json.h"
 #include "worker/collector.h"
@@ -31,7 +32,25 @@ std::string object_stem(const Attempt& attempt) {
                              : attempt.run_id + "." + std::to_string(attempt.number);
 }
 
+class Deaf final : public Sink {
+ public:
+  void started() override {}
+  void log(std::string_view) override {}
+  void progress(std::string_view) override {}
+};
+
 }  // namespace
+
+Attempt check_of(std::string code) {
+  Attempt attempt;
+  attempt.kind = sandbox::JobKind::check;
+  attempt.run_id = base::make_uuid7();
+  attempt.code = std::move(code);
+  attempt.inputs.inline_bytes = "{}";
+  attempt.limits.timeout_s = 3;
+  attempt.limits.memory_mb = 512;
+  return attempt;
+}
 
 // One attempt that is in the sandbox.
 struct Runner::Live {
@@ -143,13 +162,25 @@ awaitable<model::RunEnd> Runner::run(Attempt attempt, Sink& sink, Stop& stop) {
     co_return model::failed_end(model::OutcomeCode::backend_unavailable, slot.error().message);
   }
   model::RunEnd end;
-  if (stop.requested) {
-    end.status = model::RunStatus::cancelled;
-  } else {
-    end = co_await run_in_slot(attempt, sink, stop);
+  end.status = model::RunStatus::cancelled;
+  if (!stop.requested) attempt.zygote = co_await choose_zygote(attempt, stop);
+  if (!stop.requested) end = co_await run_in_slot(attempt, sink, stop);
+  if (attempt.kind == sandbox::JobKind::check && end.status == model::RunStatus::completed) {
+    kinds_.learn(attempt.code, end.result.inline_bytes);
   }
   release_slot(attempt.kind);
   co_return end;
+}
+
+awaitable<sandbox::ZygoteKind> Runner::choose_zygote(const Attempt& attempt, Stop& stop) {
+  if (attempt.kind == sandbox::JobKind::check) co_return sandbox::ZygoteKind::bare;
+  if (const auto known = kinds_.find(attempt.code)) co_return *known;
+  Attempt look = check_of(attempt.code);
+  Deaf nobody;
+  const model::RunEnd end = co_await run_in_slot(look, nobody, stop);
+  // Code that cannot be parsed is remembered, too: it needs no packages to fail.
+  if (!stop.requested) kinds_.learn(attempt.code, end.result.inline_bytes);
+  co_return kinds_.find(attempt.code).value_or(sandbox::ZygoteKind::bare);
 }
 
 namespace {
@@ -178,7 +209,7 @@ awaitable<Result<void>> keep(objects::ObjectStore& objects, std::string key, std
 
 awaitable<model::RunEnd> Runner::run_in_slot(Attempt& attempt, Sink& sink, Stop& stop) {
   const std::uint64_t run = next_run_++;
-  auto pipes = sandbox_->start(run, attempt.limits);
+  auto pipes = sandbox_->start(run, attempt.limits, attempt.zygote);
   if (!pipes) co_return model::failed_end(model::OutcomeCode::internal, pipes.error().message);
   Live live(io_);
   live.sink = &sink;

@@ -19,6 +19,7 @@
 #include "objects/objects.h"
 #include "sandbox/channel.h"
 #include "sandbox/sandbox.h"
+#include "worker/code_kinds.h"
 
 namespace mecapy::worker {
 
@@ -49,7 +50,11 @@ struct Attempt {
   model::Payload inputs;
   model::Limits limits;
   bool inline_allowed = true;  // false: the seed's traffic, the result is always an object
+  sandbox::ZygoteKind zygote = sandbox::ZygoteKind::bare;  // chosen by the runner
 };
+
+// A look at `code`: parsed, not run.
+Attempt check_of(std::string code);
 
 class Runner {
  public:
@@ -83,6 +88,8 @@ class Runner {
   // Whether a check may take a slot now: one at a time, and never before a run that waits.
   bool check_may_start() const { return checking_ == 0 && free_slots_ > 0 && waiting_.empty(); }
   awaitable<void> pump_events();
+  // The zygote that suits the attempt. May take a look at its code first, in the slot it has.
+  awaitable<sandbox::ZygoteKind> choose_zygote(const Attempt& attempt, Stop& stop);
   awaitable<model::RunEnd> run_in_slot(Attempt& attempt, Sink& sink, Stop& stop);
 
   boost::asio::io_context& io_;
@@ -97,6 +104,7 @@ class Runner {
   int free_slots_;
   int checking_ = 0;
   std::uint64_t next_run_ = 1;
+  CodeKinds kinds_;
 };
 
 }  // namespace mecapy::worker

@@ -209,13 +209,7 @@ awaitable<void> Service::execute(net::Exchange& exchange) {
 awaitable<void> Service::check(net::Exchange& exchange) {
   auto code = wire::read_worker_check(exchange.request().body);
   if (!code) co_return co_await refuse(exchange, code.error());
-  Attempt attempt;
-  attempt.kind = sandbox::JobKind::check;
-  attempt.run_id = base::make_uuid7();
-  attempt.code = std::move(*code);
-  attempt.inputs.inline_bytes = "{}";
-  attempt.limits.timeout_s = 3;
-  attempt.limits.memory_mb = 512;
+  Attempt attempt = check_of(std::move(*code));
   std::string key = attempt.run_id;
   auto execution = begin(std::move(key), std::move(attempt));
   co_await answer(exchange, std::move(execution));

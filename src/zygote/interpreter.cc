@@ -78,14 +78,14 @@ PyStatus initialize() {
 
 }  // namespace
 
-bool start_interpreter(std::string& error) {
+bool start_interpreter(const char* modules, std::string& error) {
   const PyStatus status = initialize();
   if (PyStatus_Exception(status)) {
     error = status.err_msg != nullptr ? status.err_msg : "Python does not start";
     return false;
   }
   PyObject* warm = PyImport_ImportModule("mecapy._warm");
-  PyObject* done = warm != nullptr ? PyObject_CallMethod(warm, "warm", nullptr) : nullptr;
+  PyObject* done = warm != nullptr ? PyObject_CallMethod(warm, "warm", "s", modules) : nullptr;
   PyObject* harness = done != nullptr ? PyImport_ImportModule("mecapy._harness") : nullptr;
   harness_wake = harness != nullptr ? PyObject_GetAttrString(harness, "wake") : nullptr;
   harness_main = harness_wake != nullptr ? PyObject_GetAttrString(harness, "main") : nullptr;

@@ -7,9 +7,9 @@
 namespace mecapy::zygote {
 
 // Starts the interpreter isolated from the environment and from every folder but the standard
-// library, the runtime and the packages; imports what each run would import anyway (mecapy._warm).
-// False with `error`, in words.
-bool start_interpreter(std::string& error);
+// library, the runtime and the packages; imports `modules` (separated by spaces) and uses them once
+// (mecapy._warm). False with `error`, in words.
+bool start_interpreter(const char* modules, std::string& error);
 
 // Takes the interpreter's locks, as before os.fork: from here on the zygote and init run no Python,
 // and the run releases them with wake_interpreter.

@@ -1,4 +1,4 @@
-// mecapy-zygote: CPython with numpy loaded, waiting to be copied.
+// mecapy-zygote KIND MODULES: CPython with some packages loaded, waiting to be copied.
 //
 // Started by the supervisor only (zygote_process.cc), inside the template, as a user of its own,
 // without capabilities, secrets or open files but a socket at descriptor 3. It loads Python,
@@ -84,9 +84,9 @@ pid_t clone_init(int* tid) {
   }
 }
 
-[[noreturn]] void live() {
+[[noreturn]] void live(const char* modules) {
   std::string error;
-  if (!start_interpreter(error)) refuse(error, 0);
+  if (!start_interpreter(modules, error)) refuse(error, 0);
   if (!is_single_threaded()) refuse("the zygote has more than one thread", EBUSY);
   int* const tid = tid_address();
   if (tid == nullptr) refuse("PR_GET_TID_ADDRESS", errno);
@@ -108,4 +108,4 @@ pid_t clone_init(int* tid) {
 }  // namespace
 }  // namespace mecapy::zygote
 
-int main() { mecapy::zygote::live(); }
+int main(int count, char** arguments) { mecapy::zygote::live(count > 2 ? arguments[2] : ""); }

@@ -11,7 +11,7 @@ from decimal import Decimal
 from fractions import Fraction
 from typing import Any
 
-import numpy as np
+from mecapy._numpy import np
 
 
 def decode(text: bytes) -> Any:

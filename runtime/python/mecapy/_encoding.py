@@ -51,7 +51,8 @@ from decimal import Decimal
 from fractions import Fraction
 from typing import Any
 
-import numpy as np
+from mecapy import _numpy
+from mecapy._numpy import np
 
 MAX_DEPTH = 100
 
@@ -184,9 +185,9 @@ class _Encoder:
         return self._list(ordered, depth)
 
     def _other(self, value: Any, depth: int) -> Any:
-        if isinstance(value, np.generic):
+        if _numpy.is_loaded() and isinstance(value, np.generic):
             return self._scalar(value, depth)
-        if isinstance(value, np.ndarray):
+        if _numpy.is_loaded() and isinstance(value, np.ndarray):
             return self._inside(value, depth, self._array)
         for encode in (_standard, self._container, self._pandas, self._figure):
             found = encode(value, depth)

@@ -1,38 +1,86 @@
-"""What the zygote does before its first fork: imports that every run would pay for, and order."""
+"""What a zygote does before its first fork: imports that its runs would pay for, and order."""
 
 from __future__ import annotations
 
+import contextlib
 import gc
+import importlib
 import io
+import os
 import sys
+from collections.abc import Iterator
 
 
-def warm() -> None:
+def warm(modules: str) -> None:
     """Make the interpreter ready to be copied.
 
     The garbage collector is off until the run turns it on: a collection in a copy would touch, and
     so copy, every page of the template.
+
+    Parameters
+    ----------
+    modules : str
+        What to import, separated by spaces.
     """
     gc.disable()
     _add_site_builtins()
-    import numpy
-    import numpy.fft
-    import numpy.linalg
-    import numpy.ma
-    import numpy.random  # noqa: F401
-
-    import mecapy._fonts
+    names = modules.split()
     import mecapy._harness
 
-    # First use of the linear algebra sets up its buffers; a matrix this small starts no thread.
-    numpy.linalg.solve(numpy.eye(3), numpy.ones(3))
+    with _own_matplotlib_folder():
+        for name in names:
+            importlib.import_module(name)
+        if "numpy" in names:
+            _use_numpy()
+        if "matplotlib.pyplot" in names:
+            _use_matplotlib()
     mecapy._harness.rehearse()
     for stream in (sys.stdout, sys.stderr):
         assert isinstance(stream, io.TextIOWrapper)
         stream.reconfigure(line_buffering=True)
     gc.collect()
     gc.freeze()
-    mecapy._fonts.fill_cache()
+    if names and "matplotlib.pyplot" not in names:
+        import mecapy._fonts
+
+        mecapy._fonts.fill_cache()
+
+
+def _use_numpy() -> None:
+    # First use of the linear algebra sets up its buffers; a matrix this small starts no thread.
+    import numpy
+
+    numpy.linalg.solve(numpy.eye(3), numpy.ones(3))
+
+
+def _use_matplotlib() -> None:
+    # The first figure with text and a formula reads fonts and builds the parser of formulas.
+    from matplotlib import pyplot
+
+    figure, axes = pyplot.subplots()
+    axes.plot([0.0, 1.0], [0.0, 1.0], label="a")
+    axes.set_title(r"$\sigma_{yy} = \frac{F}{A}$")
+    axes.legend()
+    figure.savefig(io.BytesIO(), format="png")
+    pyplot.close(figure)
+
+
+@contextlib.contextmanager
+def _own_matplotlib_folder() -> Iterator[None]:
+    """Let matplotlib keep its list of fonts where the zygote may write."""
+    folder = "/mecapy/cache/zygote"
+    if not os.access(os.path.dirname(folder), os.W_OK):
+        yield
+        return
+    before = os.environ.get("MPLCONFIGDIR")
+    os.environ["MPLCONFIGDIR"] = folder
+    try:
+        yield
+    finally:
+        if before is None:
+            del os.environ["MPLCONFIGDIR"]
+        else:
+            os.environ["MPLCONFIGDIR"] = before
 
 
 def _add_site_builtins() -> None:
