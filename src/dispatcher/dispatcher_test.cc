@@ -139,8 +139,8 @@ class DispatcherTest : public testing::Test {
 
   std::string folder_ = testing::TempDir() + "mecapy-dispatcher-" + base::random_hex(4);
   std::shared_ptr<base::SystemClock> clock_ = std::make_shared<base::SystemClock>();
+  asio::io_context io_{1};  // outlives the store, whose threads answer to it
   std::unique_ptr<store::Store> store_;
-  asio::io_context io_{1};
   feed::Feed feed_{io_.get_executor()};
   ScriptedBackend backend_{io_};
   router::Router router_{{&backend_}};
