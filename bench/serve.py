@@ -88,7 +88,7 @@ class Serve:
                 rollup = Path(f"/proc/{pid}/smaps_rollup").read_text()
             except OSError:
                 continue  # a run that has just ended
-            role = roles.get(pid) or ("zygote" if "zygote" in name else "supervisor")
+            role = roles.get(pid) or (_zygote_role(pid) if "zygote" in name else "supervisor")
             for total in (role, "all"):
                 sums = found.setdefault(total, {"pss": 0.0, "rss": 0.0})
                 for key in sums:
@@ -99,6 +99,13 @@ class Serve:
             role: {key: round(value, 1) for key, value in sums.items()}
             for role, sums in found.items()
         }
+
+
+def _zygote_role(pid: int) -> str:
+    """Its kind is its first argument; sandboxes are in pid namespaces of their own."""
+    kind = Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")[1].decode() or "bare"
+    own = re.search(r"^NSpid:\s+\d+$", Path(f"/proc/{pid}/status").read_text(), re.MULTILINE)
+    return f"zygote {kind}" if own else "prepared sandboxes"
 
 
 def _kilobytes(rollup: str, field: str) -> int:

@@ -48,7 +48,8 @@ class SandboxTest : public ::testing::Test {
   static Played play(const std::string& code, const std::string& inputs = "{}",
                      const model::Limits& limits = quick());
   static Played play_job(JobKind kind, const std::string& code, const std::string& inputs,
-                         const model::Limits& limits);
+                         const model::Limits& limits, ZygoteKind zygote = ZygoteKind::numpy);
+  static Played play_kind(ZygoteKind zygote, const std::string& code);
   // `body` indented into calculate(inputs), after the usual imports.
   static Played calculate(const std::string& body, const model::Limits& limits = quick());
   // The evidence of the next `count` ended events, from whichever runs; within 20 s.

@@ -201,9 +201,9 @@ void SandboxTest::TearDown() {
 }
 
 Played SandboxTest::play_job(JobKind kind, const std::string& code, const std::string& inputs,
-                             const model::Limits& limits) {
+                             const model::Limits& limits, ZygoteKind zygote) {
   const std::uint64_t run = next_run_++;
-  auto pipes = sandbox_->start(run, limits);
+  auto pipes = sandbox_->start(run, limits, zygote);
   if (pipes.has_error()) {
     ADD_FAILURE() << pipes.error().message;
     return {};
@@ -234,6 +234,10 @@ std::vector<Evidence> SandboxTest::wait_for_ends(int count) {
 Played SandboxTest::play(const std::string& code, const std::string& inputs,
                          const model::Limits& limits) {
   return play_job(JobKind::calculate, code, inputs, limits);
+}
+
+Played SandboxTest::play_kind(ZygoteKind zygote, const std::string& code) {
+  return play_job(JobKind::calculate, code, "{}", quick(), zygote);
 }
 
 Played SandboxTest::calculate(const std::string& body, const model::Limits& limits) {

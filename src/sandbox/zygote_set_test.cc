@@ -1,0 +1,120 @@
+// The tree of zygotes: real ones, started as the supervisor starts them.
+#include "sandbox/zygote_set.h"
+
+#include <poll.h>
+
+#include "base/clock.h"
+#include "sandbox/sandbox_fixture.h"
+
+namespace mecapy::sandbox {
+namespace {
+
+using std::chrono::hours;
+using std::chrono::minutes;
+using std::chrono::seconds;
+using std::chrono::steady_clock;
+
+TEST(ZygoteKinds, EachHoldsWhatThoseAboveItHold) {
+  EXPECT_EQ(modules_of(ZygoteKind::bare), "");
+  std::string before;
+  for (const ZygoteRow& row : kZygoteTable) {
+    EXPECT_EQ(index_of(row.kind), static_cast<std::size_t>(&row - kZygoteTable.data()));
+    EXPECT_TRUE(modules_of(row.kind).starts_with(before)) << row.name;
+    before = modules_of(row.kind);
+  }
+  EXPECT_TRUE(has(before, "matplotlib.pyplot"));
+}
+
+TEST(ZygoteKinds, APackageAsksForItsKind) {
+  EXPECT_EQ(kind_of_package("pandas"), ZygoteKind::pandas);
+  EXPECT_EQ(kind_of_package(""), ZygoteKind::bare);
+  EXPECT_EQ(kind_of_package("pandasx"), ZygoteKind::bare);
+  EXPECT_EQ(highest_mentioned("import numpy, scipy"), ZygoteKind::scipy);
+  EXPECT_EQ(highest_mentioned("x = 1"), ZygoteKind::bare);
+}
+
+class ZygoteSetTest : public ::testing::Test {
+ protected:
+  void SetUp() override {
+    std::string error;
+    ASSERT_TRUE(set_.launch(error)) << error;
+  }
+  void TearDown() override { set_.end_all(steady_clock::now()); }
+
+  // Waits for the next word of a zygote that has a socket.
+  void hear_ready(ZygoteKind kind) {
+    const base::Deadline deadline = base::after(seconds(30));
+    while (!set_.is_ready(kind)) {
+      ASSERT_LT(steady_clock::now(), deadline);
+      (void)set_.next(kind);
+      ::poll(nullptr, 0, 2);
+    }
+  }
+
+  Options options_ = test_options();
+  ZygoteSet set_{options_};
+};
+
+TEST_F(ZygoteSetTest, ALargeKind_IsStartedWhenAskedForAndTheNextSmallerServesMeanwhile) {
+  const SteadyTime now = steady_clock::now();
+  EXPECT_EQ(set_.best_for(ZygoteKind::bare, now), ZygoteKind::bare);
+  EXPECT_FALSE(set_.is_ready(ZygoteKind::scipy));
+  EXPECT_EQ(set_.best_for(ZygoteKind::scipy, now), ZygoteKind::numpy);
+  hear_ready(ZygoteKind::scipy);
+  EXPECT_EQ(set_.best_for(ZygoteKind::scipy, now), ZygoteKind::scipy);
+  EXPECT_EQ(set_.tend(now + minutes(9)), std::nullopt);
+  EXPECT_EQ(set_.tend(now + minutes(11)), ZygoteKind::scipy);  // idle
+  set_.end(ZygoteKind::scipy, now);
+  EXPECT_EQ(set_.best_for(ZygoteKind::numpy, now + minutes(11)), ZygoteKind::numpy);
+  EXPECT_EQ(set_.tend(now + minutes(11)), std::nullopt);  // not started again by itself
+}
+
+TEST_F(ZygoteSetTest, AnOldOne_IsNamedAndStartedAgain) {
+  const SteadyTime later = steady_clock::now() + hours(2);
+  const auto old = set_.tend(later);
+  ASSERT_EQ(old, ZygoteKind::bare);
+  set_.end(*old, later);
+  EXPECT_FALSE(set_.is_ready(*old));
+  (void)set_.tend(later);
+  hear_ready(*old);
+}
+
+TEST_F(ZygoteSetTest, ADeadBareOne_LeavesNothingToServeWith) {
+  set_.end(ZygoteKind::numpy, steady_clock::now());
+  set_.end(ZygoteKind::bare, steady_clock::now());
+  EXPECT_EQ(set_.best_for(ZygoteKind::numpy, steady_clock::now()), std::nullopt);
+  EXPECT_FALSE(set_.ask(ZygoteKind::numpy, 1, 0));
+  EXPECT_FALSE(set_.hopeless());
+}
+
+// What a run finds imported, by the kind it asked for.
+class Kinds : public SandboxTest {
+ protected:
+  static std::string loaded(ZygoteKind kind) {
+    return play_kind(kind,
+                     "import sys\ndef calculate(i):\n"
+                     " return [p for p in ('numpy', 'scipy', 'pandas', 'matplotlib')"
+                     " if p in sys.modules]")
+        .result();
+  }
+};
+
+TEST_F(Kinds, ABareRun_HasNothingLoadedAndStillReturnsArrays) {
+  EXPECT_EQ(loaded(ZygoteKind::bare), "[]");
+  const Played array = play_kind(
+      ZygoteKind::bare, "def calculate(i):\n import numpy as np\n return np.arange(2).tolist()");
+  EXPECT_EQ(array.result(), "[0,1]");
+}
+
+TEST_F(Kinds, ALargeRun_HasItsPackagesLoadedOnceTheZygoteIsThere) {
+  const base::Deadline deadline = base::after(seconds(60));
+  std::string found;
+  while (found != R"(["numpy","scipy","pandas","matplotlib"])") {
+    ASSERT_LT(steady_clock::now(), deadline) << found;
+    found = loaded(ZygoteKind::matplotlib);
+  }
+  EXPECT_EQ(loaded(ZygoteKind::numpy), R"(["numpy"])");
+}
+
+}  // namespace
+}  // namespace mecapy::sandbox
