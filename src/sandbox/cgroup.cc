@@ -50,6 +50,11 @@ bool make_folder(const std::string& path) {
   return ::mkdir(path.c_str(), 0755) == 0 || errno == EEXIST;
 }
 
+// Whether `path` is a group of ours below the controller's `folder`.
+bool is_below(const std::string& path, const std::string& folder) {
+  return path.starts_with(folder + "/" + std::string(kPrefix));
+}
+
 std::string controllers_at(const ControllerPlaces& places, const std::string& folder) {
   constexpr std::array<const char*, 3> kWords = {"+memory ", "+pids ", "+cpu "};
   std::string words;
@@ -87,7 +92,7 @@ StepFailure CgroupSlot::open(const ControllerPlaces& places) {
     versions_[i] = places[i].version;
     if (places[i].version == 0) continue;
     for (const std::string& path : folders_) {
-      if (!path.starts_with(places[i].folder + "/" + std::string(kPrefix))) continue;
+      if (!is_below(path, places[i].folder)) continue;
       files_[i] = base::Fd(::open(path.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC));
       if (!files_[i]) return failed("open a cgroup");
     }
@@ -130,34 +135,39 @@ StepFailure CgroupSlot::limit_cpu(double cpus) {
   return failed("cpu.cfs_quota_us");
 }
 
-// On v2 the peak and the events count from the folder's birth (memory.peak can be reset only since
-// Linux 6.12): a new folder per run, 56 us.
-StepFailure CgroupSlot::remake() {
+// A new folder of the memory controller for each run. What the kernel still holds for the last one
+// (dentries, page cache) goes to the parent with the old folder: charged to the next run, it would
+// count against its limit, and lowering the limit would wait for it to be reclaimed. On v2 the peak
+// and the events count from the folder's birth, too (memory.peak can be reset only since
+// Linux 6.12).
+StepFailure CgroupSlot::remake(const std::string& path) {
+  if (::rmdir(path.c_str()) != 0 && errno != ENOENT) return failed("renew a slot's cgroup");
+  if (!make_folder(path)) return failed("renew a slot's cgroup");
+  return {};
+}
+
+StepFailure CgroupSlot::close_and_remake(const ControllerPlaces& places) {
+  const ControllerPlace& memory = places[static_cast<std::size_t>(Controller::memory)];
   procs_.clear();
   for (base::Fd& file : files_) file.reset();
-  memory_bytes_ = tasks_ = 0;
-  cpus_ = 0;
+  memory_bytes_ = 0;
   for (const std::string& path : folders_) {
-    if (::rmdir(path.c_str()) != 0 && errno != ENOENT) return failed("renew a slot's cgroup");
-    if (!make_folder(path)) return failed("renew a slot's cgroup");
+    if (memory.version == 0 || !is_below(path, memory.folder)) continue;
+    if (memory.version == 2) tasks_ = 0, cpus_ = 0;
+    if (const StepFailure step = remake(path)) return step;
   }
   return {};
 }
 
 StepFailure CgroupSlot::renew(const ControllerPlaces& places) {
-  if (!procs_.empty() && version(Controller::memory) == 2) {
-    if (const StepFailure step = remake()) return step;
+  if (!procs_.empty()) {
+    if (const StepFailure step = close_and_remake(places)) return step;
   }
   if (procs_.empty() && !folders_.empty()) {
     if (const StepFailure step = open(places)) return step;
   }
   if (const StepFailure step = limit(model::Limits{})) return step;
   before_ = counters();
-  if (version(Controller::memory) == 1) {
-    const int at = folder(Controller::memory);
-    if (!write_text(at, "memory.max_usage_in_bytes", "0")) return failed("reset the memory peak");
-    memory_before_ = read_number(at, "memory.usage_in_bytes").value_or(0);
-  }
   return {};
 }
 
@@ -178,6 +188,15 @@ StepFailure CgroupSlot::limit(const model::Limits& limits) {
   }
   before_.cpu_us = cpu_us();
   return {};
+}
+
+// A dying process needs CPU time, too: a quota would make its end as slow as its life.
+void CgroupSlot::let_die() {
+  const int at = folder(Controller::cpu);
+  if (at < 0) return;
+  const bool v2 = version(Controller::cpu) == 2;
+  (void)write_text(at, v2 ? "cpu.max" : "cpu.cfs_quota_us", v2 ? "max" : "-1");
+  cpus_ = 0;
 }
 
 std::vector<int> CgroupSlot::doors() const {
@@ -220,7 +239,6 @@ GroupUse CgroupSlot::use() const {
   now.oom_kills -= before_.oom_kills;
   now.pids_refused -= before_.pids_refused;
   if (now.cpu_us >= 0 && before_.cpu_us >= 0) now.cpu_us -= before_.cpu_us;
-  now.peak_memory_bytes = std::max<std::int64_t>(0, now.peak_memory_bytes - memory_before_);
   return now;
 }
 

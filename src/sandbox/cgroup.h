@@ -49,6 +49,8 @@ class CgroupSlot {
   std::vector<int> doors() const;
   // Sets the limits of the run to come, and takes the CPU time used so far as spent before it.
   StepFailure limit(const model::Limits& limits);
+  // Takes the CPU quota away: its processes are to be killed.
+  void let_die();
   GroupUse use() const;
   bool empty() const;
   // Whether `pid` is in it and no other process.
@@ -58,7 +60,8 @@ class CgroupSlot {
 
  private:
   StepFailure open(const ControllerPlaces& places);
-  StepFailure remake();
+  StepFailure remake(const std::string& path);
+  StepFailure close_and_remake(const ControllerPlaces& places);
   StepFailure limit_memory(std::int64_t bytes);
   StepFailure limit_pids(std::int64_t tasks);
   StepFailure limit_cpu(double cpus);
@@ -75,7 +78,6 @@ class CgroupSlot {
   std::int64_t tasks_ = 0;
   double cpus_ = 0;
   GroupUse before_;
-  std::int64_t memory_before_ = 0;
 };
 
 // `mecapy-PID` below this process's own group of each hierarchy, with one group per slot. Removes

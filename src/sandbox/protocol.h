@@ -103,9 +103,10 @@ struct RunGo {
 struct RunReport {
   enum class Kind : std::uint8_t { prepared, ready, failed, ended };
   Kind kind = Kind::ready;
-  int error = 0;        // failed: errno
-  Text<64> step{};      // failed: which step
-  int wait_status = 0;  // ended: of the run's first process, as waitpid gave it
+  std::int64_t at_ns = 0;  // CLOCK_MONOTONIC, when it was sent: the supervisor may be late to hear
+  int error = 0;           // failed: errno
+  Text<64> step{};         // failed: which step
+  int wait_status = 0;     // ended: of the run's first process, as waitpid gave it
   bool disk_full = false;
 };
 

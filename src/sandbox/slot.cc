@@ -29,6 +29,10 @@ std::int64_t micros(SteadyTime from, SteadyTime to) {
   return duration_cast<microseconds>(to - from).count();
 }
 
+SteadyTime time_of(const RunReport& report) {
+  return SteadyTime(SteadyTime::duration(report.at_ns));
+}
+
 std::int64_t cpu_of(const rusage& use) {
   return (use.ru_utime.tv_sec + use.ru_stime.tv_sec) * std::int64_t{1'000'000} +
          use.ru_utime.tv_usec + use.ru_stime.tv_usec;
@@ -178,25 +182,28 @@ void Slot::fail_setup(const StepFailure& step) {
 // Ends pid 1 of the run's pid namespace: the kernel then ends all the others (pid_namespaces(7)).
 void Slot::kill() {
   if (state_ == State::free) return;
-  if (init_ > 0) ::kill(init_, SIGKILL);
+  if (init_ > 0) {
+    cgroup_.let_die();
+    ::kill(init_, SIGKILL);
+  }
   start_.fds = {};
   state_ = State::clearing;
 }
 
-void Slot::hear(SteadyTime now) {
+void Slot::hear() {
   while (ctl_) {
     RunReport report;
     const Received got = receive_packet(ctl_.get(), report);
     if (got == Received::nothing) break;
     if (got == Received::packet) {
-      take(report, now);
+      take(report);
     } else {
       ctl_.reset();  // init is gone or going; reap() has the rest
     }
   }
 }
 
-void Slot::take(const RunReport& report, SteadyTime now) {
+void Slot::take(const RunReport& report) {
   switch (report.kind) {
     case RunReport::Kind::failed:
       if (!faulted_) end_.text.set(report.step.view());
@@ -207,30 +214,30 @@ void Slot::take(const RunReport& report, SteadyTime now) {
       if (claimed_) go();
       return;
     case RunReport::Kind::ready:
-      if (state_ == State::starting) become_ready(now);
+      if (state_ == State::starting) become_ready(report);
       return;
     case RunReport::Kind::ended:
-      return note_end(report, now);
+      return note_end(report);
   }
 }
 
-void Slot::become_ready(SteadyTime now) {
+void Slot::become_ready(const RunReport& report) {
   state_ = State::running;
   newly_ready_ = true;
-  ready_ = now;
-  deadline_ = now + duration_cast<std::chrono::steady_clock::duration>(
-                        std::chrono::duration<double>(start_.request.limits.timeout_s));
-  end_.setup_us = micros(start_.received, now);
+  ready_ = time_of(report);
+  deadline_ = ready_ + duration_cast<std::chrono::steady_clock::duration>(
+                           std::chrono::duration<double>(start_.request.limits.timeout_s));
+  end_.setup_us = micros(start_.received, ready_);
 }
 
-void Slot::note_end(const RunReport& report, SteadyTime now) {
+void Slot::note_end(const RunReport& report) {
   if (ready_ == SteadyTime{}) {
     end_.text.set("the prepared process died");
     return fail_setup({nullptr, ECHILD});
   }
   reported_ = true;
   state_ = State::clearing;
-  ended_ = now;
+  ended_ = time_of(report);
   end_.disk_full = report.disk_full;
   const int status = report.wait_status;
   const bool by_signal = WIFSIGNALED(status);
@@ -318,7 +325,7 @@ bool Slot::reap(SteadyTime now) {
       // Init has told the end and is the last one: what is left of it is nobody's business.
       return claimed_ && reported_ && cgroup_.holds_only(init_);
     }
-    hear(now);  // what init said before it went
+    hear();  // what init said before it went
     init_gone(status, cpu_of(use), now);
   }
   if (state_ != State::clearing || !cleared()) return false;
@@ -334,11 +341,8 @@ FrontReply Slot::finish() {
   if (use.cpu_us >= 0) end_.cpu_us = use.cpu_us;
   if (ready_ != SteadyTime{}) end_.wall_us = micros(ready_, ended_);
   claimed_ = false;
-  if (init_ > 0) {
-    kill();  // freed once it is reaped
-  } else {
-    state_ = State::free;
-  }
+  if (init_ > 0) ::kill(init_, SIGKILL);  // alone and on its way out; freed once it is reaped
+  state_ = init_ > 0 ? State::clearing : State::free;
   return end_;
 }
 

@@ -68,7 +68,7 @@ class Slot {
   // No init: the zygote refused (errno) or died (0).
   void not_cloned(int error);
   // Something on ctl.
-  void hear(SteadyTime now);
+  void hear();
   // Whether the run has become ready since this was last asked.
   bool take_newly_ready();
   // The front wants its run gone, or the supervisor the sandbox.
@@ -87,10 +87,10 @@ class Slot {
   void fail_setup(const StepFailure& step);
   StepFailure open_ctl(base::Fd& far);
   StepFailure admit();
-  void take(const RunReport& report, SteadyTime now);
+  void take(const RunReport& report);
   void go();
-  void become_ready(SteadyTime now);
-  void note_end(const RunReport& report, SteadyTime now);
+  void become_ready(const RunReport& report);
+  void note_end(const RunReport& report);
   void init_gone(int wait_status, std::int64_t cpu_us, SteadyTime now);
   bool cleared() const;
 

@@ -95,7 +95,7 @@ void Supervisor::handle(const epoll_event& event) {
     return zygote_readable(static_cast<ZygoteKind>(event.data.u64 - kTagZygote));
   }
   Slot& slot = slots_[event.data.u64];
-  slot.hear(steady_clock::now());
+  slot.hear();
   tell_started(slot);
 }
 
@@ -179,7 +179,8 @@ bool Supervisor::place(Start& start) {
     make_room();
     return false;
   }
-  (void)prepare(*empty, *kind);
+  // A zygote that turns out to be dead: the run waits for the next.
+  if (!prepare(*empty, *kind) && !zygotes_->is_ready(*kind)) return false;
   empty->claim(std::move(start));  // a failure to prepare is this run's: reap() tells
   return true;
 }
@@ -210,6 +211,7 @@ bool Supervisor::prepare(Slot& slot, ZygoteKind kind) {
   }
   if (!zygotes_->ask(kind, slot.ticket(), far_ctl.get())) {
     slot.not_cloned(0);
+    zygote_died(kind);
     return false;
   }
   return true;

@@ -3,9 +3,12 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <chrono>
+
 namespace mecapy::zygote {
 
-bool send_report(int ctl, const sandbox::RunReport& report) {
+bool send_report(int ctl, sandbox::RunReport report) {
+  report.at_ns = std::chrono::steady_clock::now().time_since_epoch().count();
   return ::send(ctl, &report, sizeof report, MSG_NOSIGNAL) == static_cast<ssize_t>(sizeof report);
 }
 
