@@ -52,6 +52,7 @@ class Connection {
       keep = co_await wait_for_request();
       if (keep) keep = co_await serve_one();
     }
+    place_.wait(Place::Heard::nothing);  // others may have its place
     co_await linger();
   }
 

@@ -1,6 +1,7 @@
 #include "sandbox/cgroup.h"
 
 #include <fcntl.h>
+#include <poll.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -10,6 +11,7 @@
 #include <filesystem>
 #include <sstream>
 
+#include "base/clock.h"
 #include "sandbox/kernel_file.h"
 
 namespace mecapy::sandbox {
@@ -19,6 +21,7 @@ namespace fs = std::filesystem;
 
 constexpr std::string_view kPrefix = "mecapy-";
 constexpr std::int64_t kCpuPeriodUs = 100'000;
+constexpr std::chrono::seconds kStaleDeadline{10};
 
 std::vector<pid_t> members(const std::string& folder) {
   std::istringstream stream(read_text(AT_FDCWD, (folder + "/cgroup.procs").c_str()).value_or(""));
@@ -27,23 +30,33 @@ std::vector<pid_t> members(const std::string& folder) {
   return pids;
 }
 
-void remove_with_children(const std::string& folder) {
-  std::error_code ignored;
-  for (const auto& child : fs::directory_iterator(folder, ignored)) {
-    if (child.is_directory(ignored)) ::rmdir(child.path().c_str());
-  }
-  ::rmdir(folder.c_str());
+// Kills what is left in `folder` and removes it; false while something is still dying.
+bool remove_group(const std::string& folder) {
+  (void)write_text(AT_FDCWD, (folder + "/cpu.cfs_quota_us").c_str(), "-1");
+  (void)write_text(AT_FDCWD, (folder + "/cpu.max").c_str(), "max");
+  for (const pid_t pid : members(folder)) ::kill(pid, SIGKILL);
+  return ::rmdir(folder.c_str()) == 0 || errno == ENOENT;
 }
 
-// Groups of supervisors that were killed before they could tidy up.
-void remove_stale(const std::string& own) {
+bool remove_with_children(const std::string& folder) {
+  std::error_code ignored;
+  for (const auto& child : fs::directory_iterator(folder, ignored)) {
+    if (child.is_directory(ignored)) (void)remove_group(child.path());
+  }
+  return remove_group(folder);
+}
+
+// The groups below `own` of supervisors that were killed before they could tidy up.
+std::vector<std::string> stale_groups(const std::string& own) {
+  std::vector<std::string> found;
   std::error_code ignored;
   for (const auto& entry : fs::directory_iterator(own, ignored)) {
     const std::string name = entry.path().filename();
     if (!name.starts_with(kPrefix)) continue;
     const pid_t pid = static_cast<pid_t>(std::atoi(name.c_str() + kPrefix.size()));
-    if (pid > 0 && ::kill(pid, 0) != 0 && errno == ESRCH) remove_with_children(entry.path());
+    if (pid > 0 && ::kill(pid, 0) != 0 && errno == ESRCH) found.push_back(entry.path());
   }
+  return found;
 }
 
 bool make_folder(const std::string& path) {
@@ -262,10 +275,24 @@ void CgroupSlot::remove() const {
   for (const std::string& path : folders_) ::rmdir(path.c_str());
 }
 
+void remove_stale_cgroups() {
+  const base::Deadline deadline = base::after(kStaleDeadline);
+  bool left = true;
+  while (left && std::chrono::steady_clock::now() < deadline) {
+    left = false;
+    for (const ControllerPlace& place : find_controllers()) {
+      if (place.version == 0) continue;
+      for (const std::string& group : stale_groups(place.folder)) {
+        left = !remove_with_children(group) || left;
+      }
+    }
+    if (left) ::poll(nullptr, 0, 5);
+  }
+}
+
 // One parent per hierarchy. A controller that this process may not use counts as missing: the probe
 // has said so, and RLIMIT_AS and RLIMIT_NPROC stand in.
 bool CgroupTree::add_parent(const std::string& own, const std::string& parent) {
-  remove_stale(own);
   const std::string words = controllers_at(places_, own);
   if (!words.empty() && delegate(own, words)) return false;
   if (!make_folder(parent)) return false;

@@ -80,8 +80,12 @@ class CgroupSlot {
   GroupUse before_;
 };
 
+// Ends what supervisors that were killed have left running, and removes their groups: before their
+// user ids are given to somebody else. Waits for the dying, at most 10 s.
+void remove_stale_cgroups();
+
 // `mecapy-PID` below this process's own group of each hierarchy, with one group per slot. Removes
-// those of supervisors that are gone when it is made, and its own when it is destroyed.
+// them when it is destroyed.
 class CgroupTree {
  public:
   static StepFailure make(int slots, std::unique_ptr<CgroupTree>& tree);

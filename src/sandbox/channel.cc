@@ -158,6 +158,7 @@ Result<void> FrameParser::begin_artifact(std::string_view payload) {
 
 Result<void> FrameParser::artifact_bytes(std::string_view payload) {
   if (!artifact_left_) return malformed("artifact bytes outside an artifact");
+  if (payload.empty()) return malformed("artifact bytes without bytes");  // they would cost nothing
   if (static_cast<std::int64_t>(payload.size()) > *artifact_left_) {
     return malformed("an artifact longer than it declared");
   }

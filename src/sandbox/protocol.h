@@ -32,7 +32,7 @@ struct Text {
 
 // front -> supervisor. start carries two descriptors: the run's channel end, the log's write end.
 struct FrontRequest {
-  enum class Kind : std::uint8_t { start, kill };
+  enum class Kind : std::uint8_t { start, kill, ping };
   Kind kind = Kind::start;
   std::uint64_t run = 0;
   model::Limits limits{};
@@ -41,7 +41,7 @@ struct FrontRequest {
 
 // supervisor -> front.
 struct FrontReply {
-  enum class Kind : std::uint8_t { ready, refused, started, ended };
+  enum class Kind : std::uint8_t { ready, refused, started, ended, pong };
   Kind kind = Kind::ready;
   std::uint64_t run = 0;
   std::uint8_t exit = 0;  // Evidence::Exit

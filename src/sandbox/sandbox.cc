@@ -76,6 +76,10 @@ class SupervisedSandbox final : public Sandbox {
         break;
     }
     Event event;
+    if (reply.kind == FrontReply::Kind::pong) {
+      event.kind = Event::Kind::pong;
+      return std::optional<Event>(std::move(event));
+    }
     event.run = reply.run;
     event.evidence = evidence_of(reply);
     if (reply.kind == FrontReply::Kind::ended) {
@@ -107,6 +111,10 @@ class SupervisedSandbox final : public Sandbox {
     if (!send_packet(socket_.get(), request, fds)) return gone();
     ++active_;
     return pipes;
+  }
+
+  void ping() override {
+    (void)send_packet(socket_.get(), FrontRequest{FrontRequest::Kind::ping, 0, {}, {}});
   }
 
   void kill(std::uint64_t run) override {

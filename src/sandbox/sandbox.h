@@ -63,7 +63,7 @@ struct Evidence {
 };
 
 struct Event {
-  enum class Kind : std::uint8_t { started, ended };
+  enum class Kind : std::uint8_t { started, ended, pong };
   Kind kind = Kind::started;
   std::uint64_t run = 0;
   Evidence evidence{};  // ended only; started fills setup_us
@@ -97,6 +97,8 @@ class Sandbox {
   // Ends the run with everything it started; `ended` follows. Unknown or ended runs: no effect.
   virtual void kill(std::uint64_t run) = 0;
   virtual int slots() const = 0;
+  // A `pong` event follows: the supervisor is alive and hears.
+  virtual void ping() = 0;
 };
 
 // One isolation layer, as probed on this machine by doing it in a throw-away child.

@@ -102,6 +102,7 @@ void supervise(int front, pid_t parent, const Options& options) {
   if (const std::string why = missing_layer(probe_layers(kept)); !why.empty()) {
     refuse_to_start(kFront, why);
   }
+  remove_stale_cgroups();
   const auto ids = claim_ids(kept.uid_base, ids_needed(kept));  // until this process is gone
   if (!ids) refuse_to_start(kFront, ids.error().message);
   kept.uid_base = ids->first;

@@ -125,8 +125,12 @@ void Supervisor::front_readable() {
     } else if (request.kind == FrontRequest::Kind::start) {
       waiting_.push_back({request, std::move(fds), steady_clock::now()});
       place_waiting();
-    } else {
+    } else if (request.kind == FrontRequest::Kind::kill) {
       kill_run(request.run);
+    } else {
+      FrontReply pong;
+      pong.kind = FrontReply::Kind::pong;
+      tell(pong);
     }
   }
 }

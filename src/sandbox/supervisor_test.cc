@@ -175,7 +175,7 @@ TEST_F(SupervisorTest, Zygote_HoldsNextToNoMemoryOfItsOwn) {
     const std::string text = read_text(AT_FDCWD, path.c_str()).value_or("");
     const std::size_t at = text.find("\nAnonymous:");
     ASSERT_NE(at, std::string::npos) << text;
-    EXPECT_LT(std::stol(text.substr(at + std::strlen("\nAnonymous:"))), 2048) << text;  // KiB
+    EXPECT_LT(std::stol(text.substr(at + std::strlen("\nAnonymous:"))), 4096) << text;  // KiB
   }
 }
 

@@ -24,6 +24,8 @@ using namespace boost::asio::experimental::awaitable_operators;
 
 constexpr std::chrono::seconds kStoreDeadline{30};
 constexpr std::chrono::seconds kSlotDeadline{60};
+constexpr std::chrono::seconds kPulse{2};
+constexpr int kMostUnanswered = 5;
 
 // The first attempt has the plain key; later ones have their number in it, so that a late attempt
 // never touches what a recorded one wrote.
@@ -73,8 +75,10 @@ Runner::Runner(asio::io_context& io, std::unique_ptr<sandbox::Sandbox> sandbox,
       options_(options),
       on_lost_(std::move(on_lost)),
       events_(io, sandbox_->event_fd()),
+      pulse_(io),
       free_slots_(sandbox_->slots()) {
   asio::co_spawn(io_, pump_events(), asio::detached);
+  asio::co_spawn(io_, watch_supervisor(), asio::detached);
 }
 
 Runner::~Runner() { events_.release(); }
@@ -93,6 +97,7 @@ awaitable<void> Runner::pump_events() {
         co_return;
       }
       if (!*event) break;
+      unanswered_pings_ = 0;
       const auto it = live_.find((*event)->run);
       if (it == live_.end()) continue;
       Live& live = *it->second;
@@ -103,6 +108,24 @@ awaitable<void> Runner::pump_events() {
         live.done.cancel();
       }
     }
+  }
+}
+
+// A supervisor that hangs keeps no limit. Pings are counted, not time: this process may have stood
+// still itself.
+awaitable<void> Runner::watch_supervisor() {
+  while (true) {
+    error_code ec;
+    pulse_.expires_after(kPulse);
+    co_await pulse_.async_wait(asio::redirect_error(asio::use_awaitable, ec));
+    if (ec) co_return;
+    if (unanswered_pings_ >= kMostUnanswered) {
+      spdlog::error("the sandbox's supervisor hangs");
+      on_lost_();
+      co_return;
+    }
+    ++unanswered_pings_;
+    sandbox_->ping();
   }
 }
 

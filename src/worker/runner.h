@@ -88,6 +88,7 @@ class Runner {
   // Whether a check may take a slot now: one at a time, and never before a run that waits.
   bool check_may_start() const { return checking_ == 0 && free_slots_ > 0 && waiting_.empty(); }
   awaitable<void> pump_events();
+  awaitable<void> watch_supervisor();
   // The zygote that suits the attempt. May take a look at its code first, in the slot it has.
   awaitable<sandbox::ZygoteKind> choose_zygote(const Attempt& attempt, Stop& stop);
   awaitable<model::RunEnd> run_in_slot(Attempt& attempt, Sink& sink, Stop& stop);
@@ -98,12 +99,14 @@ class Runner {
   RunnerOptions options_;
   std::function<void()> on_lost_;
   boost::asio::posix::stream_descriptor events_;
+  boost::asio::steady_timer pulse_;
   std::unordered_map<std::uint64_t, Live*> live_;
   Line waiting_;         // runs
   Line waiting_checks_;  // served only when no run waits
   int free_slots_;
   int checking_ = 0;
   std::uint64_t next_run_ = 1;
+  int unanswered_pings_ = 0;
   CodeKinds kinds_;
 };
 

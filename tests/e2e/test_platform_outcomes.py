@@ -92,6 +92,21 @@ def test_a_worker_that_hangs_is_noticed_and_its_run_is_tried_again(own_server: M
     assert "the worker hangs" in server.errors()
 
 
+def test_a_supervisor_that_hangs_is_noticed_and_its_run_is_tried_again(
+    own_server: MakeServer,
+) -> None:
+    server = own_server()
+    api = server.api()
+    run_id = start_long(api, seconds=1)
+    hung = server.supervisor()
+    family = hung.descendants()
+    hung.send(signal.SIGSTOP)
+    run = api.end(run_id)
+    assert (run["status"], run["attempt"]) == ("completed", 2), (run.get("error"), run)
+    wait_until_gone([hung, *family])
+    assert "the sandbox's supervisor hangs" in server.errors()
+
+
 def test_an_api_process_that_hangs_ends_the_server_and_loses_no_run(
     own_server: MakeServer,
 ) -> None:
