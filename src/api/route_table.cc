@@ -26,7 +26,7 @@ const std::vector<Route>& route_table() {
        R::list_tasks,
        token,
        "listTasks",
-       "Your tasks, newest first",
+       "Your tasks, newest first, without code and inputs",
        "",
        {limit, cursor},
        {{200, "TaskPage"}}},

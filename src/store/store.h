@@ -129,7 +129,7 @@ class Store {
   // not_found for unknown, deleted or another user's; `version` absent means the latest.
   virtual awaitable<Result<model::Task>> get_task(std::string user, model::TaskId id,
                                                   std::optional<int> version) = 0;
-  // Without deleted and ad-hoc tasks.
+  // Without deleted and ad-hoc tasks. Tasks as listed hold no code and no inputs.
   virtual awaitable<Result<Page<model::Task>>> list_tasks(std::string user, PageRequest page) = 0;
   virtual awaitable<Result<model::Task>> update_task(std::string user, model::TaskId id,
                                                      TaskChange change) = 0;

@@ -37,6 +37,8 @@ struct ExecuteRequest {
 Result<ExecuteRequest> read_execute(std::string_view body);
 
 std::string task_json(const model::Task& task);
+// The same without code and inputs.
+std::string task_summary_json(const model::Task& task);
 // With `result`, the (valid JSON) result of a completed run is part of it.
 std::string run_json(const model::Run& run, std::optional<std::string_view> result);
 // The same of a completed run whose result stands elsewhere: what comes before and after it.

@@ -148,6 +148,17 @@ TEST(WorkerJson, AnEndSurvivesTheWire) {
   EXPECT_EQ(read->end.artifacts.at(0).key, "artifacts/r/a/b.png");
 }
 
+TEST(TaskSummary, IsTheTaskWithoutCodeAndInputs) {
+  model::Task task;
+  task.version.code = "SECRET";
+  task.version.inputs = R"({"a":"SECRET"})";
+  EXPECT_EQ(task_summary_json(task).find("SECRET"), std::string::npos);
+  std::string whole = task_json(task);
+  const std::string extra = R"("code":"SECRET","inputs":{"a":"SECRET"},)";
+  whole.erase(whole.find(extra), extra.size());
+  EXPECT_EQ(whole, task_summary_json(task));
+}
+
 TEST(WorkerJson, HalfTruthsOfAPeerAreRefused) {
   for (const char* line :
        {R"({"type":"end","status":"completed"})", R"({"type":"end","status":"failed"})",

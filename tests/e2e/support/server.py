@@ -141,6 +141,10 @@ class Server:
                     return one
         return None
 
+    def api_peak_mib(self) -> float:
+        """The most the API process had in memory until now."""
+        return int(self.process("api").status("VmHWM")[0]) / 1024
+
     def errors(self) -> str:
         """The last of what it wrote to standard error, of every start."""
         return (self.folder / "stderr.txt").read_text(errors="replace")[-4000:]
