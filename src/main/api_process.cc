@@ -39,6 +39,9 @@ net::ServerOptions server_options(const config::Settings& s) {
   net::ServerOptions options;
   options.body_limit = static_cast<std::uint64_t>(s.server_body_limit_mb) << 20;
   options.bodies_limit = std::max<std::uint64_t>(options.bodies_limit, 4 * options.body_limit);
+  // A task is answered with its inputs.
+  options.responses_limit =
+      std::max<std::uint64_t>(options.responses_limit, 4 * options.body_limit);
   options.max_connections = static_cast<std::size_t>(s.server_max_connections);
   options.header_timeout = ms(s.server_header_timeout_s);
   options.body_timeout = ms(s.server_body_timeout_s);
