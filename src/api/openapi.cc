@@ -52,7 +52,9 @@ std::string parameters(const Route& route) {
   }
   if (route.method == "POST" && !route.body.empty()) {
     out.push_back(parameter("Idempotency-Key", "header", "string",
-                            "the same key with the same request makes nothing twice"));
+                            "the same key with the same request makes nothing twice; remembered"
+                            " for " +
+                                std::to_string(kKeyLife.count()) + " h"));
   }
   return wire::array_of(out);
 }

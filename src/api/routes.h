@@ -58,7 +58,7 @@ const std::vector<Route>& route_table();
 // The OpenAPI 3.1 document, made from the table.
 const std::string& openapi_document();
 // The docs page: HTML that loads nothing.
-const std::string& docs_page();
+std::string docs_page(const model::Limits& ceilings);
 
 // The handlers, by subject.
 struct Routes {

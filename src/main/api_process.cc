@@ -154,11 +154,10 @@ class ApiProcess {
     io_.stop();
   }
 
-  // Idempotency keys are good for a day.
   awaitable<void> forget_old_keys() {
     asio::steady_timer hour(io_);
     while (true) {
-      auto done = co_await store_->prune_idempotency(clock_->now() - std::chrono::hours(24));
+      auto done = co_await store_->prune_idempotency(clock_->now() - api::kKeyLife);
       if (!done) spdlog::warn("old idempotency keys stay: {}", done.error().message);
       hour.expires_after(std::chrono::hours(1));
       co_await hour.async_wait(asio::use_awaitable);

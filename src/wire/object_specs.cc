@@ -168,7 +168,7 @@ std::vector<ObjectSpec> other_specs() {
        {{"type", text, required, "a URI reference that names the code"},
         {"title", text, required, "the kind of error"},
         {"status", integer, required, "the HTTP status"},
-        {"code", text, required, "stable, for programs"},
+        {"code", error, required, "stable, for programs"},
         {"detail", text, required, "what happened"},
         {"request_id", text, required, "to ask the operator about"},
         {"errors", nested_list, optional, "one for each wrong field", 0, 0, "FieldProblem"}}},

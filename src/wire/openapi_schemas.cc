@@ -36,6 +36,12 @@ std::string outcome_names() {
   return array_of(names);
 }
 
+std::string error_names() {
+  std::vector<std::string> names;
+  for (const base::ErrorRow& row : base::error_table()) names.push_back(quote(row.name));
+  return array_of(names);
+}
+
 std::string status_names() {
   std::vector<std::string> names;
   for (const model::RunStatus status :
@@ -74,6 +80,9 @@ std::string field_schema(const FieldSpec& spec) {
       break;
     case FieldType::outcome:
       out.text("type", "string").raw("enum", outcome_names());
+      break;
+    case FieldType::error:
+      out.text("type", "string").raw("enum", error_names());
       break;
     case FieldType::status:
       out.text("type", "string").raw("enum", status_names());

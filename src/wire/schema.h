@@ -24,6 +24,7 @@ enum class FieldType : std::uint8_t {
   any,         // any JSON value, carried as bytes
   none,        // null
   outcome,     // name of an outcome code
+  error,       // name of an error code
   status,      // name of a run's status
   text_list,   // array of at most `max` strings of 1-64 bytes
   limits,      // object of the limit table's names
