@@ -148,7 +148,7 @@ const std::vector<Route>& route_table() {
        token,
        "cancelRun",
        "Stop a run wherever it is",
-       "",
+       "Cancel",
        {},
        {{200, "Run"}}},
       {"GET",

@@ -66,7 +66,7 @@ struct TaskChange {
   std::optional<std::string> name{};
   std::optional<std::string> description{};
   std::optional<std::vector<std::string>> tags{};
-  std::optional<double> estimated_duration_s{};
+  std::optional<std::optional<double>> estimated_duration_s{};  // nothing inside: taken away
   std::optional<std::string> code{};
   std::optional<std::string> inputs{};
   std::optional<model::Limits> limits{};

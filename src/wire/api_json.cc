@@ -32,10 +32,13 @@ Result<TaskPatch> read_patch(std::string_view body) {
   TaskPatch patch;
   patch.name = fields->text("name");
   patch.description = fields->text("description");
+  if (fields->is_null("description")) patch.description = "";
   patch.code = fields->text("code");
   patch.inputs = fields->raw("inputs");
   patch.tags = fields->text_list("tags");
-  patch.estimated_duration_s = fields->number("estimated_duration_s");
+  if (fields->has("estimated_duration_s")) {
+    patch.estimated_duration_s.emplace(fields->number("estimated_duration_s"));
+  }
   patch.has_limits = fields->has("limits");
   patch.limits_json = fields->raw("limits").value_or("{}");
   return patch;
@@ -52,6 +55,13 @@ Result<ExecuteRequest> read_execute(std::string_view body) {
   const auto fields = read_fields(body.empty() ? "{}" : body, find_spec("Execute"));
   if (!fields) return fields.error();
   return ExecuteRequest{fields->raw("inputs"), fields->integer("version")};
+}
+
+Result<void> read_cancel(std::string_view body) {
+  if (body.empty()) return {};
+  const auto fields = read_fields(body, find_spec("Cancel"));
+  if (!fields) return fields.error();
+  return {};
 }
 
 namespace {

@@ -32,15 +32,22 @@ FieldSpec optional_field(FieldSpec spec) {
   return spec;
 }
 
+// A field that null takes away.
+FieldSpec clearable_field(FieldSpec spec) {
+  spec.null = Null::allowed;
+  return spec;
+}
+
 std::vector<ObjectSpec> request_specs() {
   return {
       {"TaskCreate",
        "A new task",
        {kName, kCode, kInputs, kLimits, kEstimate, kDescription, kTags}},
       {"TaskUpdate",
-       "Changes to a task. Any of code, inputs, limits makes a new immutable version",
-       {optional_field(kName), optional_field(kCode), kInputs, kLimits, kEstimate, kDescription,
-        kTags}},
+       "Changes to a task. Any of code, inputs, limits makes a new immutable version; null takes"
+       " estimated_duration_s or description away",
+       {optional_field(kName), optional_field(kCode), kInputs, kLimits, clearable_field(kEstimate),
+        clearable_field(kDescription), kTags}},
       {"Execute",
        "A run of a task",
        {{"inputs", object, optional, "instead of the version's default inputs"},
@@ -48,6 +55,7 @@ std::vector<ObjectSpec> request_specs() {
       {"AdHocExecute",
        "A calculation to run at once",
        {kCode, kInputs, kLimits, optional_field(kName)}},
+      {"Cancel", "Nothing: no body, or an empty object", {}},
       {"WorkerExecute",
        "One attempt, as the worker receives it",
        {{"task_id", text, required, "the task's id", 1, 64},

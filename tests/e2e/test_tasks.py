@@ -160,3 +160,14 @@ def test_a_list_of_tasks_is_small_however_large_their_inputs_are(
     summaries = [{k: v for k, v in task.items() if k not in ("code", "inputs")} for task in tasks]
     assert listed.json()["items"] == summaries[::-1]
     assert api.read(f"/api/tasks/{tasks[0]['id']}") == tasks[0]
+
+
+def test_null_takes_an_estimate_and_a_description_away(api: Api) -> None:
+    task = api.create(CODE, description="long", estimated_duration_s=3)
+    path = f"/api/tasks/{task['id']}"
+    change = {"estimated_duration_s": None, "description": None}
+    changed = expect(api.http.patch(path, json=change), 200)
+    assert "estimated_duration_s" not in changed
+    assert (changed["description"], changed["version"]) == ("", 1)
+    assert api.read(path) == changed
+    expect_problem(api.http.patch(path, json={"name": None}), 422, "invalid_fields", "/name")
