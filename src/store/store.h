@@ -108,11 +108,6 @@ struct RunObjects {
   std::vector<std::string> keys{};
 };
 
-struct Counts {
-  std::int64_t queued = 0;
-  std::int64_t running = 0;
-};
-
 class Store {
  public:
   virtual ~Store() = default;
@@ -179,7 +174,6 @@ class Store {
                                                             int limit) = 0;
   // Queued runs in the order they were accepted, after run id `after`.
   virtual awaitable<Result<std::vector<QueuedRun>>> queued_runs(std::string after, int limit) = 0;
-  virtual awaitable<Result<Counts>> counts() = 0;
   // Of the runs among `ids` that there are, whoever's they are.
   virtual awaitable<Result<std::vector<RunObjects>>> run_objects(std::vector<model::RunId> ids) = 0;
 
