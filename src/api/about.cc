@@ -12,11 +12,11 @@ std::string verdict(const Result<void>& result) { return result ? "ok" : result.
 
 awaitable<Answer> Routes::openapi(Api&, Call&) { co_return json_response(200, openapi_document()); }
 
-awaitable<Answer> Routes::docs(Api&, Call&) {
+awaitable<Answer> Routes::docs(Api& api, Call&) {
   net::Response response;
   response.content_type = "text/html; charset=utf-8";
   response.headers = {{"Content-Security-Policy", "default-src 'none'; style-src 'unsafe-inline'"}};
-  response.body = docs_page();
+  response.body = docs_page(options(api).ceilings);
   co_return response;
 }
 

@@ -4,6 +4,7 @@
 
 #include <boost/asio/awaitable.hpp>
 #include <boost/asio/thread_pool.hpp>
+#include <chrono>
 #include <functional>
 #include <map>
 #include <memory>
@@ -41,6 +42,9 @@ struct Parts {
   // Unavailable names what of the worker is missing: for readiness.
   std::function<awaitable<Result<void>>()> worker_ready;
 };
+
+// How long an Idempotency-Key is remembered at least.
+inline constexpr std::chrono::hours kKeyLife{24};
 
 struct Options {
   model::Limits ceilings = model::default_ceilings();

@@ -52,16 +52,22 @@ a{color:#7ab8ff}td,th{border-color:#333}h2{border-color:#444}}
 <p>You hand over <code>calculate(inputs)</code>; it runs isolated, and the answer says what happened.
 The same contract for programs: <a href="/api/openapi.json">/api/openapi.json</a> (OpenAPI 3.1).</p>
 <nav><a href="#start">First calculation</a><a href="#routes">Routes</a><a href="#limits">Limits</a>
+<a href="#values">Values</a>
 <a href="#outcomes">Outcomes</a><a href="#errors">Errors</a><a href="#shapes">Shapes</a></nav>
 <h2 id="start">First calculation</h2>
 <pre>curl -s "$MECAPY_URL/api/tasks/execute?wait=30" \
   -H "Authorization: Bearer $MECAPY_TOKEN" -H "Content-Type: application/json" \
   -d '{"code": "def calculate(inputs):\n    return {\"stress\": inputs[\"force\"] / inputs[\"section\"]}",
        "inputs": {"force": 1000, "section": 10}}'</pre>
-<p>Every request carries <code>Authorization: Bearer TOKEN</code>. A POST with an
-<code>Idempotency-Key</code> can be repeated safely. Lists are read page by page with
-<code>cursor</code>. Errors are <code>application/problem+json</code> (RFC 9457).</p>
 )html";
+
+std::string rules() {
+  return "<p>Every request carries <code>Authorization: Bearer TOKEN</code>. A POST with an "
+         "<code>Idempotency-Key</code> can be repeated safely: the key is remembered for " +
+         std::to_string(kKeyLife.count()) +
+         " h. Lists are read page by page with <code>cursor</code>; they hold no code, inputs or "
+         "results. Errors are <code>application/problem+json</code> (RFC 9457).</p>";
+}
 
 std::string routes_section() {
   std::string out =
@@ -87,16 +93,61 @@ std::string routes_section() {
   return out + "</table>";
 }
 
-std::string limits_section() {
+std::string limits_section(const model::Limits& ceilings) {
   std::string out =
       "<h2 id=\"limits\"><a id=\"Limits\"></a>Limits</h2><p>A task asks for what it needs, up to "
       "the ceilings "
-      "the operator has set.</p><table><tr><th>Name</th><th>Default</th><th>Meaning</th></tr>";
-  const model::Limits defaults;
+      "the operator has set.</p><table><tr><th>Name</th><th>Default</th><th>Ceiling</th>"
+      "<th>Meaning</th></tr>";
+  const model::Limits defaults = model::lower_to(model::Limits{}, ceilings);
   for (const model::LimitRow& row : model::limit_table()) {
     out += "<tr>" + cell(code(row.name)) +
            cell(wire::number_text(defaults.*row.field) + " " + escape(row.unit)) +
+           cell(wire::number_text(ceilings.*row.field) + " " + escape(row.unit)) +
            cell(escape(row.meaning)) + "</tr>";
+  }
+  return out + "</table>";
+}
+
+struct ValueRow {
+  std::string_view value;
+  std::string_view json;
+};
+
+// What runtime/python/mecapy/_encoding.py writes and _decoding.py reads.
+constexpr ValueRow kValues[] = {
+    {"nan, inf, -inf", R"({"$type": "float", "value": "nan" | "inf" | "-inf"})"},
+    {"complex", R"({"$type": "complex", "value": [re, im]}; a part that is not finite as text)"},
+    {"numpy array",
+     R"({"$type": "ndarray", "dtype": "float64", "shape": [2, 3], "data": [...]}: flat, row by row;)"
+     R"( a masked array has "mask" as well)"},
+    {"numpy datetime64, timedelta64",
+     R"({"$type": "datetime64" | "timedelta64", "dtype": "datetime64[s]", "value": ISO text | count)"
+     R"( | null})"},
+    {"pandas DataFrame",
+     R"({"$type": "dataframe", "columns": [...], "index": [...], "data": [one array a column],)"
+     R"( "dtypes": [...], "column_names": [...], "index_names": [...]})"},
+    {"pandas Series",
+     R"({"$type": "series", "name": ..., "index": [...], "data": [...], "dtype": ...,)"
+     R"( "index_names": [...]})"},
+    {"pandas Timestamp", R"({"$type": "timestamp", "value": ISO text})"},
+    {"pandas NaT, NA", R"({"$type": "nat"}, {"$type": "na"})"},
+    {"datetime, date, time", R"({"$type": "datetime" | "date" | "time", "value": ISO text})"},
+    {"timedelta", R"({"$type": "timedelta", "microseconds": count})"},
+    {"bytes", R"({"$type": "bytes", "value": base64})"},
+    {"set, frozenset", R"({"$type": "set" | "frozenset", "value": [...]})"},
+    {"Decimal, Fraction", R"({"$type": "decimal" | "fraction", "value": text})"},
+    {"dict with keys that are not text", R"({"$type": "dict", "items": [[key, value], ...]})"},
+    {"matplotlib figure", R"({"$type": "artifact", "name": file name}; results only)"},
+};
+
+std::string values_section() {
+  std::string out =
+      "<h2 id=\"values\">Values</h2><p>Inputs and results are JSON. What JSON cannot say is an "
+      "object with a <code>$type</code>, in both directions. numpy scalars are plain numbers, "
+      "tuples arrays, dataclasses objects.</p><table><tr><th>Python</th><th>JSON</th></tr>";
+  for (const ValueRow& row : kValues) {
+    out += "<tr>" + cell(escape(row.value)) + cell(code(row.json)) + "</tr>";
   }
   return out + "</table>";
 }
@@ -143,11 +194,10 @@ std::string shapes_section() {
 
 }  // namespace
 
-const std::string& docs_page() {
-  static const std::string page = std::string(kHead) + routes_section() + limits_section() +
-                                  outcomes_section() + errors_section() + shapes_section() +
-                                  "</body></html>";
-  return page;
+std::string docs_page(const model::Limits& ceilings) {
+  return std::string(kHead) + rules() + routes_section() + limits_section(ceilings) +
+         values_section() + outcomes_section() + errors_section() + shapes_section() +
+         "</body></html>";
 }
 
 }  // namespace mecapy::api

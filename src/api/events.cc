@@ -7,12 +7,15 @@
 #include <charconv>
 
 #include "api/routes.h"
+#include "base/utf8.h"
 #include "wire/json.h"
 
 namespace mecapy::api {
 namespace {
 
 constexpr std::chrono::seconds kKeepAlive{10};
+constexpr std::chrono::seconds kStoreDeadline{30};
+constexpr std::size_t kLongestLog = 1UL << 40;  // bytes; no cursor of ours is behind it
 
 // Where a watcher is: the attempt, the status last told (0 none, 1 queued, 2 running, 3 ended) and
 // the bytes of this attempt's log it has.
@@ -38,7 +41,7 @@ Cursor parse_cursor(std::string_view text) {
     }
     at = read.ptr + 1;
   }
-  if (parts[0] > 1'000'000 || parts[1] > 3) return {};
+  if (parts[0] > 1'000'000 || parts[1] > 3 || parts[2] > kLongestLog) return {};
   return {static_cast<int>(parts[0]), static_cast<int>(parts[1]), parts[2]};
 }
 
@@ -51,34 +54,67 @@ std::string event(std::string_view type, const Cursor& cursor, const std::string
   return "id: " + cursor.str() + "\nevent: " + std::string(type) + "\ndata: " + data + "\n\n";
 }
 
-// Tells what a watcher at `cursor` has not heard yet; moves the cursor.
-std::string news(Cursor& cursor, model::RunStatus status, int attempt, std::string_view log) {
-  std::string out;
+// Moves a cursor to the beginning of `attempt`, when it is elsewhere.
+void begin_attempt(Cursor& cursor, int attempt) {
   if (attempt != cursor.attempt) cursor = {attempt, cursor.status == 1 && attempt == 1 ? 1 : 0, 0};
-  const auto tell_status = [&] {
-    if (rank(status) == cursor.status) return;
-    cursor.status = rank(status);
-    out += event(
-        "status", cursor,
-        std::move(
-            wire::ObjectWriter().text("status", model::name(status)).integer("attempt", attempt))
-            .finish());
-  };
-  if (!model::is_end(status)) tell_status();
-  if (log.size() > cursor.log) {
-    const std::string text(log.substr(cursor.log));
-    cursor.log = log.size();
-    out += event("log", cursor, std::move(wire::ObjectWriter().text("text", text)).finish());
-  }
-  if (model::is_end(status)) tell_status();
+}
+
+std::string status_news(Cursor& cursor, model::RunStatus status, int attempt) {
+  if (rank(status) == cursor.status) return "";
+  cursor.status = rank(status);
+  return event(
+      "status", cursor,
+      std::move(
+          wire::ObjectWriter().text("status", model::name(status)).integer("attempt", attempt))
+          .finish());
+}
+
+// What follows in the log behind the cursor.
+std::string log_news(Cursor& cursor, std::string_view text) {
+  if (text.empty()) return "";
+  cursor.log += text.size();
+  return event("log", cursor, std::move(wire::ObjectWriter().text("text", text)).finish());
+}
+
+// At most kPiece bytes of `text` from `at` on, in whole characters.
+std::string_view piece_of(std::string_view text, std::size_t at) {
+  if (at >= text.size()) return "";
+  const std::string_view rest = text.substr(at);
+  return rest.size() <= kPiece ? rest : base::whole_characters(rest.substr(0, kPiece));
+}
+
+// Tells what a watcher at `cursor` of a run that has not ended has not heard yet, at most one piece
+// of log; moves the cursor.
+std::string news(Cursor& cursor, model::RunStatus status, int attempt, std::string_view log) {
+  begin_attempt(cursor, attempt);
+  std::string out = status_news(cursor, status, attempt);
+  out += log_news(cursor, piece_of(log, cursor.log));
   return out;
 }
 
+// A piece of the log of a run that has ended; "" behind its end.
+awaitable<Result<std::string>> read_log(Api& api, const model::Run& run, std::size_t at) {
+  const model::Payload& log = run.end.log;
+  if (!log.stored()) co_return std::string(piece_of(log.inline_bytes, at));
+  auto piece = co_await Routes::parts(api).objects.read(log.key, static_cast<std::int64_t>(at),
+                                                        kPiece, base::after(kStoreDeadline));
+  if (piece && piece->size() == kPiece) piece->resize(base::whole_characters(*piece).size());
+  co_return piece;
+}
+
+// The rest of the log, piece by piece, and the end. A stream that stops before it has told the end,
+// as when the log cannot be read now, can be resumed.
 awaitable<void> tell_end(Api& api, const model::Run& run, Cursor cursor, net::ResponseStream& out) {
-  auto log = co_await load_log(api, run);
-  const std::string text = log ? std::move(*log) : std::string();
-  const std::string last = news(cursor, run.status, run.attempt, text);
-  (void)co_await out.write(last);
+  begin_attempt(cursor, run.attempt);
+  while (true) {
+    const auto piece = co_await read_log(api, run, cursor.log);
+    if (!piece) co_return;
+    const bool last = piece->empty();
+    const std::string text =
+        last ? status_news(cursor, run.status, run.attempt) : log_news(cursor, *piece);
+    const auto sent = co_await out.write(text);
+    if (last || !sent) co_return;
+  }
 }
 
 // Follows a run until it ends or the watcher goes.
@@ -99,6 +135,7 @@ awaitable<void> follow(Api& api, model::Run run, Cursor cursor, net::ResponseStr
     if (!text.empty()) {
       if (const auto sent = co_await out.write(text); !sent) co_return;
     }
+    if (live && cursor.log < channel->state().log.size()) continue;
     const base::Deadline look = base::after(kKeepAlive);
     co_await channel->changed(seen, look);
     if (channel->state().version != seen) continue;

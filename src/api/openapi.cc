@@ -50,9 +50,11 @@ std::string parameters(const Route& route) {
   for (const QuerySpec& query : route.query) {
     out.push_back(parameter(query.name, "query", query.type, query.meaning));
   }
-  if (route.method == "POST" && !route.body.empty()) {
+  if (route.method == "POST" && !route.body.empty() && route.body != "Cancel") {
     out.push_back(parameter("Idempotency-Key", "header", "string",
-                            "the same key with the same request makes nothing twice"));
+                            "the same key with the same request makes nothing twice; remembered"
+                            " for " +
+                                std::to_string(kKeyLife.count()) + " h"));
   }
   return wire::array_of(out);
 }
@@ -88,7 +90,7 @@ std::string operation(const Route& route) {
   if (!route.body.empty()) {
     out.raw("requestBody",
             std::move(ObjectWriter()
-                          .boolean("required", route.body != "Execute")
+                          .boolean("required", route.body != "Execute" && route.body != "Cancel")
                           .raw("content", content("application/json", {reference(route.body)})))
                 .finish());
   }

@@ -10,9 +10,6 @@
 namespace mecapy::api {
 namespace {
 
-constexpr std::chrono::seconds kStoreDeadline{30};
-constexpr std::int64_t kLargestObject = 1LL << 30;
-
 Error wrong_query(const std::string& name, std::string detail) {
   return Error{ErrorCode::invalid_fields,
                "some query parameters are wrong",
@@ -97,12 +94,6 @@ net::Response json_response(int status, std::string body) {
   response.status = status;
   response.body = std::move(body);
   return response;
-}
-
-awaitable<Result<std::string>> load_log(Api& api, const model::Run& run) {
-  if (!run.end.log.stored()) co_return run.end.log.inline_bytes;
-  co_return co_await Routes::parts(api).objects.get(run.end.log.key, kLargestObject,
-                                                    base::after(kStoreDeadline));
 }
 
 }  // namespace mecapy::api

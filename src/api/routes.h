@@ -58,7 +58,7 @@ const std::vector<Route>& route_table();
 // The OpenAPI 3.1 document, made from the table.
 const std::string& openapi_document();
 // The docs page: HTML that loads nothing.
-const std::string& docs_page();
+std::string docs_page(const model::Limits& ceilings);
 
 // The handlers, by subject.
 struct Routes {
@@ -102,7 +102,6 @@ Result<std::chrono::milliseconds> wait_time(const Call& call);  // ?wait=SECONDS
 // With a SHA-256 of the whole request: see read_post.
 Result<std::optional<store::Idempotency>> idempotency(const Call& call);
 net::Response json_response(int status, std::string body);
-awaitable<Result<std::string>> load_log(Api& api, const model::Run& run);
 
 // ---- send.cc: answers that may be large
 // What one of them holds in memory, bytes: 256 MiB for 4096 connections that all read slowly.

@@ -107,6 +107,7 @@ awaitable<Answer> Routes::run_artifact(Api& api, Call& call) {
 awaitable<Answer> Routes::cancel_run(Api& api, Call& call) {
   auto id = run_id(call);
   if (!id) co_return id.error();
+  if (auto fine = wire::read_cancel(call.request().body); !fine) co_return fine.error();
   auto run = co_await parts(api).store.request_cancel(call.caller.user, *id);
   if (!run) co_return run.error();
   if (model::is_end(run->status)) {

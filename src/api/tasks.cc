@@ -48,7 +48,7 @@ awaitable<Answer> Routes::list_tasks(Api& api, Call& call) {
   auto tasks = co_await parts(api).store.list_tasks(call.caller.user, std::move(*page));
   if (!tasks) co_return tasks.error();
   std::vector<std::string> items;
-  for (const model::Task& task : tasks->items) items.push_back(wire::task_json(task));
+  for (const model::Task& task : tasks->items) items.push_back(wire::task_summary_json(task));
   co_return json_response(200, wire::page_json(items, tasks->next));
 }
 

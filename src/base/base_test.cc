@@ -6,6 +6,7 @@
 #include "base/error.h"
 #include "base/id.h"
 #include "base/nearest.h"
+#include "base/utf8.h"
 
 namespace mecapy::base {
 namespace {
@@ -51,6 +52,17 @@ TEST(Clock, WritesRfc3339WithMicroseconds) {
 TEST(Nearest, FindsTheMeantWordAndNothingForAStranger) {
   EXPECT_EQ(nearest("timout_s", {"timeout_s", "memory_mb"}), "timeout_s");
   EXPECT_EQ(nearest("zzzzzz", {"timeout_s", "memory_mb"}), "");
+}
+
+TEST(Utf8, ACharacterCutOffAtTheEndIsLeftForLater) {
+  const std::string text = "a\u00e9\u2194\U0001d6d4";
+  const std::set<std::size_t> ends = {0, 1, 3, 6, 10};
+  for (std::size_t n = 0; n <= text.size(); ++n) {
+    const std::size_t whole = *std::prev(ends.upper_bound(n));
+    EXPECT_EQ(whole_characters(text.substr(0, n)).size(), whole) << n;
+  }
+  EXPECT_EQ(whole_characters("a\xff").size(), 2u);  // which is no beginning
+  EXPECT_EQ(whole_characters("\x80\x80\x80\x80").size(), 4u);
 }
 
 }  // namespace

@@ -31,4 +31,13 @@ int utf8_length(std::string_view text) {
   return n;
 }
 
+std::string_view whole_characters(std::string_view text) {
+  for (std::size_t back = 1; back <= 3 && back <= text.size(); ++back) {
+    const std::string_view tail = text.substr(text.size() - back);
+    if ((static_cast<unsigned char>(tail.front()) & 0xc0) == 0x80) continue;
+    return utf8_length(tail) == 0 ? text.substr(0, text.size() - back) : text;
+  }
+  return text;
+}
+
 }  // namespace mecapy::base

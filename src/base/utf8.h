@@ -10,5 +10,7 @@ inline constexpr std::string_view kReplacement = "\xef\xbf\xbd";  // U+FFFD
 // The length of the character at the front of the non-empty `text`: 1 to 4; 0 when `text` ends in
 // the middle of it; -1 when its first byte cannot begin or continue one.
 int utf8_length(std::string_view text);
+// `text` without the beginning of a character that it ends in the middle of.
+std::string_view whole_characters(std::string_view text);
 
 }  // namespace mecapy::base

@@ -39,6 +39,9 @@ net::ServerOptions server_options(const config::Settings& s) {
   net::ServerOptions options;
   options.body_limit = static_cast<std::uint64_t>(s.server_body_limit_mb) << 20;
   options.bodies_limit = std::max<std::uint64_t>(options.bodies_limit, 4 * options.body_limit);
+  // A task is answered with its inputs.
+  options.responses_limit =
+      std::max<std::uint64_t>(options.responses_limit, 4 * options.body_limit);
   options.max_connections = static_cast<std::size_t>(s.server_max_connections);
   options.header_timeout = ms(s.server_header_timeout_s);
   options.body_timeout = ms(s.server_body_timeout_s);
@@ -151,11 +154,10 @@ class ApiProcess {
     io_.stop();
   }
 
-  // Idempotency keys are good for a day.
   awaitable<void> forget_old_keys() {
     asio::steady_timer hour(io_);
     while (true) {
-      auto done = co_await store_->prune_idempotency(clock_->now() - std::chrono::hours(24));
+      auto done = co_await store_->prune_idempotency(clock_->now() - api::kKeyLife);
       if (!done) spdlog::warn("old idempotency keys stay: {}", done.error().message);
       hour.expires_after(std::chrono::hours(1));
       co_await hour.async_wait(asio::use_awaitable);

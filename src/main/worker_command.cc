@@ -1,6 +1,7 @@
 #include <sys/prctl.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/detached.hpp>
 #include <boost/asio/io_context.hpp>
@@ -22,12 +23,18 @@ namespace {
 
 namespace asio = boost::asio;
 
+std::int64_t body_limit(const config::Settings& settings) {
+  return settings.server_body_limit_mb << 20;
+}
+
 Result<std::unique_ptr<net::HttpServer>> listen(asio::io_context& io,
                                                 const config::Settings& settings,
                                                 const WorkerStart& start,
                                                 worker::Service& service) {
   net::ServerOptions options;
-  options.body_limit = 96ULL << 20;  // inline inputs, and code in base64
+  // What the API takes, with the code in base64.
+  options.body_limit = static_cast<std::uint64_t>(body_limit(settings)) + (4ULL << 20);
+  options.bodies_limit = std::max<std::uint64_t>(options.bodies_limit, 4 * options.body_limit);
   const auto handler = [&service](net::Exchange& e) { return service.handle(e); };
   const auto admit = [&service](const net::Request& head, std::optional<std::int64_t>) {
     return service.admit(head);
@@ -68,6 +75,7 @@ int serve_runs(const config::Settings& settings, const WorkerStart& start,
   int status = 0;
   worker::RunnerOptions options;
   options.inline_limit = settings.objects_inline_limit;
+  options.inputs_limit = body_limit(settings);
   worker::Runner runner(io, std::move(sandbox), **objects, options, [&] {
     status = base::row(ErrorCode::sandbox).exit_code;
     io.stop();

@@ -47,17 +47,6 @@ TEST(Outcomes, TableIsCompleteAndExitStatusesAreDistinct) {
   EXPECT_FALSE(parse_outcome("exit 137"));
 }
 
-TEST(RunStatus, NothingLeavesAnEnd) {
-  for (const RunStatus from : {RunStatus::completed, RunStatus::failed, RunStatus::cancelled}) {
-    for (const RunStatus to : {RunStatus::queued, RunStatus::running, RunStatus::completed,
-                               RunStatus::failed, RunStatus::cancelled}) {
-      EXPECT_FALSE(may_become(from, to));
-    }
-  }
-  EXPECT_TRUE(may_become(RunStatus::running, RunStatus::queued));
-  EXPECT_FALSE(may_become(RunStatus::queued, RunStatus::completed));
-}
-
 TEST(ArtifactName, AcceptsPathsBelowAFolderOnly) {
   for (const char* good : {"plot.png", "a/b/c.csv", "figure 1.svg", "x_-.9"}) {
     EXPECT_TRUE(is_artifact_name(good)) << good;

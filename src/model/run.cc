@@ -8,19 +8,6 @@ namespace {
 
 constexpr std::array<std::string_view, 5> kStatusNames = {"queued", "running", "completed",
                                                           "failed", "cancelled"};
-struct Transition {
-  RunStatus from;
-  RunStatus to;
-};
-constexpr std::array kTransitions = {
-    Transition{RunStatus::queued, RunStatus::running},
-    Transition{RunStatus::queued, RunStatus::failed},
-    Transition{RunStatus::queued, RunStatus::cancelled},
-    Transition{RunStatus::running, RunStatus::queued},
-    Transition{RunStatus::running, RunStatus::completed},
-    Transition{RunStatus::running, RunStatus::failed},
-    Transition{RunStatus::running, RunStatus::cancelled},
-};
 
 bool is_name_char(char c) {
   return (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '.' ||
@@ -42,11 +29,6 @@ std::optional<RunStatus> parse_status(std::string_view name) {
   const auto it = std::ranges::find(kStatusNames, name);
   if (it == kStatusNames.end()) return std::nullopt;
   return static_cast<RunStatus>(it - kStatusNames.begin());
-}
-
-bool may_become(RunStatus from, RunStatus to) {
-  return std::ranges::any_of(kTransitions,
-                             [&](Transition t) { return t.from == from && t.to == to; });
 }
 
 RunEnd failed_end(OutcomeCode code, std::string message) {

@@ -20,8 +20,6 @@ enum class RunStatus : std::uint8_t { queued, running, completed, failed, cancel
 std::string_view name(RunStatus status);
 std::optional<RunStatus> parse_status(std::string_view name);
 inline bool is_end(RunStatus s) { return s >= RunStatus::completed; }
-// Whether the table of transitions has from -> to.
-bool may_become(RunStatus from, RunStatus to);
 
 // Measured use of one attempt. Zero where it could not be measured.
 struct Usage {

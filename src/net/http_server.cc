@@ -36,7 +36,6 @@ class ServerImpl final : public HttpServer {
 
   std::uint16_t port() const override { return port_; }
   std::size_t active() const override { return shared_->active; }
-  std::size_t connections() const override { return shared_->connections; }
 
   void stop() override {
     if (shared_->stopping) return;

@@ -40,7 +40,6 @@ class HttpServer {
   virtual void stop() = 0;
   // Requests being handled now.
   virtual std::size_t active() const = 0;
-  virtual std::size_t connections() const = 0;
 };
 
 // Accepts from the moment it returns (handlers run when `io` runs). ErrorCode::unavailable names

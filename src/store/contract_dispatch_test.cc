@@ -293,20 +293,5 @@ TEST_P(StoreContract, QueuedRuns_TellTheirBackoff) {
   EXPECT_EQ(queued->front().not_before, in(seconds(7)));
 }
 
-TEST_P(StoreContract, Counts_AreOfQueuedAndRunning) {
-  const model::Task task = create(task_of("ann"));
-  submit(task);
-  submit(task);
-  const model::Run run = submit(task);
-  claim(run.id);
-  running();
-  auto counts = await(store_->counts());
-  EXPECT_EQ(counts->queued, 2);
-  EXPECT_EQ(counts->running, 2);
-  ASSERT_TRUE(*await(store_->record_end({run.id, 1}, completed("1"))));
-  counts = await(store_->counts());
-  EXPECT_EQ(counts->running, 1);
-}
-
 }  // namespace
 }  // namespace mecapy::store

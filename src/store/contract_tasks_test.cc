@@ -162,6 +162,19 @@ TEST_P(StoreContract, ListTasks_IsNewestFirstWithoutDeletedAndAdHoc) {
   EXPECT_TRUE(await(store_->get_task("ann", ad_hoc.id, std::nullopt))->ad_hoc);
 }
 
+TEST_P(StoreContract, TaskAsListed_HasAllButCodeAndInputs) {
+  const model::Task made = create(task_of("ann"));
+  const auto page = await(store_->list_tasks("ann", {}));
+  ASSERT_EQ(page->items.size(), 1U);
+  const model::Task& listed = page->items[0];
+  EXPECT_EQ(listed.version.code, "");
+  EXPECT_EQ(listed.version.inputs, "");
+  EXPECT_EQ(listed.name, made.name);
+  EXPECT_EQ(listed.version.number, 1);
+  EXPECT_EQ(listed.version.limits.timeout_s, made.version.limits.timeout_s);
+  EXPECT_EQ(listed.updated_at, made.updated_at);
+}
+
 TEST_P(StoreContract, PagesOver120Tasks_AreCompleteWhileNewOnesArrive) {
   std::set<std::string> made;
   for (int i = 0; i < 120; ++i) made.insert(create(task_of("ann")).id.str());

@@ -46,8 +46,6 @@ constexpr Sql kExpiredOrForeign =
 constexpr Sql kQueued =
     "SELECT id, not_before FROM runs WHERE status = 'queued' AND id > :after"
     " ORDER BY id LIMIT :limit";
-constexpr Sql kCountQueued = "SELECT COUNT(*) FROM runs WHERE status = 'queued'";
-constexpr Sql kCountRunning = "SELECT COUNT(*) FROM runs WHERE status = 'running'";
 
 }  // namespace
 
@@ -129,13 +127,6 @@ Result<std::vector<QueuedRun>> queued_runs(Connection& connection, const std::st
       },
       soci::into(id), soci::into(not_before), use(after, "after"), use(limit, "limit"));
   return runs;
-}
-
-Result<Counts> counts(Connection& connection) {
-  long long queued = 0, running = 0;
-  connection.one_row(kCountQueued, soci::into(queued));
-  connection.one_row(kCountRunning, soci::into(running));
-  return Counts{queued, running};
 }
 
 }  // namespace mecapy::store

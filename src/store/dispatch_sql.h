@@ -31,6 +31,5 @@ Result<std::vector<Lease>> dead_leases(Connection& connection, base::TimePoint n
                                        const std::optional<std::string>& also_not_of, int limit);
 Result<std::vector<QueuedRun>> queued_runs(Connection& connection, const std::string& after,
                                            int limit);
-Result<Counts> counts(Connection& connection);
 
 }  // namespace mecapy::store

@@ -15,8 +15,10 @@ void add_into(soci::statement& statement, Column&... column) {
 
 void TaskRow::into(soci::statement& statement) {
   add_into(statement, id, owner, name, description, tags, estimated_duration_s, ad_hoc, created_at,
-           updated_at, number, limits, inputs, code);
+           updated_at, number, limits);
 }
+
+void TaskRow::into_payloads(soci::statement& statement) { add_into(statement, inputs, code); }
 
 model::Task TaskRow::task() const {
   return {.id = trusted_id<model::TaskId>(id),

@@ -13,10 +13,12 @@
 
 namespace mecapy::store {
 
-// A task with one of its versions: "SELECT <kTaskColumns> FROM tasks t JOIN task_versions v ...".
+// A task with one of its versions but for inputs and code:
+// "SELECT <kTaskColumns> FROM tasks t JOIN task_versions v ...".
 inline constexpr char kTaskColumns[] =
     "t.id, t.owner, t.name, t.description, t.tags, t.estimated_duration_s, t.ad_hoc,"
-    " t.created_at, t.updated_at, v.number, v.limits, v.inputs, v.code";
+    " t.created_at, t.updated_at, v.number, v.limits";
+inline constexpr char kTaskPayloadColumns[] = "v.inputs, v.code";
 
 struct TaskRow {
   std::string id, owner, name, description, tags;
@@ -28,6 +30,8 @@ struct TaskRow {
 
   // Adds the variables for kTaskColumns to a statement.
   void into(soci::statement& statement);
+  // Adds those for kTaskPayloadColumns, to come after.
+  void into_payloads(soci::statement& statement);
   model::Task task() const;
 };
 

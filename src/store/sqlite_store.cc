@@ -154,9 +154,6 @@ class SqliteStore final : public Store {
       return store::queued_runs(c, after, limit);
     });
   }
-  awaitable<Result<Counts>> counts() override {
-    return read<Counts>([](Connection& c) { return store::counts(c); });
-  }
 
   awaitable<Result<std::vector<RunObjects>>> run_objects(std::vector<model::RunId> ids) override {
     return read<std::vector<RunObjects>>(

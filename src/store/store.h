@@ -66,7 +66,7 @@ struct TaskChange {
   std::optional<std::string> name{};
   std::optional<std::string> description{};
   std::optional<std::vector<std::string>> tags{};
-  std::optional<double> estimated_duration_s{};
+  std::optional<std::optional<double>> estimated_duration_s{};  // nothing inside: taken away
   std::optional<std::string> code{};
   std::optional<std::string> inputs{};
   std::optional<model::Limits> limits{};
@@ -108,11 +108,6 @@ struct RunObjects {
   std::vector<std::string> keys{};
 };
 
-struct Counts {
-  std::int64_t queued = 0;
-  std::int64_t running = 0;
-};
-
 class Store {
  public:
   virtual ~Store() = default;
@@ -129,7 +124,7 @@ class Store {
   // not_found for unknown, deleted or another user's; `version` absent means the latest.
   virtual awaitable<Result<model::Task>> get_task(std::string user, model::TaskId id,
                                                   std::optional<int> version) = 0;
-  // Without deleted and ad-hoc tasks.
+  // Without deleted and ad-hoc tasks. Tasks as listed hold no code and no inputs.
   virtual awaitable<Result<Page<model::Task>>> list_tasks(std::string user, PageRequest page) = 0;
   virtual awaitable<Result<model::Task>> update_task(std::string user, model::TaskId id,
                                                      TaskChange change) = 0;
@@ -179,7 +174,6 @@ class Store {
                                                             int limit) = 0;
   // Queued runs in the order they were accepted, after run id `after`.
   virtual awaitable<Result<std::vector<QueuedRun>>> queued_runs(std::string after, int limit) = 0;
-  virtual awaitable<Result<Counts>> counts() = 0;
   // Of the runs among `ids` that there are, whoever's they are.
   virtual awaitable<Result<std::vector<RunObjects>>> run_objects(std::vector<model::RunId> ids) = 0;
 

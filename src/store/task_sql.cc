@@ -27,9 +27,13 @@ constexpr char kFromVersion[] =
 constexpr char kFromLatest[] =
     " FROM tasks t JOIN task_versions v ON v.task_id = t.id AND v.number = t.latest_version ";
 constexpr char kOwned[] = "WHERE t.id = :id AND t.owner = :owner AND t.deleted = 0";
-constexpr auto kGetVersionText = join_sql(kSelect, kTaskColumns, kFromVersion, kOwned);
-constexpr auto kGetLatestText = join_sql(kSelect, kTaskColumns, kFromLatest, kOwned);
-constexpr auto kFindText = join_sql(kSelect, kTaskColumns, kFromLatest, "WHERE t.id = :id");
+constexpr char kComma[] = ", ";
+constexpr auto kGetVersionText =
+    join_sql(kSelect, kTaskColumns, kComma, kTaskPayloadColumns, kFromVersion, kOwned);
+constexpr auto kGetLatestText =
+    join_sql(kSelect, kTaskColumns, kComma, kTaskPayloadColumns, kFromLatest, kOwned);
+constexpr auto kFindText =
+    join_sql(kSelect, kTaskColumns, kComma, kTaskPayloadColumns, kFromLatest, "WHERE t.id = :id");
 constexpr auto kListText =
     join_sql(kSelect, kTaskColumns, kFromLatest,
              "WHERE t.owner = :owner AND t.ad_hoc = 0 AND t.deleted = 0 AND t.id < :after"
@@ -83,7 +87,10 @@ void apply(const TaskChange& change, model::Task& task) {
 // The latest version of a task by id alone, deleted or not.
 Result<model::Task> find_task(Connection& connection, const std::string& id) {
   TaskRow row;
-  const auto columns = [&](soci::statement& s) { row.into(s); };
+  const auto columns = [&](soci::statement& s) {
+    row.into(s);
+    row.into_payloads(s);
+  };
   if (!connection.one_row(kFind, columns, use(id, "id"))) return no_task();
   return row.task();
 }
@@ -130,7 +137,10 @@ Result<std::optional<model::Task>> task_made_by(Connection& connection, const st
 Result<model::Task> get_task(Connection& connection, const std::string& user,
                              const model::TaskId& id, std::optional<int> version) {
   TaskRow row;
-  const auto columns = [&](soci::statement& s) { row.into(s); };
+  const auto columns = [&](soci::statement& s) {
+    row.into(s);
+    row.into_payloads(s);
+  };
   const bool found =
       version ? connection.one_row(kGetVersion, columns, use(*version, "number"),
                                    use(id.str(), "id"), use(user, "owner"))

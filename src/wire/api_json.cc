@@ -32,10 +32,13 @@ Result<TaskPatch> read_patch(std::string_view body) {
   TaskPatch patch;
   patch.name = fields->text("name");
   patch.description = fields->text("description");
+  if (fields->is_null("description")) patch.description = "";
   patch.code = fields->text("code");
   patch.inputs = fields->raw("inputs");
   patch.tags = fields->text_list("tags");
-  patch.estimated_duration_s = fields->number("estimated_duration_s");
+  if (fields->has("estimated_duration_s")) {
+    patch.estimated_duration_s.emplace(fields->number("estimated_duration_s"));
+  }
   patch.has_limits = fields->has("limits");
   patch.limits_json = fields->raw("limits").value_or("{}");
   return patch;
@@ -54,7 +57,16 @@ Result<ExecuteRequest> read_execute(std::string_view body) {
   return ExecuteRequest{fields->raw("inputs"), fields->integer("version")};
 }
 
-std::string task_json(const model::Task& task) {
+Result<void> read_cancel(std::string_view body) {
+  if (body.empty()) return {};
+  const auto fields = read_fields(body, find_spec("Cancel"));
+  if (!fields) return fields.error();
+  return {};
+}
+
+namespace {
+
+ObjectWriter begin_task(const model::Task& task) {
   std::vector<std::string> tags;
   for (const std::string& tag : task.tags) tags.push_back(quote(tag));
   ObjectWriter out;
@@ -62,15 +74,27 @@ std::string task_json(const model::Task& task) {
       .text("name", task.name)
       .text("description", task.description)
       .raw("tags", array_of(tags))
-      .integer("version", task.version.number)
-      .text("code", task.version.code)
-      .raw("inputs", task.version.inputs)
-      .raw("limits", limits_json(task.version.limits));
+      .integer("version", task.version.number);
+  return out;
+}
+
+std::string end_task(ObjectWriter out, const model::Task& task) {
+  out.raw("limits", limits_json(task.version.limits));
   if (task.estimated_duration_s) out.number("estimated_duration_s", *task.estimated_duration_s);
   out.text("created_at", base::to_rfc3339(task.created_at))
       .text("updated_at", base::to_rfc3339(task.updated_at));
   return std::move(out).finish();
 }
+
+}  // namespace
+
+std::string task_json(const model::Task& task) {
+  ObjectWriter out = begin_task(task);
+  out.text("code", task.version.code).raw("inputs", task.version.inputs);
+  return end_task(std::move(out), task);
+}
+
+std::string task_summary_json(const model::Task& task) { return end_task(begin_task(task), task); }
 
 namespace {
 

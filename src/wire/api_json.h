@@ -19,7 +19,7 @@ Result<model::Task> read_task(std::string_view body, TaskKind kind, const model:
 struct TaskPatch {
   std::optional<std::string> name, description, code, inputs;
   std::optional<std::vector<std::string>> tags;
-  std::optional<double> estimated_duration_s;
+  std::optional<std::optional<double>> estimated_duration_s;  // nothing inside: taken away
   // Applied to the limits of the latest version.
   bool has_limits = false;
   std::string limits_json = "{}";
@@ -36,7 +36,12 @@ struct ExecuteRequest {
 // An empty body means {}.
 Result<ExecuteRequest> read_execute(std::string_view body);
 
+// The body of a cancel, which says nothing.
+Result<void> read_cancel(std::string_view body);
+
 std::string task_json(const model::Task& task);
+// The same without code and inputs.
+std::string task_summary_json(const model::Task& task);
 // With `result`, the (valid JSON) result of a completed run is part of it.
 std::string run_json(const model::Run& run, std::optional<std::string_view> result);
 // The same of a completed run whose result stands elsewhere: what comes before and after it.

@@ -32,15 +32,22 @@ FieldSpec optional_field(FieldSpec spec) {
   return spec;
 }
 
+// A field that null takes away.
+FieldSpec clearable_field(FieldSpec spec) {
+  spec.null = Null::allowed;
+  return spec;
+}
+
 std::vector<ObjectSpec> request_specs() {
   return {
       {"TaskCreate",
        "A new task",
        {kName, kCode, kInputs, kLimits, kEstimate, kDescription, kTags}},
       {"TaskUpdate",
-       "Changes to a task. Any of code, inputs, limits makes a new immutable version",
-       {optional_field(kName), optional_field(kCode), kInputs, kLimits, kEstimate, kDescription,
-        kTags}},
+       "Changes to a task. Any of code, inputs, limits makes a new immutable version; null takes"
+       " estimated_duration_s or description away",
+       {optional_field(kName), optional_field(kCode), kInputs, kLimits, clearable_field(kEstimate),
+        clearable_field(kDescription), kTags}},
       {"Execute",
        "A run of a task",
        {{"inputs", object, optional, "instead of the version's default inputs"},
@@ -48,6 +55,7 @@ std::vector<ObjectSpec> request_specs() {
       {"AdHocExecute",
        "A calculation to run at once",
        {kCode, kInputs, kLimits, optional_field(kName)}},
+      {"Cancel", "Nothing: no body, or an empty object", {}},
       {"WorkerExecute",
        "One attempt, as the worker receives it",
        {{"task_id", text, required, "the task's id", 1, 64},
@@ -142,9 +150,20 @@ std::vector<ObjectSpec> other_specs() {
         {"estimated_duration_s", number, optional, "seconds"},
         {"created_at", time, required, "made"},
         {"updated_at", time, required, "last changed"}}},
+      {"TaskSummary",
+       "A task as lists show it: its latest version without code and inputs",
+       {{"id", uuid, required, "the task"},
+        {"name", text, required, "what people call it"},
+        {"description", text, required, "for people"},
+        {"tags", text_list, required, "words to find it by"},
+        {"version", integer, required, "number of the latest version"},
+        {"limits", limits, required, "what a run may use"},
+        {"estimated_duration_s", number, optional, "seconds"},
+        {"created_at", time, required, "made"},
+        {"updated_at", time, required, "last changed"}}},
       {"TaskPage",
        "Newest first",
-       {{"items", nested_list, required, "tasks", 0, 0, "Task"},
+       {{"items", nested_list, required, "tasks without code and inputs", 0, 0, "TaskSummary"},
         {"next", text, optional, "cursor of the next page; absent on the last"}}},
       {"FieldProblem",
        "One wrong field",
@@ -157,7 +176,7 @@ std::vector<ObjectSpec> other_specs() {
        {{"type", text, required, "a URI reference that names the code"},
         {"title", text, required, "the kind of error"},
         {"status", integer, required, "the HTTP status"},
-        {"code", text, required, "stable, for programs"},
+        {"code", error, required, "stable, for programs"},
         {"detail", text, required, "what happened"},
         {"request_id", text, required, "to ask the operator about"},
         {"errors", nested_list, optional, "one for each wrong field", 0, 0, "FieldProblem"}}},

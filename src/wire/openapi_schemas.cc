@@ -36,6 +36,12 @@ std::string outcome_names() {
   return array_of(names);
 }
 
+std::string error_names() {
+  std::vector<std::string> names;
+  for (const base::ErrorRow& row : base::error_table()) names.push_back(quote(row.name));
+  return array_of(names);
+}
+
 std::string status_names() {
   std::vector<std::string> names;
   for (const model::RunStatus status :
@@ -46,11 +52,19 @@ std::string status_names() {
   return array_of(names);
 }
 
+void write_type(ObjectWriter& out, const FieldSpec& spec, std::string_view type) {
+  if (spec.null == Null::refused) {
+    out.text("type", type);
+  } else {
+    out.raw("type", array_of({quote(type), quote("null")}));
+  }
+}
+
 std::string field_schema(const FieldSpec& spec) {
   ObjectWriter out;
   switch (spec.type) {
     case FieldType::text:
-      out.text("type", "string");
+      write_type(out, spec, "string");
       if (spec.max > 0) out.number("minLength", spec.min).number("maxLength", spec.max);
       break;
     case FieldType::uuid:
@@ -61,7 +75,7 @@ std::string field_schema(const FieldSpec& spec) {
       break;
     case FieldType::number:
     case FieldType::integer:
-      out.text("type", spec.type == FieldType::number ? "number" : "integer");
+      write_type(out, spec, spec.type == FieldType::number ? "number" : "integer");
       if (spec.max > 0) out.number("minimum", spec.min).number("maximum", spec.max);
       break;
     case FieldType::boolean:
@@ -74,6 +88,9 @@ std::string field_schema(const FieldSpec& spec) {
       break;
     case FieldType::outcome:
       out.text("type", "string").raw("enum", outcome_names());
+      break;
+    case FieldType::error:
+      out.text("type", "string").raw("enum", error_names());
       break;
     case FieldType::status:
       out.text("type", "string").raw("enum", status_names());

@@ -123,6 +123,7 @@ void check_field(const FieldSpec& spec, std::string_view raw, Problems& problems
     default:
       break;
   }
+  if (spec.null == Null::allowed && raw == "null") return;
   // A wrong type is told from the first byte, so that a huge wrong value is not parsed again.
   if (raw.front() == '{' || raw.front() == '[') {
     problems.push_back({pointer, "must not be an object or an array", {}, {}});
@@ -177,15 +178,20 @@ std::optional<std::string> Fields::raw(std::string_view name) const {
   return std::string(it->second);
 }
 
+bool Fields::is_null(std::string_view name) const {
+  const auto it = raw_.find(name);
+  return it != raw_.end() && it->second == "null";
+}
+
 std::optional<std::string> Fields::text(std::string_view name) const {
   const auto it = raw_.find(name);
-  if (it == raw_.end()) return std::nullopt;
+  if (it == raw_.end() || it->second == "null") return std::nullopt;
   return std::string(parse_value(it->second).as_string());
 }
 
 std::optional<double> Fields::number(std::string_view name) const {
   const auto it = raw_.find(name);
-  if (it == raw_.end()) return std::nullopt;
+  if (it == raw_.end() || it->second == "null") return std::nullopt;
   return parse_value(it->second).to_number<double>();
 }
 

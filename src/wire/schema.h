@@ -24,6 +24,7 @@ enum class FieldType : std::uint8_t {
   any,         // any JSON value, carried as bytes
   none,        // null
   outcome,     // name of an outcome code
+  error,       // name of an error code
   status,      // name of a run's status
   text_list,   // array of at most `max` strings of 1-64 bytes
   limits,      // object of the limit table's names
@@ -32,6 +33,7 @@ enum class FieldType : std::uint8_t {
 };
 
 enum class Need : std::uint8_t { required, optional };
+enum class Null : std::uint8_t { refused, allowed };
 
 struct FieldSpec {
   std::string_view name;
@@ -41,6 +43,7 @@ struct FieldSpec {
   double min = 0;
   double max = 0;
   std::string_view nested = {};  // name of the ObjectSpec
+  Null null = Null::refused;     // of a scalar field of a request
 };
 
 struct ObjectSpec {
@@ -57,7 +60,8 @@ const ObjectSpec& find_spec(std::string_view name);
 class Fields {
  public:
   bool has(std::string_view name) const { return raw_.contains(name); }
-  // Absent fields give nothing.
+  bool is_null(std::string_view name) const;  // false when absent
+  // Absent fields and nulls give nothing.
   std::optional<std::string> text(std::string_view name) const;
   std::optional<double> number(std::string_view name) const;
   std::optional<int> integer(std::string_view name) const;

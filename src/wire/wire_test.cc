@@ -148,6 +148,39 @@ TEST(WorkerJson, AnEndSurvivesTheWire) {
   EXPECT_EQ(read->end.artifacts.at(0).key, "artifacts/r/a/b.png");
 }
 
+TEST(Patch, NullTakesAwayWhatMayBeAbsentAndNothingElse) {
+  const auto patch = read_patch(R"({"estimated_duration_s": null, "description":null})");
+  ASSERT_TRUE(patch);
+  ASSERT_TRUE(patch->estimated_duration_s);
+  EXPECT_FALSE(*patch->estimated_duration_s);
+  EXPECT_EQ(patch->description, "");
+  EXPECT_FALSE(patch->name);
+  EXPECT_FALSE(read_patch("{}")->estimated_duration_s);
+  EXPECT_EQ(**read_patch(R"({"estimated_duration_s":2})")->estimated_duration_s, 2);
+  const auto wrong = read_patch(R"({"name":null,"code":null,"tags":null,"inputs":null})");
+  ASSERT_FALSE(wrong);
+  EXPECT_EQ(pointers(wrong.error()),
+            (std::vector<std::string>{"/name", "/code", "/tags", "/inputs"}));
+}
+
+TEST(Cancel, SaysNothing) {
+  EXPECT_TRUE(read_cancel(""));
+  EXPECT_TRUE(read_cancel(" {} "));
+  EXPECT_EQ(pointers(read_cancel(R"({"force":true})").error()), std::vector<std::string>{"/force"});
+  EXPECT_FALSE(read_cancel("[]"));
+}
+
+TEST(TaskSummary, IsTheTaskWithoutCodeAndInputs) {
+  model::Task task;
+  task.version.code = "SECRET";
+  task.version.inputs = R"({"a":"SECRET"})";
+  EXPECT_EQ(task_summary_json(task).find("SECRET"), std::string::npos);
+  std::string whole = task_json(task);
+  const std::string extra = R"("code":"SECRET","inputs":{"a":"SECRET"},)";
+  whole.erase(whole.find(extra), extra.size());
+  EXPECT_EQ(whole, task_summary_json(task));
+}
+
 TEST(WorkerJson, HalfTruthsOfAPeerAreRefused) {
   for (const char* line :
        {R"({"type":"end","status":"completed"})", R"({"type":"end","status":"failed"})",

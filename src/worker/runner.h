@@ -38,7 +38,7 @@ struct RunnerOptions {
   std::int64_t inline_limit = 32 * 1024;  // results and logs above it become objects, bytes
   std::size_t max_waiting = 64;           // runs waiting for a slot
   std::size_t max_waiting_checks = 8;
-  std::int64_t inputs_limit = 64 * 1024 * 1024;  // bytes
+  std::int64_t inputs_limit = 16 * 1024 * 1024;  // of inputs that are an object, bytes
 };
 
 // One attempt to run.

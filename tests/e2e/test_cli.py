@@ -187,6 +187,22 @@ def test_doctor_says_what_works_here(open_folder: Path) -> None:
         assert layer in text, layer
 
 
+def test_doctor_fails_where_runs_would_not_be_isolated(open_folder: Path) -> None:
+    done = subprocess.run(
+        [str(binary()), "doctor", "--data-dir", str(open_folder / "data")],
+        env=environment({}),
+        user="nobody",
+        group="nogroup",
+        extra_groups=[],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert done.returncode == 71, done.stdout + done.stderr
+    assert "This machine cannot run calculations safely" in done.stdout
+
+
 def doctor_with(files: dict[str, str], folder: Path) -> str:
     """What doctor says when these files stand in /etc, in a mount namespace of its own."""
     script = ""
@@ -290,6 +306,10 @@ def test_serve_says_where_it_is_and_makes_a_token_when_none_is_given(
     assert server.api(token).read("/api/tasks") == {"items": []}
     server.terminate()
     assert server.start().api(token).get("/api/tasks").status_code == 200  # the same one again
+    server.terminate()
+    [shown] = [line for line in server.said if token in line]
+    assert shown.startswith(f"token: {token} ")
+    assert token not in (server.folder / "stderr.txt").read_text()
 
 
 def test_two_servers_do_not_share_a_data_folder(own_server: Callable[..., Server]) -> None:

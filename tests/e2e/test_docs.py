@@ -1,6 +1,7 @@
 """OpenAPI and the docs page: what they say is what the server does, also without a network."""
 
 import re
+from collections.abc import Callable
 from html.parser import HTMLParser
 from typing import Any
 from urllib.parse import urljoin, urlsplit
@@ -11,7 +12,7 @@ from jsonschema import Draft202012Validator
 from openapi_spec_validator import OpenAPIV31SpecValidator
 
 from support.api import Api, Json
-from support.server import Server
+from support.server import ROOT, Server
 
 ROUTES = {
     "/api/tasks": {"get", "post"},
@@ -32,7 +33,6 @@ ROUTES = {
     "/health/ready": {"get"},
 }
 REMOTE = re.compile(r"""(url|fetch|import)\(\s*['"]?(https?:|//)|@import""")
-CODES = ("user_error", "out_of_memory", "worker_lost", "invalid_fields", "idempotency_mismatch")
 CODE = "def calculate(inputs):\n    open('a.txt', 'w').write('a')\n    return 1 / inputs['x']"
 UNKNOWN = "00000000-0000-7000-8000-000000000000"
 
@@ -205,9 +205,30 @@ def test_the_docs_page_loads_nothing_from_elsewhere(server: Server) -> None:
     assert "https:" not in policy
 
 
-def test_the_docs_page_names_every_route_and_every_code(server: Server) -> None:
+def test_the_docs_page_names_every_route_and_every_code(server: Server, openapi: Json) -> None:
     text = server.api(None).get("/docs").text
-    for path in ROUTES:
-        assert path.removesuffix("}") in text, path
-    for code in CODES:
-        assert code in text, code
+    for path in openapi["paths"]:
+        assert f"<code>{path.replace('{name}', '{name...}')}</code>" in text, path
+    schemas = openapi["components"]["schemas"]
+    for shape in ("RunError", "Problem"):
+        codes = schemas[shape]["properties"]["code"]["enum"]
+        assert len(codes) > 10
+        for code in codes:
+            assert f"<td><code>{code}</code></td>" in text, code
+
+
+def test_the_docs_page_shows_defaults_and_ceilings(own_server: Callable[..., Server]) -> None:
+    text = own_server(limits_max_memory_mb=4096, limits_max_timeout_s=7).api(None).get("/docs").text
+    assert "<code>memory_mb</code></td><td>2048 MiB</td><td>4096 MiB</td>" in text
+    assert "<code>timeout_s</code></td><td>7 s</td><td>7 s</td>" in text
+
+
+def test_the_docs_page_names_every_type_of_the_encoding(server: Server) -> None:
+    page = Page()
+    page.feed(server.api(None).get("/docs").text)
+    source = (ROOT / "runtime/python/mecapy/_encoding.py").read_text()
+    types = set(re.findall(r'"\$type": "(\w+)"', source))
+    assert len(types) > 15
+    for name in types:
+        assert f'"{name}"' in page.text, name
+    assert "24 h" in page.text

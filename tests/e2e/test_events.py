@@ -155,6 +155,20 @@ def calculate(inputs):
     assert text_of(list(api.events(run["id"]))) == text
 
 
+def test_a_long_log_is_told_in_pieces_of_whole_characters(api: Api) -> None:
+    code = "def calculate(inputs):\n    for i in range(9000): print(i, 'é↔𝛔' * 8)"
+    run = api.calculate(code, limits={"log_kb": 1024})
+    events = list(api.events(run["id"]))
+    pieces = [event.data["text"] for event in events if event.kind == "log"]
+    assert len(pieces) > 10
+    assert max(len(piece.encode()) for piece in pieces) <= 64 * 1024
+    assert "".join(pieces) == api.log(run["id"])
+    assert_ids_move_on(events)
+    rest = list(api.events(run["id"], after=events[5].id))
+    assert rest == events[6:]
+    assert list(api.events(run["id"], after=f"1.2.{10**15}"))[-1].data["status"] == "completed"
+
+
 def test_a_cancelled_run_ends_its_stream(api: Api) -> None:
     run_id = api.start(str(api.create(COUNTING)["id"]), {"n": 1, "pause": 60})
     stream = api.events(run_id)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import pytest
 
 from support.api import Api, detail_at, expect, expect_problem
-from support.server import Server
+from support.server import Server, run_mecapy
 
 CODE = "def calculate(inputs):\n    return inputs"
 
@@ -155,3 +155,18 @@ def calculate(inputs):
 """
     share = api.calculate(code, limits={"cpus": 0.5})["result"]
     assert 0.3 < share < 0.65
+
+
+def test_the_largest_inputs_that_are_accepted_can_run(own_server: Callable[..., Server]) -> None:
+    api = own_server(server_body_limit_mb=100).api()
+    code = "def calculate(inputs):\n    return len(inputs['x'])"
+    task = api.create(code, limits={"memory_mb": 1024})
+    run = api.execute(str(task["id"]), {"x": "y" * 80_000_000}, wait_s=40)
+    assert run.get("result") == 80_000_000, run
+
+
+def test_a_body_limit_over_what_can_run_is_refused() -> None:
+    for value, status in (("256", 0), ("257", 64)):
+        done = run_mecapy("config", settings={"MECAPY_SERVER_BODY_LIMIT_MB": value})
+        assert done.returncode == status, done.stderr
+    assert "server.body_limit_mb" in done.stderr

@@ -120,6 +120,7 @@ def test_serve_listens_on_loopback_only(server: Server) -> None:
 
 def test_a_stranger_on_the_machine_cannot_reach_the_worker(server: Server) -> None:
     sockets = [p for p in server.data_dir.rglob("*") if stat.S_ISSOCK(p.lstat().st_mode)]
+    assert sockets
     for path in sockets:
         assert stat.S_IMODE(path.lstat().st_mode) & 0o077 == 0
 

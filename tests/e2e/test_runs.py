@@ -111,8 +111,18 @@ def test_cancel_twice_is_one_cancel(api: Api) -> None:
     run_id = api.start(str(api.create(FOREVER)["id"]))
     expect_cancelled(api, run_id)
     first = api.run(run_id)
-    api.cancel(run_id)
+    expect_problem(api.cancel(run_id), 409, "conflict")
     assert api.run(run_id) == first
+
+
+def test_a_cancel_with_a_field_is_refused_and_stops_nothing(api: Api) -> None:
+    run_id = api.start(str(api.create(FOREVER)["id"]))
+    refused = api.post(f"/api/runs/{run_id}/cancel", {"force": True})
+    expect_problem(refused, 422, "invalid_fields", "/force")
+    expect_problem(api.send(f"/api/runs/{run_id}/cancel", b"[]"), 400, "invalid_request")
+    assert api.run(run_id)["cancel_requested"] is False
+    assert api.http.post(f"/api/runs/{run_id}/cancel").status_code == 200  # without a body
+    assert api.end(run_id)["status"] == "cancelled"
 
 
 def test_the_runs_of_a_task_and_a_status_can_be_listed(api: Api) -> None:

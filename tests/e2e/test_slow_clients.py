@@ -149,6 +149,7 @@ def test_large_bodies_that_do_not_come_take_no_room_from_others(own_server: Make
 
 LARGE = """
 def calculate(inputs):
+    for _ in range(1000): print('y' * 999)
     open('large.bin', 'wb').write(b'a' * (48 << 20))
     return 'r' * (8_000_000 - 2)
 """
@@ -157,9 +158,10 @@ def calculate(inputs):
 def test_large_answers_to_slow_readers_do_not_fill_the_memory(own_server: MakeServer) -> None:
     server = own_server()
     api = server.api()
-    run = api.calculate(LARGE)
-    paths = [f"/api/runs/{run['id']}{what}" for what in ("/results", "/artifacts/large.bin")]
-    before = peak_mib(server)
+    run = api.calculate(LARGE, limits={"log_kb": 1024})
+    parts = ("/results", "/artifacts/large.bin", "/events")
+    paths = [f"/api/runs/{run['id']}{part}" for part in parts]
+    before = server.api_peak_mib()
     with contextlib.ExitStack() as stack:
         late = [stack.enter_context(RawConnection(server.port)) for _ in paths]
         for reader, path in zip(late, paths, strict=True):
@@ -169,20 +171,21 @@ def test_large_answers_to_slow_readers_do_not_fill_the_memory(own_server: MakeSe
             reader.read_little()
             reader.send(request("GET", path, DEV_TOKEN))
             assert reader._until(b"\r\n\r\n").startswith(b"HTTP/1.1 200")
-        result, artifact = (reader.read_answer() for reader in late)
-        assert (result.status, artifact.status) == (200, 200)
+        result, artifact, events = (reader.read_answer() for reader in late)
+        assert (result.status, artifact.status, events.status) == (200, 200, 200)
+        assert events.body.count(b"y") == 999_000
         assert json.loads(result.body)["result"] == "r" * (8_000_000 - 2)
         assert artifact.body == b"a" * (48 << 20)
         whole = api.get(paths[0])  # and nobody else is refused because of them
         assert whole.json()["result"] == run["result"]
-    assert peak_mib(server) - before < 40
+    assert server.api_peak_mib() - before < 40
 
 
 def test_many_large_answers_at_once_come_whole(own_server: MakeServer) -> None:
     server = own_server()
-    run = server.api().calculate(LARGE)
+    run = server.api().calculate(LARGE, limits={"log_kb": 1024})
     path = f"/api/runs/{run['id']}/results"
-    before = peak_mib(server)
+    before = server.api_peak_mib()
     found: list[bool] = []
 
     def download() -> None:
@@ -195,12 +198,7 @@ def test_many_large_answers_at_once_come_whole(own_server: MakeServer) -> None:
     for thread in threads:
         thread.join()
     assert found == [True] * 40
-    assert peak_mib(server) - before < 40
-
-
-def peak_mib(server: Server) -> float:
-    """The most the API process had in memory until now."""
-    return int(server.process("api").status("VmHWM")[0]) / 1024
+    assert server.api_peak_mib() - before < 40
 
 
 def test_a_listener_that_reads_nothing_does_not_hold_up_the_run(own_server: MakeServer) -> None:

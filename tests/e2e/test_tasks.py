@@ -1,10 +1,12 @@
 """Tasks: made, listed, changed into new versions, hidden."""
 
 import uuid
+from collections.abc import Callable
 
 import pytest
 
 from support.api import Api, expect, expect_problem
+from support.server import Server
 
 CODE = "def calculate(inputs):\n    return {'version': 1, 'x': inputs.get('x')}\n"
 CODE_2 = "def calculate(inputs):\n    return {'version': 2, 'x': inputs.get('x')}\n"
@@ -142,3 +144,30 @@ def test_a_task_without_inputs_gets_an_empty_dict(api: Api) -> None:
     task = api.create("def calculate(inputs):\n    return {'inputs': inputs}")
     assert task["inputs"] == {}
     assert api.execute(task["id"])["result"] == {"inputs": {}}
+
+
+def test_a_list_of_tasks_is_small_however_large_their_inputs_are(
+    own_server: Callable[..., Server],
+) -> None:
+    server = own_server()
+    api = server.api()
+    inputs = {"x": "y" * (15 << 20)}
+    tasks = [api.create(CODE, inputs, description="large") for _ in range(8)]
+    before = server.api_peak_mib()
+    listed = api.get("/api/tasks?limit=200")
+    assert len(listed.content) < len(tasks) * 1000
+    assert server.api_peak_mib() - before < 10
+    summaries = [{k: v for k, v in task.items() if k not in ("code", "inputs")} for task in tasks]
+    assert listed.json()["items"] == summaries[::-1]
+    assert api.read(f"/api/tasks/{tasks[0]['id']}") == tasks[0]
+
+
+def test_null_takes_an_estimate_and_a_description_away(api: Api) -> None:
+    task = api.create(CODE, description="long", estimated_duration_s=3)
+    path = f"/api/tasks/{task['id']}"
+    change = {"estimated_duration_s": None, "description": None}
+    changed = expect(api.http.patch(path, json=change), 200)
+    assert "estimated_duration_s" not in changed
+    assert (changed["description"], changed["version"]) == ("", 1)
+    assert api.read(path) == changed
+    expect_problem(api.http.patch(path, json={"name": None}), 422, "invalid_fields", "/name")

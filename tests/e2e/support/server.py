@@ -69,6 +69,7 @@ class Server:
         self._settings = {"MECAPY_DEV_TOKEN": DEV_TOKEN} | {
             f"MECAPY_{name.upper()}": str(value) for name, value in settings.items()
         }
+        self.said: list[str] = []  # lines of standard output, of every start
         self._process: subprocess.Popen[str] | None = None
         self._clients: list[Api] = []
 
@@ -93,7 +94,8 @@ class Server:
                 text=True,
             )
         lines: queue.Queue[str | None] = queue.Queue()
-        threading.Thread(target=_read_lines, args=(self._process, lines), daemon=True).start()
+        reading = (self._process, lines, self.said)
+        threading.Thread(target=_read_lines, args=reading, daemon=True).start()
         self.port = self._await_ready(lines, timeout_s)
         return self
 
@@ -140,6 +142,10 @@ class Server:
                 if one.name == "mecapy-zygote" and len(one.status("NSpid")) == 1 and one.alive:
                     return one
         return None
+
+    def api_peak_mib(self) -> float:
+        """The most the API process had in memory until now."""
+        return int(self.process("api").status("VmHWM")[0]) / 1024
 
     def errors(self) -> str:
         """The last of what it wrote to standard error, of every start."""
@@ -201,8 +207,11 @@ class Server:
         shutil.rmtree(self.folder)
 
 
-def _read_lines(process: "subprocess.Popen[str]", lines: "queue.Queue[str | None]") -> None:
+def _read_lines(
+    process: "subprocess.Popen[str]", lines: "queue.Queue[str | None]", said: list[str]
+) -> None:
     assert process.stdout is not None
     for line in process.stdout:
+        said.append(line)
         lines.put(line)
     lines.put(None)
