@@ -1,7 +1,8 @@
 // The worker's HTTP service: POST /execute and /check, GET /health.
 //
 // The same (run_id, attempt) sent again while it runs joins the running one; sent again later, it
-// is answered from the last few hundred ends. When the last caller of a run hangs up, the run is
+// is answered from the last ends (256 of them, 32 MiB in all). A call without a run id is a run of
+// its own each time, with objects of its own. When the last caller of a run hangs up, the run is
 // stopped.
 #pragma once
 
@@ -55,7 +56,8 @@ class Service {
   bool draining_ = false;
   std::unordered_map<std::string, std::shared_ptr<Execution>> executions_;  // by "run/attempt"
   std::unordered_map<std::string, std::string> ended_;                      // end lines
-  std::deque<std::string> ended_order_;
+  std::deque<std::string> ended_order_;                                     // oldest first
+  std::size_t ended_bytes_ = 0;
 };
 
 }  // namespace mecapy::worker
