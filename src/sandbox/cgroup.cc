@@ -131,7 +131,7 @@ StepFailure CgroupSlot::limit_cpu(double cpus) {
 }
 
 // On v2 the peak and the events count from the folder's birth (memory.peak can be reset only since
-// Linux 6.12): a new folder per run, 56 us.
+// Linux 6.12): a new folder per run.
 StepFailure CgroupSlot::remake() {
   procs_.clear();
   for (base::Fd& file : files_) file.reset();
