@@ -14,6 +14,7 @@
 #include "base/id.h"
 #include "wire/api_json.h"
 #include "wire/json.h"
+#include "worker/large.h"
 
 namespace mecapy::worker {
 
@@ -127,9 +128,9 @@ class Execution final : public Sink {
   int callers_ = 0;
 };
 
-Service::Service(asio::io_context& io, Runner& runner, std::string token,
-                 const model::Limits& ceilings)
-    : io_(io), runner_(runner), token_(std::move(token)), ceilings_(ceilings) {}
+Service::Service(asio::io_context& io, asio::thread_pool& threads, Runner& runner,
+                 std::string token, const model::Limits& ceilings)
+    : io_(io), threads_(threads), runner_(runner), token_(std::move(token)), ceilings_(ceilings) {}
 
 Service::~Service() = default;
 
@@ -179,7 +180,10 @@ std::string Service::health() const {
 }
 
 awaitable<void> Service::execute(net::Exchange& exchange) {
-  auto job = wire::read_worker_execute(exchange.request().body, ceilings_);
+  const std::string& body = exchange.request().body;
+  auto job = co_await beside_loop<wire::WorkerJob>(
+      threads_, body.size(),
+      [&body, ceilings = ceilings_] { return wire::read_worker_execute(body, ceilings); });
   if (!job) co_return co_await refuse(exchange, job.error());
   // Without a run id a call is a run of its own, however often its task is sent.
   if (!job->inline_allowed) job->run_id = base::make_uuid7();
@@ -209,7 +213,9 @@ awaitable<void> Service::execute(net::Exchange& exchange) {
 }
 
 awaitable<void> Service::check(net::Exchange& exchange) {
-  auto code = wire::read_worker_check(exchange.request().body);
+  const std::string& body = exchange.request().body;
+  auto code = co_await beside_loop<std::string>(threads_, body.size(),
+                                                [&body] { return wire::read_worker_check(body); });
   if (!code) co_return co_await refuse(exchange, code.error());
   Attempt attempt = check_of(std::move(*code));
   std::string key = attempt.run_id;

@@ -8,6 +8,7 @@
 
 #include <boost/asio/awaitable.hpp>
 #include <boost/asio/io_context.hpp>
+#include <boost/asio/thread_pool.hpp>
 #include <deque>
 #include <memory>
 #include <string>
@@ -24,9 +25,9 @@ class Execution;
 class Service {
  public:
   // `token`: callers must send it as X-Auth-Token; "" asks for none. Limits over `ceilings` are
-  // refused.
-  Service(boost::asio::io_context& io, Runner& runner, std::string token,
-          const model::Limits& ceilings);
+  // refused. Large bodies are read on `threads`.
+  Service(boost::asio::io_context& io, boost::asio::thread_pool& threads, Runner& runner,
+          std::string token, const model::Limits& ceilings);
   ~Service();
 
   awaitable<void> handle(net::Exchange& exchange);
@@ -50,6 +51,7 @@ class Service {
   std::string health() const;
 
   boost::asio::io_context& io_;
+  boost::asio::thread_pool& threads_;
   Runner& runner_;
   std::string token_;
   model::Limits ceilings_;

@@ -191,6 +191,28 @@ def test_the_same_attempt_sent_twice_at_once_runs_once(worker: Worker) -> None:
     assert first["log"] == "once\n"
 
 
+def test_inputs_and_results_of_megabytes_come_through_whole(worker: Worker) -> None:
+    task_id = str(uuid.uuid4())
+    numbers = [n / 10 for n in range(500_000)]
+    worker.put_object(f"inputs/{task_id}.json", json.dumps(numbers))
+    body = payload(task_id, "def calculate(inputs): return inputs\n")
+    answer = worker.http.post("/execute", json=body).json()
+    assert answer["status"] == "completed", answer
+    assert worker.stored_result(answer) == numbers
+    inline = worker.http.post("/execute", json=body | {"inputs": numbers}).json()
+    assert worker.stored_result(inline) == numbers
+
+
+@pytest.mark.parametrize("size", [10, 1_000_000])
+def test_damaged_inputs_are_the_platforms_fault(worker: Worker, size: int) -> None:
+    task_id = str(uuid.uuid4())
+    worker.put_object(f"inputs/{task_id}.json", '{"text": "' + "a" * size)
+    answer = worker.http.post("/execute", json=payload(task_id)).json()
+    assert answer["status"] == "failed"
+    assert answer["error"]["code"] == "storage_unavailable"
+    assert "damaged" in answer["error"]["message"]
+
+
 def test_inputs_that_are_not_there_are_the_platforms_fault(worker: Worker) -> None:
     answer = worker.http.post("/execute", json=payload(str(uuid.uuid4()))).json()
     assert answer["status"] == "failed"
