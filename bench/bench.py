@@ -3,7 +3,8 @@
     python bench/bench.py --binary build/mecapy --output build/bench.json
 
 It starts a server of its own on an empty data folder, prints a table, writes the same as JSON, and
-says of each mark of the issue whether it was met. It fails only when it could not measure.
+says of each mark (p50 at one client, times as fast as a fresh Python) whether it was met. It ends
+with 1 when one was missed.
 """
 
 import argparse
@@ -37,7 +38,7 @@ Json = dict[str, Any]
 
 
 def main() -> int:
-    """Measure everything; 0 when it could."""
+    """Measure everything; 1 when a mark was missed."""
     options = read_arguments()
     busy_before = busy_share()
     starts = [start_to_ready_ms(options.binary) for _ in range(3)]
@@ -70,7 +71,7 @@ def main() -> int:
     options.output.parent.mkdir(parents=True, exist_ok=True)
     options.output.write_text(json.dumps(report, indent=2) + "\n")
     print_report(report)
-    return 0
+    return 0 if all(met == "met" for met in report["marks"].values()) else 1
 
 
 def read_arguments() -> argparse.Namespace:
@@ -142,7 +143,7 @@ def describe_machine() -> Json:
 
 
 def judge(report: Json) -> Json:
-    """The first marks of the issue, each met or missed."""
+    """Each mark, met or missed."""
     p50 = report["one_client"]["p50_ms"]
     ratio = report["times_as_fast_as_fresh_python"]
     return {

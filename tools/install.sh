@@ -14,6 +14,14 @@ PACKAGES=(
 
 say() { printf '==> %s\n' "$*" >&2; }
 
+# Of what apt says, the progress of a long step: the size of it all, a line for each package as it is
+# fetched, and one as it is set up.
+apt_progress() {
+  sed -un -e 's/^Need to get .*/    &/p' \
+    -e 's/^Get:[0-9]* .* \([^ ]*\) [^ ]* [^ ]* \(\[.*\]\)$/    fetching \1 \2/p' \
+    -e 's/^Setting up \([^ ]*\).*/    setting up \1/p'
+}
+
 packages() {
   local missing=()
   for package in "${PACKAGES[@]}"; do
@@ -27,8 +35,7 @@ packages() {
   say "installing ${#missing[@]} Debian packages: ${missing[*]}"
   export DEBIAN_FRONTEND=noninteractive
   apt-get update -qq
-  # One line a package as it is set up: the progress of a long step.
-  apt-get install -y -qq --no-install-recommends "${missing[@]}" | sed -un 's/^Setting up \([^ ]*\).*/    \1/p' >&2
+  apt-get install -y -q --no-install-recommends "${missing[@]}" | apt_progress >&2
 }
 
 # A virtual environment in $1 with exactly what the lock file $2 says; made again when the lock changes.

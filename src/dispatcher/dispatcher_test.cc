@@ -3,12 +3,14 @@
 
 #include <gtest/gtest.h>
 
+#include <atomic>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/redirect_error.hpp>
 #include <boost/asio/use_awaitable.hpp>
 #include <filesystem>
 #include <functional>
+#include <set>
 
 #include "base/id.h"
 
@@ -32,6 +34,38 @@ model::RunEnd completed(std::string result) {
   return end;
 }
 
+// The time of day, and what a test has added to it.
+class ShiftedClock final : public base::Clock {
+ public:
+  base::TimePoint now() const override { return base::SystemClock().now() + shift_.load(); }
+  void advance(std::chrono::microseconds d) { shift_ = shift_.load() + d; }
+
+ private:
+  std::atomic<std::chrono::microseconds> shift_{};
+};
+
+// A queue that tells a test of each push.
+class WatchedQueue final : public queue::Queue {
+ public:
+  using OnPush = std::function<void(base::TimePoint not_before)>;
+  WatchedQueue(std::unique_ptr<queue::Queue> inner, OnPush on_push)
+      : inner_(std::move(inner)), on_push_(std::move(on_push)) {}
+  Result<void> push(model::RunId id, base::TimePoint not_before) override {
+    if (on_push_) on_push_(not_before);
+    return inner_->push(std::move(id), not_before);
+  }
+  awaitable<std::optional<model::RunId>> pop(base::Deadline deadline) override {
+    return inner_->pop(deadline);
+  }
+  std::size_t size() const override { return inner_->size(); }
+  std::size_t capacity() const override { return inner_->capacity(); }
+  void close() override { inner_->close(); }
+
+ private:
+  std::unique_ptr<queue::Queue> inner_;
+  OnPush on_push_;
+};
+
 // Answers attempt by attempt; waits until cancelled where the script says so.
 class ScriptedBackend final : public backends::Backend {
  public:
@@ -42,6 +76,7 @@ class ScriptedBackend final : public backends::Backend {
   awaitable<model::RunEnd> execute(model::Job job, backends::Observer& observer,
                                    backends::Cancellation& cancellation) override {
     attempts.push_back(job.attempt);
+    runs.push_back(job.run_id);
     observer.log("attempt\n");
     if (hold) {
       asio::steady_timer timer(io_, asio::steady_timer::time_point::max());
@@ -63,6 +98,7 @@ class ScriptedBackend final : public backends::Backend {
   bool hold = false;
   std::function<void()> on_hold;
   std::vector<int> attempts;
+  std::vector<model::RunId> runs;  // whose each attempt was
 
  private:
   asio::io_context& io_;
@@ -81,7 +117,8 @@ class DispatcherTest : public testing::Test {
   }
   ~DispatcherTest() override { std::filesystem::remove_all(folder_); }
 
-  model::RunId submit() {
+  // Puts a run into the store, and not into the queue.
+  awaitable<model::RunId> accept() {
     model::Task task;
     task.id = model::TaskId::make();
     task.user = "u";
@@ -92,30 +129,46 @@ class DispatcherTest : public testing::Test {
     run.task_id = task.id;
     run.user = "u";
     run.inputs.inline_bytes = "{}";
-    const model::RunId id = run.id;
-    await([&]() -> awaitable<void> {
-      auto made = co_await store_->submit_ad_hoc(std::move(task), std::move(run), std::nullopt);
-      EXPECT_TRUE(made);
-    });
+    model::RunId id = run.id;
+    auto made = co_await store_->submit_ad_hoc(std::move(task), std::move(run), std::nullopt);
+    EXPECT_TRUE(made);
+    co_return id;
+  }
+
+  model::RunId submit() {
+    model::RunId id;
+    await([&]() -> awaitable<void> { id = co_await accept(); });
     return id;
   }
+
+  awaitable<void> claim_for(std::string claimant, model::RunId id, std::chrono::seconds lease) {
+    auto job = co_await store_->claim(id, std::move(claimant), clock_->now() + lease);
+    EXPECT_TRUE(job && *job);
+  }
+
+  // The run when `enough` says so, or when that has not come within ten seconds.
+  awaitable<model::Run> run_when(model::RunId id,
+                                 std::function<bool(const feed::Channel::State&)> enough) {
+    const base::Deadline deadline = base::after(std::chrono::seconds(10));
+    const auto channel = feed_.open(id);
+    while (!enough(channel->state()) && std::chrono::steady_clock::now() < deadline) {
+      co_await channel->changed(channel->state().version, deadline);
+    }
+    auto found = co_await store_->get_run("u", id);
+    co_return std::move(found.value());
+  }
+
+  static bool ended(const feed::Channel::State& state) { return model::is_end(state.status); }
 
   // Starts a dispatcher, waits for the end of `id`, drains.
   model::Run run_to_end(const model::RunId& id) {
     model::Run run;
-    with_dispatcher([&](Dispatcher&) -> awaitable<void> {
-      const auto channel = feed_.open(id);
-      while (!model::is_end(channel->state().status)) {
-        co_await channel->changed(channel->state().version, base::after(std::chrono::seconds(10)));
-      }
-      auto found = co_await store_->get_run("u", id);
-      run = std::move(found.value());
-    });
+    with_dispatcher([&](Dispatcher&) -> awaitable<void> { run = co_await run_when(id, ended); });
     return run;
   }
 
   void with_dispatcher(std::function<awaitable<void>(Dispatcher&)> body) {
-    queue_ = queue::make_memory_queue(100, clock_);
+    queue_ = std::make_unique<WatchedQueue>(queue::make_memory_queue(100, clock_), on_push_);
     Dispatcher dispatcher(io_, {*store_, *queue_, router_, feed_, *clock_}, options_);
     await([&]() -> awaitable<void> {
       auto started = co_await dispatcher.start();
@@ -138,12 +191,13 @@ class DispatcherTest : public testing::Test {
   }
 
   std::string folder_ = testing::TempDir() + "mecapy-dispatcher-" + base::random_hex(4);
-  std::shared_ptr<base::SystemClock> clock_ = std::make_shared<base::SystemClock>();
+  std::shared_ptr<ShiftedClock> clock_ = std::make_shared<ShiftedClock>();
   asio::io_context io_{1};  // outlives the store, whose threads answer to it
   std::unique_ptr<store::Store> store_;
   feed::Feed feed_{io_.get_executor()};
   ScriptedBackend backend_{io_};
   router::Router router_{{&backend_}};
+  WatchedQueue::OnPush on_push_;
   std::unique_ptr<queue::Queue> queue_;
   Options options_;
 };
@@ -274,6 +328,87 @@ TEST_F(DispatcherTest, AnAttemptWhoseLeaseWasTakenRecordsNothing) {
     EXPECT_EQ(run->status, RunStatus::running);
     EXPECT_EQ(run->attempt, 2);
   });
+}
+
+TEST_F(DispatcherTest, WhatWasAcceptedLaterAndNotQueuedIsFoundByTheReconciler) {
+  options_.reconcile_every = std::chrono::milliseconds(10);
+  backend_.script = [](const model::Job&) { return completed("5"); };
+  with_dispatcher([&](Dispatcher&) -> awaitable<void> {
+    const model::RunId id = co_await accept();  // nobody pushes it
+    const model::Run run = co_await run_when(id, ended);
+    EXPECT_EQ(run.status, RunStatus::completed);
+  });
+  EXPECT_EQ(backend_.attempts, std::vector<int>{1});
+}
+
+TEST_F(DispatcherTest, WhatAnotherHoldsIsRunAgainOnlyWhenItsLeaseHasRunOut) {
+  options_.owns_store = false;
+  options_.reconcile_every = std::chrono::milliseconds(10);
+  backend_.script = [](const model::Job&) { return completed("6"); };
+  const model::RunId held = submit();
+  await([&]() -> awaitable<void> { co_await claim_for("other", held, std::chrono::hours(1)); });
+  with_dispatcher([&](Dispatcher&) -> awaitable<void> {
+    // A round of the reconciler goes by, which this run shows.
+    const model::RunId shown = co_await accept();
+    co_await run_when(shown, ended);
+    EXPECT_EQ(backend_.runs, std::vector{shown});
+    clock_->advance(std::chrono::hours(2));
+    const model::Run run = co_await run_when(held, ended);
+    EXPECT_EQ(run.status, RunStatus::completed);
+    EXPECT_EQ(run.attempt, 2);
+  });
+  EXPECT_EQ(backend_.attempts, (std::vector<int>{1, 2}));
+}
+
+TEST_F(DispatcherTest, WhatRunsHereIsNotRunAgainWhenItsLeaseHasRunOut) {
+  options_.lease = std::chrono::hours(1);  // no heartbeat in this test
+  options_.reconcile_every = std::chrono::milliseconds(10);
+  backend_.hold = true;
+  backend_.on_hold = [this] { backend_.hold = false; };  // the first attempt only
+  backend_.script = [](const model::Job&) { return completed("7"); };
+  with_dispatcher([&](Dispatcher&) -> awaitable<void> {
+    const model::RunId id = co_await accept();
+    co_await run_when(id,
+                      [](const feed::Channel::State& s) { return s.status == RunStatus::running; });
+    clock_->advance(std::chrono::hours(2));
+    for (int round = 0; round < 3; ++round) {
+      const model::RunId shown = co_await accept();
+      co_await run_when(shown, ended);
+    }
+    auto run = co_await store_->get_run("u", id);
+    EXPECT_EQ(run->status, RunStatus::running);
+    EXPECT_EQ(run->attempt, 1);
+  });
+  EXPECT_EQ(backend_.attempts, (std::vector<int>{1, 1, 1, 1}));
+}
+
+TEST_F(DispatcherTest, ThePauseBeforeARetryIsDrawnFromARangeThatDoublesUpToItsBound) {
+  using std::chrono::minutes;
+  options_.max_attempts = 6;
+  options_.backoff = minutes(60);
+  options_.backoff_max = minutes(360);
+  options_.reconcile_every = std::chrono::hours(1);
+  const std::vector<minutes> longest = {minutes(60), minutes(120), minutes(240), minutes(360),
+                                        minutes(360)};
+  backend_.script = [](const model::Job&) { return failed(OutcomeCode::worker_lost); };
+  std::set<std::chrono::microseconds> first_pauses;
+  for (int n = 0; n < 8; ++n) {
+    std::vector<std::chrono::microseconds> pauses;
+    on_push_ = [&](base::TimePoint not_before) {
+      const auto pause = not_before - clock_->now();
+      if (pause <= minutes(1)) return;  // the first attempt, which waits for nothing
+      pauses.push_back(pause);
+      clock_->advance(pause);
+    };
+    EXPECT_EQ(run_to_end(submit()).attempt, 6);
+    ASSERT_EQ(pauses.size(), longest.size());
+    for (std::size_t k = 0; k < pauses.size(); ++k) {
+      EXPECT_LE(pauses[k], longest[k]);
+      EXPECT_GE(pauses[k], longest[k] / 2 - minutes(1));  // less the time until the push
+    }
+    first_pauses.insert(std::chrono::round<minutes>(pauses[0]));
+  }
+  EXPECT_GT(first_pauses.size(), 1u);  // eight alike in thirty: never
 }
 
 }  // namespace

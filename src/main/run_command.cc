@@ -10,6 +10,7 @@
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/detached.hpp>
 #include <boost/asio/io_context.hpp>
+#include <boost/asio/thread_pool.hpp>
 #include <csignal>
 #include <cstdio>
 #include <cstdlib>
@@ -89,7 +90,8 @@ int run_in_child(ChildWork work, std::FILE* out) {
   bool lost = false;
   worker::RunnerOptions runner_options;
   runner_options.inline_limit = 1LL << 40;  // everything but artifacts comes through the pipe
-  worker::Runner runner(io, std::move(*sandbox), **objects, runner_options, [&] {
+  asio::thread_pool threads{1};
+  worker::Runner runner(io, threads, std::move(*sandbox), **objects, runner_options, [&] {
     lost = true;
     io.stop();
   });

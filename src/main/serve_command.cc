@@ -29,6 +29,7 @@
 
 #include "main/commands.h"
 #include "main/data_folder.h"
+#include "main/orphans.h"
 #include "main/process.h"
 #include "main/pulse.h"
 
@@ -69,6 +70,7 @@ class Launcher {
     ::sigprocmask(SIG_BLOCK, &set, nullptr);
     signals_ = base::Fd(::signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK));
     if (!signals_) return complain(fail(ErrorCode::internal, "no signalfd"));
+    Orphans::adopt();
     if (auto started = start_worker(); !started) return complain(started.error());
     if (auto started = start_api(); !started) return end(complain(started.error()));
     if (const auto failed = wait_until_ready()) return end(*failed);
@@ -230,8 +232,14 @@ class Launcher {
         std::fprintf(stderr, "mecapy: the worker died (status %d)\n", *status);
         plan_restart();
       }
+      tend_orphans();
       if (worker_.pid < 0 && !stopping_ && steady_clock::now() >= restart_at_) restart();
     }
+  }
+
+  bool tend_orphans() {
+    const pid_t own[] = {api_.pid, worker_.pid};
+    return orphans_.tend(own, steady_clock::now());
   }
 
   int next_look_in() const {
@@ -301,6 +309,12 @@ class Launcher {
         drain_signals();
       }
     }
+    const auto patience = steady_clock::now() + 2 * Orphans::kGrace;
+    while (tend_orphans() && steady_clock::now() < patience) {
+      pollfd fd{signals_.get(), POLLIN, 0};
+      ::poll(&fd, 1, 100);
+      drain_signals();
+    }
     ::unlink(folder_.status().c_str());
     ::unlink(folder_.socket().c_str());
     return status;
@@ -310,6 +324,7 @@ class Launcher {
   DataFolder folder_;
   uid_t uid_;
   base::Fd signals_;
+  Orphans orphans_;
   Child worker_{"worker"};
   Child api_{"API process"};
   int port_ = 0;

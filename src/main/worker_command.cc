@@ -8,6 +8,7 @@
 #include <boost/asio/redirect_error.hpp>
 #include <boost/asio/signal_set.hpp>
 #include <boost/asio/steady_timer.hpp>
+#include <boost/asio/thread_pool.hpp>
 #include <boost/asio/use_awaitable.hpp>
 #include <cstdio>
 
@@ -76,12 +77,13 @@ int serve_runs(const config::Settings& settings, const WorkerStart& start,
   worker::RunnerOptions options;
   options.inline_limit = settings.objects_inline_limit;
   options.inputs_limit = body_limit(settings);
-  worker::Runner runner(io, std::move(sandbox), **objects, options, [&] {
+  asio::thread_pool threads{2};  // ends before what its work looks at, which io holds
+  worker::Runner runner(io, threads, std::move(sandbox), **objects, options, [&] {
     status = base::row(ErrorCode::sandbox).exit_code;
     io.stop();
   });
   const std::string token = start.socket.empty() ? settings.worker_token : std::string();
-  worker::Service service(io, runner, token, settings.ceilings);
+  worker::Service service(io, threads, runner, token, settings.ceilings);
   auto server = listen(io, settings, start, service);
   if (!server) return complain(server.error());
   asio::signal_set signals(io, SIGTERM, SIGINT);

@@ -57,7 +57,7 @@ StepFailure build_filter(FilterKind kind, FilterProgram& program) {
   const Context context(seccomp_init(otherwise), seccomp_release);
   if (!context) return failed("seccomp_init", ENOMEM);
   int error = seccomp_attr_set(context.get(), SCMP_FLTATR_ACT_BADARCH, SCMP_ACT_KILL_PROCESS);
-  // A binary tree over the numbers: 182 us to install where a list takes 892 us.
+  // A binary tree over the numbers, which is quicker to install and to pass than a list.
   if (error == 0) error = seccomp_attr_set(context.get(), SCMP_FLTATR_CTL_OPTIMIZE, 2);
   for (const SyscallRow& row : syscall_table()) {
     if (error != 0) break;

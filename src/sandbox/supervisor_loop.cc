@@ -1,6 +1,7 @@
 #include "sandbox/supervisor_loop.h"
 
 #include <fcntl.h>
+#include <poll.h>
 #include <sys/signalfd.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -344,12 +345,20 @@ void Supervisor::end_everything() {
   }
   const SteadyTime deadline = steady_clock::now() + std::chrono::seconds(5);
   const auto busy = [](const Slot& slot) { return slot.state() != Slot::State::free; };
-  while (steady_clock::now() < deadline && std::ranges::any_of(slots_, busy)) {
+  while (true) {
     for (Slot& slot : slots_) {
       if (slot.reap(steady_clock::now())) (void)slot.finish();
     }
     drop_strays();
-    ::usleep(1000);
+    const SteadyTime now = steady_clock::now();
+    if (now >= deadline || std::ranges::none_of(slots_, busy)) return;
+    // Until a child ends, or a slot wants to look again.
+    SteadyTime next = deadline;
+    for (const Slot& slot : slots_) next = std::min(next, slot.next_check(now));
+    const auto left = std::chrono::ceil<milliseconds>(next - now).count();
+    pollfd child{.fd = signals_.get(), .events = POLLIN, .revents = 0};
+    ::poll(&child, 1, static_cast<int>(std::max<std::int64_t>(left, 0)));
+    drain_signals();
   }
 }
 

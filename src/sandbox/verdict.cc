@@ -139,9 +139,11 @@ Failure from_harness(const Evidence& evidence, const ChannelReport& report,
 std::optional<Failure> limit_reached(const Evidence& evidence, const ChannelReport& report,
                                      const model::Limits& limits) {
   if (evidence.oom_kills > 0) {
-    const auto limit = static_cast<std::int64_t>(limits.memory_mb * 1024 * 1024);
-    return Failure{OutcomeCode::out_of_memory,
-                   "out of memory: " + used_of(limit, limits.memory_mb)};
+    // Without a measurement, what the kernel killed for: the limit.
+    const std::int64_t used = evidence.peak_memory_bytes > 0
+                                  ? evidence.peak_memory_bytes
+                                  : static_cast<std::int64_t>(limits.memory_mb * 1024 * 1024);
+    return Failure{OutcomeCode::out_of_memory, "out of memory: " + used_of(used, limits.memory_mb)};
   }
   const bool by_signal = evidence.exit == Evidence::Exit::signalled && evidence.status == SIGXCPU &&
                          cpu_spent(evidence, limits);

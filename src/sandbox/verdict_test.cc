@@ -75,6 +75,8 @@ TEST(Judge, MessagesHoldTheFigures) {
   Evidence evidence = signalled(SIGKILL);
   evidence.oom_kills = 1;
   EXPECT_EQ(message(evidence, {}), "out of memory: used 2048 of 2048 MiB");
+  evidence.peak_memory_bytes = 2040LL << 20;
+  EXPECT_EQ(message(evidence, {}), "out of memory: used 2040 of 2048 MiB");
   evidence = signalled(SIGXCPU);
   evidence.cpu_us = 600'100'000;
   EXPECT_EQ(message(evidence, {}), "CPU limit: used 600.1 s of 600 s of CPU time");

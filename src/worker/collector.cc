@@ -6,6 +6,8 @@
 #include <boost/asio/redirect_error.hpp>
 #include <boost/asio/use_awaitable.hpp>
 
+#include "worker/large.h"
+
 namespace mecapy::worker {
 namespace {
 
@@ -23,9 +25,10 @@ std::string on_one_line(std::string json) {
 
 }  // namespace
 
-Collector::Collector(const model::Limits& limits, Sink& sink, ArtifactKeeper& artifacts,
-                     std::function<void()> kill)
-    : sink_(sink),
+Collector::Collector(asio::thread_pool& threads, const model::Limits& limits, Sink& sink,
+                     ArtifactKeeper& artifacts, std::function<void()> kill)
+    : threads_(threads),
+      sink_(sink),
       artifacts_(artifacts),
       kill_(std::move(kill)),
       parser_(limits),
@@ -62,11 +65,7 @@ awaitable<void> Collector::take_frames(std::vector<sandbox::Frame>& frames) {
         sink_.progress(on_one_line(std::move(frame.payload)));
         break;
       case sandbox::Frame::Type::result:
-        if (const auto valid = sandbox::check_json(frame.payload); !valid) {
-          break_off(valid.error());
-        } else {
-          collected_.report.result = on_one_line(std::move(frame.payload));
-        }
+        co_await take_result(std::move(frame.payload));
         break;
       case sandbox::Frame::Type::failure:
         collected_.report.failure_json = std::move(frame.payload);
@@ -78,6 +77,22 @@ awaitable<void> Collector::take_frames(std::vector<sandbox::Frame>& frames) {
           kill_();
         }
     }
+  }
+}
+
+awaitable<void> Collector::take_result(std::string json) {
+  auto result =
+      co_await beside_loop<std::string>(threads_, json.size(), [&json]() -> Result<std::string> {
+        if (const auto valid = sandbox::check_json(json); !valid) return valid.error();
+        return on_one_line(std::move(json));
+      });
+  if (!result && result.error().code == ErrorCode::deadline_exceeded) {  // not the run's fault
+    collected_.storage_error = result.error();
+    kill_();
+  } else if (!result) {
+    break_off(result.error());
+  } else {
+    collected_.report.result = std::move(*result);
   }
 }
 

@@ -3,6 +3,7 @@
 
 #include <boost/asio/awaitable.hpp>
 #include <boost/asio/posix/stream_descriptor.hpp>
+#include <boost/asio/thread_pool.hpp>
 #include <functional>
 #include <memory>
 #include <optional>
@@ -51,8 +52,9 @@ struct Collected {
 class Collector {
  public:
   // `kill` ends the run; called when the log passes its limit or the channel breaks its rules.
-  Collector(const model::Limits& limits, Sink& sink, ArtifactKeeper& artifacts,
-            std::function<void()> kill);
+  // Large results are checked on `threads`.
+  Collector(boost::asio::thread_pool& threads, const model::Limits& limits, Sink& sink,
+            ArtifactKeeper& artifacts, std::function<void()> kill);
   // Each returns when its pipe is closed by every process of the run.
   awaitable<void> read_channel(boost::asio::posix::stream_descriptor& channel);
   awaitable<void> read_log(boost::asio::posix::stream_descriptor& log);
@@ -60,8 +62,10 @@ class Collector {
 
  private:
   awaitable<void> take_frames(std::vector<sandbox::Frame>& frames);
+  awaitable<void> take_result(std::string json);
   void add_log(const std::string& text);
   void break_off(Error error);
+  boost::asio::thread_pool& threads_;
   Sink& sink_;
   ArtifactKeeper& artifacts_;
   std::function<void()> kill_;

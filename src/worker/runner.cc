@@ -14,6 +14,7 @@
 #include "sandbox/verdict.h"
 #include "wire/json.h"
 #include "worker/collector.h"
+#include "worker/large.h"
 
 namespace mecapy::worker {
 namespace {
@@ -67,9 +68,11 @@ struct Runner::Live {
   }
 };
 
-Runner::Runner(asio::io_context& io, std::unique_ptr<sandbox::Sandbox> sandbox,
-               objects::ObjectStore& objects, RunnerOptions options, std::function<void()> on_lost)
+Runner::Runner(asio::io_context& io, asio::thread_pool& threads,
+               std::unique_ptr<sandbox::Sandbox> sandbox, objects::ObjectStore& objects,
+               RunnerOptions options, std::function<void()> on_lost)
     : io_(io),
+      threads_(threads),
       sandbox_(std::move(sandbox)),
       objects_(objects),
       options_(options),
@@ -167,17 +170,30 @@ void Runner::release_slot(sandbox::JobKind kind) {
   }
 }
 
+// The stored inputs, checked; an error says what is wrong with them.
+awaitable<Result<std::string>> Runner::fetch_inputs(std::string key) {
+  auto inputs =
+      co_await objects_.get(std::move(key), options_.inputs_limit, base::after(kStoreDeadline));
+  if (!inputs) {
+    co_return fail(inputs.error().code, "the inputs could not be read: " + inputs.error().message);
+  }
+  const std::string& text = *inputs;
+  auto valid = co_await beside_loop<void>(threads_, text.size(),
+                                          [&text] { return wire::validate_json(text); });
+  if (!valid) {
+    const bool late = valid.error().code == ErrorCode::deadline_exceeded;
+    const std::string_view what =
+        late ? "the inputs could not be read: " : "the stored inputs are damaged: ";
+    co_return fail(valid.error().code, std::string(what) + valid.error().message);
+  }
+  co_return std::move(inputs);
+}
+
 awaitable<model::RunEnd> Runner::run(Attempt attempt, Sink& sink, Stop& stop) {
   if (attempt.inputs.stored()) {
-    auto inputs = co_await objects_.get(attempt.inputs.key, options_.inputs_limit,
-                                        base::after(kStoreDeadline));
+    auto inputs = co_await fetch_inputs(attempt.inputs.key);
     if (!inputs) {
-      co_return model::failed_end(model::OutcomeCode::storage_unavailable,
-                                  "the inputs could not be read: " + inputs.error().message);
-    }
-    if (const auto valid = wire::validate_json(*inputs); !valid) {
-      co_return model::failed_end(model::OutcomeCode::storage_unavailable,
-                                  "the stored inputs are damaged: " + valid.error().message);
+      co_return model::failed_end(model::OutcomeCode::storage_unavailable, inputs.error().message);
     }
     attempt.inputs.inline_bytes = std::move(*inputs);
   }
@@ -242,7 +258,8 @@ awaitable<model::RunEnd> Runner::run_in_slot(Attempt& attempt, Sink& sink, Stop&
   asio::posix::stream_descriptor channel(io_, pipes->channel.release());
   asio::posix::stream_descriptor log(io_, pipes->log.release());
   ArtifactKeeper artifacts(objects_, "artifacts/" + object_stem(attempt) + "/");
-  Collector collector(attempt.limits, sink, artifacts, [this, run] { sandbox_->kill(run); });
+  Collector collector(threads_, attempt.limits, sink, artifacts,
+                      [this, run] { sandbox_->kill(run); });
   const std::string job =
       sandbox::encode_job(attempt.kind, attempt.code, attempt.inputs.inline_bytes, attempt.limits);
   co_await (write_job(channel, job) && collector.read_channel(channel) && collector.read_log(log) &&

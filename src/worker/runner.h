@@ -2,13 +2,14 @@
 // feeds the job, reads what comes back (all of it hostile) within bounds, keeps artifacts, large
 // results and logs as objects, and makes the one model::RunEnd.
 //
-// Runs on one io_context thread.
+// Runs on one io_context thread; large bytes are looked at on the pool's.
 #pragma once
 
 #include <boost/asio/awaitable.hpp>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/posix/stream_descriptor.hpp>
 #include <boost/asio/steady_timer.hpp>
+#include <boost/asio/thread_pool.hpp>
 #include <deque>
 #include <functional>
 #include <memory>
@@ -59,8 +60,9 @@ Attempt check_of(std::string code);
 class Runner {
  public:
   // `on_lost` is called when the sandbox's supervisor has died: nothing can run any more.
-  Runner(boost::asio::io_context& io, std::unique_ptr<sandbox::Sandbox> sandbox,
-         objects::ObjectStore& objects, RunnerOptions options, std::function<void()> on_lost);
+  Runner(boost::asio::io_context& io, boost::asio::thread_pool& threads,
+         std::unique_ptr<sandbox::Sandbox> sandbox, objects::ObjectStore& objects,
+         RunnerOptions options, std::function<void()> on_lost);
   ~Runner();
 
   // A stop request for an attempt; may come before, during or after it.
@@ -83,6 +85,7 @@ class Runner {
  private:
   struct Live;
   using Line = std::deque<boost::asio::steady_timer*>;
+  awaitable<Result<std::string>> fetch_inputs(std::string key);
   awaitable<Result<void>> acquire_slot(sandbox::JobKind kind);
   void release_slot(sandbox::JobKind kind);
   // Whether a check may take a slot now: one at a time, and never before a run that waits.
@@ -94,6 +97,7 @@ class Runner {
   awaitable<model::RunEnd> run_in_slot(Attempt& attempt, Sink& sink, Stop& stop);
 
   boost::asio::io_context& io_;
+  boost::asio::thread_pool& threads_;
   std::unique_ptr<sandbox::Sandbox> sandbox_;
   objects::ObjectStore& objects_;
   RunnerOptions options_;

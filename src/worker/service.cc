@@ -14,6 +14,7 @@
 #include "base/id.h"
 #include "wire/api_json.h"
 #include "wire/json.h"
+#include "worker/large.h"
 
 namespace mecapy::worker {
 
@@ -22,8 +23,8 @@ using namespace boost::asio::experimental::awaitable_operators;
 
 namespace {
 
-constexpr std::size_t kRemembered = 256;
-constexpr std::size_t kRememberedBytes = 128 * 1024;  // a longer end line is not remembered
+constexpr std::size_t kRemembered = 256;                    // ends
+constexpr std::size_t kRememberedBytes = 32 * 1024 * 1024;  // all of them together
 
 constexpr std::string_view kLines = "application/x-ndjson";
 
@@ -127,9 +128,9 @@ class Execution final : public Sink {
   int callers_ = 0;
 };
 
-Service::Service(asio::io_context& io, Runner& runner, std::string token,
-                 const model::Limits& ceilings)
-    : io_(io), runner_(runner), token_(std::move(token)), ceilings_(ceilings) {}
+Service::Service(asio::io_context& io, asio::thread_pool& threads, Runner& runner,
+                 std::string token, const model::Limits& ceilings)
+    : io_(io), threads_(threads), runner_(runner), token_(std::move(token)), ceilings_(ceilings) {}
 
 Service::~Service() = default;
 
@@ -179,8 +180,13 @@ std::string Service::health() const {
 }
 
 awaitable<void> Service::execute(net::Exchange& exchange) {
-  auto job = wire::read_worker_execute(exchange.request().body, ceilings_);
+  const std::string& body = exchange.request().body;
+  auto job = co_await beside_loop<wire::WorkerJob>(
+      threads_, body.size(),
+      [&body, ceilings = ceilings_] { return wire::read_worker_execute(body, ceilings); });
   if (!job) co_return co_await refuse(exchange, job.error());
+  // Without a run id a call is a run of its own, however often its task is sent.
+  if (!job->inline_allowed) job->run_id = base::make_uuid7();
   std::string key = job->run_id + "/" + std::to_string(job->job.attempt);
   if (const auto ended = ended_.find(key); ended != ended_.end()) {
     const std::string line = ended->second;
@@ -207,7 +213,9 @@ awaitable<void> Service::execute(net::Exchange& exchange) {
 }
 
 awaitable<void> Service::check(net::Exchange& exchange) {
-  auto code = wire::read_worker_check(exchange.request().body);
+  const std::string& body = exchange.request().body;
+  auto code = co_await beside_loop<std::string>(threads_, body.size(),
+                                                [&body] { return wire::read_worker_check(body); });
   if (!code) co_return co_await refuse(exchange, code.error());
   Attempt attempt = check_of(std::move(*code));
   std::string key = attempt.run_id;
@@ -223,7 +231,8 @@ std::shared_ptr<Execution> Service::begin(std::string key, Attempt attempt) {
 }
 
 awaitable<void> Service::run(std::shared_ptr<Execution> execution, Attempt attempt) {
-  const bool keep = attempt.kind == sandbox::JobKind::calculate;
+  // What has no run id of its caller's cannot be asked for again.
+  const bool keep = attempt.kind == sandbox::JobKind::calculate && attempt.inline_allowed;
   model::RunEnd end = co_await runner_.run(std::move(attempt), *execution, execution->stop());
   std::string line = wire::end_line(end);
   if (keep && end.status != model::RunStatus::cancelled) remember(execution->key(), line);
@@ -232,12 +241,18 @@ awaitable<void> Service::run(std::shared_ptr<Execution> execution, Attempt attem
 }
 
 void Service::remember(const std::string& key, std::string end_line) {
-  if (end_line.size() > kRememberedBytes) return;
-  if (ended_order_.size() >= kRemembered) {
-    ended_.erase(ended_order_.front());
+  const std::size_t size = end_line.size();
+  if (!ended_.emplace(key, std::move(end_line)).second) return;
+  ended_order_.push_back(key);
+  ended_bytes_ += size;
+  // The newest stays, whatever its size.
+  while (ended_order_.size() > 1 &&
+         (ended_order_.size() > kRemembered || ended_bytes_ > kRememberedBytes)) {
+    const auto oldest = ended_.find(ended_order_.front());
+    ended_bytes_ -= oldest->second.size();
+    ended_.erase(oldest);
     ended_order_.pop_front();
   }
-  if (ended_.emplace(key, std::move(end_line)).second) ended_order_.push_back(key);
 }
 
 namespace {

@@ -1,12 +1,14 @@
 // The worker's HTTP service: POST /execute and /check, GET /health.
 //
 // The same (run_id, attempt) sent again while it runs joins the running one; sent again later, it
-// is answered from the last few hundred ends. When the last caller of a run hangs up, the run is
+// is answered from the last ends (256 of them, 32 MiB in all). A call without a run id is a run of
+// its own each time, with objects of its own. When the last caller of a run hangs up, the run is
 // stopped.
 #pragma once
 
 #include <boost/asio/awaitable.hpp>
 #include <boost/asio/io_context.hpp>
+#include <boost/asio/thread_pool.hpp>
 #include <deque>
 #include <memory>
 #include <string>
@@ -23,9 +25,9 @@ class Execution;
 class Service {
  public:
   // `token`: callers must send it as X-Auth-Token; "" asks for none. Limits over `ceilings` are
-  // refused.
-  Service(boost::asio::io_context& io, Runner& runner, std::string token,
-          const model::Limits& ceilings);
+  // refused. Large bodies are read on `threads`.
+  Service(boost::asio::io_context& io, boost::asio::thread_pool& threads, Runner& runner,
+          std::string token, const model::Limits& ceilings);
   ~Service();
 
   awaitable<void> handle(net::Exchange& exchange);
@@ -49,13 +51,15 @@ class Service {
   std::string health() const;
 
   boost::asio::io_context& io_;
+  boost::asio::thread_pool& threads_;
   Runner& runner_;
   std::string token_;
   model::Limits ceilings_;
   bool draining_ = false;
   std::unordered_map<std::string, std::shared_ptr<Execution>> executions_;  // by "run/attempt"
   std::unordered_map<std::string, std::string> ended_;                      // end lines
-  std::deque<std::string> ended_order_;
+  std::deque<std::string> ended_order_;                                     // oldest first
+  std::size_t ended_bytes_ = 0;
 };
 
 }  // namespace mecapy::worker

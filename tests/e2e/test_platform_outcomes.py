@@ -103,7 +103,7 @@ def test_a_supervisor_that_hangs_is_noticed_and_its_run_is_tried_again(
     hung.send(signal.SIGSTOP)
     run = api.end(run_id)
     assert (run["status"], run["attempt"]) == ("completed", 2), (run.get("error"), run)
-    wait_until_gone([hung, *family])
+    wait_until_gone([hung, *family], timeout_s=30)
     assert "the sandbox's supervisor hangs" in server.errors()
 
 
@@ -222,9 +222,9 @@ def test_a_queue_that_is_full_says_so_and_takes_work_again(own_server: MakeServe
     expect(api.post(f"/api/tasks/{task_id}/execute?wait=30", again), 200)
 
 
-def wait_until_gone(family: list[Process]) -> None:
+def wait_until_gone(family: list[Process], timeout_s: float = 10) -> None:
     """Wait until none of these runs any more."""
-    wait_until("the worker's family ends", lambda: not any(p.alive for p in family))
+    wait_until("the worker's family ends", lambda: not any(p.alive for p in family), timeout_s)
 
 
 def wait_until_ready(api: Api) -> None:

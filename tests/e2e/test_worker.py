@@ -6,7 +6,9 @@ import subprocess
 import tempfile
 import uuid
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
@@ -46,6 +48,10 @@ class Worker:
         path.parent.chmod(0o755)
         path.chmod(0o644)
 
+    def stored_result(self, answer: dict[str, Any]) -> Any:
+        """The result an answer names by its key."""
+        return json.loads((self.data_dir / "objects" / answer["result_key"]).read_text())
+
     def stop(self) -> int:
         """SIGTERM; the exit status."""
         self.http.close()
@@ -72,15 +78,54 @@ def payload(task_id: str, code: str = SEED_CODE) -> dict[str, object]:
     }
 
 
+def post_at_once(worker: Worker, bodies: list[dict[str, object]]) -> list[dict[str, Any]]:
+    """The answers to calls of /execute that run at the same time."""
+
+    def post(body: dict[str, object]) -> dict[str, Any]:
+        answer: dict[str, Any] = worker.http.post("/execute", json=body).json()
+        return answer
+
+    with ThreadPoolExecutor(len(bodies)) as threads:
+        return list(threads.map(post, bodies))
+
+
 def test_the_seeds_exact_payload_leaves_the_result_in_the_objects(worker: Worker) -> None:
     task_id = str(uuid.uuid4())
     worker.put_object(f"inputs/{task_id}.json", '{"force": 1000, "section": 10}')
     answer = worker.http.post("/execute", json=payload(task_id)).json()
     assert answer["status"] == "completed"
-    assert answer["result_key"] == f"results/{task_id}.json"
     assert "result" not in answer
-    stored = (worker.data_dir / "objects" / answer["result_key"]).read_text()
-    assert json.loads(stored) == {"stress": 100}
+    assert worker.stored_result(answer) == {"stress": 100}
+
+
+def test_the_seeds_payload_sent_twice_is_two_calculations() -> None:
+    with tempfile.TemporaryDirectory(prefix="mecapy-e2e-", dir="/tmp") as folder:
+        Path(folder).chmod(0o755)
+        body = payload(str(uuid.uuid4()))
+        answers = []
+        for forces in ((1000, 2000), (3000,)):  # the second time by a worker that was started anew
+            one = Worker(Path(folder))
+            try:
+                for force in forces:
+                    one.put_object(
+                        str(body["inputs_s3_key"]), f'{{"force": {force}, "section": 10}}'
+                    )
+                    answers.append(one.http.post("/execute", json=body).json())
+            finally:
+                assert one.stop() == 0
+        assert [answer["status"] for answer in answers] == ["completed"] * 3, answers
+        assert [one.stored_result(answer)["stress"] for answer in answers] == [100, 200, 300]
+        assert len({answer["result_key"] for answer in answers}) == 3
+
+
+def test_the_seeds_payload_sent_twice_at_once_is_two_calculations(worker: Worker) -> None:
+    code = (
+        "import os, time\ndef calculate(i):\n    time.sleep(0.5)\n    return os.urandom(8).hex()\n"
+    )
+    body = payload(str(uuid.uuid4()), code) | {"inputs": {}}
+    first, second = post_at_once(worker, [body, body])
+    assert first["status"] == second["status"] == "completed"
+    assert worker.stored_result(first) != worker.stored_result(second)
 
 
 def test_the_streamed_answer_tells_log_and_progress_before_the_end(worker: Worker) -> None:
@@ -107,6 +152,65 @@ def test_the_same_attempt_sent_twice_runs_once(worker: Worker) -> None:
     again = worker.http.post("/execute", json=body | {"attempt": 1}).json()
     other = worker.http.post("/execute", json=body | {"attempt": 2}).json()
     assert first["result"] == again["result"] != other["result"]
+
+
+LARGE_ENDS = {
+    # A control character is six bytes of JSON: the end line is six times the log.
+    "a long log": "    print('\\x01' * 30_000)\n",
+    "many artifacts": (
+        "    for n in range(250):\n"
+        "        open('a' * 120 + f'{n}.bin', 'wb').write(bytes(100))\n"
+        "    print('\\x01' * 10_000)\n"
+    ),
+}
+
+
+@pytest.mark.parametrize("lines", LARGE_ENDS.values(), ids=LARGE_ENDS.keys())
+def test_the_same_attempt_with_a_large_end_runs_once(worker: Worker, lines: str) -> None:
+    code = f"import os\ndef calculate(inputs):\n{lines}    return os.urandom(8).hex()\n"
+    body = payload(str(uuid.uuid4()), code) | {"run_id": str(uuid.uuid4()), "inputs": {}}
+    first = worker.http.post("/execute", json=body)
+    assert first.json()["status"] == "completed", first.text
+    assert len(first.text) > 128 * 1024
+    again = worker.http.post("/execute", json=body)
+    assert first.text == again.text
+
+
+def test_the_same_attempt_sent_twice_at_once_runs_once(worker: Worker) -> None:
+    code = (
+        "import os, time\n"
+        "def calculate(inputs):\n"
+        "    time.sleep(0.5)\n"
+        "    print('once')\n"
+        "    return os.urandom(8).hex()\n"
+    )
+    body = payload(str(uuid.uuid4()), code) | {"run_id": str(uuid.uuid4()), "inputs": {}}
+    first, second = post_at_once(worker, [body, body])
+    assert first["status"] == "completed", first
+    assert first == second
+    assert first["log"] == "once\n"
+
+
+def test_inputs_and_results_of_megabytes_come_through_whole(worker: Worker) -> None:
+    task_id = str(uuid.uuid4())
+    numbers = [n / 10 for n in range(500_000)]
+    worker.put_object(f"inputs/{task_id}.json", json.dumps(numbers))
+    body = payload(task_id, "def calculate(inputs): return inputs\n")
+    answer = worker.http.post("/execute", json=body).json()
+    assert answer["status"] == "completed", answer
+    assert worker.stored_result(answer) == numbers
+    inline = worker.http.post("/execute", json=body | {"inputs": numbers}).json()
+    assert worker.stored_result(inline) == numbers
+
+
+@pytest.mark.parametrize("size", [10, 1_000_000])
+def test_damaged_inputs_are_the_platforms_fault(worker: Worker, size: int) -> None:
+    task_id = str(uuid.uuid4())
+    worker.put_object(f"inputs/{task_id}.json", '{"text": "' + "a" * size)
+    answer = worker.http.post("/execute", json=payload(task_id)).json()
+    assert answer["status"] == "failed"
+    assert answer["error"]["code"] == "storage_unavailable"
+    assert "damaged" in answer["error"]["message"]
 
 
 def test_inputs_that_are_not_there_are_the_platforms_fault(worker: Worker) -> None:
