@@ -97,6 +97,7 @@ def test_a_failure_of_run_shows_the_authors_line(tmp_path: Path) -> None:
     assert done.returncode == 11
     assert "ZeroDivisionError" in done.stderr
     assert "return 1 / inputs['zero']" in done.stderr
+    assert f'File "{tmp_path}/calc.py", line 2' in done.stderr
 
 
 def test_progress_of_run_is_told_on_stderr(tmp_path: Path) -> None:
@@ -105,6 +106,17 @@ def test_progress_of_run_is_told_on_stderr(tmp_path: Path) -> None:
     assert done.returncode == 0, done.stderr
     assert done.stdout.strip() == "1"
     assert "half way" in done.stderr
+
+
+def test_progress_of_run_loses_neither_a_quick_report_nor_the_last(tmp_path: Path) -> None:
+    code = "from mecapy import progress\ndef calculate(i):\n    progress(0.5)\n"
+    code += "    progress(0.7, 'half')\n"
+    code += "    for i in range(1000):\n        progress(i / 2000, f'step {i}')\n    return 1\n"
+    done = run_mecapy("run", calculation(tmp_path, code))
+    assert done.returncode == 0, done.stderr
+    assert "half" in done.stderr
+    assert "step 999" in done.stderr
+    assert "step 500" not in done.stderr
 
 
 def test_a_run_that_is_interrupted_leaves_nothing(tmp_path: Path, open_folder: Path) -> None:
@@ -141,6 +153,62 @@ def test_run_keeps_artifacts_where_they_are_wanted(tmp_path: Path) -> None:
     done = run_mecapy("run", file, "--output", str(tmp_path / "out"))
     assert done.returncode == 0, done.stderr
     assert (tmp_path / "out" / "table.csv").read_text() == "1,2"
+
+
+def test_a_folder_for_artifacts_that_cannot_be_is_told_before_the_run(
+    tmp_path: Path, bolt: Path
+) -> None:
+    (tmp_path / "data.csv").write_text("mine")
+    output = str(tmp_path / "data.csv")
+    done = run_mecapy("run", str(bolt), "-i", "force=1", "-i", "section=1", "-o", output)
+    assert done.returncode == 64
+    assert "data.csv is a file, not a folder" in done.stderr
+    assert "a line of the log" not in done.stderr
+    assert (tmp_path / "data.csv").read_text() == "mine"
+
+
+def test_a_result_is_printed_even_when_an_artifact_cannot_be_kept(tmp_path: Path) -> None:
+    file = calculation(tmp_path, "def calculate(i):\n    open('a', 'w').write('1')\n    return 7\n")
+    (tmp_path / "out" / "a").mkdir(parents=True)
+    done = run_mecapy("run", file, "-o", str(tmp_path / "out"))
+    assert done.returncode == 74
+    assert "cannot keep" in done.stderr
+    assert done.stdout.strip() == "7"
+
+
+def test_a_ceiling_below_the_default_lowers_the_default_only(tmp_path: Path) -> None:
+    file = calculation(tmp_path, "def calculate(i):\n    return 1\n")
+    ceilings = {
+        "MECAPY_LIMITS_MAX_TIMEOUT_S": "10",
+        "MECAPY_LIMITS_MAX_MEMORY_MB": "512",
+        "MECAPY_LIMITS_MAX_CPU_S": "5",
+    }
+    done = run_mecapy("run", file, settings=ceilings)
+    assert done.returncode == 0, done.stderr
+    done = run_mecapy("run", file, "-l", "timeout_s=11", settings=ceilings)
+    assert done.returncode != 0
+    assert "over the ceiling of 10 s" in done.stderr
+
+
+def test_run_of_a_folder_names_the_file_in_it(tmp_path: Path) -> None:
+    calculation(tmp_path, "def calculate(i):\n    return 1\n")
+    (tmp_path / "aaa.py").write_text("")
+    done = run_mecapy("run", str(tmp_path))
+    assert done.returncode == 64
+    assert "is a folder; give calc.py in it" in done.stderr
+
+
+def test_a_decimal_comma_is_warned_about(tmp_path: Path) -> None:
+    file = calculation(tmp_path, "def calculate(i):\n    return i\n")
+    done = run_mecapy("run", file, "-i", "force=1,5", "-i", "n = 1")
+    assert json.loads(done.stdout) == {"force": "1,5", "n": 1}
+    assert 'force is text "1,5"; decimals take a point' in done.stderr
+
+
+def test_run_says_the_word_of_a_limit_once(tmp_path: Path) -> None:
+    file = calculation(tmp_path, "import time\ndef calculate(i):\n    time.sleep(60)\n")
+    done = run_mecapy("run", file, "-l", "timeout_s=0.2")
+    assert len(re.findall("timeout", done.stderr.splitlines()[-1])) == 1, done.stderr
 
 
 def test_run_keeps_to_the_limits_it_is_given(tmp_path: Path) -> None:
