@@ -227,6 +227,8 @@ def test_run_keeps_to_the_limits_it_is_given(tmp_path: Path) -> None:
         ["run", "FILE", "--inputs", "@absent.json"],
         ["run", "FILE", "--unknown"],
         ["unknown"],
+        ["help", "unknown"],
+        ["run", "FILE", "another.py"],
         ["serve", "--port", "x"],
         ["serve", "--port", "70000"],
         [],
@@ -240,8 +242,32 @@ def test_wrong_usage_is_told_and_has_its_status(bolt: Path, arguments: list[str]
     assert done.stdout == ""
 
 
-def test_help_names_every_command() -> None:
-    done = run_mecapy("--help")
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["serv"], 'unknown command "serv"; did you mean serve?'),
+        (["serve", "--prot", "8081"], "unknown flag --prot; did you mean --port?"),
+        (["run", "FILE", "--inptus=a=1"], "unknown flag --inptus; did you mean --inputs?"),
+        (["config", "--log_level", "info"], "did you mean --log-level?"),
+        (["config", "--log-level", "verbose"], "debug, info, warn, error"),
+    ],
+    ids=str,
+)
+def test_a_mistyped_word_gets_the_nearest(bolt: Path, arguments: list[str], said: str) -> None:
+    done = run_mecapy(*[str(bolt) if word == "FILE" else word for word in arguments])
+    assert done.returncode == 64, done.stderr
+    assert said in done.stderr
+
+
+def test_config_names_the_flag_a_value_came_from() -> None:
+    done = run_mecapy("config", "--json", "--log-level", "warn")
+    [row] = [one for one in json.loads(done.stdout) if one["name"] == "log_level"]
+    assert row["from"] == "--log-level"
+
+
+@pytest.mark.parametrize("word", ["--help", "help"])
+def test_help_names_every_command(word: str) -> None:
+    done = run_mecapy(word)
     assert done.returncode == 0
     for command in ("serve", "worker", "run", "doctor", "config", "token"):
         assert re.search(rf"^\s*{command}\b", done.stdout, re.MULTILINE), command
