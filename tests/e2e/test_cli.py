@@ -281,6 +281,19 @@ def test_doctor_says_what_works_here(open_folder: Path) -> None:
         assert layer in text, layer
 
 
+@pytest.mark.parametrize("name", ["file", "file/data", "closed/data"])
+def test_doctor_and_serve_agree_on_a_data_folder_that_cannot_be(
+    open_folder: Path, name: str
+) -> None:
+    (open_folder / "file").write_text("mine")
+    (open_folder / "closed").mkdir(mode=0o700)
+    folder = str(open_folder / name)
+    done = run_mecapy("doctor", "--data-dir", folder)
+    assert done.returncode == 71, done.stdout
+    assert f"data folder {folder}: " in done.stdout
+    assert run_mecapy("serve", "--port", "0", "--data-dir", folder).returncode in (64, 74)
+
+
 def doctor_with(files: dict[str, str], folder: Path) -> str:
     """What doctor says when these files stand in /etc, in a mount namespace of its own."""
     script = ""
@@ -333,6 +346,8 @@ def test_a_server_that_shares_its_user_says_so_and_one_without_free_ids_refuses(
     assert "warning: user 64100 serves the data folder" in done.stderr
     assert "user ids" in done.stderr
     assert "subordinate ids of alice" in done.stderr
+    assert "token" not in done.stdout
+    assert not (open_folder / "data" / "token").exists()
 
 
 def test_config_shows_every_setting_where_it_comes_from_and_no_secret(tmp_path: Path) -> None:
@@ -400,7 +415,34 @@ def test_a_port_that_is_taken_is_told(server: Server, open_folder: Path) -> None
     folder = str(open_folder / "data")
     done = run_mecapy("serve", "--port", str(server.port), "--data-dir", folder, timeout_s=20)
     assert done.returncode == 69, done.stderr
-    assert str(server.port) in done.stderr
+    assert f"{server.port}: Address already in use; choose another with --port" in done.stderr
+    assert not (open_folder / "data").exists()
+
+
+def test_a_host_that_is_none_is_told_before_anything_is_made(open_folder: Path) -> None:
+    folder = str(open_folder / "data")
+    done = run_mecapy("serve", "--port", "0", "--host", "nowhere", "--data-dir", folder)
+    assert done.returncode == 64, done.stderr
+    assert "not an IP address to listen on: nowhere" in done.stderr
+    assert not (open_folder / "data").exists()
+
+
+def test_each_start_tells_where_the_token_is(open_folder: Path) -> None:
+    folder = open_folder / "data"
+    for first in (True, False):
+        process = subprocess.Popen(
+            [str(binary()), "serve", "--port", "0", "--data-dir", str(folder)],
+            env=environment({}),
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        assert process.stdout is not None
+        line = process.stdout.readline()
+        process.send_signal(signal.SIGTERM)
+        process.communicate(timeout=30)
+        token = (folder / "token").read_text().strip()
+        kept = f"{token} (shown this once; kept in {folder}/token)"
+        assert line == f"token: {kept if first else f'in {folder}/token'}\n"
 
 
 def test_a_data_folder_that_cannot_be_reached_is_told(open_folder: Path) -> None:
@@ -420,3 +462,16 @@ def test_a_user_named_twice_has_two_tokens_and_bad_names_are_refused(server: Ser
         done = run_mecapy("token", name, "--data-dir", str(server.data_dir))
         assert done.returncode == 64, name
         assert done.stdout == ""
+
+
+def test_a_second_token_tells_of_the_first_and_how_to_revoke_it(server: Server) -> None:
+    said = [run_mecapy("token", "again", "--data-dir", str(server.data_dir)) for _ in range(2)]
+    assert said[0].stderr == ""
+    assert "again has 1 earlier token, valid as before; to revoke one, delete" in said[1].stderr
+    tokens = server.data_dir / "tokens"
+    assert str(tokens) in said[1].stderr
+    lines = tokens.read_text().splitlines(keepends=True)
+    own = [line for line in lines if line.endswith(" again\n")]
+    tokens.write_text("".join(line for line in lines if line != own[0]))
+    codes = [server.api(one.stdout.strip()).get("/api/tasks").status_code for one in said]
+    assert codes == [401, 200]
