@@ -110,9 +110,15 @@ int show_config(const config::Loaded& loaded, ConfigFormat format) {
                                   .text("meaning", row.meaning))
                         .finish());
   }
+  if (format == ConfigFormat::table) {
+    for (auto& row : rows) row.resize(3);
+  }
   std::fputs(format == ConfigFormat::json ? (wire::array_of(items) + "\n").c_str()
                                           : cli::table(rows).c_str(),
              stdout);
+  if (format == ConfigFormat::table) {
+    std::puts("mecapy config --all adds defaults, types, variables and meanings.");
+  }
   return 0;
 }
 

@@ -106,6 +106,9 @@ struct CommandLine {
     CLI::App& sub = add("config", "every setting, its value and where it came from",
                         [this](const auto& loaded) { return main::show_config(loaded, format); });
     sub.add_flag_callback(
+        "--all", [this] { format = main::ConfigFormat::all; },
+        "also its default, type, variable and meaning");
+    sub.add_flag_callback(
         "--json", [this] { format = main::ConfigFormat::json; }, "for programs");
   }
 

@@ -353,7 +353,7 @@ def test_a_server_that_shares_its_user_says_so_and_one_without_free_ids_refuses(
 def test_config_shows_every_setting_where_it_comes_from_and_no_secret(tmp_path: Path) -> None:
     secret = "a-secret-nobody-may-read"
     settings = {"MECAPY_DEV_TOKEN": secret, "MECAPY_LIMITS_MAX_CPUS": "0.5"}
-    done = run_mecapy("config", settings=settings)
+    done = run_mecapy("config", "--all", settings=settings)
     assert done.returncode == 0, done.stderr
     for name in (
         "MECAPY_DEV_TOKEN",
@@ -365,6 +365,10 @@ def test_config_shows_every_setting_where_it_comes_from_and_no_secret(tmp_path: 
     assert secret not in done.stdout + done.stderr
     [line] = [one for one in done.stdout.splitlines() if "MECAPY_LIMITS_MAX_CPUS" in one]
     assert "0.5" in line
+    short = run_mecapy("config", settings=settings).stdout
+    assert re.search(r"^limits\.max_cpus +0\.5 +MECAPY_LIMITS_MAX_CPUS$", short, re.MULTILINE)
+    assert secret not in short
+    assert max(len(one) for one in short.splitlines()) <= 100
 
 
 @pytest.mark.parametrize("command", ["serve", "config", "worker", "doctor"])
