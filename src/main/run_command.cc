@@ -133,6 +133,10 @@ void print_failure(const model::Failure& failure, const std::string& file) {
   if (message.starts_with(words + ": ")) message.remove_prefix(words.size() + 2);
   std::fprintf(stderr, "mecapy: %s%s: %.*s\n", std::string(row.name).c_str(), where.c_str(),
                static_cast<int>(message.size()), message.data());
+  if (failure.code == model::OutcomeCode::out_of_memory) {
+    std::fputs("mecapy: -l memory_mb=N asks for more, up to the ceiling limits.max_memory_mb\n",
+               stderr);
+  }
 }
 
 void print_usage(const model::Usage& usage) {

@@ -211,6 +211,14 @@ def test_run_says_the_word_of_a_limit_once(tmp_path: Path) -> None:
     assert len(re.findall("timeout", done.stderr.splitlines()[-1])) == 1, done.stderr
 
 
+def test_a_run_out_of_memory_says_how_to_ask_for_more(tmp_path: Path) -> None:
+    file = calculation(tmp_path, "def calculate(i):\n    return len(bytearray(400 << 20))\n")
+    done = run_mecapy("run", file, "-l", "memory_mb=128")
+    assert done.returncode == 21, done.stderr
+    assert "-l memory_mb=N asks for more, up to the ceiling limits.max_memory_mb" in done.stderr
+    assert done.stderr.lower().count("out of memory") <= 1
+
+
 def test_run_keeps_to_the_limits_it_is_given(tmp_path: Path) -> None:
     file = calculation(tmp_path, "import time\ndef calculate(i):\n    time.sleep(60)\n")
     done = run_mecapy("run", file, "--limit", "timeout_s=0.2")
