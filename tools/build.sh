@@ -4,7 +4,7 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 preset=${1:-release}
 folder=build; [ "$preset" = release ] || folder=build-$preset
-[ -f "$folder/build.ninja" ] || cmake --preset "$preset" >/dev/null
+[ -f "$folder/build.ninja" ] || { printf '==> configuring\n' >&2; cmake --preset "$preset" >/dev/null; }
 mkdir -p build
 [ "$folder" = build ] || ln -sfn ../build/venv "$folder/venv"
 targets=(mecapy mecapy-zygote)

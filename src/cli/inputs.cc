@@ -38,10 +38,26 @@ Result<void> add_file(Members& members, const std::string& path) {
   return {};
 }
 
+std::string trimmed(const std::string& text) {
+  const std::size_t first = text.find_first_not_of(" \t");
+  if (first == std::string::npos) return {};
+  return text.substr(first, text.find_last_not_of(" \t") - first + 1);
+}
+
 std::pair<std::string, std::string> split(const std::string& word) {
   const std::size_t equals = word.find('=');
   if (equals == std::string::npos || equals == 0) return {};
-  return {word.substr(0, equals), word.substr(equals + 1)};
+  return {trimmed(word.substr(0, equals)), trimmed(word.substr(equals + 1))};
+}
+
+// "1,5" or "-12,25": a number with a decimal comma.
+bool has_decimal_comma(std::string text) {
+  const std::size_t comma = text.find(',');
+  if (comma == std::string::npos) return false;
+  text[comma] = '.';
+  double number = 0;
+  const auto end = std::from_chars(text.data(), text.data() + text.size(), number);
+  return end.ec == std::errc() && end.ptr == text.data() + text.size();
 }
 
 }  // namespace
@@ -63,8 +79,18 @@ Result<std::string> read_inputs(const std::vector<std::string>& words) {
   return std::move(out).finish();
 }
 
-Result<model::Limits> read_limits(const std::vector<std::string>& words) {
-  model::Limits limits;
+std::vector<std::string> doubts_about_inputs(const std::vector<std::string>& words) {
+  std::vector<std::string> doubts;
+  for (const std::string& word : words) {
+    if (word.starts_with("@")) continue;
+    const auto [key, value] = split(word);
+    if (!has_decimal_comma(value)) continue;
+    doubts.push_back(key + " is text \"" + value + "\"; decimals take a point");
+  }
+  return doubts;
+}
+
+Result<model::Limits> read_limits(const std::vector<std::string>& words, model::Limits limits) {
   std::vector<std::string_view> names;
   for (const model::LimitRow& row : model::limit_table()) names.push_back(row.name);
   for (const std::string& word : words) {

@@ -10,13 +10,17 @@
 namespace mecapy::cli {
 
 // The inputs object (JSON) of `--inputs` words: "@file.json" is a file that holds an object; "k=v"
-// sets one member, v being JSON when it is, else a string. Later words win. usage names the wrong
-// word.
+// sets one member, v being JSON when it is, else a string; spaces around k and v do not count.
+// Later words win. usage names the wrong word.
 Result<std::string> read_inputs(const std::vector<std::string>& words);
 
-// The limits of `--limit` words "name=value". usage for an unknown name (with the nearest one) or a
-// value that is no number.
-Result<model::Limits> read_limits(const std::vector<std::string>& words);
+// What is doubtful about `--inputs` words that are well-formed, such as a decimal comma; for
+// people.
+std::vector<std::string> doubts_about_inputs(const std::vector<std::string>& words);
+
+// `limits` with those of `--limit` words "name=value" set. usage for an unknown name (with the
+// nearest one) or a value that is no number.
+Result<model::Limits> read_limits(const std::vector<std::string>& words, model::Limits limits = {});
 
 // Columns aligned with two spaces between; the last column is not padded.
 std::string table(const std::vector<std::vector<std::string>>& rows);

@@ -52,7 +52,14 @@ std::vector<SettingRow> fixed_rows() {
       {"worker.uid_base", &S::worker_uid_base,
        "first of the user ids runs are isolated with; ids that somebody has are passed over", open,
        1000, 2e9},
-      {"log_level", &S::log_level, "debug, info, warn or error"},
+      {"log_level",
+       &S::log_level,
+       "debug, info, warn or error",
+       open,
+       0,
+       0,
+       false,
+       {"debug", "info", "warn", "error"}},
   };
 }
 

@@ -54,10 +54,19 @@ std::string put_number(const SettingRow& row, std::string_view text, Number& out
   return "";
 }
 
+std::string joined(const std::vector<std::string_view>& words) {
+  std::string out;
+  for (const std::string_view word : words) out += (out.empty() ? "" : ", ") + std::string(word);
+  return out;
+}
+
 std::string put(const SettingRow& row, const std::string& text, Settings& settings) {
   return std::visit(
       Overloaded{
           [&](std::string Settings::*f) {
+            if (!row.words.empty() && std::ranges::find(row.words, text) == row.words.end()) {
+              return "must be one of " + joined(row.words);
+            }
             settings.*f = text;
             return std::string();
           },
@@ -171,7 +180,8 @@ Result<Loaded> load(const Sources& sources) {
   for (const auto& [name, value] : sources.flags) {
     const SettingRow* row = find_setting(name);
     if (row == nullptr) return fail(ErrorCode::usage, "unknown setting " + name);
-    const std::string flag = "--" + name.substr(name.find('.') + 1);
+    std::string flag = "--" + name.substr(name.find('.') + 1);
+    std::ranges::replace(flag, '_', '-');
     if (auto done = apply(loaded, *row, value, flag); !done) return done.error();
   }
   if (loaded.settings.data_dir.empty()) loaded.settings.data_dir = default_data_dir();

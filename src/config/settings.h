@@ -53,6 +53,7 @@ struct SettingRow {
   double min = 0;  // of numbers
   double max = 1e15;
   bool whole = false;  // a number that must be a whole one, though kept as a double
+  std::vector<std::string_view> words = {};  // the texts allowed; none: any
 
   // MECAPY_SERVER_PORT for server.port.
   std::string environment() const;

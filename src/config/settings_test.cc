@@ -62,6 +62,14 @@ TEST(Settings, WrongTypesAndRangesNameTheSource) {
   }
 }
 
+TEST(Settings, AWordThatIsNotAllowedIsRefusedWithThoseThatAre) {
+  const auto loaded = load({"", {}, {{"log_level", "verbose"}}});
+  ASSERT_FALSE(loaded);
+  EXPECT_EQ(loaded.error().message,
+            "--log-level: log_level must be one of debug, info, warn, error, not \"verbose\"");
+  EXPECT_EQ(load({"", {}, {{"log_level", "warn"}}})->origin["log_level"], "--log-level");
+}
+
 TEST(Settings, NamesAreDistinctAndSecretsMasked) {
   std::set<std::string> variables;
   Settings settings;

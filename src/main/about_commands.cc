@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cstdio>
+#include <fstream>
 
 #include "auth/auth.h"
 #include "cli/inputs.h"
@@ -25,10 +26,22 @@ void tell_doubt(uid_t uid) {
   if (!doubt.empty()) std::printf("  -> %s\n", doubt.c_str());
 }
 
+// How many tokens the file (lines "hash user") has of the user.
+std::ptrdiff_t tokens_of(const std::string& path, const std::string& user) {
+  std::ifstream file(path);
+  std::ptrdiff_t count = 0;
+  for (std::string line; std::getline(file, line);) count += line.ends_with(" " + user) ? 1 : 0;
+  return count;
+}
+
 // Tells of the data folder; changes nothing when it is not there yet.
 bool data_folder_fine(const config::Settings& settings) {
   const char* path = settings.data_dir.c_str();
   if (::access(path, F_OK) != 0) {
+    if (auto can = can_make_data_dir(settings); !can) {
+      std::printf("data folder %s: %s\n", path, can.error().message.c_str());
+      return false;
+    }
     std::printf("data folder %s: not there yet, serve makes it\n", path);
     if (::geteuid() == 0) tell_doubt(static_cast<uid_t>(settings.server_run_as_uid));
     return true;
@@ -97,9 +110,15 @@ int show_config(const config::Loaded& loaded, ConfigFormat format) {
                                   .text("meaning", row.meaning))
                         .finish());
   }
+  if (format == ConfigFormat::table) {
+    for (auto& row : rows) row.resize(3);
+  }
   std::fputs(format == ConfigFormat::json ? (wire::array_of(items) + "\n").c_str()
                                           : cli::table(rows).c_str(),
              stdout);
+  if (format == ConfigFormat::table) {
+    std::puts("mecapy config --all adds defaults, types, variables and meanings.");
+  }
   return 0;
 }
 
@@ -107,8 +126,16 @@ int add_token(const config::Settings& settings, const std::string& user) {
   auto owner = prepare_data_dir(settings);
   if (!owner) return complain(owner.error());
   if (auto dropped = become(*owner); !dropped) return complain(dropped.error());
-  auto token = auth::add_user(DataFolder{settings.data_dir}.tokens(), user);
+  const std::string path = DataFolder{settings.data_dir}.tokens();
+  const std::ptrdiff_t earlier = tokens_of(path, user);
+  auto token = auth::add_user(path, user);
   if (!token) return complain(token.error());
+  if (earlier > 0) {
+    std::fprintf(stderr,
+                 "mecapy: %s has %td earlier token%s, valid as before; to revoke one, delete its "
+                 "line in %s (the oldest is first)\n",
+                 user.c_str(), earlier, earlier == 1 ? "" : "s", path.c_str());
+  }
   std::printf("%s\n", token->c_str());
   return 0;
 }

@@ -75,9 +75,11 @@ awaitable<Result<void>> ask_worker(std::string socket) {
 class ApiProcess {
  public:
   ApiProcess(const config::Settings& settings, std::unique_ptr<store::Store> store,
-             std::unique_ptr<objects::ObjectStore> objects, std::string token)
+             std::unique_ptr<objects::ObjectStore> objects, std::string token,
+             std::string about_token)
       : settings_(settings),
         socket_(DataFolder{settings.data_dir}.socket()),
+        about_token_(std::move(about_token)),
         store_(std::move(store)),
         objects_(std::move(objects)),
         feed_(io_.get_executor()),
@@ -127,7 +129,13 @@ class ApiProcess {
           return api_.admit(head, length);
         },
         api::problem);
-    if (!server) co_return stop_with(complain(server.error()));
+    if (!server) {
+      Error error = server.error();
+      if (error.code == ErrorCode::unavailable) error.message += "; choose another with --port";
+      co_return stop_with(complain(error));
+    }
+    if (!about_token_.empty()) std::printf("token: %s\n", about_token_.c_str());
+    std::fflush(stdout);
     server_ = std::move(*server);
     const std::string line = std::to_string(server_->port()) + "\n";
     if (::write(pulse.get(), line.data(), line.size()) < 0) co_return stop_with(1);
@@ -139,8 +147,21 @@ class ApiProcess {
     io_.stop();
   }
 
+  void tell_of_shutdown() const {
+    const std::size_t running = dispatcher_.running();
+    if (running == 0) {
+      spdlog::info("shutting down");
+      return;
+    }
+    spdlog::info(
+        "shutting down: waiting up to {:g} s for {} run{}; Ctrl-C again stops now, {} repeated at "
+        "the next start",
+        settings_.server_drain_s, running, running == 1 ? "" : "s",
+        running == 1 ? "the run is" : "the runs are");
+  }
+
   awaitable<void> shut_down() {
-    spdlog::info("shutting down: {} running", dispatcher_.running());
+    tell_of_shutdown();
     api_.drain();
     if (server_) server_->stop();
     co_await dispatcher_.drain(base::after(ms(settings_.server_drain_s)));
@@ -181,6 +202,7 @@ class ApiProcess {
 
   const config::Settings& settings_;
   std::string socket_;
+  std::string about_token_;  // said when it listens
   asio::io_context io_{1};
   std::shared_ptr<base::SystemClock> clock_ = std::make_shared<base::SystemClock>();
   std::unique_ptr<store::Store> store_;
@@ -209,17 +231,17 @@ int run_api(const config::Settings& settings, base::Fd pulse) {
   auto objects = objects::open_folder(folder.objects());
   if (!objects) return complain(objects.error());
   std::string token = settings.dev_token;
+  std::string about_token;
   if (token.empty()) {
     const std::string path = folder.token();
     const bool first = ::access(path.c_str(), F_OK) != 0;
     auto made = auth::load_or_make_token(path);
     if (!made) return complain(made.error());
     token = std::move(*made);
-    if (first)
-      std::printf("token: %s (shown this once; kept in %s)\n", token.c_str(), path.c_str());
-    std::fflush(stdout);
+    about_token = first ? token + " (shown this once; kept in " + path + ")" : "in " + path;
   }
-  ApiProcess process(settings, std::move(*store), std::move(*objects), std::move(token));
+  ApiProcess process(settings, std::move(*store), std::move(*objects), std::move(token),
+                     std::move(about_token));
   return process.run(std::move(pulse));
 }
 

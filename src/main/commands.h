@@ -39,7 +39,7 @@ int run_file(const config::Settings& settings, const RunStart& start);
 
 // `mecapy doctor`, `mecapy config`, `mecapy token`.
 int doctor(const config::Settings& settings);
-enum class ConfigFormat : std::uint8_t { table, json };
+enum class ConfigFormat : std::uint8_t { table, all, json };  // `all`: with defaults and meanings
 int show_config(const config::Loaded& loaded, ConfigFormat format);
 int add_token(const config::Settings& settings, const std::string& user);
 

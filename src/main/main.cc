@@ -2,9 +2,13 @@
 #include <spdlog/sinks/stdout_color_sinks.h>
 #include <spdlog/spdlog.h>
 #include <CLI/CLI.hpp>
+#include <algorithm>
+#include <cstdio>
 #include <functional>
 #include <map>
+#include <optional>
 
+#include "base/nearest.h"
 #include "main/commands.h"
 
 namespace {
@@ -31,7 +35,8 @@ struct Flags {
 // What was typed: one command and what it needs.
 struct CommandLine {
   CLI::App app{
-      "MecaPy runs engineers' Python calculations, isolated, and says honestly how they ended."};
+      "MecaPy runs engineers' Python calculations, isolated, and says honestly how they ended.",
+      "mecapy"};
   Flags flags;
   main::WorkerStart worker;
   main::RunStart run;
@@ -101,6 +106,9 @@ struct CommandLine {
     CLI::App& sub = add("config", "every setting, its value and where it came from",
                         [this](const auto& loaded) { return main::show_config(loaded, format); });
     sub.add_flag_callback(
+        "--all", [this] { format = main::ConfigFormat::all; },
+        "also its default, type, variable and meaning");
+    sub.add_flag_callback(
         "--json", [this] { format = main::ConfigFormat::json; }, "for programs");
   }
 
@@ -111,6 +119,56 @@ struct CommandLine {
     sub.add_option("user", user, "name of the user")->required();
   }
 };
+
+std::string did_you_mean(const std::string& word, const std::vector<std::string>& known,
+                         const std::string& otherwise) {
+  const std::string near = base::nearest(word, {known.begin(), known.end()});
+  return near.empty() ? "; " + otherwise : "; did you mean " + near + "?";
+}
+
+// What is to be said when the first word is no command; the exit status when that ends it.
+std::optional<int> look_at_command(const CLI::App& app, int argc, char** argv) {
+  if (argc < 2 || argv[1][0] == '-') return std::nullopt;
+  const std::string word = argv[1];
+  if (word == "help" && argc == 2) {
+    std::fputs(app.help().c_str(), stdout);
+    return 0;
+  }
+  const std::string typed = word == "help" ? argv[2] : word;
+  std::vector<std::string> known;
+  for (const CLI::App* sub : app.get_subcommands([](const CLI::App*) { return true; })) {
+    known.push_back(sub->get_name());
+    if (sub->get_name() != typed) continue;
+    if (word != "help") return std::nullopt;
+    std::fputs(sub->help(app.get_name()).c_str(), stdout);
+    return 0;
+  }
+  return main::complain(
+      fail(ErrorCode::usage, "unknown command \"" + typed + "\"" +
+                                 did_you_mean(typed, known, "mecapy --help lists the commands")));
+}
+
+// Says which word of the command was not expected, and which flag is near.
+int complain_about_words(const CLI::App& app) {
+  for (const CLI::App* sub : app.get_subcommands()) {
+    std::vector<std::string> known;
+    for (const CLI::Option* option : sub->get_options()) {
+      for (const std::string& name : option->get_lnames()) known.push_back("--" + name);
+    }
+    const std::vector<std::string> words = sub->remaining();
+    if (words.empty()) continue;
+    const auto flag = std::ranges::find_if(words, [](const auto& w) { return w.starts_with("-"); });
+    const std::string help = "mecapy " + sub->get_name() + " --help tells what is";
+    if (flag == words.end()) {
+      return main::complain(
+          fail(ErrorCode::usage, "\"" + words.front() + "\" was not expected; " + help));
+    }
+    const std::string name = flag->substr(0, flag->find('='));
+    return main::complain(
+        fail(ErrorCode::usage, "unknown flag " + name + did_you_mean(name, known, help)));
+  }
+  return main::complain(fail(ErrorCode::usage, "some words were not expected; see mecapy --help"));
+}
 
 void set_up_log(const std::string& level) {
   auto logger = spdlog::stderr_color_st("mecapy");
@@ -123,8 +181,11 @@ void set_up_log(const std::string& level) {
 
 int main(int argc, char** argv) {
   CommandLine line;
+  if (const auto status = look_at_command(line.app, argc, argv)) return *status;
   try {
     line.app.parse(argc, argv);
+  } catch (const CLI::ExtrasError&) {
+    return complain_about_words(line.app);
   } catch (const CLI::ParseError& e) {
     const bool asked = e.get_exit_code() == 0;  // --help, --version
     line.app.exit(e);

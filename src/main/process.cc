@@ -21,11 +21,11 @@ namespace {
 
 namespace fs = std::filesystem;
 
-// Whether `uid` may use the folder, asked of the kernel in that user's name.
-bool can_use(const std::string& folder, uid_t uid) {
-  if (::geteuid() != 0) return ::access(folder.c_str(), R_OK | W_OK | X_OK) == 0;
+// Whether `uid` may use the folder in the way `mode`, asked of the kernel in that user's name.
+bool may(const std::string& folder, uid_t uid, int mode) {
+  if (::geteuid() != 0) return ::access(folder.c_str(), mode) == 0;
   if (::seteuid(uid) != 0) return false;
-  const bool fine = ::faccessat(AT_FDCWD, folder.c_str(), R_OK | W_OK | X_OK, AT_EACCESS) == 0;
+  const bool fine = ::faccessat(AT_FDCWD, folder.c_str(), mode, AT_EACCESS) == 0;
   return ::seteuid(0) == 0 && fine;
 }
 
@@ -98,13 +98,31 @@ Result<uid_t> prepare_data_dir(const config::Settings& settings) {
     }
   }
   if (!existed || (info.st_mode & 077) != 0) ::chmod(folder.c_str(), 0700);
-  if (!can_use(folder, uid)) {
+  if (!may(folder, uid, R_OK | W_OK | X_OK)) {
     return fail(ErrorCode::usage,
                 "the data folder " + folder + " cannot be used by user " + std::to_string(uid) +
                     ", who serves it: a folder above it is closed, or it belongs to somebody else; "
                     "choose another --data-dir");
   }
   return uid;
+}
+
+Result<void> can_make_data_dir(const config::Settings& settings) {
+  std::error_code ec;
+  fs::path above = fs::absolute(settings.data_dir, ec);
+  while (above.has_relative_path() && !fs::exists(above, ec)) above = above.parent_path();
+  if (!fs::is_directory(above, ec)) {
+    return fail(ErrorCode::usage, "cannot be made: " + above.string() + " is not a folder");
+  }
+  const bool root = ::geteuid() == 0;
+  const auto uid = static_cast<uid_t>(settings.server_run_as_uid);
+  if (::access(above.c_str(), W_OK | X_OK) != 0 || (root && !may(above.string(), uid, X_OK))) {
+    return fail(ErrorCode::usage,
+                "cannot be made: " + above.string() + " is closed to " +
+                    (root ? "user " + std::to_string(uid) + ", who serves it" : "you") +
+                    "; choose another --data-dir");
+  }
+  return {};
 }
 
 std::string doubt_about_user(uid_t uid) {

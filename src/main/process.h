@@ -24,6 +24,9 @@ int concurrency(const config::Settings& settings);
 // that user cannot reach the folder.
 Result<uid_t> prepare_data_dir(const config::Settings& settings);
 
+// Whether prepare_data_dir could make the data folder, which is not there yet; makes nothing.
+Result<void> can_make_data_dir(const config::Settings& settings);
+
 // What is doubtful about `uid` as the user who serves the data folder, with advice; "" when nothing
 // is.
 std::string doubt_about_user(uid_t uid);

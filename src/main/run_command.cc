@@ -7,6 +7,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/detached.hpp>
 #include <boost/asio/io_context.hpp>
@@ -109,13 +110,35 @@ int run_in_child(ChildWork work, std::FILE* out) {
   return lost ? base::row(ErrorCode::sandbox).exit_code : 0;
 }
 
-void print_failure(const model::Failure& failure) {
+// The traceback with the name of the author's file, which the run knows as calc.py only.
+std::string with_file(std::string traceback, const std::string& file) {
+  static const std::string kInside = "File \"calc.py\"";
+  const std::string named = "File \"" + file + "\"";
+  for (std::size_t at = 0; (at = traceback.find(kInside, at)) != std::string::npos;) {
+    traceback.replace(at, kInside.size(), named);
+    at += named.size();
+  }
+  return traceback;
+}
+
+void print_failure(const model::Failure& failure, const std::string& file) {
   const model::OutcomeRow& row = model::row(failure.code);
-  if (!failure.traceback.empty()) std::fprintf(stderr, "%s\n", failure.traceback.c_str());
+  if (!failure.traceback.empty()) {
+    std::fprintf(stderr, "%s\n", with_file(failure.traceback, file).c_str());
+  }
   std::string where;
   if (failure.line) where = " (line " + std::to_string(*failure.line) + ")";
-  std::fprintf(stderr, "mecapy: %s%s: %s\n", std::string(row.name).c_str(), where.c_str(),
-               failure.message.c_str());
+  // A message may begin with the words of its code: they are said once.
+  std::string words(row.name);
+  std::ranges::replace(words, '_', ' ');
+  std::string_view message = failure.message;
+  if (message.starts_with(words + ": ")) message.remove_prefix(words.size() + 2);
+  std::fprintf(stderr, "mecapy: %s%s: %.*s\n", std::string(row.name).c_str(), where.c_str(),
+               static_cast<int>(message.size()), message.data());
+  if (failure.code == model::OutcomeCode::out_of_memory) {
+    std::fputs("mecapy: -l memory_mb=N asks for more, up to the ceiling limits.max_memory_mb\n",
+               stderr);
+  }
 }
 
 void print_usage(const model::Usage& usage) {
@@ -146,6 +169,7 @@ bool copy_object(const std::string& folder, const std::string& key, const fs::pa
 
 int keep_artifacts(const model::RunEnd& end, const std::string& scratch,
                    const std::string& output) {
+  int status = 0;
   for (const model::Artifact& artifact : end.artifacts) {
     if (output.empty()) {
       std::fprintf(stderr, "mecapy: artifact %s, %lld bytes (--output DIR keeps it)\n",
@@ -156,22 +180,23 @@ int keep_artifacts(const model::RunEnd& end, const std::string& scratch,
     const fs::path target = fs::path(output) / artifact.name;
     fs::create_directories(target.parent_path(), ec);
     if (!copy_object(DataFolder{scratch}.objects(), artifact.key, target)) {
-      return complain(fail(ErrorCode::storage, "cannot keep " + target.string()));
+      status = complain(fail(ErrorCode::storage, "cannot keep " + target.string()));
+      continue;
     }
     std::fprintf(stderr, "mecapy: kept %s\n", target.c_str());
   }
-  return 0;
+  return status;
 }
 
-int finish(const model::RunEnd& end, const std::string& scratch, const std::string& output) {
+int finish(const model::RunEnd& end, const std::string& scratch, const RunStart& start) {
   print_usage(end.usage);
-  if (const int status = keep_artifacts(end, scratch, output); status != 0) return status;
+  const int kept = keep_artifacts(end, scratch, start.output);
   if (end.failure) {
-    print_failure(*end.failure);
+    print_failure(*end.failure, start.file);
     return model::row(end.failure->code).exit_code;
   }
   std::printf("%s\n", end.result.inline_bytes.c_str());
-  return 0;
+  return kept;
 }
 
 void print_progress(const std::string& json) {
@@ -179,7 +204,7 @@ void print_progress(const std::string& json) {
 }
 
 // Reads the child's lines to the end; the exit status when it told one.
-std::optional<int> follow(std::FILE* in, const std::string& scratch, const std::string& output) {
+std::optional<int> follow(std::FILE* in, const std::string& scratch, const RunStart& start) {
   char* text = nullptr;
   std::size_t capacity = 0;
   std::optional<int> status;
@@ -189,7 +214,7 @@ std::optional<int> follow(std::FILE* in, const std::string& scratch, const std::
     if (!event) continue;
     if (event->type == wire::WorkerLine::Type::log) std::fputs(event->text.c_str(), stderr);
     if (event->type == wire::WorkerLine::Type::progress) print_progress(event->text);
-    if (event->type == wire::WorkerLine::Type::end) status = finish(event->end, scratch, output);
+    if (event->type == wire::WorkerLine::Type::end) status = finish(event->end, scratch, start);
   }
   std::free(text);
   return status;
@@ -211,16 +236,48 @@ void end_on_signal(pid_t child) {
   for (const int signal : {SIGINT, SIGTERM, SIGHUP}) ::sigaction(signal, &action, nullptr);
 }
 
+std::string folder_given(const std::string& path) {
+  const std::string said = path + " is a folder; give ";
+  std::string inside;
+  std::error_code ec;
+  for (const auto& entry : fs::directory_iterator(path, ec)) {
+    const std::string name = entry.path().filename().string();
+    if (name.ends_with(".py") && (inside.empty() || name == "calc.py")) inside = name;
+  }
+  return said + (inside.empty() ? "a Python file" : inside + " in it");
+}
+
+// Artifacts are kept after a run that may be long: whether they can be is looked at before.
+Result<void> check_output(const std::string& output) {
+  if (output.empty()) return {};
+  std::error_code ec;
+  fs::create_directories(output, ec);
+  if (fs::exists(output) && !fs::is_directory(output)) {
+    return fail(ErrorCode::usage, output + " is a file, not a folder");
+  }
+  if (ec) return fail(ErrorCode::usage, "cannot make the folder " + output + ": " + ec.message());
+  if (::access(output.c_str(), W_OK | X_OK) != 0) {
+    return fail(ErrorCode::usage, "cannot write into the folder " + output);
+  }
+  return {};
+}
+
 Result<worker::Attempt> read_attempt(const config::Settings& settings, const RunStart& start) {
+  std::error_code ec;
+  if (fs::is_directory(start.file, ec)) return fail(ErrorCode::usage, folder_given(start.file));
   std::ifstream file(start.file);
   std::ostringstream code;
   code << file.rdbuf();
   if (!file) return fail(ErrorCode::usage, "cannot read " + start.file);
   auto inputs = cli::read_inputs(start.inputs);
   if (!inputs) return inputs.error();
-  auto limits = cli::read_limits(start.limits);
+  auto limits = cli::read_limits(start.limits, model::lower_to(model::Limits{}, settings.ceilings));
   if (!limits) return limits.error();
+  *limits = model::bound_cpu(*limits, settings.ceilings);
   if (auto fit = model::check_limits(*limits, settings.ceilings); !fit) return fit.error();
+  for (const std::string& doubt : cli::doubts_about_inputs(start.inputs)) {
+    std::fprintf(stderr, "mecapy: warning: %s\n", doubt.c_str());
+  }
   worker::Attempt attempt;
   attempt.run_id = base::make_uuid7();
   attempt.code = code.str();
@@ -230,7 +287,7 @@ Result<worker::Attempt> read_attempt(const config::Settings& settings, const Run
 }
 
 // Starts the child, prints what it tells, cleans up after it; the exit status.
-int run_and_follow(ChildWork work, const std::string& output) {
+int run_and_follow(ChildWork work, const RunStart& start) {
   auto pipe = make_pipe();
   if (!pipe) return complain(pipe.error());
   const std::string scratch = work.scratch;
@@ -247,7 +304,7 @@ int run_and_follow(ChildWork work, const std::string& output) {
   pipe->write.reset();
   end_on_signal(pid);
   std::FILE* in = ::fdopen(pipe->read.release(), "r");
-  const auto told = follow(in, scratch, output);
+  const auto told = follow(in, scratch, start);
   std::fclose(in);
   int status = 0;
   ::waitpid(pid, &status, 0);
@@ -262,6 +319,7 @@ int run_and_follow(ChildWork work, const std::string& output) {
 int run_file(const config::Settings& settings, const RunStart& start) {
   auto attempt = read_attempt(settings, start);
   if (!attempt) return complain(attempt.error());
+  if (auto fine = check_output(start.output); !fine) return complain(fine.error());
   const Scratch scratch;
   const uid_t uid = ::geteuid() == 0 ? static_cast<uid_t>(settings.server_run_as_uid) : ::geteuid();
   if (scratch.path().empty() || ::chown(scratch.path().c_str(), uid, static_cast<gid_t>(-1)) != 0) {
@@ -269,7 +327,7 @@ int run_file(const config::Settings& settings, const RunStart& start) {
   }
   ChildWork work{sandbox_options(settings), uid, scratch.path(), std::move(*attempt)};
   work.sandbox.slots = 1;
-  return run_and_follow(std::move(work), start.output);
+  return run_and_follow(std::move(work), start);
 }
 
 }  // namespace mecapy::main

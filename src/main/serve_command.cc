@@ -11,9 +11,11 @@
 // grows while it dies young. When the API process ends, everything ends, with its status. A child
 // that hangs (pulse.h) is killed, and so dies.
 #include <fcntl.h>
+#include <netdb.h>
 #include <poll.h>
 #include <sys/file.h>
 #include <sys/signalfd.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -25,6 +27,7 @@
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
+#include <memory>
 #include <optional>
 
 #include "main/commands.h"
@@ -72,7 +75,6 @@ class Launcher {
     if (!signals_) return complain(fail(ErrorCode::internal, "no signalfd"));
     Orphans::adopt();
     if (auto started = start_worker(); !started) return complain(started.error());
-    if (auto started = start_api(); !started) return end(complain(started.error()));
     if (const auto failed = wait_until_ready()) return end(*failed);
     announce();
     return watch();
@@ -152,7 +154,8 @@ class Launcher {
     ::sigprocmask(SIG_UNBLOCK, &set, nullptr);
   }
 
-  // Nothing when both are ready; else the exit status.
+  // Nothing when both are ready; else the exit status. The API process comes second: a machine that
+  // cannot run calculations gets no database and no token.
   std::optional<int> wait_until_ready() {
     const auto deadline = steady_clock::now() + kStartDeadline;
     bool worker_ready = false;
@@ -166,6 +169,9 @@ class Launcher {
       }
       ::poll(fds, 3, static_cast<int>(left.count()));
       if ((fds[1].revents & POLLIN) != 0) worker_ready = !listen_to(worker_).empty();
+      if (worker_ready && api_.pid < 0) {
+        if (auto started = start_api(); !started) return complain(started.error());
+      }
       if ((fds[2].revents & POLLIN) != 0) port_ = std::atoi(listen_to(api_).c_str());
       if ((fds[0].revents & POLLIN) != 0) {
         if (const auto status = handle_signals_at_start()) return status;
@@ -334,6 +340,35 @@ class Launcher {
   steady_clock::time_point restart_at_{};
 };
 
+// Whether somebody may listen there, tried before anything is made. A predecessor that was killed a
+// moment ago may still hold the port.
+Result<void> try_port(const std::string& host, std::int64_t port, milliseconds patience) {
+  addrinfo hints{};
+  hints.ai_flags = AI_NUMERICHOST | AI_PASSIVE;
+  hints.ai_socktype = SOCK_STREAM;
+  addrinfo* found = nullptr;
+  if (::getaddrinfo(host.c_str(), std::to_string(port).c_str(), &hints, &found) != 0) {
+    return fail(ErrorCode::usage, "not an IP address to listen on: " + host);
+  }
+  const std::unique_ptr<addrinfo, decltype(&::freeaddrinfo)> address(found, ::freeaddrinfo);
+  const auto give_up = steady_clock::now() + patience;
+  while (true) {
+    const base::Fd fd(::socket(address->ai_family, SOCK_STREAM | SOCK_CLOEXEC, 0));
+    const int one = 1;
+    ::setsockopt(fd.get(), SOL_SOCKET, SO_REUSEADDR, &one, sizeof one);
+    if (fd && ::bind(fd.get(), address->ai_addr, address->ai_addrlen) == 0) return {};
+    const int error = errno;
+    if (error != EADDRINUSE || steady_clock::now() > give_up) {
+      return fail(ErrorCode::unavailable,
+                  "cannot listen on " + host + ":" + std::to_string(port) + ": " +
+                      std::strerror(error) +
+                      (error == EADDRNOTAVAIL ? "; choose another with --host"
+                                              : "; choose another with --port"));
+    }
+    ::poll(nullptr, 0, 20);
+  }
+}
+
 bool lock_within(int fd, milliseconds patience) {
   const auto give_up = steady_clock::now() + patience;
   while (::flock(fd, LOCK_EX | LOCK_NB) != 0) {
@@ -346,6 +381,9 @@ bool lock_within(int fd, milliseconds patience) {
 }  // namespace
 
 int serve(const config::Settings& settings) {
+  if (auto free = try_port(settings.server_host, settings.server_port, kLockPatience); !free) {
+    return complain(free.error());
+  }
   auto uid = prepare_data_dir(settings);
   if (!uid) return complain(uid.error());
   warn_about_user(*uid);

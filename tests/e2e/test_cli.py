@@ -97,6 +97,7 @@ def test_a_failure_of_run_shows_the_authors_line(tmp_path: Path) -> None:
     assert done.returncode == 11
     assert "ZeroDivisionError" in done.stderr
     assert "return 1 / inputs['zero']" in done.stderr
+    assert f'File "{tmp_path}/calc.py", line 2' in done.stderr
 
 
 def test_progress_of_run_is_told_on_stderr(tmp_path: Path) -> None:
@@ -105,6 +106,17 @@ def test_progress_of_run_is_told_on_stderr(tmp_path: Path) -> None:
     assert done.returncode == 0, done.stderr
     assert done.stdout.strip() == "1"
     assert "half way" in done.stderr
+
+
+def test_progress_of_run_loses_neither_a_quick_report_nor_the_last(tmp_path: Path) -> None:
+    code = "from mecapy import progress\ndef calculate(i):\n    progress(0.5)\n"
+    code += "    progress(0.7, 'half')\n"
+    code += "    for i in range(1000):\n        progress(i / 2000, f'step {i}')\n    return 1\n"
+    done = run_mecapy("run", calculation(tmp_path, code))
+    assert done.returncode == 0, done.stderr
+    assert "half" in done.stderr
+    assert "step 999" in done.stderr
+    assert "step 500" not in done.stderr
 
 
 def test_a_run_that_is_interrupted_leaves_nothing(tmp_path: Path, open_folder: Path) -> None:
@@ -143,6 +155,70 @@ def test_run_keeps_artifacts_where_they_are_wanted(tmp_path: Path) -> None:
     assert (tmp_path / "out" / "table.csv").read_text() == "1,2"
 
 
+def test_a_folder_for_artifacts_that_cannot_be_is_told_before_the_run(
+    tmp_path: Path, bolt: Path
+) -> None:
+    (tmp_path / "data.csv").write_text("mine")
+    output = str(tmp_path / "data.csv")
+    done = run_mecapy("run", str(bolt), "-i", "force=1", "-i", "section=1", "-o", output)
+    assert done.returncode == 64
+    assert "data.csv is a file, not a folder" in done.stderr
+    assert "a line of the log" not in done.stderr
+    assert (tmp_path / "data.csv").read_text() == "mine"
+
+
+def test_a_result_is_printed_even_when_an_artifact_cannot_be_kept(tmp_path: Path) -> None:
+    file = calculation(tmp_path, "def calculate(i):\n    open('a', 'w').write('1')\n    return 7\n")
+    (tmp_path / "out" / "a").mkdir(parents=True)
+    done = run_mecapy("run", file, "-o", str(tmp_path / "out"))
+    assert done.returncode == 74
+    assert "cannot keep" in done.stderr
+    assert done.stdout.strip() == "7"
+
+
+def test_a_ceiling_below_the_default_lowers_the_default_only(tmp_path: Path) -> None:
+    file = calculation(tmp_path, "def calculate(i):\n    return 1\n")
+    ceilings = {
+        "MECAPY_LIMITS_MAX_TIMEOUT_S": "10",
+        "MECAPY_LIMITS_MAX_MEMORY_MB": "512",
+        "MECAPY_LIMITS_MAX_CPU_S": "5",
+    }
+    done = run_mecapy("run", file, settings=ceilings)
+    assert done.returncode == 0, done.stderr
+    done = run_mecapy("run", file, "-l", "timeout_s=11", settings=ceilings)
+    assert done.returncode != 0
+    assert "over the ceiling of 10 s" in done.stderr
+
+
+def test_run_of_a_folder_names_the_file_in_it(tmp_path: Path) -> None:
+    calculation(tmp_path, "def calculate(i):\n    return 1\n")
+    (tmp_path / "aaa.py").write_text("")
+    done = run_mecapy("run", str(tmp_path))
+    assert done.returncode == 64
+    assert "is a folder; give calc.py in it" in done.stderr
+
+
+def test_a_decimal_comma_is_warned_about(tmp_path: Path) -> None:
+    file = calculation(tmp_path, "def calculate(i):\n    return i\n")
+    done = run_mecapy("run", file, "-i", "force=1,5", "-i", "n = 1")
+    assert json.loads(done.stdout) == {"force": "1,5", "n": 1}
+    assert 'force is text "1,5"; decimals take a point' in done.stderr
+
+
+def test_run_says_the_word_of_a_limit_once(tmp_path: Path) -> None:
+    file = calculation(tmp_path, "import time\ndef calculate(i):\n    time.sleep(60)\n")
+    done = run_mecapy("run", file, "-l", "timeout_s=0.2")
+    assert len(re.findall("timeout", done.stderr.splitlines()[-1])) == 1, done.stderr
+
+
+def test_a_run_out_of_memory_says_how_to_ask_for_more(tmp_path: Path) -> None:
+    file = calculation(tmp_path, "def calculate(i):\n    return len(bytearray(400 << 20))\n")
+    done = run_mecapy("run", file, "-l", "memory_mb=128")
+    assert done.returncode == 21, done.stderr
+    assert "-l memory_mb=N asks for more, up to the ceiling limits.max_memory_mb" in done.stderr
+    assert done.stderr.lower().count("out of memory") <= 1
+
+
 def test_run_keeps_to_the_limits_it_is_given(tmp_path: Path) -> None:
     file = calculation(tmp_path, "import time\ndef calculate(i):\n    time.sleep(60)\n")
     done = run_mecapy("run", file, "--limit", "timeout_s=0.2")
@@ -159,6 +235,8 @@ def test_run_keeps_to_the_limits_it_is_given(tmp_path: Path) -> None:
         ["run", "FILE", "--inputs", "@absent.json"],
         ["run", "FILE", "--unknown"],
         ["unknown"],
+        ["help", "unknown"],
+        ["run", "FILE", "another.py"],
         ["serve", "--port", "x"],
         ["serve", "--port", "70000"],
         [],
@@ -172,8 +250,32 @@ def test_wrong_usage_is_told_and_has_its_status(bolt: Path, arguments: list[str]
     assert done.stdout == ""
 
 
-def test_help_names_every_command() -> None:
-    done = run_mecapy("--help")
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["serv"], 'unknown command "serv"; did you mean serve?'),
+        (["serve", "--prot", "8081"], "unknown flag --prot; did you mean --port?"),
+        (["run", "FILE", "--inptus=a=1"], "unknown flag --inptus; did you mean --inputs?"),
+        (["config", "--log_level", "info"], "did you mean --log-level?"),
+        (["config", "--log-level", "verbose"], "debug, info, warn, error"),
+    ],
+    ids=str,
+)
+def test_a_mistyped_word_gets_the_nearest(bolt: Path, arguments: list[str], said: str) -> None:
+    done = run_mecapy(*[str(bolt) if word == "FILE" else word for word in arguments])
+    assert done.returncode == 64, done.stderr
+    assert said in done.stderr
+
+
+def test_config_names_the_flag_a_value_came_from() -> None:
+    done = run_mecapy("config", "--json", "--log-level", "warn")
+    [row] = [one for one in json.loads(done.stdout) if one["name"] == "log_level"]
+    assert row["from"] == "--log-level"
+
+
+@pytest.mark.parametrize("word", ["--help", "help"])
+def test_help_names_every_command(word: str) -> None:
+    done = run_mecapy(word)
     assert done.returncode == 0
     for command in ("serve", "worker", "run", "doctor", "config", "token"):
         assert re.search(rf"^\s*{command}\b", done.stdout, re.MULTILINE), command
@@ -201,6 +303,19 @@ def test_doctor_fails_where_runs_would_not_be_isolated(open_folder: Path) -> Non
     )
     assert done.returncode == 71, done.stdout + done.stderr
     assert "This machine cannot run calculations safely" in done.stdout
+
+
+@pytest.mark.parametrize("name", ["file", "file/data", "closed/data"])
+def test_doctor_and_serve_agree_on_a_data_folder_that_cannot_be(
+    open_folder: Path, name: str
+) -> None:
+    (open_folder / "file").write_text("mine")
+    (open_folder / "closed").mkdir(mode=0o700)
+    folder = str(open_folder / name)
+    done = run_mecapy("doctor", "--data-dir", folder)
+    assert done.returncode == 71, done.stdout
+    assert f"data folder {folder}: " in done.stdout
+    assert run_mecapy("serve", "--port", "0", "--data-dir", folder).returncode in (64, 74)
 
 
 def doctor_with(files: dict[str, str], folder: Path) -> str:
@@ -255,12 +370,14 @@ def test_a_server_that_shares_its_user_says_so_and_one_without_free_ids_refuses(
     assert "warning: user 64100 serves the data folder" in done.stderr
     assert "user ids" in done.stderr
     assert "subordinate ids of alice" in done.stderr
+    assert "token" not in done.stdout
+    assert not (open_folder / "data" / "token").exists()
 
 
 def test_config_shows_every_setting_where_it_comes_from_and_no_secret(tmp_path: Path) -> None:
     secret = "a-secret-nobody-may-read"
     settings = {"MECAPY_DEV_TOKEN": secret, "MECAPY_LIMITS_MAX_CPUS": "0.5"}
-    done = run_mecapy("config", settings=settings)
+    done = run_mecapy("config", "--all", settings=settings)
     assert done.returncode == 0, done.stderr
     for name in (
         "MECAPY_DEV_TOKEN",
@@ -272,6 +389,10 @@ def test_config_shows_every_setting_where_it_comes_from_and_no_secret(tmp_path: 
     assert secret not in done.stdout + done.stderr
     [line] = [one for one in done.stdout.splitlines() if "MECAPY_LIMITS_MAX_CPUS" in one]
     assert "0.5" in line
+    short = run_mecapy("config", settings=settings).stdout
+    assert re.search(r"^limits\.max_cpus +0\.5 +MECAPY_LIMITS_MAX_CPUS$", short, re.MULTILINE)
+    assert secret not in short
+    assert max(len(one) for one in short.splitlines()) <= 100
 
 
 @pytest.mark.parametrize("command", ["serve", "config", "worker", "doctor"])
@@ -326,7 +447,34 @@ def test_a_port_that_is_taken_is_told(server: Server, open_folder: Path) -> None
     folder = str(open_folder / "data")
     done = run_mecapy("serve", "--port", str(server.port), "--data-dir", folder, timeout_s=20)
     assert done.returncode == 69, done.stderr
-    assert str(server.port) in done.stderr
+    assert f"{server.port}: Address already in use; choose another with --port" in done.stderr
+    assert not (open_folder / "data").exists()
+
+
+def test_a_host_that_is_none_is_told_before_anything_is_made(open_folder: Path) -> None:
+    folder = str(open_folder / "data")
+    done = run_mecapy("serve", "--port", "0", "--host", "nowhere", "--data-dir", folder)
+    assert done.returncode == 64, done.stderr
+    assert "not an IP address to listen on: nowhere" in done.stderr
+    assert not (open_folder / "data").exists()
+
+
+def test_each_start_tells_where_the_token_is(open_folder: Path) -> None:
+    folder = open_folder / "data"
+    for first in (True, False):
+        process = subprocess.Popen(
+            [str(binary()), "serve", "--port", "0", "--data-dir", str(folder)],
+            env=environment({}),
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        assert process.stdout is not None
+        line = process.stdout.readline()
+        process.send_signal(signal.SIGTERM)
+        process.communicate(timeout=30)
+        token = (folder / "token").read_text().strip()
+        kept = f"{token} (shown this once; kept in {folder}/token)"
+        assert line == f"token: {kept if first else f'in {folder}/token'}\n"
 
 
 def test_a_data_folder_that_cannot_be_reached_is_told(open_folder: Path) -> None:
@@ -346,3 +494,16 @@ def test_a_user_named_twice_has_two_tokens_and_bad_names_are_refused(server: Ser
         done = run_mecapy("token", name, "--data-dir", str(server.data_dir))
         assert done.returncode == 64, name
         assert done.stdout == ""
+
+
+def test_a_second_token_tells_of_the_first_and_how_to_revoke_it(server: Server) -> None:
+    said = [run_mecapy("token", "again", "--data-dir", str(server.data_dir)) for _ in range(2)]
+    assert said[0].stderr == ""
+    assert "again has 1 earlier token, valid as before; to revoke one, delete" in said[1].stderr
+    tokens = server.data_dir / "tokens"
+    assert str(tokens) in said[1].stderr
+    lines = tokens.read_text().splitlines(keepends=True)
+    own = [line for line in lines if line.endswith(" again\n")]
+    tokens.write_text("".join(line for line in lines if line != own[0]))
+    codes = [server.api(one.stdout.strip()).get("/api/tasks").status_code for one in said]
+    assert codes == [401, 200]

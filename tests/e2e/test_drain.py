@@ -163,6 +163,17 @@ def test_a_second_signal_does_not_break_the_first(own_server: MakeServer) -> Non
     assert (run["status"], run["attempt"]) == ("completed", 1)
 
 
+def test_a_shutdown_tells_what_it_waits_for(own_server: MakeServer) -> None:
+    server = own_server(server_drain_s=20)
+    begin(server, seconds=1, n=7)
+    server.signal(signal.SIGINT)
+    assert server.wait() == 0
+    said = (
+        "shutting down: waiting up to 20 s for 1 run; Ctrl-C again stops now, the run is repeated"
+    )
+    assert said in server.errors()
+
+
 def test_an_idle_server_is_ready_and_ends_at_once(own_server: MakeServer) -> None:
     server = own_server()
     assert server.api(None).get("/health/ready").status_code == 200

@@ -42,10 +42,12 @@ def main(fd: int, blas_threads: int) -> int:
             channel.send(b"R", json.dumps({"imports": _imports(job.code)}).encode())
         else:
             result = _calculate(job, channel)
+            _progress.flush()
             _flush()
             channel.send(b"R", result)
     except Failure as failure:
         _leave_if_forked(channel, failure)
+        _progress.flush()
         _flush()
         channel.send(b"F", failure.to_json())
         status = _FAILED

@@ -159,20 +159,42 @@ def test_progress_without_a_platform_says_a_line(capsys: pytest.CaptureFixture[s
     assert capsys.readouterr().err == "progress: 50% half\n"
 
 
-def test_progress_is_bounded(
+def test_progress_is_bounded_and_its_newest_report_arrives(
     wire: tuple[Channel, socket.socket], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     channel, far = wire
+    now = 1000.0
     monkeypatch.setattr(_progress, "_channel", channel)
-    monkeypatch.setattr(_progress, "_last_sent", -1e9)
+    monkeypatch.setattr(_progress, "_spent_until", -1e9)
+    monkeypatch.setattr(_progress.time, "monotonic", lambda: now)
     mecapy.progress(7, "é" * 150)
-    mecapy.progress(0.1, "dropped: too soon")
+    for step in range(1000):
+        mecapy.progress(0.1, str(step))
     mecapy.progress(1.0)
-    sent = [json.loads(payload) for _, payload in frames(far, 2)]
-    assert sent == [
-        {"fraction": 1.0, "message": "é" * 100},
-        {"fraction": 1.0, "message": ""},
-    ]
+    sent = told(far)
+    assert sent[0] == {"fraction": 1.0, "message": "é" * 100}
+    assert 15 <= len(sent) <= 25
+    assert [one["message"] for one in sent[1:-1]] == [str(step) for step in range(len(sent) - 2)]
+    assert sent[-1] == {"fraction": 1.0, "message": ""}
+    monkeypatch.setattr(_progress, "_spent_until", now)
+    now += 0.07
+    for message in ("after a pause", "older", "newest"):
+        mecapy.progress(0.5, message)
+    assert [one["message"] for one in told(far)] == ["after a pause"]
+    for _ in range(2):
+        _progress.flush()
+    assert [one["message"] for one in told(far)] == ["newest"]
+
+
+def told(far: socket.socket) -> list[dict[str, object]]:
+    """The reports of progress that are there."""
+    data = far.recv(1 << 20)
+    found = []
+    while data:
+        size = int.from_bytes(data[1:5], "little")
+        found.append(json.loads(data[5 : 5 + size]))
+        data = data[5 + size :]
+    return found
 
 
 def test_job_is_read_as_it_was_written(wire: tuple[Channel, socket.socket]) -> None:
