@@ -15,7 +15,7 @@ namespace mecapy::wire {
 
 struct WorkerJob {
   model::Job job;              // ids are as sent, and may be any text
-  std::string run_id;          // names objects: run_id, else task_id
+  std::string run_id;          // names objects: run_id; without one the worker makes one
   bool inline_allowed = true;  // false for the seed's bare traffic: it wants a result_key
 };
 
