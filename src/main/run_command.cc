@@ -91,6 +91,7 @@ int run_in_child(ChildWork work, std::FILE* out) {
   bool lost = false;
   worker::RunnerOptions runner_options;
   runner_options.inline_limit = 1LL << 40;  // everything but artifacts comes through the pipe
+  runner_options.largest_zygote = sandbox::ZygoteKind::numpy;
   asio::thread_pool threads{1};
   worker::Runner runner(io, threads, std::move(*sandbox), **objects, runner_options, [&] {
     lost = true;

@@ -213,6 +213,9 @@ awaitable<model::RunEnd> Runner::run(Attempt attempt, Sink& sink, Stop& stop) {
 
 awaitable<sandbox::ZygoteKind> Runner::choose_zygote(const Attempt& attempt, Stop& stop) {
   if (attempt.kind == sandbox::JobKind::check) co_return sandbox::ZygoteKind::bare;
+  if (options_.largest_zygote <= sandbox::ZygoteKind::numpy) {
+    co_return std::min(options_.largest_zygote, sandbox::highest_mentioned(attempt.code));
+  }
   if (const auto known = kinds_.find(attempt.code)) co_return *known;
   Attempt look = check_of(attempt.code);
   Deaf nobody;
