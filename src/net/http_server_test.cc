@@ -225,6 +225,16 @@ TEST_F(ServerTest, AtTheConnectionLimitTheLongestWaitingOneIsClosedForANewcomer)
   EXPECT_NE(read_some(busy).find("POST /busy 9"), std::string::npos);
 }
 
+TEST_F(ServerTest, AConnectionThatOnlyLingersGivesItsPlace) {
+  ServerOptions options;
+  options.max_connections = 1;
+  start(options);
+  const base::Fd lingering = connect();
+  send(lingering, "GET /a HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n");
+  EXPECT_NE(read_all(lingering).find("GET /a"), std::string::npos);  // and is not closed from here
+  EXPECT_NE(exchange(get("/b")).find("GET /b"), std::string::npos);
+}
+
 TEST_F(ServerTest, AHalfRequestBehindAWholeOneIsStillServedWhenTheServerStops) {
   start({});
   const base::Fd fd = connect();

@@ -119,6 +119,12 @@ TEST(FrameParser, BadArtifacts_AreRefused) {
   EXPECT_NE(complaint(frame('A', "[]")), "");
 }
 
+TEST(FrameParser, ArtifactBytesWithoutBytes_AreRefused) {
+  const std::string begin = frame('A', R"({"name":"a","size":1})");
+  EXPECT_EQ(complaint(begin + frame('D', "x")), "");
+  EXPECT_NE(complaint(begin + frame('D', "")), "");
+}
+
 TEST(FrameParser, ArtifactsOverTheLimitTogether_AreRefused) {
   const std::string one =
       frame('A', R"({"name":"a","size":600})") + frame('D', std::string(600, 'x')) + frame('E', "");

@@ -5,6 +5,7 @@
 #include <linux/sockios.h>
 #include <poll.h>
 #include <sys/ioctl.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -13,6 +14,7 @@
 #include <csignal>
 #include <cstring>
 #include <filesystem>
+#include <set>
 #include <sstream>
 
 #include "base/clock.h"
@@ -148,6 +150,28 @@ TEST_F(SupervisorTest, EndedRun_LeavesNothingInItsCgroups) {
   for (const pid_t pid : members(group)) {  // of the next sandbox, if any
     EXPECT_EQ(std::ranges::count(pids, pid), 0) << pid;
   }
+}
+
+// What the kernel holds for a run that has ended (dentries, page cache) counts against no other.
+TEST_F(SupervisorTest, EachRun_HasAMemoryGroupOfItsOwn) {
+  const auto inodes = [] {
+    std::set<ino_t> found;
+    const ControllerPlace memory = find_controllers()[static_cast<std::size_t>(Controller::memory)];
+    for (const fs::path& group : slot_groups(supervisor())) {
+      struct stat info {};
+      if (group.string().starts_with(memory.folder) && ::stat(group.c_str(), &info) == 0) {
+        found.insert(info.st_ino);
+      }
+    }
+    return found;
+  };
+  const std::set<ino_t> before = inodes();
+  ASSERT_FALSE(before.empty());
+  // As many runs as there are sandboxes use at least one slot a second time.
+  for (int i = 0; i <= test_options().sandboxes(); ++i) {
+    EXPECT_EQ(calculate("return 1").code(), "completed");
+  }
+  EXPECT_NE(inodes(), before);
 }
 
 TEST_F(SupervisorTest, PreparedSandbox_StartsARunWithoutTheZygote) {
