@@ -24,7 +24,6 @@
 namespace mecapy::zygote {
 namespace {
 
-using base::Fd;
 using sandbox::StepFailure;
 using sandbox::ZygoteReply;
 using sandbox::ZygoteRequest;
