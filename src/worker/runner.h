@@ -39,7 +39,7 @@ struct RunnerOptions {
   std::int64_t inline_limit = 32 * 1024;  // results and logs above it become objects, bytes
   // Larger ones are not started: for a single run, which would be over before they are ready.
   sandbox::ZygoteKind largest_zygote = sandbox::ZygoteKind::matplotlib;
-  std::size_t max_waiting = 64;           // runs waiting for a slot
+  std::size_t max_waiting = 64;  // runs waiting for a slot
   std::size_t max_waiting_checks = 8;
   std::int64_t inputs_limit = 16 * 1024 * 1024;  // of inputs that are an object, bytes
 };
