@@ -1,9 +1,9 @@
 #include <gtest/gtest.h>
 
-#include <cstdio>
 #include <fstream>
 #include <set>
 
+#include "base/test_folder.h"
 #include "config/settings.h"
 
 namespace mecapy::config {
@@ -12,8 +12,8 @@ namespace {
 class SettingsFile : public testing::Test {
  protected:
   void write(const std::string& text) { std::ofstream(path_) << text; }
-  ~SettingsFile() override { std::remove(path_.c_str()); }
-  std::string path_ = testing::TempDir() + "mecapy-settings-test.toml";
+  base::TestFolder folder_;  // tests run side by side
+  std::string path_ = folder_.path("mecapy.toml");
 };
 
 TEST_F(SettingsFile, LaterSourcesWinAndTheOriginIsKept) {
