@@ -52,6 +52,7 @@ class Connection {
       keep = co_await wait_for_request();
       if (keep) keep = co_await serve_one();
     }
+    if (place_.taken_away()) co_return;
     place_.wait(Place::Heard::nothing);  // others may have its place
     co_await linger();
   }
@@ -224,7 +225,7 @@ class Connection {
 
 void Place::wait(Heard heard) {
   silent_ = heard == Heard::nothing;
-  if (!waiting_) waiting_ = shared_.waiting.insert(shared_.waiting.end(), this);
+  if (!waiting_ && !left_) waiting_ = shared_.waiting.insert(shared_.waiting.end(), this);
 }
 
 void Place::begin() {
