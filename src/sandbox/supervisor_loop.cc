@@ -163,6 +163,11 @@ Slot* Supervisor::find_ticket(std::uint64_t ticket) {
   return it == slots_.end() ? nullptr : &*it;
 }
 
+Slot* Supervisor::find_free() {
+  const auto it = std::ranges::find(slots_, Slot::State::free, &Slot::state);
+  return it == slots_.end() ? nullptr : &*it;
+}
+
 bool Supervisor::place(Start& start) {
   using enum Slot::State;
   const SteadyTime now = steady_clock::now();
@@ -178,9 +183,8 @@ bool Supervisor::place(Start& start) {
     return true;
   }
   if (!kind) return false;  // a new zygote is on its way
-  const auto empty =
-      std::ranges::find_if(slots_, [](const Slot& slot) { return slot.state() == free; });
-  if (empty == slots_.end()) {
+  Slot* const empty = find_free();
+  if (empty == nullptr) {
     make_room();
     return false;
   }
@@ -260,9 +264,8 @@ void Supervisor::refill(ZygoteKind kind) {
   const auto all = [this] { return std::ranges::count_if(slots_, &Slot::is_spare); };
   for (int missing = wanted(kind) - spares(kind); missing > 0; --missing) {
     if (all() >= options_.spares()) make_room();
-    const auto empty = std::ranges::find_if(
-        slots_, [](const Slot& slot) { return slot.state() == Slot::State::free; });
-    if (empty == slots_.end() || all() >= options_.spares() || !prepare(*empty, kind)) return;
+    Slot* const empty = find_free();
+    if (empty == nullptr || all() >= options_.spares() || !prepare(*empty, kind)) return;
   }
 }
 

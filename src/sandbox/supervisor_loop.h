@@ -61,6 +61,7 @@ class Supervisor {
   void end_everything();
   Slot* find_run(std::uint64_t run);
   Slot* find_ticket(std::uint64_t ticket);
+  Slot* find_free();
 
   const Options& options_;
   std::unique_ptr<CgroupTree> cgroups_;

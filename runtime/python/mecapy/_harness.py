@@ -37,9 +37,9 @@ def main(fd: int, blas_threads: int) -> int:
     status = 0
     try:
         if job.kind == "check":
-            _compile(job.code)
+            imports = _imports(_parse(job.code)[0])
             _flush()
-            channel.send(b"R", json.dumps({"imports": _imports(job.code)}).encode())
+            channel.send(b"R", json.dumps({"imports": imports}).encode())
         else:
             result = _calculate(job, channel)
             _progress.flush()
@@ -98,6 +98,10 @@ def rehearse() -> None:
 
 
 def _compile(code: bytes) -> types.CodeType:
+    return _parse(code)[1]
+
+
+def _parse(code: bytes) -> tuple[ast.Module, types.CodeType]:
     try:
         tree = ast.parse(code, CODE_FILE)
         compiled = compile(tree, CODE_FILE, "exec", dont_inherit=True)
@@ -105,13 +109,13 @@ def _compile(code: bytes) -> types.CodeType:
         raise from_syntax(error) from None
     if not _may_define_calculate(tree):
         raise Failure("invalid_code", "the code has no function calculate(inputs)")
-    return compiled
+    return tree, compiled
 
 
-def _imports(code: bytes) -> list[str]:
-    """The top-level packages that `code` imports anywhere, at most 100."""
+def _imports(tree: ast.Module) -> list[str]:
+    """The top-level packages that the code imports anywhere, at most 100."""
     found = set()
-    for node in ast.walk(ast.parse(code, CODE_FILE)):
+    for node in ast.walk(tree):
         if isinstance(node, ast.Import):
             found |= {alias.name.partition(".")[0] for alias in node.names}
         elif isinstance(node, ast.ImportFrom) and node.level == 0 and node.module:
