@@ -30,10 +30,16 @@ def test_an_example_is_told_with_its_formula_and_source(folder: Path) -> None:
     assert reference, "no paragraph **Reference.**"
     assert formula.start() < reference.start()
     assert reference[1] or "\n**Comparison.**" in told, "no comparison with the reference"
-    checks = json.loads((folder / "expected.json").read_text())["checks"]
+    expected = json.loads((folder / "expected.json").read_text())
+    checks = [check for case in cases_of(expected) for check in case["checks"]]
     assert all(check.get("source") for check in checks), "a value without its source"
     publishers = {publisher_of(check["source"]) for check in checks}
     assert [name for name in publishers if name not in reference[2]] == []
+
+
+def cases_of(expected: dict[str, Any]) -> list[dict[str, Any]]:
+    """The case of ``inputs.json`` and, with inputs of their own, the further ones."""
+    return [{"checks": expected["checks"]}, *expected.get("cases", [])]
 
 
 def publisher_of(source: str) -> str:
@@ -50,22 +56,23 @@ def test_an_example_gives_its_published_values(api: Api, folder: Path) -> None:
         json.loads((folder / "inputs.json").read_text()),
         name=folder.name,
     )
-    run = api.execute(task["id"])
-    assert run["status"] == "completed", (run.get("error"), api.log(run["id"]))
-    assert expected["checks"]
-    for check in expected["checks"]:
-        found = at_pointer(run["result"], check["pointer"])
-        assert_close(found, check, folder.name)
-    names = [artifact["name"] for artifact in run["artifacts"]]
-    for name in expected.get("artifacts", []):
-        assert name in names
-        assert api.get(f"/api/runs/{run['id']}/artifacts/{name}").content
+    for case in cases_of(expected):
+        run = api.execute(task["id"], case.get("inputs"))
+        assert run["status"] == "completed", (run.get("error"), api.log(run["id"]))
+        assert case["checks"]
+        for check in case["checks"]:
+            found = at_pointer(run["result"], check["pointer"])
+            assert_close(found, check, folder.name)
+        names = [artifact["name"] for artifact in run["artifacts"]]
+        for name in expected.get("artifacts", []):
+            assert name in names
+            assert api.get(f"/api/runs/{run['id']}/artifacts/{name}").content
 
 
 def assert_close(found: Any, check: dict[str, Any], example: str) -> None:
     """Numbers within the tolerance that the example states; anything else equal."""
     told = f"{example} {check['pointer']}: {found} is not {check['value']} ({check.get('source')})"
-    if isinstance(check["value"], bool | str):
+    if isinstance(check["value"], bool | str | list):
         assert found == check["value"], told
     else:
         tolerances = {"rel_tol": check.get("rel_tol", 0.0), "abs_tol": check.get("abs_tol", 0.0)}
