@@ -5,6 +5,7 @@
 #include <cmath>
 
 #include "base/id.h"
+#include "base/json.h"
 #include "base/nearest.h"
 #include "wire/json.h"
 #include "wire/run_parts.h"
@@ -15,20 +16,7 @@ namespace {
 namespace json = boost::json;
 using Problems = std::vector<FieldProblem>;
 
-std::string pointer_to(std::string_view parent, std::string_view key) {
-  std::string out(parent);
-  out += '/';
-  for (const char c : key) {
-    if (c == '~') {
-      out += "~0";
-    } else if (c == '/') {
-      out += "~1";
-    } else {
-      out += c;
-    }
-  }
-  return out;
-}
+using base::pointer_to;
 
 json::value parse_value(std::string_view raw) {
   json::error_code ec;

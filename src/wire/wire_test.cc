@@ -42,6 +42,23 @@ TEST(Json, TooDeepIsAnErrorOfItsOwn) {
   EXPECT_EQ(result.error().code, ErrorCode::too_deep);
 }
 
+TEST(Json, TooDeepPointsToTheOutermostMember) {
+  const std::string deep(kMaxDepth, '[');
+  const std::vector<std::pair<std::string, std::string>> cases = {
+      {deep + "[", ""},
+      {"{\"a\":1,\"b/~c\":" + deep, "/b~1~0c"},
+      {"{\"a\":{\"x\":[]},\"in\":{\"y\":" + deep, "/in"},
+      {"{\"" + std::string(5000, 'k') + "\":" + deep, "/" + std::string(200, 'k')},
+      {"[{\"a\":" + deep, ""},
+  };
+  for (const auto& [text, pointer] : cases) {
+    const auto result = validate_json(text);
+    ASSERT_FALSE(result);
+    ASSERT_EQ(result.error().problems.size(), 1u);
+    EXPECT_EQ(result.error().problems[0].pointer, pointer);
+  }
+}
+
 TEST(Json, TheSameKeyTwiceIsRefused) {
   EXPECT_FALSE(object_members(R"({"a":1,"a":2})"));
   EXPECT_FALSE(object_members(R"({"a":1,"\u0061":2})"));

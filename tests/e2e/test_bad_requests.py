@@ -73,7 +73,11 @@ def test_json_just_not_too_deep_is_taken(api: Api) -> None:
 @pytest.mark.parametrize("levels", [512, 1000, 1_000_000])
 def test_json_too_deep_is_refused(api: Api, levels: int) -> None:
     response = api.send("/api/tasks", task_with_inputs(nested(levels)))
-    expect_problem(response, 422, "too_deep")
+    expect_problem(response, 422, "too_deep", "/inputs")
+
+
+def test_json_too_deep_in_no_member_points_to_the_whole(api: Api) -> None:
+    expect_problem(api.send("/api/tasks", b"[" * 1000), 422, "too_deep", "")
 
 
 def test_a_body_over_the_limit_is_refused(api: Api) -> None:
