@@ -14,6 +14,7 @@
 #include <thread>
 
 #include "main/data_folder.h"
+#include "sandbox/privileges.h"
 #include "sandbox/user_ids.h"
 
 namespace mecapy::main {
@@ -148,6 +149,15 @@ Result<void> become(uid_t uid) {
   }
   if (::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0) {
     return fail(ErrorCode::internal, "no_new_privs was refused");
+  }
+  return {};
+}
+
+Result<void> keep_what_a_supervisor_needs() {
+  if (::geteuid() != 0) return {};
+  if (const sandbox::StepFailure step = sandbox::keep_supervisor_capabilities()) {
+    return fail(ErrorCode::internal, std::string("cannot give up capabilities: ") + step.step +
+                                         ": " + std::strerror(step.error));
   }
   return {};
 }

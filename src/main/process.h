@@ -34,6 +34,10 @@ std::string doubt_about_user(uid_t uid);
 // Gives root up for good: groups, gid, uid; no way back. Nothing to do for others.
 Result<void> become(uid_t uid);
 
+// Root that must stay root, to start supervisors, keeps no capability that a supervisor does not
+// need. Nothing to do for others.
+Result<void> keep_what_a_supervisor_needs();
+
 // Ends this process when its parent `parent` has died (also when that is so already).
 void die_with(pid_t parent);
 

@@ -1,6 +1,7 @@
 // The launcher of `mecapy serve`:
 //
-//   launcher (root when started as root; reads a ready line and a pulse from each child)
+//   launcher (root when started as root, with a supervisor's capabilities, so that it can start
+//   │         another; reads a ready line and a pulse from each child)
 //   ├─ API process   (the data folder's user)     store, queue, dispatcher, HTTP
 //   └─ worker        (front: the same user)       /execute on a Unix socket
 //        └─ supervisor (root's capabilities for namespaces and cgroups; reads nothing a run wrote)
@@ -400,6 +401,7 @@ int serve(const config::Settings& settings) {
     return complain(fail(ErrorCode::conflict, "the data folder " + settings.data_dir +
                                                   " is in use by another mecapy serve"));
   }
+  if (auto kept = keep_what_a_supervisor_needs(); !kept) return complain(kept.error());
   return Launcher(settings, *uid).run();
 }
 

@@ -47,6 +47,11 @@ StepFailure keep_capabilities(std::initializer_list<int> kept) {
   return {};
 }
 
+StepFailure keep_supervisor_capabilities() {
+  return keep_capabilities({CAP_SYS_ADMIN, CAP_SETUID, CAP_SETGID, CAP_SETPCAP, CAP_KILL,
+                            CAP_DAC_OVERRIDE, CAP_CHOWN, CAP_FOWNER});
+}
+
 StepFailure set_no_new_privs() {
   if (::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0) return failed("no_new_privs");
   return {};

@@ -31,7 +31,6 @@
 #include "sandbox/supervisor.h"
 
 #include <fcntl.h>
-#include <linux/capability.h>
 #include <sys/prctl.h>
 #include <unistd.h>
 
@@ -46,12 +45,6 @@ namespace mecapy::sandbox {
 namespace {
 
 using base::Fd;
-
-// Only what the template, the id maps, the cgroups and killing need (capabilities(7)).
-StepFailure drop_privileges() {
-  return keep_capabilities({CAP_SYS_ADMIN, CAP_SETUID, CAP_SETGID, CAP_SETPCAP, CAP_KILL,
-                            CAP_DAC_OVERRIDE, CAP_CHOWN, CAP_FOWNER});
-}
 
 StepFailure become_supervisor(int front, pid_t parent) {
   if (const StepFailure step = reset_signals()) return step;
@@ -84,49 +77,43 @@ std::string missing_layer(const std::vector<Layer>& layers) {
   return {};
 }
 
-[[noreturn]] void refuse_to_start(int socket, const std::string& why) {
+void refuse(int socket, const std::string& why) {
   FrontReply reply;
   reply.kind = FrontReply::Kind::refused;
   reply.text.set(why);
   (void)send_packet(socket, reply);
-  ::_exit(1);
+}
+
+// Serves the front until that is gone. Why it could not start; empty when it could.
+std::string serve_front(Options options) {
+  if (std::string why = missing_layer(probe_layers(options)); !why.empty()) return why;
+  remove_stale_cgroups();
+  const auto ids = claim_ids(options.uid_base, ids_needed(options));  // until the end
+  if (!ids) return ids.error().message;
+  options.uid_base = ids->first;
+  std::unique_ptr<CgroupTree> cgroups;
+  if (const StepFailure step = CgroupTree::make(options.sandboxes(), cgroups)) {
+    return complaint(step);
+  }
+  if (const StepFailure step = keep_supervisor_capabilities()) return complaint(step);
+  auto zygotes = std::make_unique<ZygoteSet>(options);
+  if (std::string error; !zygotes->launch(error)) return error;
+  Supervisor supervisor(options, std::move(cgroups), std::move(zygotes));
+  if (const StepFailure step = supervisor.open()) return complaint(step);
+  if (send_packet(kFront, FrontReply{})) supervisor.run();
+  return {};
 }
 
 }  // namespace
 
 void supervise(int front, pid_t parent, const Options& options) {
-  Options kept = options;
   if (const StepFailure step = become_supervisor(front, parent)) {
-    refuse_to_start(front, complaint(step));
+    refuse(front, complaint(step));
+    ::_exit(1);
   }
-  if (const std::string why = missing_layer(probe_layers(kept)); !why.empty()) {
-    refuse_to_start(kFront, why);
-  }
-  remove_stale_cgroups();
-  const auto ids = claim_ids(kept.uid_base, ids_needed(kept));  // until this process is gone
-  if (!ids) refuse_to_start(kFront, ids.error().message);
-  kept.uid_base = ids->first;
-  std::unique_ptr<CgroupTree> cgroups;
-  if (const StepFailure step = CgroupTree::make(kept.sandboxes(), cgroups)) {
-    cgroups.reset();
-    refuse_to_start(kFront, complaint(step));
-  }
-  if (const StepFailure step = drop_privileges()) {
-    cgroups.reset();
-    refuse_to_start(kFront, complaint(step));
-  }
-  auto zygotes = std::make_unique<ZygoteSet>(kept);
-  if (std::string error; !zygotes->launch(error)) {
-    cgroups.reset();
-    refuse_to_start(kFront, error);
-  }
-  {
-    Supervisor supervisor(kept, std::move(cgroups), std::move(zygotes));
-    if (const StepFailure step = supervisor.open()) refuse_to_start(kFront, complaint(step));
-    FrontReply ready;
-    if (send_packet(kFront, ready)) supervisor.run();
-  }
-  ::_exit(0);
+  const std::string why = serve_front(options);
+  if (!why.empty()) refuse(kFront, why);
+  ::_exit(why.empty() ? 0 : 1);
 }
 
 }  // namespace mecapy::sandbox

@@ -1,7 +1,9 @@
 #include "sandbox/user_ids.h"
 
 #include <fcntl.h>
+#include <poll.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
@@ -17,6 +19,8 @@ using Kind = TakenIds::Kind;
 
 constexpr std::uint64_t kFirstId = 1000;       // those below are the system's
 constexpr std::uint64_t kLastId = 0x7fffffff;  // some programs take more for a negative number
+
+constexpr int kOpenAttempts = 1000;            // of a file that its last holder removes
 
 // systemd's dynamic users, nobody, and the 16-bit -1 (systemd: UIDS-GIDS.md).
 constexpr std::uint64_t kSystemFirst = 61184;
@@ -87,24 +91,36 @@ Error cannot_lock(const std::string& path) {
                                       "; /run must be a folder that root can write");
 }
 
-Result<base::Fd> open_lock(const std::string& folder) {
-  if (::mkdir(folder.c_str(), 0700) != 0 && errno != EEXIST) return cannot_lock(folder);
-  const std::string path = folder + "/uids";
-  base::Fd file(::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600));
-  if (!file) return cannot_lock(path);
-  return file;
+std::string file_in(const std::string& folder) { return folder + "/uids"; }
+
+// Locks `length` bytes from `start`; false with errno EAGAIN or EACCES when somebody has one.
+bool lock_bytes(int file, short type, std::uint64_t start, std::uint64_t length) {
+  struct flock range {};
+  range.l_type = type;
+  range.l_whence = SEEK_SET;
+  range.l_start = static_cast<off_t>(start);
+  range.l_len = static_cast<off_t>(length);
+  return ::fcntl(file, F_OFD_SETLK, &range) == 0;
+}
+
+// Whether the open file still has its name: its last holder may have removed it meanwhile.
+bool is_in_place(int file, const std::string& path) {
+  struct stat open {};
+  struct stat named {};
+  return ::fstat(file, &open) == 0 && ::lstat(path.c_str(), &named) == 0 &&
+         open.st_ino == named.st_ino && open.st_dev == named.st_dev;
 }
 
 // Nothing when the ids are ours now, else who has some of them.
 Result<std::optional<TakenIds>> lock_ids(int file, std::uint64_t first, std::uint64_t last) {
   while (true) {
+    if (lock_bytes(file, F_WRLCK, first, last - first + 1)) return std::optional<TakenIds>();
+    if (errno != EAGAIN && errno != EACCES) return cannot_lock("uids");
     struct flock range {};
     range.l_type = F_WRLCK;
     range.l_whence = SEEK_SET;
     range.l_start = static_cast<off_t>(first);
     range.l_len = static_cast<off_t>(last - first + 1);
-    if (::fcntl(file, F_OFD_SETLK, &range) == 0) return std::optional<TakenIds>();
-    if (errno != EAGAIN && errno != EACCES) return cannot_lock("uids");
     if (::fcntl(file, F_OFD_GETLK, &range) != 0) return cannot_lock("uids");
     if (range.l_type == F_UNLCK) continue;  // released since
     const auto start = static_cast<std::uint64_t>(range.l_start);
@@ -114,6 +130,30 @@ Result<std::optional<TakenIds>> lock_ids(int file, std::uint64_t first, std::uin
 }
 
 }  // namespace
+
+Result<IdLock> IdLock::open(const std::string& folder) {
+  const std::string path = file_in(folder);
+  for (int attempt = 0; attempt < kOpenAttempts; ++attempt) {
+    if (::mkdir(folder.c_str(), 0700) != 0 && errno != EEXIST) return cannot_lock(folder);
+    base::Fd file(::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600));
+    if (!file && errno == ENOENT) continue;  // the folder has just been removed
+    if (!file) return cannot_lock(path);
+    if (lock_bytes(file.get(), F_RDLCK, 0, 1)) {
+      if (is_in_place(file.get(), path)) return IdLock(folder, std::move(file));
+    } else if (errno != EAGAIN && errno != EACCES) {
+      return cannot_lock(path);
+    }
+    ::poll(nullptr, 0, 1);  // its last holder is removing it
+  }
+  errno = EBUSY;
+  return cannot_lock(path);
+}
+
+IdLock::~IdLock() {
+  if (!file_ || !lock_bytes(file_.get(), F_WRLCK, 0, 1)) return;
+  ::unlink(file_in(folder_).c_str());
+  ::rmdir(folder_.c_str());
+}
 
 std::string TakenIds::words() const {
   std::string text = std::to_string(first);
@@ -141,7 +181,7 @@ Result<IdBlock> claim_ids(std::uint32_t wanted, std::uint32_t count, const IdPla
   if (wanted < kFirstId) {
     return fail(ErrorCode::sandbox, "user ids below 1000 are the system's own");
   }
-  auto lock = open_lock(places.lock_folder);
+  auto lock = IdLock::open(places.lock_folder);
   if (!lock) return lock.error();
   const std::vector<TakenIds> taken = read_taken(places.etc);
   std::optional<TakenIds> passed_over;

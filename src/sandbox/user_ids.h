@@ -3,11 +3,13 @@
 //
 // A block is ours for as long as its bytes are locked in one file: the offset is the id. So two
 // sandboxes see each other whatever their first ids and sizes are, and a lock dies with its holder.
+// The last one out removes the file; one that is killed leaves it, empty, to the next.
 #pragma once
 
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <utility>
 
 #include "base/fd.h"
 #include "base/result.h"
@@ -32,8 +34,24 @@ struct TakenIds {
   std::string words() const;  // "165536 to 231071 are subordinate ids of alice"
 };
 
+// The open file of locks. Whoever has it open holds byte 0 shared: who can have it alone may remove
+// the file, which is what the end of a lock tries.
+class IdLock {
+ public:
+  static Result<IdLock> open(const std::string& folder);
+  ~IdLock();
+  IdLock(IdLock&&) = default;
+  IdLock& operator=(IdLock&&) = default;
+  int get() const { return file_.get(); }
+
+ private:
+  IdLock(std::string folder, base::Fd file) : folder_(std::move(folder)), file_(std::move(file)) {}
+  std::string folder_;
+  base::Fd file_;
+};
+
 struct IdBlock {
-  base::Fd lock;  // keep it open
+  IdLock lock;  // keep it
   std::uint32_t first = 0;
   std::uint32_t last = 0;
   std::optional<TakenIds> passed_over{};  // why the block does not begin where it was wanted

@@ -1,8 +1,11 @@
 #include "sandbox/user_ids.h"
 
 #include <gtest/gtest.h>
+#include <sys/stat.h>
 
+#include <filesystem>
 #include <fstream>
+#include <thread>
 #include <vector>
 
 #include "base/test_folder.h"
@@ -50,6 +53,36 @@ TEST_F(UserIds, AReleasedBlockIsFreeAgain) {
   claim(kWanted, 3);
   kept_.clear();
   EXPECT_EQ(claim(kWanted, 3), kWanted);
+}
+
+TEST_F(UserIds, TheLastHolderRemovesTheLockAndItsFolder) {
+  claim(kWanted, 3);
+  claim(kWanted, 3);
+  kept_.pop_back();
+  EXPECT_TRUE(std::filesystem::exists(places_.lock_folder + "/uids"));
+  EXPECT_EQ(claim(kWanted, 3), kWanted + 3) << "the first block is still seen";
+  kept_.clear();
+  EXPECT_FALSE(std::filesystem::exists(places_.lock_folder));
+}
+
+// A holder whose file has lost its name would not be seen by the next.
+TEST_F(UserIds, HoldersThatComeAndGo_HoldTheFileThatHasTheName) {
+  constexpr int kRounds = 1000;
+  const auto come_and_go = [&] {
+    for (int i = 0; i < kRounds; ++i) {
+      const auto block = claim_ids(kWanted, 1, places_);
+      ASSERT_TRUE(block) << block.error().message;
+      struct stat held {};
+      struct stat named {};
+      ASSERT_EQ(::fstat(block->lock.get(), &held), 0);
+      ASSERT_EQ(::stat((places_.lock_folder + "/uids").c_str(), &named), 0) << "round " << i;
+      EXPECT_EQ(held.st_ino, named.st_ino);
+    }
+  };
+  std::thread other(come_and_go);
+  come_and_go();
+  other.join();
+  EXPECT_FALSE(std::filesystem::exists(places_.lock_folder));
 }
 
 TEST_F(UserIds, SubordinateIdsOfAUserArePassedOver) {

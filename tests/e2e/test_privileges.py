@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from support.processes import Process
+from support.processes import Process, find_process
 from support.server import DEV_TOKEN, Server, run_mecapy
 from support.waiting import wait_until
 
@@ -36,6 +36,20 @@ def test_what_talks_to_clients_and_runs_is_not_root(server: Server, role: str) -
     assert "0" not in process.status("Groups")
     assert int(process.status("CapEff")[0], 16) == 0
     assert int(process.status("CapPrm")[0], 16) == 0
+
+
+# CAP_CHOWN, DAC_OVERRIDE, FOWNER, KILL, SETGID, SETUID, SETPCAP, SYS_ADMIN (capabilities(7)).
+SUPERVISORS = sum(1 << number for number in (0, 1, 3, 5, 6, 7, 8, 21))
+
+
+def test_who_stays_root_keeps_what_a_supervisor_needs_and_no_more(server: Server) -> None:
+    launcher, supervisor = find_process(int(server.state()["pid"])), server.supervisor()
+    for process in (launcher, supervisor):
+        for kind in ("CapEff", "CapPrm", "CapBnd"):
+            assert int(process.status(kind)[0], 16) == SUPERVISORS, (process.name, kind)
+        assert int(process.status("CapInh")[0], 16) == 0
+    others = [p for p in launcher.descendants() if p.pid != supervisor.pid]
+    assert [p.name for p in others if "0" in p.status("Uid")] == []
 
 
 def test_the_api_cannot_become_more_than_it_is(server: Server) -> None:
