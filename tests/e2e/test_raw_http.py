@@ -161,6 +161,8 @@ NOT_HTTP = {
     "no method": b" / HTTP/1.1\r\nHost: a\r\n\r\n",
     "a target that is no path": b"GET http://[::1 HTTP/1.1\r\nHost: a\r\n\r\n",
     "a bad escape": b"GET /api/%zz HTTP/1.1\r\nHost: a\r\n\r\n",
+    "HTTP/1.0 with chunks": b"GET /health/live HTTP/1.0\r\nConnection: keep-alive\r\n"
+    b"Transfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
     "zero bytes": bytes(512),
 }
 
