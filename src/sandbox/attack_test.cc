@@ -54,7 +54,7 @@ while True:
     except OSError: pass
 )",
                                short_time());
-  EXPECT_EQ(run.code(), "timeout");
+  EXPECT_EQ(run.code(), "timeout") << run.message();
   EXPECT_GT(run.evidence.pids_refused, 0);
   EXPECT_TRUE(has(run.message(), "forks were refused at the limit of 16 processes"));
 }
@@ -66,7 +66,7 @@ if os.fork() == 0:
     while True: blocks.append(bytearray(1 << 24))
 time.sleep(60)
 )");
-  EXPECT_EQ(run.code(), "out_of_memory");
+  EXPECT_EQ(run.code(), "out_of_memory") << run.message();
   EXPECT_EQ(run.message(), "out of memory: used 512 of 512 MiB");
   EXPECT_FALSE(run.evidence.deadline_fired);
 }
@@ -104,7 +104,7 @@ TEST_F(Attack, Inodes_AreBounded) {
 
 TEST_F(Attack, FileDescriptors_AreBounded) {
   const Played run = calculate("files = []\nwhile True: files.append(os.open('.', os.O_RDONLY))");
-  EXPECT_EQ(run.code(), "user_error");
+  EXPECT_EQ(run.code(), "user_error") << run.message();
   EXPECT_TRUE(has(run.message(), "Too many open files"));
 }
 
@@ -122,21 +122,21 @@ TEST_F(Attack, PetabyteSparseFile_IsRefusedUnread) {
 
 TEST_F(Attack, OneEndlessLine_IsCutAtTheLimit) {
   const Played run = calculate("while True: os.write(1, b'x' * 65536)");
-  EXPECT_EQ(run.code(), "output_limit");
+  EXPECT_EQ(run.code(), "output_limit") << run.message();
   EXPECT_TRUE(run.end.log_truncated);
   EXPECT_EQ(run.log.size(), 64U * 1024);
 }
 
 TEST_F(Attack, SpinWithoutTheInterpreter_EndsAtTheWall) {
   const Played run = calculate("ctypes.CDLL(None).pause()", short_time());
-  EXPECT_EQ(run.code(), "timeout");
+  EXPECT_EQ(run.code(), "timeout") << run.message();
   const Played spin = calculate("10 ** 10 ** 10", short_time());
   EXPECT_EQ(spin.code(), "timeout");
 }
 
 TEST_F(Attack, BacktrackingExpression_EndsAtTheWall) {
   const Played run = calculate("import re\nre.match('(a+)+$', 'a' * 60 + 'b')", short_time());
-  EXPECT_EQ(run.code(), "timeout");
+  EXPECT_EQ(run.code(), "timeout") << run.message();
 }
 
 TEST_F(Attack, IgnoredSignals_DoNotDelayTheEnd) {
@@ -149,7 +149,7 @@ signal.pthread_sigmask(signal.SIG_BLOCK, range(1, 64))
 while True: pass
 )",
                                short_time());
-  EXPECT_EQ(run.code(), "timeout");
+  EXPECT_EQ(run.code(), "timeout") << run.message();
   model::Limits cpu = quick();
   cpu.cpu_s = 0.2;
   EXPECT_EQ(
@@ -166,7 +166,7 @@ while True:
     except BaseException: pass
 )",
                                short_time());
-  EXPECT_EQ(run.code(), "timeout");
+  EXPECT_EQ(run.code(), "timeout") << run.message();
 }
 
 TEST_F(Attack, StackOverflow_IsACrash) {
@@ -409,7 +409,7 @@ return denied)");
 TEST_F(Attack, ForeignAbi_KillsTheProcess) {
   // The x32 bit on getpid: the filter must not take it for the number without the bit.
   const Played run = native("call(0x40000000 | 39)\nreturn 1");
-  EXPECT_EQ(run.code(), "crashed");
+  EXPECT_EQ(run.code(), "crashed") << run.message();
   EXPECT_EQ(run.evidence.status, SIGSYS);
 }
 

@@ -16,7 +16,7 @@ class ChannelAttack : public SandboxTest {
 
 TEST_F(ChannelAttack, DeepResult_IsRejectedInWords) {
   const Played run = calculate("x = []\nfor _ in range(100000): x = [x]\nreturn x");
-  EXPECT_EQ(run.code(), "invalid_result");
+  EXPECT_EQ(run.code(), "invalid_result") << run.message();
   EXPECT_TRUE(has(run.message(), "is nested deeper than 100 levels"));
   const Played cycle = calculate("x = []\nx.append(x)\nreturn x");
   EXPECT_EQ(cycle.message(), "result contains itself");
@@ -27,36 +27,36 @@ TEST_F(ChannelAttack, DeepForgedJson_IsRejected) {
 payload = b'[' * 100000
 os.write(3, b'R' + len(payload).to_bytes(4, 'little') + payload)
 os._exit(0))");
-  EXPECT_EQ(run.code(), "invalid_result");
+  EXPECT_EQ(run.code(), "invalid_result") << run.message();
   EXPECT_TRUE(has(run.message(), "nested deeper"));
 }
 
 TEST_F(ChannelAttack, ClosedChannel_IsNoResult) {
   const Played run = calculate("os.close(3)\nreturn 1");
-  EXPECT_EQ(run.code(), "invalid_result");
+  EXPECT_EQ(run.code(), "invalid_result") << run.message();
   EXPECT_TRUE(has(run.message(), "no result"));
 }
 
 TEST_F(ChannelAttack, PartialFrame_IsNoResult) {
   const Played run = calculate("os.write(3, b'R\\xff\\0\\0\\0{')\nos._exit(0)");
-  EXPECT_EQ(run.code(), "invalid_result");
+  EXPECT_EQ(run.code(), "invalid_result") << run.message();
 }
 
 TEST_F(ChannelAttack, GarbageFrame_IsRejected) {
   const Played run = calculate("os.write(3, b'garbage')\ntime.sleep(60)");
-  EXPECT_EQ(run.code(), "invalid_result");
+  EXPECT_EQ(run.code(), "invalid_result") << run.message();
   EXPECT_TRUE(has(run.message(), "unknown frame type"));
 }
 
 TEST_F(ChannelAttack, OversizedFrame_IsRejectedBeforeItsBytes) {
   const Played run = calculate("os.write(3, b'R\\xff\\xff\\xff\\xff')\ntime.sleep(60)");
-  EXPECT_EQ(run.code(), "output_limit");
+  EXPECT_EQ(run.code(), "output_limit") << run.message();
   EXPECT_TRUE(has(run.message(), "result too large: 4294967295 bytes"));
 }
 
 TEST_F(ChannelAttack, TwoResults_AreRejected) {
   const Played run = calculate("os.write(3, b'R\\1\\0\\0\\0001')\nreturn 2");
-  EXPECT_EQ(run.code(), "invalid_result");
+  EXPECT_EQ(run.code(), "invalid_result") << run.message();
 }
 
 TEST_F(ChannelAttack, ForgedPlatformFailure_IsTheCalculationsFault) {
@@ -64,12 +64,12 @@ TEST_F(ChannelAttack, ForgedPlatformFailure_IsTheCalculationsFault) {
 payload = b'{"kind":"worker_lost","message":"retry me"}'
 os.write(3, b'F' + len(payload).to_bytes(4, 'little') + payload)
 os._exit(1))");
-  EXPECT_EQ(run.code(), "invalid_result");
+  EXPECT_EQ(run.code(), "invalid_result") << run.message();
 }
 
 TEST_F(ChannelAttack, ForgedResultThenALimit_IsTheLimit) {
   const Played run = calculate("os.write(3, b'R\\1\\0\\0\\0001')\ntime.sleep(60)", short_time());
-  EXPECT_EQ(run.code(), "timeout");
+  EXPECT_EQ(run.code(), "timeout") << run.message();
 }
 
 TEST_F(ChannelAttack, MonkeypatchedHarness_ChangesNoVerdict) {
@@ -80,7 +80,7 @@ channel.Channel.is_mine = lambda self: True
 while True: pass
 )",
                                short_time());
-  EXPECT_EQ(run.code(), "timeout");
+  EXPECT_EQ(run.code(), "timeout") << run.message();
 }
 
 TEST_F(ChannelAttack, ForkedChildThatReturns_AnswersNothing) {
@@ -91,7 +91,7 @@ TEST_F(ChannelAttack, ForkedChildThatReturns_AnswersNothing) {
 
 TEST_F(ChannelAttack, KillItself_IsACrash) {
   const Played run = calculate("os.kill(os.getpid(), 9)");
-  EXPECT_EQ(run.code(), "crashed");
+  EXPECT_EQ(run.code(), "crashed") << run.message();
   EXPECT_TRUE(has(run.message(), "SIGKILL"));
 }
 
@@ -115,7 +115,7 @@ TEST_F(ChannelAttack, PickleInTheResult_IsNeverLoaded) {
 class Evil:
     def __reduce__(self): return (os.abort, ())
 return Evil())");
-  EXPECT_EQ(run.code(), "invalid_result");
+  EXPECT_EQ(run.code(), "invalid_result") << run.message();
   EXPECT_EQ(run.message(), "result is an Evil, which has no encoding");
 }
 

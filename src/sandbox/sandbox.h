@@ -46,7 +46,7 @@ struct Options {
 
 // How a run's process ended, seen from outside it.
 struct Evidence {
-  enum class Exit : std::uint8_t { exited, signalled, setup_failed, zygote_died };
+  enum class Exit : std::uint8_t { exited, signalled, setup_failed };
   Exit exit = Exit::setup_failed;
   int status = 0;                 // exit status, signal number, or errno of the failed set-up step
   std::string setup_step{};       // setup_failed: which ("mount /work")

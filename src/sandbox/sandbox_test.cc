@@ -140,6 +140,35 @@ TEST_F(Runs, TwoRuns_DrawDifferentRandomNumbers) {
   for (int i = 0; i < 3; ++i) EXPECT_NE(part(one, i), part(two, i));
 }
 
+TEST_F(Runs, NumpysGenerator_StartsAfreshAndDrawsWhatItsSeedSays) {
+  const Played run = calculate(R"(
+name, key, position, gauss, _ = np.random.get_state()
+fresh = [name, len(set(key.tolist())) > 600, int(position), int(gauss)]
+np.random.seed(1)
+return fresh + [float(np.random.rand())])");
+  EXPECT_EQ(run.result(), R"(["MT19937",true,624,0,0.417022004702574])") << run.message();
+}
+
+TEST_F(Runs, AForkOfTheCalculation_IsDoneAsOnALaptop) {
+  const Played run = calculate(R"(
+import logging, random, threading
+handler = logging.StreamHandler()
+held = threading.Thread(target=handler.acquire)
+held.start()
+held.join()
+read, write = os.pipe()
+pid = os.fork()
+if pid == 0:
+    handler.acquire()
+    alone = threading.current_thread() is threading.main_thread()
+    os.write(write, f'{random.random()} {alone}'.encode())
+    os._exit(0)
+number, alone = os.read(read, 100).decode().split()
+os.waitpid(pid, 0)
+return [float(number) != random.random(), alone])");
+  EXPECT_EQ(run.result(), R"([true,"True"])") << run.message();
+}
+
 TEST_F(Runs, StandardInputIsEmpty_ArgvIsTheFile) {
   const Played run = calculate(R"(
 try:
@@ -194,7 +223,7 @@ class Failures : public SandboxTest {};
 
 TEST_F(Failures, SyntaxError_IsInvalidCodeWithItsPlace) {
   const Played run = play("def calculate(inputs):\n    return 1 +\n");
-  EXPECT_EQ(run.code(), "invalid_code");
+  EXPECT_EQ(run.code(), "invalid_code") << run.message();
   EXPECT_EQ(run.message(), "SyntaxError: line 2: invalid syntax");
   EXPECT_EQ(run.end.failure->line, 2);
   EXPECT_EQ(run.end.failure->column, 15);
@@ -221,7 +250,7 @@ def calculate(inputs):
         section(inputs)
 )",
                           R"({"section": 0})");
-  EXPECT_EQ(run.code(), "user_error");
+  EXPECT_EQ(run.code(), "user_error") << run.message();
   EXPECT_EQ(run.message(), "ValueError: section must be > 0");
   EXPECT_EQ(run.end.failure->line, 5);
   const std::string& shown = run.end.failure->traceback;
@@ -244,32 +273,32 @@ TEST_F(Failures, ExceptionWhoseTextRaises_IsStillToldApart) {
 class Bad(Exception):
     def __str__(self): raise SystemExit(3)
 raise Bad())");
-  EXPECT_EQ(run.code(), "user_error");
+  EXPECT_EQ(run.code(), "user_error") << run.message();
   EXPECT_TRUE(has(run.message(), "Bad"));
 }
 
 TEST_F(Failures, ResultThatCannotBeEncoded_NamesThePlace) {
   const Played run = calculate("return {'a': [0, 1, 2, len]}");
-  EXPECT_EQ(run.code(), "invalid_result");
+  EXPECT_EQ(run.code(), "invalid_result") << run.message();
   EXPECT_EQ(run.message(), "result['a'][3] is a function");
 }
 
 TEST_F(Failures, SysExit_IsNoResult) {
   const Played run = calculate("sys.exit(2)");
-  EXPECT_EQ(run.code(), "invalid_result");
+  EXPECT_EQ(run.code(), "invalid_result") << run.message();
   EXPECT_EQ(run.message(), "the calculation called sys.exit(2) before returning a result");
 }
 
 TEST_F(Failures, OsExit_IsNoResultOrACrash) {
   EXPECT_EQ(calculate("os._exit(0)").code(), "invalid_result");
   const Played run = calculate("os._exit(3)");
-  EXPECT_EQ(run.code(), "crashed");
+  EXPECT_EQ(run.code(), "crashed") << run.message();
   EXPECT_EQ(run.message(), "the calculation ended its process with exit status 3 and no result");
 }
 
 TEST_F(Failures, SegmentationFault_IsACrashWithItsName) {
   const Played run = calculate("ctypes.string_at(0)");
-  EXPECT_EQ(run.code(), "crashed");
+  EXPECT_EQ(run.code(), "crashed") << run.message();
   EXPECT_TRUE(has(run.message(), "SIGSEGV (Segmentation fault)"));
 }
 
@@ -281,7 +310,7 @@ TEST_F(LimitsHold, WallTime) {
   model::Limits limits = quick();
   limits.timeout_s = 0.2;
   const Played run = calculate("time.sleep(60)", limits);
-  EXPECT_EQ(run.code(), "timeout");
+  EXPECT_EQ(run.code(), "timeout") << run.message();
   EXPECT_EQ(run.message(), "timeout: did not end within 0.2 s");
   EXPECT_GE(run.end.usage.wall_us, 200'000);
   EXPECT_LT(run.end.usage.wall_us, 400'000);
@@ -291,14 +320,14 @@ TEST_F(LimitsHold, CpuTime) {
   model::Limits limits = quick();
   limits.cpu_s = 0.3;
   const Played run = calculate("while True: pass", limits);
-  EXPECT_EQ(run.code(), "cpu_limit");
+  EXPECT_EQ(run.code(), "cpu_limit") << run.message();
   EXPECT_TRUE(has(run.message(), "of 0.3 s of CPU time"));
   EXPECT_LT(run.end.usage.cpu_us, 600'000);
 }
 
 TEST_F(LimitsHold, Memory_FiguresAreTheLimits) {
   const Played run = calculate("blocks = []\nwhile True: blocks.append(bytearray(1 << 24))");
-  EXPECT_EQ(run.code(), "out_of_memory");
+  EXPECT_EQ(run.code(), "out_of_memory") << run.message();
   EXPECT_EQ(run.message(), "out of memory: used 512 of 512 MiB");
 }
 
@@ -313,7 +342,7 @@ TEST_F(LimitsHold, Disk) {
 with open('big', 'wb') as file:
     for _ in range(100): file.write(bytes(1 << 20))
 )");
-  EXPECT_EQ(run.code(), "disk_limit");
+  EXPECT_EQ(run.code(), "disk_limit") << run.message();
   EXPECT_TRUE(starts(run.message(), "the working folder is full: at most 64 MiB"));
 }
 
@@ -332,7 +361,7 @@ TEST_F(LimitsHold, Threads) {
 
 TEST_F(LimitsHold, Log) {
   const Played run = calculate("while True: print('x' * 100)");
-  EXPECT_EQ(run.code(), "output_limit");
+  EXPECT_EQ(run.code(), "output_limit") << run.message();
   EXPECT_EQ(run.message(), "too much output: more than 64 KiB on stdout and stderr");
   EXPECT_EQ(run.log.size(), 64U * 1024);
 }
@@ -341,7 +370,7 @@ TEST_F(LimitsHold, Result) {
   model::Limits limits = quick();
   limits.result_mb = 0.5;
   const Played run = calculate("return 'x' * (1 << 20)", limits);
-  EXPECT_EQ(run.code(), "output_limit");
+  EXPECT_EQ(run.code(), "output_limit") << run.message();
   EXPECT_EQ(run.message(), "result too large: 1 MiB of at most 0.5 MiB");
 }
 
@@ -349,7 +378,7 @@ TEST_F(LimitsHold, Artifacts) {
   model::Limits limits = quick();
   limits.artifacts_mb = 1;
   const Played run = calculate("open('big', 'wb').write(bytes(2 << 20))", limits);
-  EXPECT_EQ(run.code(), "output_limit");
+  EXPECT_EQ(run.code(), "output_limit") << run.message();
   EXPECT_EQ(run.message(), "artifacts too large: 2 MiB of at most 1 MiB");
   const Played many = calculate("for i in range(300): open(f'f{i}', 'w')", limits);
   EXPECT_EQ(many.code(), "output_limit");

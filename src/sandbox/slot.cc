@@ -159,14 +159,13 @@ void Slot::cloned(pid_t init) {
 
 void Slot::not_cloned(int error) {
   waits_for_zygote_ = false;
-  if (error == 0 && !faulted_) {
-    end_.exit = static_cast<std::uint8_t>(Evidence::Exit::zygote_died);
-    faulted_ = true;
-    state_ = State::clearing;
-    ctl_.reset();
-    return;
-  }
   fail_setup(failed("clone init", error));
+}
+
+std::optional<Start> Slot::take_run_back() {
+  if (!claimed_ || end_.kill_requested) return std::nullopt;
+  claimed_ = false;
+  return std::exchange(start_, {});
 }
 
 void Slot::fail_setup(const StepFailure& step) {
@@ -214,7 +213,8 @@ void Slot::take(const RunReport& report) {
       if (claimed_) go();
       return;
     case RunReport::Kind::ready:
-      if (state_ == State::starting) become_ready(report);
+      // A front that is quick to kill may be heard before the run that was ready first.
+      if (state_ == State::starting || end_.kill_requested) become_ready(report);
       return;
     case RunReport::Kind::ended:
       return note_end(report);
@@ -222,7 +222,7 @@ void Slot::take(const RunReport& report) {
 }
 
 void Slot::become_ready(const RunReport& report) {
-  state_ = State::running;
+  if (state_ == State::starting) state_ = State::running;
   newly_ready_ = true;
   ready_ = time_of(report);
   deadline_ = ready_ + duration_cast<std::chrono::steady_clock::duration>(

@@ -15,6 +15,7 @@
 #include <array>
 #include <chrono>
 #include <cstdint>
+#include <optional>
 
 #include "base/fd.h"
 #include "sandbox/cgroup.h"
@@ -65,8 +66,11 @@ class Slot {
   void claim(Start start);
   // The zygote made init: its id maps and its part of the set-up.
   void cloned(pid_t init);
-  // No init: the zygote refused (errno) or died (0).
+  // No init: the zygote refused, or died (ECHILD).
   void not_cloned(int error);
+  // Takes the run out of a sandbox that will not be: nothing of it has begun. Not for a run that is
+  // to be killed.
+  std::optional<Start> take_run_back();
   // Something on ctl.
   void hear();
   // Whether the run has become ready since this was last asked.

@@ -24,10 +24,10 @@
 // again once init is reaped and the cgroup is empty (slot.cc). A sandbox serves one run.
 //
 // Ends: wall deadline, CPU time, OOM and the front's kill all come down to SIGKILL for init. When
-// the zygote dies, runs that exist go on; those it had not cloned yet end as zygote_died, and a new
-// zygote is started, with a growing pause between failures. When the front's socket hangs up, the
-// front is gone: everything is killed, the cgroups are removed, the supervisor exits. A supervisor
-// that is killed takes zygote and runs with it by PR_SET_PDEATHSIG.
+// the zygote dies, runs that exist go on; those it had not cloned yet wait for the next: a new one
+// is started, with a growing pause between failures. When the front's socket hangs up, the front is
+// gone: everything is killed, the cgroups are removed, the supervisor exits. A supervisor that is
+// killed takes zygote and runs with it by PR_SET_PDEATHSIG.
 #include "sandbox/supervisor.h"
 
 #include <fcntl.h>

@@ -219,7 +219,7 @@ bool Supervisor::prepare(Slot& slot, ZygoteKind kind) {
     return false;
   }
   if (!zygotes_->ask(kind, slot.ticket(), far_ctl.get())) {
-    slot.not_cloned(0);
+    slot.not_cloned(ECHILD);
     zygote_died(kind);
     return false;
   }
@@ -287,7 +287,9 @@ void Supervisor::zygote_readable(ZygoteKind kind) {
 void Supervisor::zygote_died(ZygoteKind kind) {
   zygotes_->end(kind, steady_clock::now());
   for (Slot& slot : slots_) {
-    if (slot.waits_for_zygote() && slot.kind() == kind) slot.not_cloned(0);
+    if (!slot.waits_for_zygote() || slot.kind() != kind) continue;
+    if (auto start = slot.take_run_back()) waiting_.push_back(std::move(*start));
+    slot.not_cloned(ECHILD);
   }
 }
 
@@ -344,7 +346,7 @@ void Supervisor::end_everything() {
   for (Slot& slot : slots_) slot.kill_for_front();
   zygotes_->end_all(steady_clock::now());
   for (Slot& slot : slots_) {
-    if (slot.waits_for_zygote()) slot.not_cloned(0);
+    if (slot.waits_for_zygote()) slot.not_cloned(ECHILD);
   }
   const SteadyTime deadline = steady_clock::now() + std::chrono::seconds(5);
   const auto busy = [](const Slot& slot) { return slot.state() != Slot::State::free; };

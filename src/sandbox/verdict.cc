@@ -202,8 +202,6 @@ std::optional<Failure> failure_of(const Evidence& evidence, const ChannelReport&
       return Failure{OutcomeCode::internal,
                      "the sandbox could not be set up: " + evidence.setup_step + ": " +
                          std::strerror(evidence.status)};
-    case Evidence::Exit::zygote_died:
-      return Failure{OutcomeCode::internal, "the sandbox's zygote died before the run began"};
     case Evidence::Exit::signalled:
     case Evidence::Exit::exited:
       break;

@@ -139,8 +139,6 @@ TEST(Judge, PlatformFailures_AreInternal) {
   EXPECT_EQ(code(evidence, {}), OutcomeCode::internal);
   EXPECT_EQ(message(evidence, {}),
             "the sandbox could not be set up: mount /work: Operation not permitted");
-  evidence.exit = Evidence::Exit::zygote_died;
-  EXPECT_EQ(code(evidence, {}), OutcomeCode::internal);
 }
 
 TEST(Judge, BrokenChannel_IsTheResultsFault) {

@@ -29,7 +29,8 @@ constexpr int kReadyDeadlineMs = 30'000;
 constexpr int kSocket = 3;   // where the zygote program finds its socket
 constexpr int kProgram = 4;  // the program file, closed by execveat
 
-// One BLAS thread and one malloc arena: a zygote must be single-threaded, its forks small.
+// One BLAS thread and one malloc arena: a zygote must be single-threaded, its forks small. Symbols
+// are bound at once: bound later, each copy would do it anew.
 char* const kEnvironment[] = {
     const_cast<char*>("LANG=C.UTF-8"),
     const_cast<char*>("HOME=/work"),
@@ -41,6 +42,7 @@ char* const kEnvironment[] = {
     const_cast<char*>("OPENBLAS_NUM_THREADS=1"),
     const_cast<char*>("OMP_NUM_THREADS=1"),
     const_cast<char*>("MALLOC_ARENA_MAX=1"),
+    const_cast<char*>("LD_BIND_NOW=1"),
     nullptr,
 };
 

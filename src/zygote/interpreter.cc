@@ -2,6 +2,9 @@
 #include "zygote/interpreter.h"
 
 #include <Python.h>
+#include <sys/random.h>
+
+#include <algorithm>
 
 namespace mecapy::zygote {
 namespace {
@@ -17,6 +20,14 @@ constexpr int kInternalError = 70;  // sysexits.h, EX_SOFTWARE
 // Of mecapy._harness, found before the fork.
 PyObject* harness_wake = nullptr;
 PyObject* harness_main = nullptr;
+
+// The state of numpy's global generator, the MT19937 of Matsumoto and Nishimura, as
+// mecapy._numpy.state_address has found and checked it; null when there is no numpy.
+struct GeneratorState {
+  std::uint32_t key[624];
+  int position;  // 624: the whole key is to be stirred before the first draw
+};
+GeneratorState* generator = nullptr;
 
 std::string take_exception() {
   PyObject* type = nullptr;
@@ -35,6 +46,31 @@ std::string take_exception() {
   Py_XDECREF(trace);
   PyErr_Clear();
   return text;
+}
+
+// False with a Python exception.
+bool find_generator() {
+  PyObject* module = PyImport_ImportModule("mecapy._numpy");
+  PyObject* address =
+      module != nullptr ? PyObject_CallMethod(module, "state_address", nullptr) : nullptr;
+  if (address != nullptr) generator = static_cast<GeneratorState*>(PyLong_AsVoidPtr(address));
+  Py_XDECREF(address);
+  Py_XDECREF(module);
+  return PyErr_Occurred() == nullptr;
+}
+
+// Without it every run of a zygote would draw the same numbers.
+bool renew_generator() {
+  if (generator == nullptr) return true;
+  constexpr std::size_t kKeyBytes = sizeof generator->key;
+  char* const at = reinterpret_cast<char*>(generator->key);
+  for (std::size_t done = 0; done < kKeyBytes;) {
+    const ssize_t got = ::getrandom(at + done, std::min<std::size_t>(256, kKeyBytes - done), 0);
+    if (got <= 0) return false;
+    done += static_cast<std::size_t>(got);
+  }
+  generator->position = 624;
+  return true;
 }
 
 // Every path is stated, so that nothing is searched for: neither the environment, nor pyvenv.cfg,
@@ -92,13 +128,15 @@ bool start_interpreter(const char* modules, std::string& error) {
   Py_XDECREF(harness);
   Py_XDECREF(done);
   Py_XDECREF(warm);
-  if (harness_main == nullptr) error = take_exception();
-  return harness_main != nullptr;
+  const bool started = harness_main != nullptr && find_generator();
+  if (!started) error = take_exception();
+  return started;
 }
 
 void prepare_for_forks() { PyOS_BeforeFork(); }
 
 bool wake_interpreter() {
+  if (!renew_generator()) return false;
   PyOS_AfterFork_Child();
   PyObject* done = PyObject_CallNoArgs(harness_wake);
   if (done == nullptr) PyErr_Clear();

@@ -5,6 +5,7 @@
 // installs the big seccomp filter and then runs a native loop: receive the ctl of a sandbox, clone
 // its init. It never sees the code, the inputs or the results of anyone.
 #include <linux/sched.h>
+#include <malloc.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -97,6 +98,8 @@ pid_t clone_init(int* tid) {
   }
   if (::prctl(PR_SET_DUMPABLE, 0) != 0) refuse("PR_SET_DUMPABLE", errno);
   prepare_for_forks();
+  // Or the first large allocation of each copy would tidy up the whole heap, and so copy it.
+  ::malloc_trim(0);
   if (const StepFailure step = remap_dirty_memory()) refuse(step.step, step.error);
   if (const StepFailure step = sandbox::install_filter(zygote_filter))
     refuse(step.step, step.error);

@@ -59,6 +59,10 @@ MAX_DEPTH = 100
 _ATOMS = frozenset({str, int, bool, type(None)})
 _ATOMS_AND_FLOAT = _ATOMS | {float}
 
+_JSON = json.JSONEncoder(
+    ensure_ascii=False, allow_nan=False, check_circular=False, separators=(",", ":")
+)
+
 FigureNamer = Callable[[Any], str]
 
 
@@ -99,14 +103,7 @@ def encode(value: Any, name_figure: FigureNamer | None = None) -> bytes:
     """
     plain = _Encoder(name_figure).encode(value, 0)
     try:
-        text = json.dumps(
-            plain,
-            ensure_ascii=False,
-            allow_nan=False,
-            check_circular=False,
-            separators=(",", ":"),
-        )
-        return text.encode("utf-8")
+        return _JSON.encode(plain).encode("utf-8")
     except UnicodeEncodeError as error:
         raise EncodingError("holds text that is not Unicode (a lone surrogate)") from error
     except ValueError as error:  # int -> text is bounded: sys.set_int_max_str_digits

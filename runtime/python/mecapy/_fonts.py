@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import sys
 
 _CACHE = "/mecapy/cache"
 _READY = f"{_CACHE}/ready"
@@ -33,7 +34,9 @@ def fill_cache() -> None:
 
 
 def use_cache() -> None:
-    """Let matplotlib find the list where it looks: in the run's own configuration folder."""
+    """Let matplotlib, when it is still to be imported, find the list where it looks."""
+    if "matplotlib.font_manager" in sys.modules:
+        return
     folder = os.environ.get("MPLCONFIGDIR", "")
     with contextlib.suppress(OSError):
         names = os.listdir(_READY)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ast
 import contextlib
+import dis
 import gc
 import json
 import linecache
@@ -16,7 +17,7 @@ import sys
 import types
 from typing import Any
 
-from mecapy import _artifacts, _numpy, _progress
+from mecapy import _artifacts, _forks, _progress
 from mecapy._blas import set_threads
 from mecapy._channel import MIB, Channel, Job
 from mecapy._decoding import decode
@@ -33,11 +34,14 @@ def main(fd: int, blas_threads: int) -> int:
     channel = Channel(fd)
     set_threads(blas_threads)
     job = channel.read_job()
+    if b"plot" in job.code:  # matplotlib, also by way of pandas; whoever hides it waits longer
+        use_cache()
     _progress.connect(channel)
     status = 0
     try:
         if job.kind == "check":
-            imports = _imports(_parse(job.code)[0])
+            _compile(job.code)
+            imports = _imports(job.code)
             _flush()
             channel.send(b"R", json.dumps({"imports": imports}).encode())
         else:
@@ -59,11 +63,9 @@ def wake() -> None:
 
     Undoes what is good for a template and bad for a run (one seed for all, no collector), and goes
     once through what every run does, so that the memory this touches is copied ahead of time.
+    numpy's global generator has got a new state already (src/zygote/interpreter.cc).
     """
-    numpy_random = sys.modules.get("numpy.random")
-    if numpy_random is not None:
-        numpy_random.seed()  # `random` does this by itself in every fork
-    use_cache()
+    _forks.release()
     sys.path.insert(0, _WORK)
     rehearse()
     gc.enable()
@@ -77,45 +79,28 @@ def calculate(inputs):
     return {"value": inputs["force"] / math.pi, "name": inputs["name"]}
 """
 
-_REHEARSAL_WITH_NUMPY = b"""
-import math
-
-import numpy as np
-
-
-def calculate(inputs):
-    value = np.asarray([inputs["force"], 2.0]) / math.pi
-    return {"value": float(value.sum()), "values": value}
-"""
-
 
 def rehearse() -> None:
     """Go once through what every run does: compile, call, encode."""
     module = types.ModuleType("calc")
-    code = _REHEARSAL_WITH_NUMPY if _numpy.is_loaded() else _REHEARSAL
-    exec(_compile(code), module.__dict__)
+    exec(_compile(_REHEARSAL), module.__dict__)
     encode(module.calculate(decode(b'{"force": 1.5, "name": "M12"}')))
 
 
 def _compile(code: bytes) -> types.CodeType:
-    return _parse(code)[1]
-
-
-def _parse(code: bytes) -> tuple[ast.Module, types.CodeType]:
     try:
-        tree = ast.parse(code, CODE_FILE)
-        compiled = compile(tree, CODE_FILE, "exec", dont_inherit=True)
+        compiled = compile(code, CODE_FILE, "exec", dont_inherit=True)
     except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
         raise from_syntax(error) from None
-    if not _may_define_calculate(tree):
+    if not _may_define_calculate(compiled):
         raise Failure("invalid_code", "the code has no function calculate(inputs)")
-    return tree, compiled
+    return compiled
 
 
-def _imports(tree: ast.Module) -> list[str]:
+def _imports(code: bytes) -> list[str]:
     """The top-level packages that the code imports anywhere, at most 100."""
     found = set()
-    for node in ast.walk(tree):
+    for node in ast.walk(ast.parse(code)):
         if isinstance(node, ast.Import):
             found |= {alias.name.partition(".")[0] for alias in node.names}
         elif isinstance(node, ast.ImportFrom) and node.level == 0 and node.module:
@@ -123,21 +108,16 @@ def _imports(tree: ast.Module) -> list[str]:
     return sorted(found)[:100]
 
 
-def _may_define_calculate(tree: ast.Module) -> bool:
-    """Whether anything at module level, also inside `if`, `try`, `with`, binds ``calculate``."""
-    pending: list[ast.AST] = list(tree.body)
-    while pending:
-        node = pending.pop()
-        if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
-            if node.name == "calculate":
-                return True
-            continue  # what is inside is not at module level
-        if isinstance(node, ast.Name) and node.id == "calculate":
-            return True  # bound or not: the call will tell
-        if isinstance(node, ast.alias) and (node.asname or node.name) in ("calculate", "*"):
-            return True
-        pending.extend(ast.iter_child_nodes(node))
-    return "globals" in {n.id for n in ast.walk(tree) if isinstance(n, ast.Name)}
+# What a module-level name can be bound by, without being spelled.
+_HIDING_NAMES = ("globals", "exec", "vars", "setattr", "locals")
+
+
+def _may_define_calculate(module: types.CodeType) -> bool:
+    """Whether anything at module level may bind ``calculate``: the call will tell."""
+    names = module.co_names  # every name that module-level code binds or uses
+    if "calculate" in names or any(name in names for name in _HIDING_NAMES):
+        return True
+    return any(part.opname == "IMPORT_STAR" for part in dis.get_instructions(module))
 
 
 def _calculate(job: Job, channel: Channel) -> bytes:

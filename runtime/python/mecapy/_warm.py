@@ -10,6 +10,8 @@ import os
 import sys
 from collections.abc import Iterator
 
+from mecapy import _forks
+
 
 def warm(modules: str) -> None:
     """Make the interpreter ready to be copied.
@@ -25,16 +27,17 @@ def warm(modules: str) -> None:
     gc.disable()
     _add_site_builtins()
     names = modules.split()
-    import mecapy._harness
+    with _forks.kept_back():
+        import mecapy._harness
 
-    with _own_matplotlib_folder():
-        for name in names:
-            importlib.import_module(name)
-        if "numpy" in names:
-            _use_numpy()
-        if "matplotlib.pyplot" in names:
-            _use_matplotlib()
-    mecapy._harness.rehearse()
+        with _own_matplotlib_folder():
+            for name in names:
+                importlib.import_module(name)
+            if "numpy" in names:
+                _use_numpy()
+            if "matplotlib.pyplot" in names:
+                _use_matplotlib()
+        mecapy._harness.rehearse()
     for stream in (sys.stdout, sys.stderr):
         assert isinstance(stream, io.TextIOWrapper)
         stream.reconfigure(line_buffering=True)
