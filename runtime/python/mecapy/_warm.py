@@ -25,6 +25,7 @@ def warm(modules: str) -> None:
         What to import, separated by spaces.
     """
     gc.disable()
+    os.environ.pop("LD_BIND_NOW", None)  # the loader has read it; no run should see it
     _add_site_builtins()
     names = modules.split()
     with _forks.kept_back():
