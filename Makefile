@@ -4,7 +4,7 @@ BUILD := build$(if $(filter-out release,$(PRESET)),-$(PRESET))
 PYTHON := build/venv/bin/python
 TEST_PYTHON := build/test-venv/bin/python
 
-.PHONY: help demo build test unit e2e sanitize lint fmt check bench lock install clean
+.PHONY: help demo build test unit e2e sanitize fuzz lint fmt check bench lock install clean
 
 help:  ## what there is
 	@grep -hE '^[a-z0-9]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
@@ -34,6 +34,11 @@ sanitize:  ## the unit tests under address, undefined-behaviour and thread sanit
 	@tools/install.sh packages venv
 	@for preset in asan tsan; do tools/build.sh $$preset all \
 	    && ctest --preset $$preset --no-tests=error -j 2 -LE sandbox || exit 1; done
+
+fuzz: SECONDS ?= 60
+fuzz: install  ## the parsers of strangers' bytes, fuzzed for SECONDS (60) in all
+	@tools/build.sh $(PRESET) fuzz
+	@tools/fuzz.sh $(SECONDS)
 
 lint:  ## layers, formats, clang-tidy, ruff, mypy
 	@tools/install.sh packages venv test-venv
