@@ -4,7 +4,7 @@ BUILD := build$(if $(filter-out release,$(PRESET)),-$(PRESET))
 PYTHON := build/venv/bin/python
 TEST_PYTHON := build/test-venv/bin/python
 
-.PHONY: help demo build test unit e2e sanitize fuzz lint fmt check bench lock install clean
+.PHONY: help demo build test unit e2e sanitize fuzz lint fmt check bench soak lock install clean
 
 help:  ## what there is
 	@grep -hE '^[a-z0-9]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
@@ -55,6 +55,11 @@ bench: build  ## the figures, also in build/bench.json
 	@tools/install.sh test-venv bench-packages
 	@tools/build.sh $(PRESET) mecapy mecapy-zygote sandbox_bench
 	@$(TEST_PYTHON) bench/bench.py --binary build/mecapy --output build/bench.json
+
+soak: SOAK_SECONDS ?= 600
+soak: build  ## hostile and honest runs mixed for SOAK_SECONDS (600): does anything leak or slow down?
+	@tools/install.sh test-venv
+	@$(TEST_PYTHON) bench/soak.py --binary build/mecapy --seconds $(SOAK_SECONDS)
 
 lock:  ## renew the locks of the Python environments
 	@tools/install.sh lock
