@@ -4,7 +4,7 @@ BUILD := build$(if $(filter-out release,$(PRESET)),-$(PRESET))
 PYTHON := build/venv/bin/python
 TEST_PYTHON := build/test-venv/bin/python
 
-.PHONY: help demo build test unit e2e sanitize lint fmt check bench lock install clean
+.PHONY: help demo build test unit e2e sanitize fuzz lint fmt check bench soak lock install clean
 
 help:  ## what there is
 	@grep -hE '^[a-z0-9]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
@@ -35,6 +35,11 @@ sanitize:  ## the unit tests under address, undefined-behaviour and thread sanit
 	@for preset in asan tsan; do tools/build.sh $$preset all \
 	    && ctest --preset $$preset --no-tests=error -j 2 -LE sandbox || exit 1; done
 
+fuzz: SECONDS ?= 60
+fuzz: install  ## the parsers of strangers' bytes, fuzzed for SECONDS (60) in all
+	@tools/build.sh $(PRESET) fuzz
+	@tools/fuzz.sh $(SECONDS)
+
 lint:  ## layers, formats, clang-tidy, ruff, mypy
 	@tools/install.sh packages venv test-venv
 	@tools/lint.sh
@@ -47,8 +52,14 @@ fmt:  ## put the code into its format
 check: lint test  ## what CI does
 
 bench: build  ## the figures, also in build/bench.json
-	@tools/install.sh test-venv
+	@tools/install.sh test-venv bench-packages
+	@tools/build.sh $(PRESET) mecapy mecapy-zygote sandbox_bench
 	@$(TEST_PYTHON) bench/bench.py --binary build/mecapy --output build/bench.json
+
+soak: SOAK_SECONDS ?= 600
+soak: build  ## hostile and honest runs mixed for SOAK_SECONDS (600): does anything leak or slow down?
+	@tools/install.sh test-venv
+	@$(TEST_PYTHON) bench/soak.py --binary build/mecapy --seconds $(SOAK_SECONDS)
 
 lock:  ## renew the locks of the Python environments
 	@tools/install.sh lock

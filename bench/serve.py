@@ -16,21 +16,25 @@ from typing import Any
 
 
 class Serve:
-    """Runs from `with` to its end, on a free port and an empty data folder."""
+    """Runs from `with` to its end, on a free port and an empty data folder.
 
-    def __init__(self, binary: Path) -> None:
+    `settings` are variables of its environment.
+    """
+
+    def __init__(self, binary: Path, **settings: str) -> None:
         self._binary = binary
+        self._settings = settings
         self.token = secrets.token_hex(16)
 
     def __enter__(self) -> "Serve":
         self._folder = Path(tempfile.mkdtemp(prefix="mecapy-bench-", dir="/tmp"))
         self._folder.chmod(0o755)  # serve gives root up and must still reach its data below
-        self._data_dir = self._folder / "data"
+        self.data_dir = self._folder / "data"
         kept = {k: v for k, v in os.environ.items() if not k.startswith("MECAPY_")}
         begin = time.perf_counter()
         self._process = subprocess.Popen(
-            [str(self._binary), "serve", "--port", "0", "--data-dir", str(self._data_dir)],
-            env=kept | {"MECAPY_DEV_TOKEN": self.token},
+            [str(self._binary), "serve", "--port", "0", "--data-dir", str(self.data_dir)],
+            env=kept | self._settings | {"MECAPY_DEV_TOKEN": self.token},
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
@@ -73,28 +77,34 @@ class Serve:
         with opener.open(request, timeout=30) as response:
             return str(json.load(response)["id"])
 
-    def memory_mb(self) -> dict[str, dict[str, float]]:
-        """PSS and RSS in MiB by what the process does, and the sum."""
-        state = json.loads((self._data_dir / "serve.json").read_text())
+    def processes(self) -> dict[str, list[int]]:
+        """Its living processes by what they do."""
+        state = json.loads((self.data_dir / "serve.json").read_text())
         roles = {
             state["pid"]: "launcher",
             state["api_pid"]: "api",
             state["worker_pid"]: "worker front",
         }
-        found: dict[str, dict[str, float]] = {}
+        found: dict[str, list[int]] = {}
         for pid in _family(self._process.pid):
             try:
                 name = Path(f"/proc/{pid}/comm").read_text().strip()
-                rollup = Path(f"/proc/{pid}/smaps_rollup").read_text()
+                other = _zygote_role(pid) if "zygote" in name else "supervisor"
             except OSError:
                 continue  # a run that has just ended
-            role = roles.get(pid) or (_zygote_role(pid) if "zygote" in name else "supervisor")
-            for total in (role, "all"):
-                sums = found.setdefault(total, {"pss": 0.0, "rss": 0.0})
-                for key in sums:
-                    sums[key] += _kilobytes(rollup, key.capitalize()) / 1024
-        everything = found.pop("all")
-        found["all"] = everything
+            found.setdefault(roles.get(pid, other), []).append(pid)
+        return found
+
+    def memory_mb(self) -> dict[str, dict[str, float]]:
+        """PSS and RSS in MiB by what the process does, and the sum."""
+        found = {}
+        for role, pids in self.processes().items():
+            rollups = [_read(f"/proc/{pid}/smaps_rollup") for pid in pids]
+            found[role] = {
+                key: sum(_kilobytes(rollup, key.capitalize()) for rollup in rollups) / 1024
+                for key in ("pss", "rss")
+            }
+        found["all"] = {key: sum(sums[key] for sums in found.values()) for key in ("pss", "rss")}
         return {
             role: {key: round(value, 1) for key, value in sums.items()}
             for role, sums in found.items()
@@ -106,6 +116,14 @@ def _zygote_role(pid: int) -> str:
     kind = Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")[1].decode() or "bare"
     own = re.search(r"^NSpid:\s+\d+$", Path(f"/proc/{pid}/status").read_text(), re.MULTILINE)
     return f"zygote {kind}" if own else "prepared sandboxes"
+
+
+def _read(path: str) -> str:
+    """Nothing of a process that has ended."""
+    try:
+        return Path(path).read_text()
+    except OSError:
+        return ""
 
 
 def _kilobytes(rollup: str, field: str) -> int:

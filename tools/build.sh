@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Builds the preset $1: the programs, or with "all" the tests as well.
+# Builds the preset $1: the programs, or the targets that follow ("all": the tests as well).
 set -euo pipefail
 cd "$(dirname "$0")/.."
 preset=${1:-release}
@@ -8,6 +8,6 @@ folder=build; [ "$preset" = release ] || folder=build-$preset
 mkdir -p build
 [ "$folder" = build ] || ln -sfn ../build/venv "$folder/venv"
 targets=(mecapy mecapy-zygote)
-[ "${2:-}" = all ] && targets=(all)
+[ $# -gt 1 ] && targets=("${@:2}")
 export NINJA_STATUS="[%f/%t %es] "
 ninja -C "$folder" "${targets[@]}"

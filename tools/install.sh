@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Installs what is missing: `install.sh packages venv test-venv lock`. Each step is skipped when it is done.
+# Installs what is missing: `install.sh packages bench-packages venv test-venv lock`. Each step is skipped when it is done.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -11,6 +11,7 @@ PACKAGES=(
   libspdlog-dev libcli11-dev libtomlplusplus-dev libgtest-dev
   python3.11 python3.11-dev python3.11-venv libpython3.11-dev curl ca-certificates
 )
+BENCH_PACKAGES=(bubblewrap)  # peers that `make bench` measures beside the sandbox
 
 say() { printf '==> %s\n' "$*" >&2; }
 
@@ -24,7 +25,7 @@ apt_progress() {
 
 packages() {
   local missing=()
-  for package in "${PACKAGES[@]}"; do
+  for package in "$@"; do
     [ "$(dpkg-query -W -f '${db:Status-Status}' "$package" 2>/dev/null)" = installed ] || missing+=("$package")
   done
   [ ${#missing[@]} -eq 0 ] && return
@@ -66,7 +67,8 @@ lock() {
 
 for step in "$@"; do
   case $step in
-    packages) packages ;;
+    packages) packages "${PACKAGES[@]}" ;;
+    bench-packages) packages "${BENCH_PACKAGES[@]}" ;;
     venv) environment build/venv runtime/python/requirements.lock ;;
     test-venv) environment build/test-venv tests/requirements.lock ;;
     lock) lock ;;

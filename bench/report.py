@@ -1,0 +1,92 @@
+"""The figures as tables for people."""
+
+from typing import Any
+
+import marks
+
+Json = dict[str, Any]
+
+PHASES = (
+    ("sandbox", "sandbox numpy", "numpy, one after another"),
+    ("plain fork", "plain numpy", "  plain fork of the same zygote"),
+    ("sandbox", "sandbox full", "numpy scipy pandas matplotlib"),
+    ("plain fork", "plain full", "  plain fork of the same zygote"),
+    ("sandbox", "sandbox saturation", "numpy, all slots busy"),
+    ("plain fork", "plain saturation", "  plain fork of the same zygote"),
+)
+PEERS = (
+    ("fresh numpy", "numpy, fresh python"),
+    ("bubblewrap numpy", "numpy, bubblewrap + fresh python"),
+    ("fresh full", "full stack, fresh python"),
+    ("bubblewrap full", "full stack, bubblewrap + fresh python"),
+)
+
+
+def print_report(report: Json) -> None:
+    """Everything."""
+    _print_machine(report)
+    _print_door(report)
+    _print_memory(report)
+    _print_sandbox(report["sandbox"])
+    print()
+    print("\n".join(marks.lines(report)))
+
+
+def _print_machine(report: Json) -> None:
+    machine = report["machine"]
+    print(f"{machine['cpus']} CPUs ({machine['cpu']}), Linux {machine['kernel']}")
+    print(f"{machine['date']}, {report['cpu_busy_before']:.0%} of the CPUs busy before")
+    if report["cpu_busy_before"] > 0.1:
+        print("the machine was busy with something else: the figures are too high")
+    print()
+
+
+def _print_door(report: Json) -> None:
+    print(f"{'the seeds bolt, submit to result':40}{'p50 ms':>9}{'p99 ms':>9}{'runs/s':>9}")
+    for title, key in (("1 client", "one_client"), ("8 clients", "eight_clients")):
+        row = report[key]
+        print(f"  {title:38}{row['p50_ms']:9.2f}{row['p99_ms']:9.2f}{row['runs_per_second']:9.1f}")
+        print(f"  {'  of it set-up of the sandbox':38}{row['p50_setup_ms']:9.2f}")
+        print(f"  {'  of it job read to process gone':38}{row['p50_wall_ms']:9.2f}")
+    print(f"  {'fresh python with numpy':38}{report['fresh_python_ms']['p50']:9.2f}")
+    print(f"  {'times as fast':38}{report['times_as_fast_as_fresh_python']:9.1f}\n")
+    print(f"{'start to ready':40}{report['start_to_ready_ms']:9.1f} ms\n")
+
+
+def _print_memory(report: Json) -> None:
+    print(f"{'memory, MiB':40}{'PSS':>9}{'RSS':>9}{'PSS':>9}{'RSS':>9}")
+    print(f"{'':40}{'idle':>18}{'after load':>18}")
+    for role, after in report["memory_after_load_mb"].items():
+        idle = report["memory_idle_mb"].get(role, {"pss": 0.0, "rss": 0.0})
+        print(
+            f"  {role:38}{idle['pss']:9.1f}{idle['rss']:9.1f}{after['pss']:9.1f}{after['rss']:9.1f}"
+        )
+    print()
+
+
+def _print_sandbox(sandbox: Json) -> None:
+    print(f"the sandbox alone, {sandbox['slots']} slots, medians of {sandbox['rounds']} rounds, ms")
+    print(
+        f"{'':40}{'first line':>18}{'run':>18}{'set-up':>9}{'CPU':>9}{'front':>9}\n"
+        f"{'':40}{'p50':>9}{'p99':>9}{'p50':>9}{'p99':>9}{'p50':>9}{'a run':>9}{'a run':>9}"
+        f"{'runs/s':>9}"
+    )
+    for place, phase, title in PHASES:
+        row = sandbox["phases"][phase]
+        setup = f"{row['setup_p50_ms']:9.2f}" if place == "sandbox" else f"{'':9}"
+        print(
+            f"  {title:38}{row['first_line_p50_ms']:9.2f}{row['first_line_p99_ms']:9.2f}"
+            f"{row['p50_ms']:9.2f}{row['p99_ms']:9.2f}{setup}{row['cpu_ms_per_run']:9.2f}"
+            f"{row['front_cpu_ms_per_run']:9.2f}{row['runs_per_second']:9.1f}"
+        )
+    for peer, title in PEERS:
+        row = sandbox["peers"][peer]
+        print(f"  {title:38}{row['first_line_p50']:9.1f}{'':9}{row['p50']:9.1f}")
+    price = sandbox["price_of_isolation_ms"]
+    print(
+        f"\nprice of isolation (sandbox less plain fork, numpy, p50): first line"
+        f" {price['first line']:.2f}, run {price['run']:.2f}, CPU {price['cpu']:.2f} ms"
+    )
+    print("layers on this machine:")
+    for layer, state in sandbox["layers"].items():
+        print(f"  {layer:38} {state}")
