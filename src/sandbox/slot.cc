@@ -214,7 +214,9 @@ void Slot::take(const RunReport& report) {
       if (claimed_) go();
       return;
     case RunReport::Kind::ready:
-      if (state_ == State::starting) become_ready(report);
+      if (state_ == State::starting) return become_ready(report);
+      // Killed before this was heard: the author's code had begun all the same, and may have ended.
+      if (state_ == State::clearing && claimed_ && !faulted_) ready_ = time_of(report);
       return;
     case RunReport::Kind::ended:
       return note_end(report);
