@@ -33,6 +33,14 @@ ArgumentCheck no_bits(unsigned argument, std::uint64_t bits) {
   return {argument, SCMP_CMP_MASKED_EQ, bits, 0};
 }
 
+// An int argument of flags: these and no other.
+ArgumentCheck only_bits(unsigned argument, std::uint32_t bits) {
+  return no_bits(argument, static_cast<std::uint32_t>(~bits));
+}
+std::vector<ArgumentCheck> socket_option(int option) {
+  return {equals(1, SOL_SOCKET), equals(2, static_cast<std::uint64_t>(option))};
+}
+
 }  // namespace
 
 const std::vector<SyscallRow>& syscall_table() {
@@ -129,11 +137,26 @@ const std::vector<SyscallRow>& syscall_table() {
       // has
       // an address, and none of the pair can be given one.
       {SCMP_SYS(socketpair), run, {equals(0, AF_UNIX)}, "asyncio's wake-up, multiprocessing.Pipe"},
-      {SCMP_SYS(sendto), run, {null(4)}, "send on a pair, without an address"},
-      {SCMP_SYS(recvfrom), run, {}, "recv on a pair"},
+      // No MSG_OOB: out-of-band data of Unix sockets is code that nothing needs, and was a way out
+      // before (CVE-2025-38236).
+      {SCMP_SYS(sendto),
+       run,
+       {null(4), only_bits(3, MSG_DONTWAIT | MSG_NOSIGNAL | MSG_EOR | MSG_MORE)},
+       "send on a pair, without an address"},
+      {SCMP_SYS(recvfrom),
+       run,
+       {only_bits(3, MSG_DONTWAIT | MSG_PEEK | MSG_TRUNC | MSG_WAITALL)},
+       "recv on a pair"},
       {SCMP_SYS(shutdown), run, {}, "pairs"},
       {SCMP_SYS(getsockname), run, {}, "Python asks it of every socket object"},
-      {SCMP_SYS(getsockopt), run, {}, "Python asks it of every socket object"},
+      // By name: SO_PEERPIDFD of the channel is a handle of the front's process (Linux 6.5).
+      {SCMP_SYS(getsockopt), run, socket_option(SO_TYPE), "Python asks it of every socket object"},
+      {SCMP_SYS(getsockopt), run, socket_option(SO_DOMAIN),
+       "Python asks it of every socket object"},
+      {SCMP_SYS(getsockopt), run, socket_option(SO_PROTOCOL), "Python asks it of every object"},
+      {SCMP_SYS(getsockopt), run, socket_option(SO_ERROR), "asyncio"},
+      {SCMP_SYS(getsockopt), run, socket_option(SO_SNDBUF), "the size of a pair's buffers"},
+      {SCMP_SYS(getsockopt), run, socket_option(SO_RCVBUF), "the size of a pair's buffers"},
       {SCMP_SYS(sendmsg), setup, {}, "the zygote's and init's reports"},
       {SCMP_SYS(recvmsg), setup, {}, "descriptors from the supervisor"},
       // Memory.

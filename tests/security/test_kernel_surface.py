@@ -123,6 +123,23 @@ for name, request in terminal.items():
             if how != 'EPERM': found[name] = how
 return found
 """),
+    Attack("bytes out of band", returns(["EPERM", "EPERM", "EPERM", "EPERM"]), """
+import socket
+near, far = socket.socketpair()
+near.send(b'ab')
+return [refused(near.send, b'x', socket.MSG_OOB), refused(far.recv, 1, socket.MSG_OOB),
+        refused(call, 44, 3, 0, 0, 1, 0, 0), refused(call, 44, 3, 0, 0, 1 | 1 << 32, 0, 0)]
+"""),
+    Attack("a handle of the platform's process, from the socket it holds", returns({}), """
+found = {}
+size = ctypes.c_uint32(4)
+value = ctypes.create_string_buffer(64)
+for option in (15, 17, 26, 31, 56, 59, 73, 77, 83):
+    size.value = 4
+    how = refused(call, 55, 3, 1, option, ctypes.addressof(value), ctypes.addressof(size))
+    if how != 'EPERM': found[str(option)] = how
+return found
+"""),
     Attack("sends to an address", returns(["EPERM", "EPERM"]), """
 import socket
 near, far = socket.socketpair(socket.AF_UNIX, socket.SOCK_DGRAM)
