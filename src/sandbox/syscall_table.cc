@@ -3,6 +3,7 @@
 #include <asm/ioctls.h>
 #include <fcntl.h>
 #include <linux/sched.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -160,11 +161,26 @@ const std::vector<SyscallRow>& syscall_table() {
       {SCMP_SYS(sendmsg), setup, {}, "the zygote's and init's reports"},
       {SCMP_SYS(recvmsg), setup, {}, "descriptors from the supervisor"},
       // Memory.
-      {SCMP_SYS(mmap), run, {}, "memory, libraries"},
+      // The machine's huge pages count against no limit of the run's (hugetlbfs_reserv.rst).
+      {SCMP_SYS(mmap), run, {no_bits(3, MAP_HUGETLB)}, "memory, libraries"},
       {SCMP_SYS(munmap), run, {}, "memory"},
       {SCMP_SYS(mremap), run, {}, "memory"},
       {SCMP_SYS(mprotect), run, {}, "memory, libraries, thread stacks"},
-      {SCMP_SYS(madvise), run, {}, "memory"},
+      // Not MADV_MERGEABLE, which tells one run what another's pages hold, nor what poisons,
+      // collapses
+      // or evicts pages.
+      {SCMP_SYS(madvise), run, {equals(2, MADV_NORMAL)}, "mmap.madvise"},
+      {SCMP_SYS(madvise), run, {equals(2, MADV_RANDOM)}, "mmap.madvise"},
+      {SCMP_SYS(madvise), run, {equals(2, MADV_SEQUENTIAL)}, "mmap.madvise"},
+      {SCMP_SYS(madvise), run, {equals(2, MADV_WILLNEED)}, "mmap.madvise"},
+      {SCMP_SYS(madvise), run, {equals(2, MADV_DONTNEED)}, "malloc, thread stacks"},
+      {SCMP_SYS(madvise), run, {equals(2, MADV_FREE)}, "allocators"},
+      {SCMP_SYS(madvise), run, {equals(2, MADV_DONTFORK)}, "mmap.madvise"},
+      {SCMP_SYS(madvise), run, {equals(2, MADV_DOFORK)}, "mmap.madvise"},
+      {SCMP_SYS(madvise), run, {equals(2, MADV_HUGEPAGE)}, "numpy's large arrays"},
+      {SCMP_SYS(madvise), run, {equals(2, MADV_NOHUGEPAGE)}, "allocators"},
+      {SCMP_SYS(madvise), run, {equals(2, MADV_DONTDUMP)}, "mmap.madvise"},
+      {SCMP_SYS(madvise), run, {equals(2, MADV_DODUMP)}, "mmap.madvise"},
       {SCMP_SYS(msync), run, {}, "numpy.memmap"},
       {SCMP_SYS(brk), run, {}, "memory"},
       // Processes and threads, inside the run's own pid namespace.

@@ -123,6 +123,20 @@ for name, request in terminal.items():
             if how != 'EPERM': found[name] = how
 return found
 """),
+    Attack("advice that tells of other processes' pages, or breaks some", returns({}), """
+import mmap
+room = mmap.mmap(-1, 8192, mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
+at = ctypes.addressof(ctypes.c_char.from_buffer(room))
+found = {}
+advice = {'REMOVE': 9, 'MERGEABLE': 12, 'UNMERGEABLE': 13, 'COLD': 20, 'PAGEOUT': 21,
+          'COLLAPSE': 25, 'HWPOISON': 100, 'SOFT_OFFLINE': 101, 'GUARD_INSTALL': 102,
+          'GUARD_REMOVE': 103, 'new': 26}
+for name, value in advice.items():
+    for high in (0, 1 << 32):
+        how = refused(call, 28, at, 4096, value | high)
+        if how != 'EPERM': found[name] = how
+return found
+"""),
     Attack("bytes out of band", returns(["EPERM", "EPERM", "EPERM", "EPERM"]), """
 import socket
 near, far = socket.socketpair()

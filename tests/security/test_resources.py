@@ -184,6 +184,10 @@ import mmap
 room = mmap.mmap(-1, 1 << 44, mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS | 0x4000, mmap.PROT_READ)
 for at in range(0, 1 << 44, 1 << 21): room[at]
 """, {"memory_mb": 64}),
+    Attack("huge pages of the machine's pool", returns("EPERM"), """
+import mmap
+return refused(mmap.mmap, -1, 1 << 21, mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS | 0x40000)
+"""),
     Attack("memory that cannot be reclaimed", returns(["EPERM", "EPERM", "EPERM"]), """
 import mmap
 locked = mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS | 0x2000
