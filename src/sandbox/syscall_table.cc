@@ -2,6 +2,7 @@
 
 #include <asm/ioctls.h>
 #include <fcntl.h>
+#include <linux/futex.h>
 #include <linux/sched.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
@@ -33,11 +34,15 @@ ArgumentCheck null(unsigned argument) { return {argument, SCMP_CMP_EQ, 0}; }
 ArgumentCheck no_bits(unsigned argument, std::uint64_t bits) {
   return {argument, SCMP_CMP_MASKED_EQ, bits, 0};
 }
-
 // An int argument of flags: these and no other.
 ArgumentCheck only_bits(unsigned argument, std::uint32_t bits) {
   return no_bits(argument, static_cast<std::uint32_t>(~bits));
 }
+ArgumentCheck futex(std::uint32_t operation) {
+  constexpr std::uint32_t kFlags = FUTEX_PRIVATE_FLAG | FUTEX_CLOCK_REALTIME;
+  return {1, SCMP_CMP_MASKED_EQ, static_cast<std::uint32_t>(~kFlags), operation};
+}
+
 std::vector<ArgumentCheck> socket_option(int option) {
   return {equals(1, SOL_SOCKET), equals(2, static_cast<std::uint64_t>(option))};
 }
@@ -192,7 +197,21 @@ const std::vector<SyscallRow>& syscall_table() {
       {SCMP_SYS(waitid), run, {}, "child processes"},
       {SCMP_SYS(exit), run, {}, "threads"},
       {SCMP_SYS(exit_group), run, {}, "processes"},
-      {SCMP_SYS(futex), run, {}, "locks"},
+      {SCMP_SYS(futex), run, {futex(FUTEX_WAIT)}, "locks"},
+      {SCMP_SYS(futex), run, {futex(FUTEX_WAKE)}, "locks"},
+      {SCMP_SYS(futex), run, {futex(FUTEX_REQUEUE)}, "condition variables of older libraries"},
+      {SCMP_SYS(futex), run, {futex(FUTEX_CMP_REQUEUE)}, "condition variables of older libraries"},
+      {SCMP_SYS(futex), run, {futex(FUTEX_WAKE_OP)}, "condition variables of older libraries"},
+      {SCMP_SYS(futex), run, {futex(FUTEX_WAIT_BITSET)}, "locks with a deadline"},
+      {SCMP_SYS(futex), run, {futex(FUTEX_WAKE_BITSET)}, "locks"},
+      // Locks that lend priority are the part of futex that past escapes went through
+      // (CVE-2014-3153, CVE-2021-3347); glibc takes ENOSYS for a kernel without them.
+      {SCMP_SYS(futex), absent, {futex(FUTEX_LOCK_PI)}, "priority inheritance"},
+      {SCMP_SYS(futex), absent, {futex(FUTEX_UNLOCK_PI)}, "priority inheritance"},
+      {SCMP_SYS(futex), absent, {futex(FUTEX_TRYLOCK_PI)}, "priority inheritance"},
+      {SCMP_SYS(futex), absent, {futex(FUTEX_WAIT_REQUEUE_PI)}, "priority inheritance"},
+      {SCMP_SYS(futex), absent, {futex(FUTEX_CMP_REQUEUE_PI)}, "priority inheritance"},
+      {SCMP_SYS(futex), absent, {futex(FUTEX_LOCK_PI2)}, "priority inheritance"},
       {SCMP_SYS(set_robust_list), run, {}, "thread start"},
       {SCMP_SYS(get_robust_list), run, {equals(0, 0)}, "threads, of itself"},
       {SCMP_SYS(rseq), run, {}, "thread start"},

@@ -167,6 +167,11 @@ for family in [0, *range(2, 46)]:
         if how != 'EPERM': found[str(family)] = how
 return found
 """),
+    Attack("locks that lend priority", returns(["ENOSYS"] * 6), """
+word = ctypes.c_uint32(0)
+at = ctypes.addressof(word)
+return [refused(call, 202, at, operation, 0, 0, at, 0) for operation in (6, 7, 8, 11, 12, 13)]
+"""),
     Attack("robust lists of others", returns(["EPERM", "EPERM"]), """
 head, size = ctypes.c_void_p(), ctypes.c_size_t()
 return [refused(call, 274, pid, ctypes.byref(head), ctypes.byref(size)) for pid in (1, 2)]
