@@ -5,7 +5,8 @@ It also looks at the template from inside: what every run shares must be what it
 
 from typing import Any
 
-# Contents where they are small, else metadata.
+# Contents where they are small, else metadata. Only the cache is not mounted from the machine, so
+# only there times are compared, of reading too: one run must not see what another has read.
 _CODE = """
 import hashlib, json, math, os, random, secrets, signal, sys, types, uuid
 
@@ -48,7 +49,7 @@ def calculate(inputs):
         draws.append(float(np.random.rand()))
         numbers.append(np.linalg.solve(np.diag([2.0, 4.0]), np.ones(2)).tolist())
     template = {top: below(top, True) for top in ('/etc', '/mecapy/runtime')}
-    template['/mecapy/cache'] = below('/mecapy/cache', True)
+    template['/mecapy/cache'] = below('/mecapy/cache', True, times=True)
     template |= {top: sorted(os.listdir(top)) for top in ('/', '/dev', '/usr/lib/python3.11')}
     template['bytecode'] = bytecode()
     if inputs['whole']:
