@@ -67,7 +67,10 @@ frame(b'D', b'half')
 os.kill(os.getpid(), 9)
 """),
     changed("a pipe", "os.mkfifo(path)"),
+    changed("a link", "os.symlink('/etc/passwd', path)"),
+    changed("a device", "os.symlink('/dev/zero', path)"),
     changed("a folder", "os.mkdir(path)"),
+    changed("nothing", "pass"),
     changed("shorter", "open(path, 'w').write('short'[:1])"),
     Attack("links, pipes, devices and hidden files", returns(1), """
 os.symlink('/etc/passwd', 'link')
@@ -89,6 +92,25 @@ return 1
 for n in range(10_000): open(f'{n}', 'w').close()
 return 1
 """, {"disk_mb": 64}),
+    Attack("a folder nobody may read", returns(1), """
+os.mkdir('closed', 0o000)
+open('ok', 'w').write('x')
+return 1
+""", artifacts=("ok",), log=".*'closed/' is not kept as an artifact: it cannot be read.*"),
+    Attack("a file nobody may read", returns(1), """
+open('closed', 'w').write('x')
+os.chmod('closed', 0o000)
+open('ok', 'w').write('x')
+return 1
+""", artifacts=("ok",), log=".*'closed' is not kept as an artifact: it cannot be read.*"),
+    Attack("a working folder nobody may read", returns(1), "os.chmod('/work', 0)\nreturn 1",
+           log=".*is not kept as an artifact: it cannot be read.*"),
+    Attack("folders deeper than any path", returns(1), """
+for _ in range(40):
+    os.mkdir('d' * 200)
+    os.chdir('d' * 200)
+return 1
+""", log=".*is not kept as an artifact.*"),
     Attack("a writer whose flush waits for ever", fails("timeout"), """
 os.mkfifo('/tmp/pipe')
 file = open(os.open('/tmp/pipe', os.O_RDWR), 'w', 1 << 20)

@@ -304,6 +304,16 @@ fd = os.open('sparse', os.O_CREAT | os.O_RDWR)
 os.ftruncate(fd, 7 << 20)
 return 1
 """, {"artifacts_mb": 1}),
+    Attack("folders in folders until no name is left", returns(True), """
+depth = 0
+try:
+    while True:
+        os.mkdir('d' * 200)
+        os.chdir('d' * 200)
+        depth += 1
+except OSError: pass
+return depth > 500
+"""),
     Attack("renames a folder into itself", returns(["EINVAL", "EINVAL", "ELOOP"]), """
 os.makedirs('/tmp/a/b')
 os.symlink('/tmp/loop', '/tmp/loop')
