@@ -138,6 +138,29 @@ class Bad(Exception):
     __repr__ = __str__
 raise Bad
 """),
+    Attack("an error whose number is another error", fails("user_error"), """
+class Bad(OSError):
+    errno = property(lambda self: 1 / 0)
+raise Bad('mine')
+"""),
+    Attack("an error that lies about its class", fails("user_error"), """
+class Bad(Exception):
+    __class__ = property(lambda self: 1 / 0)
+raise Bad('mine')
+"""),
+    Attack("an error whose class has no name", fails("user_error"), """
+class Meta(type):
+    __name__ = property(lambda self: 1 / 0)
+    __qualname__ = __module__ = __name__
+class Bad(Exception, metaclass=Meta):
+    def __str__(self): raise self
+raise Bad
+"""),
+    Attack("an exit whose status is an error", fails("invalid_result", "sys.exit"), """
+class Bad:
+    def __repr__(self): raise ValueError
+sys.exit(Bad())
+"""),
     Attack("an error of syntax that is none", fails("user_error", "SyntaxError"), """
 error = SyntaxError('bad')
 error.lineno, error.offset, error.text, error.filename = -5, 10**9, 'x' * 10**6, 7
@@ -250,6 +273,13 @@ ctypes.memset(id(None), 0xff, 16)
 ctypes.memset(id(type), 0xff, 400)
 return [None, type(1)]
 """),
+    Attack("a standard output that raises", returns(1), """
+class Bad:
+    def flush(self): raise RuntimeError('mine')
+    write = flush
+sys.stdout = sys.stderr = Bad()
+return 1
+"""),
     Attack("progress that is none", fails("invalid_result", "a progress frame that is none"),
            "frame(b'P', b'{\"fraction\":2,\"message\":\"\"}')\nreturn 1"),
     Attack("progress too wordy", fails("invalid_result", "a progress frame that is none"),
@@ -292,6 +322,9 @@ def hostile(name: str, value: object) -> Attack:
 INPUTS = [
     hostile("an unknown kind", {"$type": "pickle", "value": "gASVAA=="}),
     hostile("a kind that is none", {"$type": ["ndarray"]}),
+    hostile("a decimal that is none", {"$type": "decimal", "value": "x"}),
+    hostile("a fraction of nothing", {"$type": "fraction", "value": "1/0"}),
+    hostile("a time past all time", {"$type": "timedelta", "microseconds": 1e300}),
     Attack("inputs: an array of gigabytes", fails("out_of_memory"), "return 1", inputs={
         "x": {"$type": "ndarray", "dtype": "S2000000000", "shape": [1], "data": ["a"]}}),
     hostile("an array of another shape",
