@@ -4,11 +4,15 @@ Whatever a run says about itself is data: its end is completed or failed by one 
 calculation's or a limit's, at the first attempt, and what the client gets is JSON and UTF-8.
 """
 
+from collections.abc import Iterator
+
 import pytest
 
 from security.artifact_attacks import ARTIFACTS
-from security.attack import Attack, at_the_wall, fails, returns
+from security.attack import LIMITS, Attack, at_the_wall, fails, returns
+from security.host import Host
 from security.stage import Stage
+from support.server import Server
 
 FRAMES = [
     Attack("the channel closed", fails("invalid_result", "^no result"), "os.close(3)\nreturn 1"),
@@ -346,3 +350,35 @@ ALL = FRAMES + FAILURES + VALUES + ARTIFACTS + HARNESS + LOG + INPUTS
 @pytest.mark.parametrize("attack", ALL, ids=lambda a: a.name)
 def test_what_a_run_says_is_data(stage: Stage, attack: Attack) -> None:
     stage.play(attack)
+
+
+# Longer than any call of the object store may take: the time is the calculation's own.
+SLOW = Attack("half a minute between two frames of an artifact", returns(1), """
+frame(b'A', b'{"name":"a","size":1}')
+time.sleep(32)
+frame(b'D', b'x')
+frame(b'E')
+return 1
+""", artifacts=("a",))  # fmt: skip
+
+
+@pytest.fixture(scope="module", autouse=True)
+def slow_server() -> Iterator[tuple[Server, Host, str]]:
+    """A server of its own, where the slow run goes on beside all the others."""
+    server = Server()
+    try:
+        api = server.start().api()
+        host = Host(server)
+        task = api.create(SLOW.source, limits=LIMITS | {"timeout_s": 60})
+        yield server, host, api.start(str(task["id"]))
+    finally:
+        server.remove()
+
+
+def test_time_between_frames_is_not_the_stores(slow_server: tuple[Server, Host, str]) -> None:
+    server, host, run_id = slow_server
+    api = server.api()
+    run = api.end(run_id)
+    SLOW.ends.judge(run | {"result": api.read(f"/api/runs/{run_id}/results").get("result")})
+    assert tuple(artifact["name"] for artifact in run["artifacts"]) == SLOW.artifacts
+    host.expect_unchanged({run_id})
