@@ -217,6 +217,13 @@ return [refused(call, 1, file, 0xffffffff81000000, 8), refused(call, 0, 0, 0xfff
         if os.write(file, b'12345678') and not os.lseek(file, 0, 0) and os.dup2(file, 0) == 0
         else None]
 """),
+    Attack("the page of the oldest calls", returns(True), """
+child = os.fork()
+if child == 0:
+    ctypes.CFUNCTYPE(ctypes.c_long, ctypes.c_long, ctypes.c_long)(0xffffffffff600000)(0, 0)
+    os._exit(0)
+return os.waitpid(child, 0)[1] in (0, 11)  # as the kernel was started: gettimeofday, or a fault
+"""),
     Attack("the page at nothing", returns("EPERM"),
            "return refused(call, 9, 0, 4096, 3, 0x32, 0xffffffffffffffff, 0)"),
 ]  # fmt: skip

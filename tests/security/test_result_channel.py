@@ -1,4 +1,4 @@
-"""Attacks on the way back: frames, artifacts, values, failures, the log, and what reads the inputs.
+"""Attacks on the way back: frames, artifacts, values, failures, the log; and on the way in.
 
 Whatever a run says about itself is data: its end is completed or failed by one code that is the
 calculation's or a limit's, at the first attempt, and what the client gets is JSON and UTF-8.
@@ -10,6 +10,7 @@ import pytest
 
 from security.artifact_attacks import ARTIFACTS
 from security.attack import LIMITS, Attack, at_the_wall, fails, returns
+from security.code_attacks import CODE, INPUTS
 from security.host import Host
 from security.stage import Stage
 from support.server import Server
@@ -317,39 +318,20 @@ return 1
 ]  # fmt: skip
 
 
-def hostile(name: str, value: object) -> Attack:
-    """An input that the encoding cannot read."""
-    return Attack(f"inputs: {name}", fails("user_error", "^the inputs cannot be read"),
-                  "return 1", inputs={"x": value})  # fmt: skip
-
-
-INPUTS = [
-    hostile("an unknown kind", {"$type": "pickle", "value": "gASVAA=="}),
-    hostile("a kind that is none", {"$type": ["ndarray"]}),
-    hostile("a decimal that is none", {"$type": "decimal", "value": "x"}),
-    hostile("a fraction of nothing", {"$type": "fraction", "value": "1/0"}),
-    hostile("a time past all time", {"$type": "timedelta", "microseconds": 1e300}),
-    Attack("inputs: an array of gigabytes", fails("out_of_memory"), "return 1", inputs={
-        "x": {"$type": "ndarray", "dtype": "S2000000000", "shape": [1], "data": ["a"]}}),
-    hostile("an array of another shape",
-            {"$type": "ndarray", "dtype": "float64", "shape": [1 << 40, 1 << 40], "data": [1]}),
-    hostile("an array of objects of a class",
-            {"$type": "ndarray", "dtype": "os.system", "shape": [1], "data": ["true"]}),
-    hostile("a dict whose keys are lists of dicts",
-            {"$type": "dict", "items": [[[{"a": 1}], 1]]}),
-    hostile("a frame of nothing", {"$type": "dataframe", "columns": 1}),
-    Attack("inputs: keys that mean something elsewhere",
-           returns(["", "\0", "__class__", "a\u202eb"]),
-           "return sorted(inputs)", inputs={"": 1, "\0": 2, "__class__": 3, "a\u202eb": 4}),
-]  # fmt: skip
-
-
-ALL = FRAMES + FAILURES + VALUES + ARTIFACTS + HARNESS + LOG + INPUTS
+ALL = FRAMES + FAILURES + VALUES + ARTIFACTS + HARNESS + LOG + INPUTS + CODE
 
 
 @pytest.mark.parametrize("attack", ALL, ids=lambda a: a.name)
 def test_what_a_run_says_is_data(stage: Stage, attack: Attack) -> None:
     stage.play(attack)
+
+
+@pytest.mark.parametrize("attack", CODE, ids=lambda a: a.name)
+def test_reading_code_to_keep_it_harms_nobody(stage: Stage, attack: Attack) -> None:
+    answer = stage.api.post("/api/tasks", {"name": "attack", "code": attack.module})
+    refused = attack.ends.code == "invalid_code"
+    assert answer.status_code == (422 if refused else 201), answer.text
+    stage.expect_clean()
 
 
 # Longer than any call of the object store may take: the time is the calculation's own.
