@@ -12,5 +12,5 @@ def test_every_layer_is_enforced() -> None:
     states = {name: state for name, state, _ in _ROW.findall(told.stdout)}
     assert len(states) > 15, told.stdout
     missing = {name: state for name, state in states.items() if state != "enforced"}
-    assert not missing, told.stdout
+    assert not missing, f"not enforced: {missing}\n{told.stdout}"
     assert told.returncode == 0, told.stdout
