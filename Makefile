@@ -4,7 +4,7 @@ BUILD := build$(if $(filter-out release,$(PRESET)),-$(PRESET))
 PYTHON := build/venv/bin/python
 TEST_PYTHON := build/test-venv/bin/python
 
-.PHONY: help demo build test unit e2e sanitize fuzz lint fmt check bench soak lock install clean
+.PHONY: help demo build test unit e2e security sanitize fuzz lint fmt check bench soak lock install clean
 
 help:  ## what there is
 	@grep -hE '^[a-z0-9]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
@@ -28,7 +28,11 @@ e2e: build  ## the tests through the public door
 	    $(TEST_PYTHON) -m pytest -q runtime/python/tests
 	@$(TEST_PYTHON) -m pytest -q tests/e2e
 
-test: unit e2e  ## every test
+security: build  ## attacks through the public door, and what is left after each
+	@tools/install.sh test-venv
+	@$(TEST_PYTHON) -m pytest -q tests/security
+
+test: unit e2e security  ## every test
 
 sanitize:  ## the unit tests under address, undefined-behaviour and thread sanitizers
 	@tools/install.sh packages venv

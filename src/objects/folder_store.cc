@@ -19,26 +19,22 @@ constexpr std::size_t kThreads = 2;
 // Must be destroyed before its store, which waits for what it began.
 class FolderWriter final : public Writer {
  public:
-  FolderWriter(Folder& folder, asio::thread_pool& pool, base::Deadline deadline, std::string key,
+  FolderWriter(Folder& folder, asio::thread_pool& pool, std::string key,
                std::shared_ptr<TempFile> file)
-      : folder_(folder),
-        pool_(pool),
-        deadline_(deadline),
-        key_(std::move(key)),
-        file_(std::move(file)) {}
+      : folder_(folder), pool_(pool), key_(std::move(key)), file_(std::move(file)) {}
 
   // The file is removed on the pool.
   ~FolderWriter() override {
     asio::post(pool_, [file = std::move(file_)] {});
   }
 
-  awaitable<Result<void>> append(std::string bytes) override {
-    return offload<void>(pool_, deadline_,
+  awaitable<Result<void>> append(std::string bytes, base::Deadline deadline) override {
+    return offload<void>(pool_, deadline,
                          [file = file_, bytes = std::move(bytes)] { return file->append(bytes); });
   }
 
-  awaitable<Result<void>> commit() override {
-    return offload<void>(pool_, deadline_,
+  awaitable<Result<void>> commit(base::Deadline deadline) override {
+    return offload<void>(pool_, deadline,
                          [&folder = folder_, file = file_, key = key_]() -> Result<void> {
                            if (auto synced = file->sync(); !synced) return synced;
                            return folder.link(*file, key);
@@ -48,7 +44,6 @@ class FolderWriter final : public Writer {
  private:
   Folder& folder_;
   asio::thread_pool& pool_;
-  base::Deadline deadline_;
   std::string key_;
   std::shared_ptr<TempFile> file_;
 };
@@ -134,12 +129,12 @@ class FolderStore final : public ObjectStore {
   awaitable<Result<std::unique_ptr<Writer>>> create(std::string key,
                                                     base::Deadline deadline) override {
     using Made = std::unique_ptr<Writer>;
-    return offload<Made>(pool_, deadline, [this, key = std::move(key), deadline]() -> Result<Made> {
+    return offload<Made>(pool_, deadline, [this, key = std::move(key)]() -> Result<Made> {
       if (auto parts = parse_key(key); !parts) return parts.error();
       if (folder_->open_object(key)) return exists();
       auto file = folder_->make_temp();
       if (!file) return file.error();
-      return Made(std::make_unique<FolderWriter>(*folder_, pool_, deadline, key, std::move(*file)));
+      return Made(std::make_unique<FolderWriter>(*folder_, pool_, key, std::move(*file)));
     });
   }
 

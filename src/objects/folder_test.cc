@@ -86,7 +86,7 @@ TEST(Folder, TemporaryFiles_AreGoneAfterEveryWayToEnd) {
     ASSERT_FALSE(await(objects->put("a", "2", soon())));
     ASSERT_TRUE(await(objects->ping(soon())));
     auto writer = await(objects->create("b", soon())).value();
-    ASSERT_TRUE(await(writer->append("half")));
+    ASSERT_TRUE(await(writer->append("half", soon())));
     EXPECT_EQ(files_in(test.path("o/.tmp")), 1U);
   }  // the writer, then the store, which waits for the removal
   EXPECT_EQ(files_in(test.path("o/.tmp")), 0U);
@@ -169,9 +169,10 @@ TEST(Folder, FullDisk_IsStorageAndLeavesNoObject) {
       const FileSizeLimit limit(1000);
       EXPECT_EQ(await(objects->put("a", std::string(5000, 'x'), soon())).error().code,
                 ErrorCode::storage);
-      EXPECT_EQ(await(writer->append(std::string(5000, 'x'))).error().code, ErrorCode::storage);
+      EXPECT_EQ(await(writer->append(std::string(5000, 'x'), soon())).error().code,
+                ErrorCode::storage);
     }
-    EXPECT_EQ(await(writer->commit()).error().code, ErrorCode::storage);
+    EXPECT_EQ(await(writer->commit(soon())).error().code, ErrorCode::storage);
     EXPECT_EQ(await(objects->stat("a", soon())).error().code, ErrorCode::not_found);
     EXPECT_EQ(await(objects->stat("streamed", soon())).error().code, ErrorCode::not_found);
     EXPECT_TRUE(await(objects->put("a", std::string(5000, 'x'), soon())));

@@ -23,14 +23,14 @@ namespace mecapy::objects {
 
 using boost::asio::awaitable;
 
-// One object being written, within the deadline it was created with. Destroying it before commit
-// leaves nothing behind; it must be destroyed before its store. For one caller at a time. Appending
-// or committing after a commit is conflict.
+// One object being written; between two calls any time may pass. Destroying it before commit leaves
+// nothing behind; it must be destroyed before its store. For one caller at a time. Appending or
+// committing after a commit is conflict.
 class Writer {
  public:
   virtual ~Writer() = default;
-  virtual awaitable<Result<void>> append(std::string bytes) = 0;
-  virtual awaitable<Result<void>> commit() = 0;
+  virtual awaitable<Result<void>> append(std::string bytes, base::Deadline deadline) = 0;
+  virtual awaitable<Result<void>> commit(base::Deadline deadline) = 0;
 };
 
 struct ObjectInfo {

@@ -81,9 +81,9 @@ TEST_P(ObjectsContract, ExistingKey_IsConflictAndKeepsTheFirst) {
 
 TEST_P(ObjectsContract, KeyTakenWhileWriting_IsConflictAtCommit) {
   const auto writer = create("a");
-  ASSERT_TRUE(await(writer->append("mine")));
+  ASSERT_TRUE(await(writer->append("mine", soon())));
   ASSERT_TRUE(put("a", "theirs"));
-  EXPECT_EQ(await(writer->commit()).error().code, ErrorCode::conflict);
+  EXPECT_EQ(await(writer->commit(soon())).error().code, ErrorCode::conflict);
   EXPECT_EQ(get("a").value(), "theirs");
 }
 
@@ -121,18 +121,28 @@ TEST_P(ObjectsContract, ConcurrentPutsOfManyKeys_AllArrive) {
 
 TEST_P(ObjectsContract, UncommittedObject_IsNotThere) {
   const auto writer = create("a");
-  ASSERT_TRUE(await(writer->append("half")));
+  ASSERT_TRUE(await(writer->append("half", soon())));
   EXPECT_EQ(get("a").error().code, ErrorCode::not_found);
   EXPECT_EQ(size("a").error().code, ErrorCode::not_found);
-  ASSERT_TRUE(await(writer->append(" and half")));
-  ASSERT_TRUE(await(writer->commit()));
+  ASSERT_TRUE(await(writer->append(" and half", soon())));
+  ASSERT_TRUE(await(writer->commit(soon())));
   EXPECT_EQ(get("a").value(), "half and half");
+}
+
+TEST_P(ObjectsContract, WritersDeadline_IsOfEachCallAlone) {
+  const auto writer = create("a");
+  const auto past = std::chrono::steady_clock::now() - std::chrono::seconds(1);
+  EXPECT_EQ(await(writer->append("late", past)).error().code, ErrorCode::deadline_exceeded);
+  EXPECT_EQ(await(writer->commit(past)).error().code, ErrorCode::deadline_exceeded);
+  ASSERT_TRUE(await(writer->append("in time", soon())));
+  ASSERT_TRUE(await(writer->commit(soon())));
+  EXPECT_EQ(get("a").value(), "in time");
 }
 
 TEST_P(ObjectsContract, DestroyedWriter_LeavesNothing) {
   {
     const auto writer = create("a");
-    ASSERT_TRUE(await(writer->append("half")));
+    ASSERT_TRUE(await(writer->append("half", soon())));
   }
   EXPECT_EQ(get("a").error().code, ErrorCode::not_found);
   EXPECT_TRUE(put("a", "whole"));
@@ -140,10 +150,10 @@ TEST_P(ObjectsContract, DestroyedWriter_LeavesNothing) {
 
 TEST_P(ObjectsContract, CommittedObject_NoLongerChanges) {
   const auto writer = create("a");
-  ASSERT_TRUE(await(writer->append("done")));
-  ASSERT_TRUE(await(writer->commit()));
-  EXPECT_EQ(await(writer->append("more")).error().code, ErrorCode::conflict);
-  EXPECT_EQ(await(writer->commit()).error().code, ErrorCode::conflict);
+  ASSERT_TRUE(await(writer->append("done", soon())));
+  ASSERT_TRUE(await(writer->commit(soon())));
+  EXPECT_EQ(await(writer->append("more", soon())).error().code, ErrorCode::conflict);
+  EXPECT_EQ(await(writer->commit(soon())).error().code, ErrorCode::conflict);
   EXPECT_EQ(get("a").value(), "done");
 }
 
@@ -224,8 +234,8 @@ TEST_P(ObjectsContract, BigObject_IsStreamedInBoundedMemory) {
   const std::string block = pattern(kBlock);
   const long before = resident_kb();
   const auto writer = create("big");
-  for (int i = 0; i < kBlocks; ++i) ASSERT_TRUE(await(writer->append(block)));
-  ASSERT_TRUE(await(writer->commit()));
+  for (int i = 0; i < kBlocks; ++i) ASSERT_TRUE(await(writer->append(block, soon())));
+  ASSERT_TRUE(await(writer->commit(soon())));
   EXPECT_EQ(size("big").value(), kBlock * kBlocks);
   for (int i = 0; i < kBlocks; ++i) EXPECT_EQ(read("big", i * kBlock, kBlock).value(), block);
 #if !__has_feature(address_sanitizer)  // which keeps freed memory for a while

@@ -48,6 +48,15 @@ TEST_F(ChannelAttack, GarbageFrame_IsRejected) {
   EXPECT_TRUE(has(run.message(), "unknown frame type"));
 }
 
+// The front's kill races with what the supervisor has yet to hear from the sandbox: that the run
+// began, and that it ended. Each order must give the same verdict.
+TEST_F(ChannelAttack, KillBeforeTheStartIsHeard_IsStillTheRunsFault) {
+  for (int i = 0; i < 200; ++i) {
+    const Played run = calculate("os.write(3, b'garbage')\nos._exit(0)");
+    ASSERT_EQ(run.code(), "invalid_result") << run.message();
+  }
+}
+
 TEST_F(ChannelAttack, OversizedFrame_IsRejectedBeforeItsBytes) {
   const Played run = calculate("os.write(3, b'R\\xff\\xff\\xff\\xff')\ntime.sleep(60)");
   EXPECT_EQ(run.code(), "output_limit") << run.message();

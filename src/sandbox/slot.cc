@@ -53,7 +53,10 @@ RunGo go_of(const model::Limits& limits, const ControllerPlaces& places) {
   const auto has = [&](Controller c) { return places[static_cast<std::size_t>(c)].version != 0; };
   RunGo go;
   go.disk = disk_of(limits);
-  go.cpu_seconds = static_cast<std::uint64_t>(std::ceil(cpu_bound_s(limits)));
+  // Where the group's CPU time is counted, that count decides: it is exact and of all processes.
+  // The kernel's for one process is by ticks and has the preparation in it.
+  const double grace_s = has(Controller::cpuacct) ? 1 : 0;
+  go.cpu_seconds = static_cast<std::uint64_t>(std::ceil(cpu_bound_s(limits) + grace_s));
   // Where the cgroup counts processes it must be the one that refuses: only it keeps a count, and
   // RLIMIT_NPROC counts the runs of other supervisors on this machine under the same user as well.
   go.tasks = has(Controller::pids) ? 4096 : static_cast<std::uint64_t>(limits.processes) + 1;
@@ -213,8 +216,9 @@ void Slot::take(const RunReport& report) {
       if (claimed_) go();
       return;
     case RunReport::Kind::ready:
-      // A front that is quick to kill may be heard before the run that was ready first.
-      if (state_ == State::starting || end_.kill_requested) become_ready(report);
+      if (state_ == State::starting) return become_ready(report);
+      // Killed before this was heard: the author's code had begun all the same, and may have ended.
+      if (state_ == State::clearing && claimed_ && !faulted_) ready_ = time_of(report);
       return;
     case RunReport::Kind::ended:
       return note_end(report);

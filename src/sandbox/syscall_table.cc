@@ -2,7 +2,9 @@
 
 #include <asm/ioctls.h>
 #include <fcntl.h>
+#include <linux/futex.h>
 #include <linux/sched.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -31,6 +33,18 @@ ArgumentCheck equals(unsigned argument, std::uint64_t value) {
 ArgumentCheck null(unsigned argument) { return {argument, SCMP_CMP_EQ, 0}; }
 ArgumentCheck no_bits(unsigned argument, std::uint64_t bits) {
   return {argument, SCMP_CMP_MASKED_EQ, bits, 0};
+}
+// An int argument of flags: these and no other.
+ArgumentCheck only_bits(unsigned argument, std::uint32_t bits) {
+  return no_bits(argument, static_cast<std::uint32_t>(~bits));
+}
+ArgumentCheck futex(std::uint32_t operation) {
+  constexpr std::uint32_t kFlags = FUTEX_PRIVATE_FLAG | FUTEX_CLOCK_REALTIME;
+  return {1, SCMP_CMP_MASKED_EQ, static_cast<std::uint32_t>(~kFlags), operation};
+}
+
+std::vector<ArgumentCheck> socket_option(int option) {
+  return {equals(1, SOL_SOCKET), equals(2, static_cast<std::uint64_t>(option))};
 }
 
 }  // namespace
@@ -129,19 +143,49 @@ const std::vector<SyscallRow>& syscall_table() {
       // has
       // an address, and none of the pair can be given one.
       {SCMP_SYS(socketpair), run, {equals(0, AF_UNIX)}, "asyncio's wake-up, multiprocessing.Pipe"},
-      {SCMP_SYS(sendto), run, {null(4)}, "send on a pair, without an address"},
-      {SCMP_SYS(recvfrom), run, {}, "recv on a pair"},
+      // No MSG_OOB: out-of-band data of Unix sockets is code that nothing needs, and was a way out
+      // before (CVE-2025-38236).
+      {SCMP_SYS(sendto),
+       run,
+       {null(4), only_bits(3, MSG_DONTWAIT | MSG_NOSIGNAL | MSG_EOR | MSG_MORE)},
+       "send on a pair, without an address"},
+      {SCMP_SYS(recvfrom),
+       run,
+       {only_bits(3, MSG_DONTWAIT | MSG_PEEK | MSG_TRUNC | MSG_WAITALL)},
+       "recv on a pair"},
       {SCMP_SYS(shutdown), run, {}, "pairs"},
       {SCMP_SYS(getsockname), run, {}, "Python asks it of every socket object"},
-      {SCMP_SYS(getsockopt), run, {}, "Python asks it of every socket object"},
+      // By name: SO_PEERPIDFD of the channel is a handle of the front's process (Linux 6.5).
+      {SCMP_SYS(getsockopt), run, socket_option(SO_TYPE), "Python asks it of every socket object"},
+      {SCMP_SYS(getsockopt), run, socket_option(SO_DOMAIN),
+       "Python asks it of every socket object"},
+      {SCMP_SYS(getsockopt), run, socket_option(SO_PROTOCOL), "Python asks it of every object"},
+      {SCMP_SYS(getsockopt), run, socket_option(SO_ERROR), "asyncio"},
+      {SCMP_SYS(getsockopt), run, socket_option(SO_SNDBUF), "the size of a pair's buffers"},
+      {SCMP_SYS(getsockopt), run, socket_option(SO_RCVBUF), "the size of a pair's buffers"},
       {SCMP_SYS(sendmsg), setup, {}, "the zygote's and init's reports"},
       {SCMP_SYS(recvmsg), setup, {}, "descriptors from the supervisor"},
       // Memory.
-      {SCMP_SYS(mmap), run, {}, "memory, libraries"},
+      // The machine's huge pages count against no limit of the run's (hugetlbfs_reserv.rst).
+      {SCMP_SYS(mmap), run, {no_bits(3, MAP_HUGETLB)}, "memory, libraries"},
       {SCMP_SYS(munmap), run, {}, "memory"},
       {SCMP_SYS(mremap), run, {}, "memory"},
       {SCMP_SYS(mprotect), run, {}, "memory, libraries, thread stacks"},
-      {SCMP_SYS(madvise), run, {}, "memory"},
+      // Not MADV_MERGEABLE, which tells one run what another's pages hold, nor what poisons,
+      // collapses
+      // or evicts pages.
+      {SCMP_SYS(madvise), run, {equals(2, MADV_NORMAL)}, "mmap.madvise"},
+      {SCMP_SYS(madvise), run, {equals(2, MADV_RANDOM)}, "mmap.madvise"},
+      {SCMP_SYS(madvise), run, {equals(2, MADV_SEQUENTIAL)}, "mmap.madvise"},
+      {SCMP_SYS(madvise), run, {equals(2, MADV_WILLNEED)}, "mmap.madvise"},
+      {SCMP_SYS(madvise), run, {equals(2, MADV_DONTNEED)}, "malloc, thread stacks"},
+      {SCMP_SYS(madvise), run, {equals(2, MADV_FREE)}, "allocators"},
+      {SCMP_SYS(madvise), run, {equals(2, MADV_DONTFORK)}, "mmap.madvise"},
+      {SCMP_SYS(madvise), run, {equals(2, MADV_DOFORK)}, "mmap.madvise"},
+      {SCMP_SYS(madvise), run, {equals(2, MADV_HUGEPAGE)}, "numpy's large arrays"},
+      {SCMP_SYS(madvise), run, {equals(2, MADV_NOHUGEPAGE)}, "allocators"},
+      {SCMP_SYS(madvise), run, {equals(2, MADV_DONTDUMP)}, "mmap.madvise"},
+      {SCMP_SYS(madvise), run, {equals(2, MADV_DODUMP)}, "mmap.madvise"},
       {SCMP_SYS(msync), run, {}, "numpy.memmap"},
       {SCMP_SYS(brk), run, {}, "memory"},
       // Processes and threads, inside the run's own pid namespace.
@@ -153,7 +197,21 @@ const std::vector<SyscallRow>& syscall_table() {
       {SCMP_SYS(waitid), run, {}, "child processes"},
       {SCMP_SYS(exit), run, {}, "threads"},
       {SCMP_SYS(exit_group), run, {}, "processes"},
-      {SCMP_SYS(futex), run, {}, "locks"},
+      {SCMP_SYS(futex), run, {futex(FUTEX_WAIT)}, "locks"},
+      {SCMP_SYS(futex), run, {futex(FUTEX_WAKE)}, "locks"},
+      {SCMP_SYS(futex), run, {futex(FUTEX_REQUEUE)}, "condition variables of older libraries"},
+      {SCMP_SYS(futex), run, {futex(FUTEX_CMP_REQUEUE)}, "condition variables of older libraries"},
+      {SCMP_SYS(futex), run, {futex(FUTEX_WAKE_OP)}, "condition variables of older libraries"},
+      {SCMP_SYS(futex), run, {futex(FUTEX_WAIT_BITSET)}, "locks with a deadline"},
+      {SCMP_SYS(futex), run, {futex(FUTEX_WAKE_BITSET)}, "locks"},
+      // Locks that lend priority are the part of futex that past escapes went through
+      // (CVE-2014-3153, CVE-2021-3347); glibc takes ENOSYS for a kernel without them.
+      {SCMP_SYS(futex), absent, {futex(FUTEX_LOCK_PI)}, "priority inheritance"},
+      {SCMP_SYS(futex), absent, {futex(FUTEX_UNLOCK_PI)}, "priority inheritance"},
+      {SCMP_SYS(futex), absent, {futex(FUTEX_TRYLOCK_PI)}, "priority inheritance"},
+      {SCMP_SYS(futex), absent, {futex(FUTEX_WAIT_REQUEUE_PI)}, "priority inheritance"},
+      {SCMP_SYS(futex), absent, {futex(FUTEX_CMP_REQUEUE_PI)}, "priority inheritance"},
+      {SCMP_SYS(futex), absent, {futex(FUTEX_LOCK_PI2)}, "priority inheritance"},
       {SCMP_SYS(set_robust_list), run, {}, "thread start"},
       {SCMP_SYS(get_robust_list), run, {equals(0, 0)}, "threads, of itself"},
       {SCMP_SYS(rseq), run, {}, "thread start"},

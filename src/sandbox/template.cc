@@ -150,10 +150,11 @@ StepFailure build(const std::vector<Bind>& binds, const std::vector<Fd>& trees, 
     if (const StepFailure step = attach(root.get(), binds[i], trees[i])) return step;
   }
   // The only place the zygote may write: caches that runs read (mecapy._fonts). Theirs it is not:
-  // its owner does not exist in their user namespace.
+  // its owner does not exist in their user namespace. Without times of access, or one run could see
+  // what another had read.
   const std::string owner = std::to_string(uid);
   const std::string cache = "mode=755,size=1m,nr_inodes=16,uid=" + owner + ",gid=" + owner;
-  if (::mount("mecapy", "/tmp/mecapy/cache", "tmpfs", MS_NOSUID | MS_NODEV | MS_NOEXEC,
+  if (::mount("mecapy", "/tmp/mecapy/cache", "tmpfs", MS_NOSUID | MS_NODEV | MS_NOEXEC | MS_NOATIME,
               cache.c_str()) != 0) {
     return failed("mount the template's cache");
   }

@@ -86,11 +86,11 @@ awaitable<Result<void>> ArtifactKeeper::begin(const std::string& name) {
 awaitable<Result<void>> ArtifactKeeper::data(const std::string& bytes) {
   open_.size += static_cast<std::int64_t>(bytes.size());
   digest_->add(bytes);
-  return writer_->append(bytes);
+  return writer_->append(bytes, base::after(kStoreDeadline));
 }
 
 awaitable<Result<void>> ArtifactKeeper::end() {
-  auto kept = co_await writer_->commit();
+  auto kept = co_await writer_->commit(base::after(kStoreDeadline));
   writer_.reset();
   if (!kept) co_return kept.error();
   open_.sha256 = digest_->finish();

@@ -20,6 +20,7 @@ MAX_FILES = 256
 _CHUNK = 256 * 1024
 _DPI = 150
 _MAX_DEPTH = 32
+_UNREADABLE = "it cannot be read"
 # As model::is_artifact_name: the front rejects what this lets through by mistake.
 _PART = re.compile(r"(?![. ])[A-Za-z0-9._ -]+(?<! )")
 _WRITERS = (io.TextIOWrapper, io.BufferedWriter, io.BufferedRandom)
@@ -74,15 +75,15 @@ class _File:
 def send_all(channel: Channel, folder: str, limit: int) -> None:
     """Send every regular file below `folder`, whole, or raise before the first byte.
 
-    Hidden files, links, pipes and devices are no artifacts; a file whose name cannot be one is said
-    so on standard error.
+    Hidden files, links, pipes and devices are no artifacts; of a file that cannot be one, or that
+    cannot be read, it is said so on standard error.
 
     Raises
     ------
     Failure
         output_limit: more than `limit` bytes together, or more than 256 files.
     """
-    if not any(os.scandir(folder)):
+    if not any(_entries(folder, "")):
         return
     _flush_open_files()
     files = sorted(_files(folder, "", 0), key=lambda file: file.name)
@@ -109,21 +110,32 @@ def _flush_open_files() -> None:
 
 
 def _files(folder: str, prefix: str, depth: int) -> Iterator[_File]:
-    with os.scandir(folder) as entries:
-        for entry in entries:
-            if entry.name.startswith(".") or entry.name == "__pycache__":
-                continue
-            name = prefix + entry.name
-            if entry.is_symlink():
-                _skip(name, "a symbolic link")
-            elif entry.is_dir(follow_symlinks=False) and depth < _MAX_DEPTH:
-                yield from _files(entry.path, name + "/", depth + 1)
-            elif not entry.is_file(follow_symlinks=False):
-                _skip(name, "not a file")
-            elif not is_artifact_name(name):
-                _skip(name, "letters, digits, '.', '_', '-', ' ' only, at most 128 characters")
-            else:
-                yield _File(name, entry.path, entry.stat(follow_symlinks=False).st_size)
+    for entry in _entries(folder, prefix):
+        if entry.name.startswith(".") or entry.name == "__pycache__":
+            continue
+        name = prefix + entry.name
+        if entry.is_symlink():
+            _skip(name, "a symbolic link")
+        elif entry.is_dir(follow_symlinks=False) and depth < _MAX_DEPTH:
+            yield from _files(entry.path, name + "/", depth + 1)
+        elif not entry.is_file(follow_symlinks=False):
+            _skip(name, "not a file")
+        elif not is_artifact_name(name):
+            _skip(name, "letters, digits, '.', '_', '-', ' ' only, at most 128 characters")
+        elif not os.access(entry.path, os.R_OK):
+            _skip(name, _UNREADABLE)
+        else:
+            yield _File(name, entry.path, entry.stat(follow_symlinks=False).st_size)
+
+
+def _entries(folder: str, prefix: str) -> list[os.DirEntry[str]]:
+    """What is in `folder`; nothing when it is closed or deeper than a path can say."""
+    try:
+        with os.scandir(folder) as entries:
+            return list(entries)
+    except OSError as error:
+        _skip(prefix or folder, f"{_UNREADABLE} ({error.strerror})")
+        return []
 
 
 def _skip(name: str, why: str) -> None:
@@ -131,17 +143,21 @@ def _skip(name: str, why: str) -> None:
 
 
 def _send(channel: Channel, file: _File) -> None:
-    fd = os.open(file.path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+    changed = Failure("invalid_result", f"artifact {file.name!r} changed while it was sent")
+    try:
+        fd = os.open(file.path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+    except OSError:
+        raise changed from None
     try:
         if not stat.S_ISREG(os.fstat(fd).st_mode):
-            raise Failure("invalid_result", f"artifact {file.name!r} changed while it was sent")
+            raise changed
         begin = {"name": file.name, "size": file.size}
         channel.send(b"A", json.dumps(begin).encode())
         left = file.size
         while left > 0:
             part = os.read(fd, min(left, _CHUNK))
             if not part:
-                raise Failure("invalid_result", f"artifact {file.name!r} changed while it was sent")
+                raise changed
             channel.send(b"D", part)
             left -= len(part)
         channel.send(b"E")

@@ -83,12 +83,25 @@ def from_syntax(error: BaseException) -> Failure:
 
 def from_exception(error: BaseException) -> Failure:
     """The failure of a calculation that raised."""
+    # The author's exceptions may do anything when they are looked at.
     try:
         text, line = _author_traceback(error)
         message = _message(error)
-    except BaseException as second:  # the author's exceptions may do anything when they are shown
+    except BaseException as second:
         text, line, message = "", None, f"{_name(error)} (not shown: {_name(second)})"
-    return Failure(_kind(error), message, text, line)
+    try:
+        kind = _kind(error)
+    except BaseException:
+        kind = "user_error"
+    return Failure(kind, message, text, line)
+
+
+def show(value: object) -> str:
+    """`repr`, whatever the author made of it."""
+    try:
+        return repr(value)
+    except BaseException:
+        return object.__repr__(value)
 
 
 def print_exception(error: BaseException) -> str:
@@ -97,7 +110,8 @@ def print_exception(error: BaseException) -> str:
 
 
 def _name(error: BaseException) -> str:
-    return type(error).__name__
+    name: str = type.__dict__["__name__"].__get__(type(error))  # not what a metaclass says
+    return name
 
 
 def _kind(error: BaseException) -> str:

@@ -22,7 +22,7 @@ from mecapy._blas import set_threads
 from mecapy._channel import MIB, Channel, Job
 from mecapy._decoding import decode
 from mecapy._encoding import EncodingError, encode
-from mecapy._failure import CODE_FILE, Failure, from_exception, from_syntax
+from mecapy._failure import CODE_FILE, Failure, from_exception, from_syntax, show
 from mecapy._fonts import use_cache
 
 _WORK = "/work"
@@ -124,7 +124,7 @@ def _calculate(job: Job, channel: Channel) -> bytes:
     compiled = _compile(job.code)
     try:
         inputs = decode(job.inputs) if job.inputs else {}
-    except (ValueError, RecursionError) as error:
+    except Exception as error:  # whatever numpy, pandas and the like make of them
         raise Failure("user_error", f"the inputs cannot be read: {error}") from None
     figures = _artifacts.Figures(_WORK)
     try:
@@ -136,7 +136,7 @@ def _calculate(job: Job, channel: Channel) -> bytes:
         raise error if isinstance(error, Failure) else _invalid(str(error)) from None
     except SystemExit as error:
         _leave_if_forked(channel, error)
-        shown = "" if error.code is None else repr(error.code)[:200]
+        shown = "" if error.code is None else show(error.code)[:200]
         text = f"the calculation called sys.exit({shown}) before returning a result"
         raise _invalid(text) from None
     except BaseException as error:
@@ -184,5 +184,5 @@ def _leave_if_forked(channel: Channel, error: BaseException | None) -> None:
 
 def _flush() -> None:
     for stream in (sys.stdout, sys.stderr):
-        with contextlib.suppress(OSError, ValueError, AttributeError):
+        with contextlib.suppress(Exception):  # the author may have put anything in their place
             stream.flush()

@@ -18,7 +18,7 @@ from support.api import Api
 from support.processes import Process, find_process
 from support.waiting import wait_until
 
-ROOT = Path(__file__).resolve().parents[3]
+ROOT = Path(__file__).resolve().parents[2]
 DEV_TOKEN = "e2e-token-of-the-local-user"
 # A login shell's bound on open files, whatever the one of the tests is.
 _USUAL_FILE_LIMIT = ("prlimit", "--nofile=1024:")

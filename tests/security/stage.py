@@ -1,0 +1,77 @@
+"""One server for one class of attacks, and the look at everything around it after each of them."""
+
+import json
+import re
+from typing import Any
+
+from security.attack import LIMITS, Attack
+from security.honest import expect_clean, honest_code, surroundings
+from security.host import Host
+from support.api import Api
+from support.server import Server
+from support.waiting import wait_until
+
+Json = dict[str, Any]
+_FONTS = "import numpy, os\ndef calculate(inputs): return os.path.exists('/mecapy/cache/ready')"
+
+
+class Stage:
+    """Plays attacks through the public door, one after another."""
+
+    def __init__(self, server: Server) -> None:
+        self.server = server
+        self.api: Api = server.api()
+        self._runs: set[str] = set()  # those that may have left objects
+        self._draws: set[object] = set()
+        # What a zygote fills beside its first runs is there before anything is compared.
+        wait_until("the cache of fonts is there", lambda: self.run(_FONTS)["result"] is True, 60)
+        self._before = {numpy: self._honest(numpy, whole=True) for numpy in (False, True)}
+        self._after_each = {numpy: self._honest(numpy) for numpy in (False, True)}
+        self.host = Host(server)
+        self._memory = self.host.memory_of_zygotes()
+
+    def run(self, code: str, inputs: object = None, limits: object = None) -> Json:
+        """One run through the public door, to its end."""
+        body: Json = {"code": code, "inputs": inputs or {}}
+        if limits is not None:
+            body["limits"] = limits
+        response = self.api.post("/api/tasks/execute?wait=40", body)
+        assert response.status_code == 200, response.text
+        run: Json = json.loads(response.content.decode())  # strictly UTF-8
+        self._runs.add(run["id"])
+        return run
+
+    def play(self, attack: Attack) -> Json:
+        """The attack, its verdict, and that nothing is left of it."""
+        run = self.run(attack.source, dict(attack.inputs), {**LIMITS, **attack.limits})
+        attack.ends.judge(run)
+        assert tuple(a["name"] for a in run.get("artifacts", ())) == attack.artifacts
+        if attack.log is not None:
+            log = self.api.log(run["id"])
+            assert re.fullmatch(attack.log, log, re.DOTALL), log
+        self.expect_clean(numpy="import numpy" in attack.source)
+        return run
+
+    def expect_clean(self, numpy: bool = False) -> None:
+        """What is true after every attack; the next run is of the attack's zygote."""
+        self.host.expect_unchanged(self._runs)
+        assert self._honest(numpy) == self._after_each[numpy]
+        self.host.expect_same_memory(self._memory)
+
+    def expect_same_template(self) -> None:
+        """The whole template as runs see it is what it was at the start."""
+        for numpy, before in self._before.items():
+            assert self._honest(numpy, whole=True) == before
+        self.host.expect_unchanged(self._runs)
+        self.host.expect_same_memory(self._memory)
+
+    def _honest(self, numpy: bool, whole: bool = False) -> Json:
+        run = self.run(honest_code(numpy), {"numpy": numpy, "whole": whole})
+        assert run["status"] == "completed", run
+        result: Json = run["result"]
+        expect_clean(result, numpy)
+        fresh = set(result["draws"])
+        assert len(fresh) == len(result["draws"])
+        assert not fresh & self._draws, "a run drew what an earlier one had drawn"
+        self._draws |= fresh
+        return surroundings(result)

@@ -1,0 +1,1 @@
+"""What the tests through the public door share: a server, a client, looks at both from outside."""
