@@ -77,6 +77,20 @@ std::int64_t tree_cpu_us(pid_t root) {
   return ticks * 1'000'000 / ::sysconf(_SC_CLK_TCK);
 }
 
+// proc_stat(5), first line: user nice system idle iowait irq softirq steal.
+std::int64_t machine_cpu_us() {
+  std::ifstream file("/proc/stat");
+  std::string word;
+  file >> word;
+  std::int64_t busy = 0;
+  for (int i = 0; i < 8; ++i) {
+    std::int64_t ticks = 0;
+    file >> ticks;
+    if (i != 3 && i != 4) busy += ticks;
+  }
+  return busy * 1'000'000 / ::sysconf(_SC_CLK_TCK);
+}
+
 std::int64_t own_cpu_us() { return used_by(RUSAGE_SELF); }
 
 std::int64_t ended_children_cpu_us() { return used_by(RUSAGE_CHILDREN); }

@@ -19,4 +19,7 @@ std::int64_t tree_cpu_us(pid_t root);
 std::int64_t own_cpu_us();
 std::int64_t ended_children_cpu_us();
 
+// Of the whole machine, the kernel's own work included; in steps of 10 ms.
+std::int64_t machine_cpu_us();
+
 }  // namespace mecapy::bench

@@ -3,6 +3,7 @@
 // machine does falls on all of them alike. Raw figures go to stdout as JSON; bench.py judges them.
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <boost/json.hpp>
 #include <chrono>
@@ -159,6 +160,7 @@ std::int64_t place_cpu_us(Bench& bench, const Phase& phase) {
 }
 
 Result<json::object> measure(Bench& bench, const Phase& phase) {
+  const std::int64_t machine_before = machine_cpu_us();
   const std::int64_t front_before = own_cpu_us();
   const std::int64_t place_before = place_cpu_us(bench, phase);
   const auto begin = std::chrono::steady_clock::now();
@@ -168,6 +170,7 @@ Result<json::object> measure(Bench& bench, const Phase& phase) {
   if (!samples) return samples.error();
   const std::int64_t front_cpu = own_cpu_us() - front_before;
   const std::int64_t place_cpu = place_cpu_us(bench, phase) - place_before;
+  const std::int64_t machine_cpu = machine_cpu_us() - machine_before;
   for (const Sample& sample : *samples) {
     if (!sample.ahead || sample.value != samples->front().value) {
       return fail(ErrorCode::internal, std::string("not the same work: ") + phase.name);
@@ -177,6 +180,7 @@ Result<json::object> measure(Bench& bench, const Phase& phase) {
   answer["seconds"] = took.count();
   answer["front_cpu_us"] = front_cpu;
   answer["place_cpu_us"] = place_cpu;
+  answer["others_cpu_us"] = std::max<std::int64_t>(0, machine_cpu - front_cpu - place_cpu);
   return answer;
 }
 
