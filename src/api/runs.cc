@@ -1,4 +1,5 @@
 #include "api/routes.h"
+#include "base/file_name.h"
 #include "wire/api_json.h"
 #include "wire/run_parts.h"
 
@@ -95,7 +96,7 @@ awaitable<Answer> Routes::run_artifact(Api& api, Call& call) {
     const std::string file = artifact.name.substr(artifact.name.rfind('/') + 1);
     net::Response head;
     head.content_type = artifact.content_type;
-    head.headers = {{"Content-Disposition", "attachment; filename=\"" + file + "\""},
+    head.headers = {{"Content-Disposition", base::attachment(file)},
                     {"ETag", "\"" + artifact.sha256 + "\""},
                     {"Content-Security-Policy", "sandbox"},
                     {"Cache-Control", "private, max-age=31536000, immutable"}};

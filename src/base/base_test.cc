@@ -4,6 +4,7 @@
 
 #include "base/clock.h"
 #include "base/error.h"
+#include "base/file_name.h"
 #include "base/id.h"
 #include "base/nearest.h"
 #include "base/utf8.h"
@@ -63,6 +64,27 @@ TEST(Utf8, ACharacterCutOffAtTheEndIsLeftForLater) {
   }
   EXPECT_EQ(whole_characters("a\xff").size(), 2u);  // which is no beginning
   EXPECT_EQ(whole_characters("\x80\x80\x80\x80").size(), 4u);
+}
+
+TEST(FileName, WhatCannotBeSeenOrTurnsTheTextRound_IsRefused) {
+  for (const std::string bad :
+       {"a\xc2\x85.txt",
+        "a\xe2\x80\xae"
+        "gpj.exe",
+        "\xe2\x80\x8b",
+        "\xef\xbb\xbf"
+        "a",
+        "\xed\xa0\x80", "\xc3", "\xff", "\xc0\xaf", "\xee\x80\x80", "a\x7f", "\xf3\xa0\x80\xa1"}) {
+    EXPECT_FALSE(is_file_name(bad)) << bad;
+  }
+  EXPECT_TRUE(is_file_name("\xf0\x9f\x94\xa9 \xe6\x9c\xac.csv"));
+}
+
+TEST(FileName, AttachmentIsSavedUnderItsName) {
+  EXPECT_EQ(attachment("plot 1.png"),
+            "attachment; filename=\"plot 1.png\"; filename*=UTF-8''plot%201.png");
+  EXPECT_EQ(attachment("\xc3\xa9t\xc3\xa9;%.csv"),
+            "attachment; filename=\"_t_;%.csv\"; filename*=UTF-8''%C3%A9t%C3%A9%3B%25.csv");
 }
 
 }  // namespace

@@ -3,21 +3,13 @@
 #include <algorithm>
 #include <array>
 
+#include "base/file_name.h"
+
 namespace mecapy::model {
 namespace {
 
 constexpr std::array<std::string_view, 5> kStatusNames = {"queued", "running", "completed",
                                                           "failed", "cancelled"};
-
-bool is_name_char(char c) {
-  return (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '.' ||
-         c == '_' || c == '-' || c == ' ';
-}
-
-bool is_part(std::string_view part) {
-  return !part.empty() && part.front() != '.' && part.front() != ' ' && part.back() != ' ' &&
-         std::ranges::all_of(part, is_name_char);
-}
 
 }  // namespace
 
@@ -39,10 +31,10 @@ RunEnd failed_end(OutcomeCode code, std::string message) {
 }
 
 bool is_artifact_name(std::string_view name) {
-  if (name.empty() || name.size() > 128) return false;
+  if (name.size() > kLongestArtifactName) return false;
   while (true) {
     const std::size_t slash = name.find('/');
-    if (!is_part(name.substr(0, slash))) return false;
+    if (!base::is_file_name(name.substr(0, slash))) return false;
     if (slash == std::string_view::npos) return true;
     name.remove_prefix(slash + 1);
   }

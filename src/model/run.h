@@ -40,8 +40,9 @@ struct Artifact {
   std::string key;     // in the object store
 };
 
-// 1-128 characters of [A-Za-z0-9._ -], '/' between non-empty parts, no part starting with '.',
-// no leading or trailing space in a part: safe as a path below a folder and in a header.
+// Names of files (base/file_name.h) with '/' between them, at most 200 bytes in all: safe as a path
+// below a folder, and in an object key.
+inline constexpr std::size_t kLongestArtifactName = 200;
 bool is_artifact_name(std::string_view name);
 
 // JSON or text that is carried inline when small and by object key when large.

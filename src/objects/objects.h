@@ -1,7 +1,7 @@
 // Objects: immutable blobs by key, for what is too large to travel inline.
 //
-// Keys are relative paths of the characters [A-Za-z0-9._ -] and '/', no part empty or starting with
-// '.'; anything else is invalid_request. An object is there as a whole or not at all: it appears on
+// Keys are names of files (base/file_name.h) with '/' between them; anything else is
+// invalid_request. An object is there as a whole or not at all: it appears on
 // commit, and commit makes it survive a power cut. Writing a key that exists is conflict: objects
 // are never changed. Failures of the medium are ErrorCode::storage. Keys have at most 512 bytes,
 // each part of them at most 255. A deadline that passes before the work began is deadline_exceeded.

@@ -2,6 +2,7 @@
 
 import hashlib
 import struct
+import urllib.parse
 
 import pytest
 
@@ -46,6 +47,22 @@ def test_the_results_name_where_each_artifact_is(api: Api) -> None:
     run = leave(api, "open('a.txt', 'w').write('a')")
     [artifact] = api.read(f"/api/runs/{run['id']}/results")["artifacts"]
     assert api.get(artifact["url"]).content == b"a"
+
+
+@pytest.mark.parametrize("name", ["résultat σ (MPa).csv", "50% #1 & 2+3.txt", "été/[a];b='c'.txt"])
+def test_a_file_keeps_the_name_its_author_gave_it(api: Api, name: str) -> None:
+    run = leave(
+        api,
+        f"path = {name!r}",
+        "os.makedirs(os.path.dirname(path) or '.', exist_ok=True)",
+        "open(path, 'w').write('a')",
+    )
+    assert names_of(run) == [name]
+    [artifact] = api.read(f"/api/runs/{run['id']}/results")["artifacts"]
+    response = api.get(artifact["url"])
+    assert response.content == b"a"
+    saved = response.headers["content-disposition"].partition("filename*=UTF-8''")[2]
+    assert urllib.parse.unquote(saved) == name.rpartition("/")[2]
 
 
 def test_an_open_figure_becomes_a_picture(api: Api) -> None:

@@ -95,3 +95,8 @@ def test_inputs_reach_the_calculation_with_full_precision(api: Api) -> None:
 def test_a_whole_number_beyond_53_bits_comes_back_exactly(api: Api) -> None:
     run = api.calculate("def calculate(inputs):\n    return inputs", {"n": 2**63 + 1})
     assert run["result"] == {"n": 2**63 + 1}
+
+
+def test_a_coding_cookie_does_not_change_what_came_as_text(api: Api) -> None:
+    code = "# -*- coding: latin-1 -*-\ndef calculate(inputs):\n    return {'unité': 'mm²'}\n"
+    assert api.calculate(code)["result"] == {"unité": "mm²"}

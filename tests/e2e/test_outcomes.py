@@ -52,9 +52,34 @@ CALCULATION = {
     ),
     "imports what is not there": Case(
         "user_error",
-        r"^ModuleNotFoundError: .*numpi",
+        r"^ModuleNotFoundError: .*numpi.* \(there are the standard library, numpy, scipy, ",
         "def calculate(inputs):\n    import numpi\n",
         line=2,
+    ),
+    "takes no inputs": Case(
+        "invalid_code",
+        r"^calculate must take the inputs, calculate\(inputs\): .*takes 0 positional arguments",
+        "import math\n\ndef calculate():\n    return math.pi\n",
+        line=3,
+    ),
+    "takes more than the inputs": Case(
+        "invalid_code",
+        r"^calculate must take the inputs, calculate\(inputs\): .*'section'",
+        "def calculate(force, section):\n    return force / section\n",
+        line=1,
+    ),
+    "asks the network": Case(
+        "user_error",
+        r"urlopen error .*\(a calculation has no network\)$",
+        "import urllib.request\ndef calculate(i):\n"
+        "    return urllib.request.urlopen('http://example.com').read()\n",
+        line=3,
+    ),
+    "starts a program": Case(
+        "user_error",
+        r"\(a calculation cannot start other programs\)$",
+        "import subprocess\ndef calculate(i):\n    return subprocess.run(['ls']).returncode\n",
+        line=3,
     ),
     "calls sys.exit": Case(
         "invalid_result", r"sys\.exit\(3\)", "import sys\ndef calculate(i):\n    sys.exit(3)\n"

@@ -43,8 +43,6 @@ CODE = [
     written("a sum of a hundred thousand terms", _DEF + "1" + "+1" * 100_000),
     written("indented without end", "".join(f"{' ' * n}if 1:\n" for n in range(200)),
             message="too many levels of indentation"),
-    written("an alphabet nobody knows", "# coding: no-such\n" + _DEF + "1"),
-    written("an alphabet that is none", "# coding: base64\n" + _DEF + "1"),
     written("a constant that is computed for ever", _DEF + "0\nx = 9 ** 9 ** 9", "timeout"),
     written("a function that is a class that calls itself", """
 class calculate:

@@ -21,14 +21,20 @@ _CHUNK = 256 * 1024
 _DPI = 150
 _MAX_DEPTH = 32
 _UNREADABLE = "it cannot be read"
-# As model::is_artifact_name: the front rejects what this lets through by mistake.
-_PART = re.compile(r"(?![. ])[A-Za-z0-9._ -]+(?<! )")
+# As src/base/file_name.h: the front rejects what this lets through by mistake.
+_PART = re.compile(
+    r"(?![. ])[^\x00-\x1f\x22*/:<>?\x5c|\x7f-\x9f\xad\u061c\u180e\u200b-\u200f\u2028-\u202e"
+    r"\u2060-\u206f\ud800-\uf8ff\ufeff\ufff0-\uffff\U000e0000-\U0010ffff]+(?<! )"
+)
+_LONGEST_NAME = 200  # bytes
 _WRITERS = (io.TextIOWrapper, io.BufferedWriter, io.BufferedRandom)
 
 
 def is_artifact_name(name: str) -> bool:
     """Whether `name` may be an artifact's: the rule of src/model/run.h."""
-    return 0 < len(name) <= 128 and all(map(_PART.fullmatch, name.split("/")))
+    if not all(map(_PART.fullmatch, name.split("/"))):
+        return False
+    return len(name.encode()) <= _LONGEST_NAME
 
 
 class Figures:

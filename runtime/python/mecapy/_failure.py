@@ -129,7 +129,35 @@ def _kind(error: BaseException) -> str:
 
 def _message(error: BaseException) -> str:
     lines = list(traceback.TracebackException(type(error), error, None).format_exception_only())
-    return lines[-1].strip() if isinstance(error, SyntaxError) else "".join(lines).strip()
+    said = lines[-1].strip() if isinstance(error, SyntaxError) else "".join(lines).strip()
+    hint = _hint(error)
+    return f"{said} ({hint})" if hint else said
+
+
+def _hint(error: BaseException) -> str:
+    """What an author may not know about where his code runs; empty when nothing is to be said."""
+    if isinstance(error, ModuleNotFoundError):
+        return (
+            "there are the standard library, numpy, scipy, pandas and matplotlib; modules of your "
+            "own go into the one file"
+        )
+    chain = [error, error.__cause__, error.__context__]
+    if any(one is not None and _name(one) == "gaierror" for one in chain):
+        return "a calculation has no network"
+    if isinstance(error, PermissionError):
+        frames = traceback.extract_tb(error.__traceback__)
+        files = {os.path.basename(frame.filename) for frame in frames}
+        for file, hint in _REFUSED.items():
+            if file in files:
+                return hint
+    return ""
+
+
+# What the kernel refuses, by the file of the standard library that asked for it.
+_REFUSED = {
+    "socket.py": "a calculation has no network",
+    "subprocess.py": "a calculation cannot start other programs",
+}
 
 
 def _author_traceback(error: BaseException) -> tuple[str, int | None]:

@@ -87,9 +87,20 @@ def rehearse() -> None:
     encode(module.calculate(decode(b'{"force": 1.5, "name": "M12"}')))
 
 
+def _source(code: bytes) -> str | bytes:
+    """The author's text. It came as text, so a coding cookie in it says nothing.
+
+    A file of another encoding, handed over as it is, stays bytes: then its cookie counts.
+    """
+    try:
+        return code.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        return code
+
+
 def _compile(code: bytes) -> types.CodeType:
     try:
-        compiled = compile(code, CODE_FILE, "exec", dont_inherit=True)
+        compiled = compile(_source(code), CODE_FILE, "exec", dont_inherit=True)
     except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
         raise from_syntax(error) from None
     if not _may_define_calculate(compiled):
@@ -100,7 +111,7 @@ def _compile(code: bytes) -> types.CodeType:
 def _imports(code: bytes) -> list[str]:
     """The top-level packages that the code imports anywhere, at most 100."""
     found = set()
-    for node in ast.walk(ast.parse(code)):
+    for node in ast.walk(ast.parse(_source(code))):
         if isinstance(node, ast.Import):
             found |= {alias.name.partition(".")[0] for alias in node.names}
         elif isinstance(node, ast.ImportFrom) and node.level == 0 and node.module:
@@ -167,7 +178,22 @@ def _call(compiled: types.CodeType, code: bytes, inputs: Any) -> Any:
     if not callable(calculate):
         text = f"calculate is {type(calculate).__name__}, not a function"
         raise Failure("invalid_code", text)
-    return calculate(inputs)
+    try:
+        return calculate(inputs)
+    except TypeError as error:
+        trace = error.__traceback__
+        if trace is None or trace.tb_next is not None:
+            raise  # from inside
+        line = getattr(getattr(calculate, "__code__", None), "co_firstlineno", None)
+        text = f"calculate must take the inputs, calculate(inputs): {error}"
+        raise Failure("invalid_code", text, _line_of(lines, line), line) from None
+
+
+def _line_of(lines: list[str], line: int | None) -> str:
+    """Line `line` of the author's file, as a traceback shows it."""
+    if line is None or not 0 < line <= len(lines):
+        return ""
+    return f'  File "{CODE_FILE}", line {line}\n    {lines[line - 1].strip()}\n'
 
 
 def _leave_if_forked(channel: Channel, error: BaseException | None) -> None:

@@ -106,13 +106,32 @@ def test_long_text_keeps_both_ends() -> None:
     assert text.endswith("bbb")
 
 
-@pytest.mark.parametrize("name", ["a", "a b.txt", "a/b", "A-_1.csv", "x" * 128])
+@pytest.mark.parametrize(
+    "name", ["a", "a b.txt", "a/b", "A-_1.csv", "été/σ (MPa).csv", "50%#1", "x" * 200]
+)
 def test_artifact_names(name: str) -> None:
     assert _artifacts.is_artifact_name(name)
 
 
 @pytest.mark.parametrize(
-    "name", ["", ".a", "a/.b", "/a", "a//b", " a", "a ", "a\n", "é", "x" * 129, "a/", "a\\b"]
+    "name",
+    [
+        "",
+        ".a",
+        "a/.b",
+        "/a",
+        "a//b",
+        " a",
+        "a ",
+        "a\n",
+        "a\u202eb",
+        "\udce9",
+        "x" * 201,
+        "é" * 101,
+        "a/",
+        "a\\b",
+        "a:b",
+    ],
 )
 def test_names_that_are_no_artifacts(name: str) -> None:
     assert not _artifacts.is_artifact_name(name)
