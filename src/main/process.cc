@@ -72,6 +72,8 @@ sandbox::Options sandbox_options(const config::Settings& settings) {
                               ? folder + "/venv/lib/python3.11/site-packages"
                               : settings.worker_site_packages;
   options.slots = concurrency(settings);
+  options.profile = sandbox::profile_named(settings.worker_profile).value_or(options.profile);
+  options.scratch = settings.worker_scratch;
   options.uid_base = static_cast<std::uint32_t>(settings.worker_uid_base);
   return options;
 }

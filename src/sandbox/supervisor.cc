@@ -31,27 +31,20 @@
 #include "sandbox/supervisor.h"
 
 #include <fcntl.h>
-#include <linux/capability.h>
 #include <sys/prctl.h>
 #include <unistd.h>
 
 #include <csignal>
 #include <cstring>
 
+#include "sandbox/ground.h"
 #include "sandbox/privileges.h"
 #include "sandbox/supervisor_loop.h"
-#include "sandbox/user_ids.h"
 
 namespace mecapy::sandbox {
 namespace {
 
 using base::Fd;
-
-// Only what the template, the id maps, the cgroups and killing need (capabilities(7)).
-StepFailure drop_privileges() {
-  return keep_capabilities({CAP_SYS_ADMIN, CAP_SETUID, CAP_SETGID, CAP_SETPCAP, CAP_KILL,
-                            CAP_DAC_OVERRIDE, CAP_CHOWN, CAP_FOWNER});
-}
 
 StepFailure become_supervisor(int front, pid_t parent) {
   if (const StepFailure step = reset_signals()) return step;
@@ -75,10 +68,11 @@ std::string complaint(const StepFailure& step) {
 }
 
 // The first required layer that is not enforced, in words; empty when there is none.
-std::string missing_layer(const std::vector<Layer>& layers) {
+std::string missing_layer(const std::vector<Layer>& layers, Profile profile) {
   for (const Layer& layer : layers) {
     if (!layer.required || layer.state == Layer::State::enforced) continue;
-    return "isolation layer not available: " + layer.name + ": " + layer.detail + ". " +
+    return "isolation layer not available in the profile " +
+           std::string(profile_row(profile).name) + ": " + layer.name + ": " + layer.detail + ". " +
            layer.advice;
   }
   return {};
@@ -99,29 +93,19 @@ void supervise(int front, pid_t parent, const Options& options) {
   if (const StepFailure step = become_supervisor(front, parent)) {
     refuse_to_start(front, complaint(step));
   }
-  if (const std::string why = missing_layer(probe_layers(kept)); !why.empty()) {
+  const std::vector<Layer> layers = probe_layers(kept);
+  if (const std::string why = missing_layer(layers, kept.profile); !why.empty()) {
     refuse_to_start(kFront, why);
   }
-  remove_stale_cgroups();
-  const auto ids = claim_ids(kept.uid_base, ids_needed(kept));  // until this process is gone
-  if (!ids) refuse_to_start(kFront, ids.error().message);
-  kept.uid_base = ids->first;
-  std::unique_ptr<CgroupTree> cgroups;
-  if (const StepFailure step = CgroupTree::make(kept.sandboxes(), cgroups)) {
-    cgroups.reset();
-    refuse_to_start(kFront, complaint(step));
-  }
-  if (const StepFailure step = drop_privileges()) {
-    cgroups.reset();
-    refuse_to_start(kFront, complaint(step));
-  }
+  auto ground = make_ground(kept, layers);
+  if (!ground) refuse_to_start(kFront, ground.error().message);
   auto zygotes = std::make_unique<ZygoteSet>(kept);
   if (std::string error; !zygotes->launch(error)) {
-    cgroups.reset();
+    ground->reset();
     refuse_to_start(kFront, error);
   }
   {
-    Supervisor supervisor(kept, std::move(cgroups), std::move(zygotes));
+    Supervisor supervisor(kept, std::move(*ground), std::move(zygotes));
     if (const StepFailure step = supervisor.open()) refuse_to_start(kFront, complaint(step));
     FrontReply ready;
     if (send_packet(kFront, ready)) supervisor.run();

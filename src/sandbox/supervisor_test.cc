@@ -242,6 +242,10 @@ TEST_F(SupervisorTest, ZygoteDeadBeforeTheClone_RunEndsAsZygoteDied) {
   const std::vector<Evidence> ends = wait_for_ends(1);
   EXPECT_EQ(ends.at(0).exit, Evidence::Exit::zygote_died);
   EXPECT_EQ(judge(ends.at(0), {}, quick()).failure->code, model::OutcomeCode::internal);
+  ASSERT_TRUE(eventually([] {  // all are replaced: the next run asks none that is still dying
+    const std::vector<pid_t> all = zygotes();
+    return all.size() >= 2 && std::ranges::all_of(all, receives);
+  }));
 }
 
 TEST(Supervisor, FrontGone_TakesEverythingAndRemovesTheCgroups) {
