@@ -4,10 +4,10 @@ BUILD := build$(if $(filter-out release,$(PRESET)),-$(PRESET))
 PYTHON := build/venv/bin/python
 TEST_PYTHON := build/test-venv/bin/python
 
-.PHONY: help demo build test unit e2e sanitize lint fmt check bench lock install clean
+.PHONY: help demo build test unit e2e container-test sanitize lint fmt check bench lock install clean
 
 help:  ## what there is
-	@grep -hE '^[a-z0-9]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
+	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 16
 
 install:  ## Debian packages and the locked Python environment, when they are missing
 	@tools/install.sh packages venv
@@ -49,6 +49,9 @@ check: lint test  ## what CI does
 bench: build  ## the figures, also in build/bench.json
 	@tools/install.sh test-venv
 	@$(TEST_PYTHON) bench/bench.py --binary build/mecapy --output build/bench.json
+
+container-test: build  ## the worker in a real container without capabilities; docs/isolation-hosts.md
+	@tools/container_test.sh
 
 lock:  ## renew the locks of the Python environments
 	@tools/install.sh lock
