@@ -4,10 +4,10 @@ BUILD := build$(if $(filter-out release,$(PRESET)),-$(PRESET))
 PYTHON := build/venv/bin/python
 TEST_PYTHON := build/test-venv/bin/python
 
-.PHONY: help demo build test unit e2e security sanitize fuzz lint fmt check bench soak lock install clean
+.PHONY: help demo build test unit e2e security container-test sanitize fuzz lint fmt check bench soak lock install clean
 
 help:  ## what there is
-	@grep -hE '^[a-z0-9]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
+	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 16
 
 install:  ## Debian packages and the locked Python environment, when they are missing
 	@tools/install.sh packages venv
@@ -64,6 +64,9 @@ soak: SOAK_SECONDS ?= 600
 soak: build  ## hostile and honest runs mixed for SOAK_SECONDS (600): does anything leak or slow down?
 	@tools/install.sh test-venv
 	@$(TEST_PYTHON) bench/soak.py --binary build/mecapy --seconds $(SOAK_SECONDS)
+
+container-test: build  ## the worker in a real container without capabilities; docs/isolation-hosts.md
+	@tools/container_test.sh
 
 lock:  ## renew the locks of the Python environments
 	@tools/install.sh lock

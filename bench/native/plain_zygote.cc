@@ -3,6 +3,7 @@
 // namespaces, mounts, cgroups, filters, limits or checks of their own. Only the bench starts it,
 // and it cannot stand in for the zygote: the supervisor takes no fork that is not in namespaces it
 // can map a user into.
+#include <malloc.h>
 #include <sched.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
@@ -38,7 +39,7 @@ constexpr int kChannel = 3;
 
 [[noreturn]] void be_fork(base::Fd ctl) {
   ::close(kSocket);
-  if (::chdir("/work") != 0 || !wake_interpreter()) ::_exit(1);
+  if (::chdir("/work") != 0 || !wake_interpreter("")) ::_exit(1);
   RunReport prepared;
   prepared.kind = RunReport::Kind::prepared;
   sandbox::RunGo go;
@@ -81,12 +82,13 @@ pid_t clone_fork(int* tid) {
   }
 }
 
-[[noreturn]] void live(const char* modules) {
+[[noreturn]] void live(const char* modules, const PythonPlaces& places) {
   std::string error;
-  if (!start_interpreter(modules, error)) refuse(error, 0);
+  if (!start_interpreter(modules, places, error)) refuse(error, 0);
   int* tid = nullptr;
   if (::prctl(PR_GET_TID_ADDRESS, &tid) != 0) refuse("PR_GET_TID_ADDRESS", errno);
   prepare_for_forks();
+  ::malloc_trim(0);  // as the zygote
   if (const sandbox::StepFailure step = remap_dirty_memory()) refuse(step.step, step.error);
   if (!sandbox::send_packet(kSocket, ZygoteReply{})) ::_exit(0);
   serve(tid);
@@ -95,4 +97,8 @@ pid_t clone_fork(int* tid) {
 }  // namespace
 }  // namespace mecapy::zygote
 
-int main(int count, char** arguments) { mecapy::zygote::live(count > 2 ? arguments[2] : ""); }
+// As the zygote's: kind, modules, then where runtime, packages and cache are.
+int main(int count, char** arguments) {
+  if (count < 6) mecapy::zygote::refuse("started with too few arguments", 0);
+  mecapy::zygote::live(arguments[2], {arguments[3], arguments[4], arguments[5]});
+}

@@ -37,6 +37,8 @@ struct Settings {
   std::string worker_site_packages;  // "" means beside the program
   std::string worker_runtime;
   std::int64_t worker_uid_base = 200'000;
+  std::string worker_profile = "host";
+  std::string worker_scratch = "/tmp";
   std::string log_level = "info";
   model::Limits ceilings = model::default_ceilings();
 };

@@ -17,7 +17,8 @@ namespace mecapy::main {
 namespace {
 
 std::string_view state_name(sandbox::Layer::State state) {
-  static constexpr std::string_view kNames[] = {"enforced", "refused", "missing", "undetermined"};
+  static constexpr std::string_view kNames[] = {"enforced", "refused by the host", "missing",
+                                                "could not tell"};
   return kNames[static_cast<std::size_t>(state)];
 }
 
@@ -71,7 +72,11 @@ int doctor(const config::Settings& settings) {
   std::vector<std::vector<std::string>> rows = {{"LAYER", "STATE", "NEEDED", "SEEN"}};
   std::vector<std::string> advice;
   bool fine = true;
-  for (const sandbox::Layer& layer : sandbox::probe_layers(sandbox_options(settings))) {
+  const sandbox::Options options = sandbox_options(settings);
+  const sandbox::ProfileRow& profile = sandbox::profile_row(options.profile);
+  std::printf("profile %s: %s\n\n", std::string(profile.name).c_str(),
+              std::string(profile.meaning).c_str());
+  for (const sandbox::Layer& layer : sandbox::probe_layers(options)) {
     const bool enforced = layer.state == sandbox::Layer::State::enforced;
     if (layer.required && !enforced) fine = false;
     rows.push_back({layer.name, std::string(state_name(layer.state)),
@@ -81,9 +86,9 @@ int doctor(const config::Settings& settings) {
   std::fputs(cli::table(rows).c_str(), stdout);
   for (const std::string& line : advice) std::printf("  -> %s\n", line.c_str());
   fine = data_folder_fine(settings) && fine;
-  std::printf("%s\n",
-              fine ? "This machine can run calculations safely."
-                   : "This machine cannot run calculations safely: serve, worker and run refuse.");
+  const std::string of = " in the profile " + std::string(profile.name);
+  std::printf("This machine %s run calculations safely%s%s\n", fine ? "can" : "cannot", of.c_str(),
+              fine ? "." : ": serve, worker and run refuse.");
   return fine ? 0 : base::row(ErrorCode::sandbox).exit_code;
 }
 

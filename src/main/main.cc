@@ -67,11 +67,16 @@ struct CommandLine {
     return sub;
   }
 
+  void add_profile(CLI::App& sub) {
+    flags.add(sub, "--profile", "worker.profile", "isolation of runs: host or container");
+  }
+
   void add_serve() {
     CLI::App& sub = add("serve", "API, dispatcher and a local worker",
                         [](const auto& loaded) { return main::serve(loaded.settings); });
     flags.add(sub, "--host", "server.host", "IP address to listen on");
     flags.add(sub, "--port", "server.port", "port to listen on; 0 picks a free one");
+    add_profile(sub);
   }
 
   void add_worker() {
@@ -80,6 +85,7 @@ struct CommandLine {
             [this](const auto& loaded) { return main::worker(loaded.settings, worker); });
     flags.add(sub, "--host", "worker.host", "IP address to listen on");
     sub.add_option("--port", worker.port, "port to listen on");
+    add_profile(sub);
     sub.add_option("--socket", worker.socket, "listen on this Unix socket instead");
     sub.add_option("--pulse-fd", worker.pulse_fd)->group("");
     sub.add_option("--run-as", worker.run_as)->group("");
@@ -95,11 +101,13 @@ struct CommandLine {
     sub.add_option("-l,--limit", run.limits, "name=value, such as timeout_s=10; repeatable")
         ->take_all();
     sub.add_option("-o,--output", run.output, "folder to keep artifacts in");
+    add_profile(sub);
   }
 
   void add_doctor() {
-    add("doctor", "which isolation layers work here, and what to do",
-        [](const auto& loaded) { return main::doctor(loaded.settings); });
+    CLI::App& sub = add("doctor", "which isolation layers work here, and what to do",
+                        [](const auto& loaded) { return main::doctor(loaded.settings); });
+    add_profile(sub);
   }
 
   void add_config() {

@@ -14,6 +14,7 @@
 #include <thread>
 
 #include "main/data_folder.h"
+#include "sandbox/ground.h"
 #include "sandbox/privileges.h"
 #include "sandbox/user_ids.h"
 
@@ -73,6 +74,8 @@ sandbox::Options sandbox_options(const config::Settings& settings) {
                               ? folder + "/venv/lib/python3.11/site-packages"
                               : settings.worker_site_packages;
   options.slots = concurrency(settings);
+  options.profile = sandbox::profile_named(settings.worker_profile).value_or(options.profile);
+  options.scratch = settings.worker_scratch;
   options.uid_base = static_cast<std::uint32_t>(settings.worker_uid_base);
   return options;
 }
@@ -153,13 +156,13 @@ Result<void> become(uid_t uid) {
   return {};
 }
 
-Result<void> keep_what_a_supervisor_needs() {
+Result<void> keep_what_a_supervisor_needs(const config::Settings& settings) {
   if (::geteuid() != 0) return {};
-  if (const sandbox::StepFailure step = sandbox::keep_supervisor_capabilities()) {
-    return fail(ErrorCode::internal, std::string("cannot give up capabilities: ") + step.step +
-                                         ": " + std::strerror(step.error));
-  }
-  return {};
+  sandbox::StepFailure step = sandbox::set_no_new_privs();
+  if (!step) step = sandbox::keep_supervisor_capabilities(sandbox_options(settings).profile);
+  if (!step) return {};
+  return fail(ErrorCode::internal, std::string("cannot give up capabilities: ") + step.step + ": " +
+                                       std::strerror(step.error));
 }
 
 void die_with(pid_t parent) {

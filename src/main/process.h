@@ -36,7 +36,7 @@ Result<void> become(uid_t uid);
 
 // Root that must stay root, to start supervisors, keeps no capability that a supervisor does not
 // need. Nothing to do for others.
-Result<void> keep_what_a_supervisor_needs();
+Result<void> keep_what_a_supervisor_needs(const config::Settings& settings);
 
 // Ends this process when its parent `parent` has died (also when that is so already).
 void die_with(pid_t parent);

@@ -401,7 +401,7 @@ int serve(const config::Settings& settings) {
     return complain(fail(ErrorCode::conflict, "the data folder " + settings.data_dir +
                                                   " is in use by another mecapy serve"));
   }
-  if (auto kept = keep_what_a_supervisor_needs(); !kept) return complain(kept.error());
+  if (auto kept = keep_what_a_supervisor_needs(settings); !kept) return complain(kept.error());
   return Launcher(settings, *uid).run();
 }
 

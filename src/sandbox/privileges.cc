@@ -1,5 +1,6 @@
 #include "sandbox/privileges.h"
 
+#include <grp.h>
 #include <linux/capability.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
@@ -13,12 +14,33 @@ namespace mecapy::sandbox {
 namespace {
 
 using Sets = std::array<__user_cap_data_struct, _LINUX_CAPABILITY_U32S_3>;
+using Mask = std::array<std::uint32_t, _LINUX_CAPABILITY_U32S_3>;
+
+Mask mask_of(std::initializer_list<int> caps) {
+  Mask mask{};
+  for (const int cap : caps) {
+    mask[static_cast<std::size_t>(cap) / 32] |= 1U << (static_cast<unsigned>(cap) % 32);
+  }
+  return mask;
+}
+
+bool read_sets(Sets& sets) {
+  __user_cap_header_struct header{_LINUX_CAPABILITY_VERSION_3, 0};
+  return ::syscall(SYS_capget, &header, sets.data()) == 0;
+}
+
+StepFailure write_sets(const Sets& sets) {
+  __user_cap_header_struct header{_LINUX_CAPABILITY_VERSION_3, 0};
+  if (::syscall(SYS_capset, &header, sets.data()) != 0) return failed("capset");
+  return {};
+}
 
 StepFailure shrink_bounding_set(std::initializer_list<int> kept) {
   for (int cap = 0; cap < 64; ++cap) {
     if (std::ranges::find(kept, cap) != kept.end()) continue;
     if (::prctl(PR_CAPBSET_DROP, cap, 0, 0, 0) == 0) continue;
     if (errno == EINVAL) return {};  // past the last capability of this kernel
+    if (errno == EPERM && ::prctl(PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0) == 1) return {};
     return failed("drop the bounding set");
   }
   return {};
@@ -31,25 +53,44 @@ StepFailure keep_capabilities(std::initializer_list<int> kept) {
   if (::prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0) != 0) {
     return failed("clear ambient capabilities");
   }
-  __user_cap_header_struct header{_LINUX_CAPABILITY_VERSION_3, 0};
   Sets sets{};
-  if (::syscall(SYS_capget, &header, sets.data()) != 0) return failed("capget");
-  std::array<std::uint32_t, _LINUX_CAPABILITY_U32S_3> mask{};
-  for (const int cap : kept) {
-    mask[static_cast<std::size_t>(cap) / 32] |= 1U << (static_cast<unsigned>(cap) % 32);
-  }
+  if (!read_sets(sets)) return failed("capget");
+  const Mask mask = mask_of(kept);
   for (std::size_t i = 0; i < sets.size(); ++i) {
     sets[i].permitted &= mask[i];
     sets[i].effective = sets[i].permitted;
     sets[i].inheritable = 0;
   }
-  if (::syscall(SYS_capset, &header, sets.data()) != 0) return failed("capset");
+  return write_sets(sets);
+}
+
+StepFailure become_with(std::uint32_t uid, std::initializer_list<int> kept) {
+  if (::prctl(PR_SET_KEEPCAPS, 1, 0, 0, 0) != 0) return failed("PR_SET_KEEPCAPS");
+  if (::setgroups(0, nullptr) != 0) return failed("setgroups");
+  if (::setresgid(uid, uid, uid) != 0) return failed("setresgid");
+  if (::setresuid(uid, uid, uid) != 0) return failed("setresuid");
+  Sets sets{};
+  const Mask mask = mask_of(kept);
+  for (std::size_t i = 0; i < sets.size(); ++i) {
+    sets[i].permitted = sets[i].effective = sets[i].inheritable = mask[i];
+  }
+  if (const StepFailure step = write_sets(sets)) return step;
+  for (const int cap : kept) {
+    if (::prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_RAISE, cap, 0, 0) != 0) {
+      return failed("keep a capability");
+    }
+  }
   return {};
 }
 
-StepFailure keep_supervisor_capabilities() {
-  return keep_capabilities({CAP_SYS_ADMIN, CAP_SETUID, CAP_SETGID, CAP_SETPCAP, CAP_KILL,
-                            CAP_DAC_OVERRIDE, CAP_CHOWN, CAP_FOWNER});
+bool has_capabilities(std::initializer_list<int> caps) {
+  Sets sets{};
+  if (!read_sets(sets)) return false;
+  const Mask mask = mask_of(caps);
+  for (std::size_t i = 0; i < sets.size(); ++i) {
+    if ((sets[i].effective & mask[i]) != mask[i]) return false;
+  }
+  return true;
 }
 
 StepFailure set_no_new_privs() {

@@ -9,12 +9,15 @@
 namespace mecapy::sandbox {
 
 // Keeps only `kept` (CAP_* numbers, those it has) in the bounding, permitted and effective sets;
-// the inheritable and ambient sets become empty. capabilities(7).
+// the inheritable and ambient sets become empty. capabilities(7). The bounding set stays for a
+// process that may not shrink it and has no_new_privs: it can then win nothing from it.
 StepFailure keep_capabilities(std::initializer_list<int> kept);
 
-// Keeps what a supervisor needs: for the template, the id maps, the cgroups and killing; for those,
-// too, who start one.
-StepFailure keep_supervisor_capabilities();
+// Becomes `uid`, of no group but its own, and keeps `kept` also for the program it will execute.
+StepFailure become_with(std::uint32_t uid, std::initializer_list<int> kept);
+
+// Whether this process has all of `caps`.
+bool has_capabilities(std::initializer_list<int> caps);
 
 StepFailure set_no_new_privs();
 

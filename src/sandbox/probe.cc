@@ -1,41 +1,37 @@
 // Each layer is tried by doing it in a child that is thrown away: what a kernel is configured for
 // and what it lets this process do are two things (containers, AppArmor, sysctls).
 #include <fcntl.h>
-#include <linux/landlock.h>
 #include <sched.h>
-#include <sys/mount.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <csignal>
 #include <cstring>
-#include <functional>
 
-#include "sandbox/cgroup.h"
 #include "sandbox/filter.h"
-#include "sandbox/kernel_file.h"
+#include "sandbox/landlock.h"
 #include "sandbox/packet.h"
 #include "sandbox/privileges.h"
+#include "sandbox/probe_steps.h"
 #include "sandbox/protocol.h"
-#include "sandbox/sandbox.h"
 #include "sandbox/user_ids.h"
 
 namespace mecapy::sandbox {
 namespace {
 
-enum class Need { required, optional };
+using State = Layer::State;
 
 struct Trial {
   int error = 0;  // errno of the failed step, 0 when all went well
   Text<96> step{};
 };
 
-using Steps = std::function<StepFailure()>;
-
-Trial try_in_child(const Steps& steps) {
+Trial run_trial(const Steps& steps) {
   int pair[2] = {-1, -1};
   Trial trial;
   trial.error = EAGAIN;
@@ -47,10 +43,10 @@ Trial try_in_child(const Steps& steps) {
   if (pid < 0) return trial;
   if (pid == 0) {
     const StepFailure step = steps();
-    Trial seen;
-    seen.error = step.error;
-    if (step) seen.step.set(step.step);
-    (void)::send(far.get(), &seen, sizeof seen, MSG_NOSIGNAL);  // a filter may have taken sendmsg
+    Trial told;
+    told.error = step.error;
+    if (step) told.step.set(step.step);
+    (void)::send(far.get(), &told, sizeof told, MSG_NOSIGNAL);  // a filter may have taken sendmsg
     ::_exit(0);
   }
   far.reset();
@@ -62,87 +58,27 @@ Trial try_in_child(const Steps& steps) {
   return trial;
 }
 
-Layer::State state_of(int error) {
+State state_of(int error) {
   switch (error) {
     case 0:
-      return Layer::State::enforced;
+      return State::enforced;
     case EPERM:
     case EACCES:
-      return Layer::State::refused;
+    case EROFS:
+      return State::refused;
     case ENOSYS:
     case EINVAL:
     case ENODEV:
+    case EOPNOTSUPP:
     case ENOSPC:  // max_*_namespaces is 0: namespaces(7)
     case ENOENT:
-      return Layer::State::missing;
+      return State::missing;
     default:
-      return Layer::State::undetermined;
+      return State::undetermined;
   }
 }
 
-Layer layer(std::string name, Need need, std::string advice, const Steps& steps) {
-  const Trial trial = try_in_child(steps);
-  Layer result;
-  result.name = std::move(name);
-  result.required = need == Need::required;
-  result.state = state_of(trial.error);
-  result.detail = "done in a child process";
-  if (result.state == Layer::State::enforced) return result;
-  result.detail = std::string(trial.step.view()) + ": " + std::strerror(trial.error);
-  result.advice = std::move(advice);
-  return result;
-}
-
-// --- the steps ---
-
-StepFailure become(std::uint32_t uid) {
-  if (::setresgid(uid, uid, uid) != 0) return failed("setresgid");
-  if (::setresuid(uid, uid, uid) != 0) return failed("setresuid");
-  // The change of user hides /proc/self from its own user; the id maps are written there.
-  if (::prctl(PR_SET_DUMPABLE, 1) != 0) return failed("PR_SET_DUMPABLE");
-  return {};
-}
-
-// As the zygote does it: an unprivileged user makes a user namespace and, in it, the others.
-StepFailure unshare_as(std::uint32_t uid, int flags) {
-  if (const StepFailure step = become(uid)) return step;
-  if (::unshare(CLONE_NEWUSER | flags) != 0) return failed("unshare");
-  const std::string map = std::to_string(kInnerUid) + " " + std::to_string(uid) + " 1\n";
-  if (!write_text(AT_FDCWD, "/proc/self/setgroups", "deny")) return failed("deny setgroups");
-  if (!write_text(AT_FDCWD, "/proc/self/gid_map", map)) return failed("write gid_map");
-  if (!write_text(AT_FDCWD, "/proc/self/uid_map", map)) return failed("write uid_map");
-  return {};
-}
-
-StepFailure mount_inside(std::uint32_t uid) {
-  if (const StepFailure step = unshare_as(uid, CLONE_NEWNS)) return step;
-  if (::mount("mecapy", "/tmp", "tmpfs", MS_NOSUID | MS_NODEV | MS_NOEXEC, "size=64k") != 0) {
-    return failed("mount a tmpfs in a user namespace");
-  }
-  return {};
-}
-
-StepFailure mount_template() {
-  if (::unshare(CLONE_NEWNS) != 0) return failed("unshare");
-  if (::mount(nullptr, "/", nullptr, MS_REC | MS_PRIVATE, nullptr) != 0)
-    return failed("mount private");
-  const base::Fd tree(
-      ::open_tree(AT_FDCWD, "/usr/lib", OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_RECURSIVE));
-  if (!tree) return failed("open_tree");
-  mount_attr attributes{};
-  attributes.attr_set = MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV;
-  if (::mount_setattr(tree.get(), "", AT_EMPTY_PATH | AT_RECURSIVE, &attributes,
-                      sizeof attributes) != 0) {
-    return failed("mount_setattr");
-  }
-  if (::mount("mecapy", "/tmp", "tmpfs", 0, "size=64k") != 0) return failed("mount a tmpfs");
-  if (::mkdir("/tmp/proc", 0755) != 0) return failed("mkdir");
-  if (::mount("proc", "/tmp/proc", "proc", 0, "hidepid=invisible") != 0)
-    return failed("mount proc");
-  if (::chdir("/tmp") != 0) return failed("chdir");
-  if (::syscall(SYS_pivot_root, ".", ".") != 0) return failed("pivot_root");
-  return {};
-}
+// --- layers that both profiles have ---
 
 StepFailure filter_syscalls() {
   FilterProgram zygote;
@@ -153,143 +89,215 @@ StepFailure filter_syscalls() {
   if (const StepFailure step = install_filter(zygote)) return step;
   if (const StepFailure step = install_filter(run)) return step;
   if (::socket(AF_INET, SOCK_STREAM, 0) >= 0 || errno != EPERM) {
-    return failed("a filtered call went through", EPROTO);
+    return does_not_hold("a filtered call went through");
   }
   return {};
 }
 
-StepFailure landlock_version() {
-  const long version =
-      ::syscall(SYS_landlock_create_ruleset, nullptr, 0, LANDLOCK_CREATE_RULESET_VERSION);
-  return version >= 1 ? StepFailure{} : failed("landlock_create_ruleset");
+// Whether `call`, made behind the filter, ends the process that makes it.
+StepFailure must_be_killed(void (*call)()) {
+  FilterProgram filter;
+  if (const StepFailure step = build_filter(FilterKind::zygote, filter)) return step;
+  if (const StepFailure step = set_no_new_privs()) return step;
+  const pid_t pid = ::fork();
+  if (pid < 0) return failed("fork");
+  if (pid == 0) {
+    const rlimit none{0, 0};
+    ::setrlimit(RLIMIT_CORE, &none);
+    if (install_filter(filter)) ::_exit(1);
+    call();
+    ::_exit(0);
+  }
+  int status = 0;
+  if (::waitpid(pid, &status, 0) != pid) return failed("wait for the child");
+  return WIFSIGNALED(status) ? StepFailure{} : does_not_hold("a call of a foreign ABI came back");
+}
+
+StepFailure kill_foreign_abis() {
+#if defined(__x86_64__)
+  constexpr long kX32 = 0x40000000;
+  if (const StepFailure step = must_be_killed([] { ::syscall(kX32 | SYS_getpid); })) return step;
+  // getpid(2) of i386; a kernel without it ends the process as well.
+  return must_be_killed([] {
+    long number = 20;
+    asm volatile("int $0x80" : "+a"(number) : : "memory");
+  });
+#else
+  return {};
+#endif
+}
+
+StepFailure give_capabilities_up() {
+  if (const StepFailure step = set_no_new_privs()) return step;
+  if (const StepFailure step = keep_capabilities({})) return step;
+  if (::setresuid(0, 0, 0) == 0 && ::unshare(CLONE_NEWNS) == 0) {
+    return does_not_hold("a capability came back");
+  }
+  return {};
 }
 
 StepFailure check_no_new_privs() {
   if (const StepFailure step = set_no_new_privs()) return step;
   if (::prctl(PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0) == 1) return {};
-  return failed("read no_new_privs back", EPROTO);
+  return does_not_hold("read no_new_privs back");
 }
 
-StepFailure check_environment(const Options& options) {
-  const auto readable = [](const std::string& path) { return ::access(path.c_str(), R_OK) == 0; };
-  if (!readable(options.site_packages + "/numpy")) return failed("look for numpy in site_packages");
-  if (!readable(options.runtime_folder + "/mecapy/_harness.py"))
-    return failed("look for the runtime");
+StepFailure check_not_dumpable() {
+  if (::prctl(PR_SET_DUMPABLE, 0) != 0) return failed("PR_SET_DUMPABLE");
+  if (::prctl(PR_GET_DUMPABLE) == 0) return {};
+  return does_not_hold("read PR_GET_DUMPABLE back");
+}
+
+StepFailure check_rlimits() {
+  constexpr std::size_t kBlock = 64U << 20;
+  const rlimit address{kBlock, kBlock};
+  if (::setrlimit(RLIMIT_AS, &address) != 0) return failed("RLIMIT_AS");
+  void* const block =
+      ::mmap(nullptr, kBlock, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  if (block != MAP_FAILED) return does_not_hold("memory past RLIMIT_AS was given");
+  const rlimit none{0, 0};
+  if (::setrlimit(RLIMIT_CORE, &none) != 0) return failed("RLIMIT_CORE");
+  if (::setrlimit(RLIMIT_FSIZE, &none) != 0) return failed("RLIMIT_FSIZE");
   return {};
 }
 
-StepFailure check_program(const Options& options) {
-  if (::access(options.zygote_program.c_str(), X_OK) != 0) return failed("look for mecapy-zygote");
-  return {};
+Sight look_at_landlock(const ProbePlace&) {
+  const long abi = landlock_abi();
+  if (abi > 0) return seen(State::enforced, "ABI " + std::to_string(abi));
+  const int error = errno;
+  return seen(state_of(error), std::string("landlock_create_ruleset: ") + std::strerror(error));
 }
 
-// --- cgroups ---
-
-StepFailure make_group(const ControllerPlace& place) {
-  const std::string folder = place.folder + "/mecapy-" + std::to_string(::getpid());
-  if (::mkdir(folder.c_str(), 0755) != 0) return failed("make a cgroup");
-  ::rmdir(folder.c_str());
-  return {};
+// Runs of the profile container read these themselves, as their own user.
+Sight look_at_environment(const ProbePlace& place) {
+  const Options& options = place.options;
+  const auto steps = [&]() -> StepFailure {
+    if (options.profile == Profile::container && place.own_users) {
+      if (const StepFailure step = become(place.uid)) return step;
+    }
+    const auto readable = [](const std::string& path) { return ::access(path.c_str(), R_OK) == 0; };
+    if (!readable(options.site_packages + "/numpy")) {
+      return failed("look for numpy in site_packages");
+    }
+    if (!readable(options.runtime_folder + "/mecapy/_harness.py")) {
+      return failed("look for the runtime");
+    }
+    return {};
+  };
+  Sight sight = try_in_child(steps, "found");
+  if (sight.state == State::enforced) return sight;
+  sight.advice = "install the locked packages into " + options.site_packages +
+                 " and the runtime into " + options.runtime_folder;
+  return sight;
 }
 
-Layer cgroup_layer(const char* name, const ControllerPlace& place, const char* instead) {
-  Layer result;
-  result.name = std::string("cgroup ") + name;
-  result.required = false;
-  if (place.version == 0) {
-    result.state = Layer::State::missing;
-    result.detail = place.why;
-    result.advice = std::string("without it ") + instead;
-    return result;
-  }
-  const std::string full = result.name + (place.version == 1 ? " (v1)" : " (v2)");
-  return layer(full, Need::optional,
-               "let this process make cgroups below " + place.folder + "; without them " + instead,
-               [&] { return make_group(place); });
+Sight look_at_program(const ProbePlace& place) {
+  const std::string& program = place.options.zygote_program;
+  if (::access(program.c_str(), X_OK) == 0) return seen(State::enforced, "found");
+  const int error = errno;
+  return seen(state_of(error), std::string("look for mecapy-zygote: ") + std::strerror(error),
+              "install mecapy-zygote at " + program);
 }
 
-void add_cgroups(std::vector<Layer>& layers) {
-  const ControllerPlaces places = find_controllers();
-  layers.push_back(cgroup_layer(
-      "memory", places[0], "memory is limited per process by RLIMIT_AS, not for all together"));
-  layers.push_back(cgroup_layer("pids", places[1], "processes are limited by RLIMIT_NPROC"));
-  layers.push_back(cgroup_layer("cpu", places[2], "runs may use more CPUs than granted"));
-}
-
-struct NamespaceRow {
-  const char* name;
-  int flag;
+struct ProbeRow {
+  LayerKey key;
+  std::function<Sight(const ProbePlace&)> look;
 };
-constexpr NamespaceRow kNamespaces[] = {
-    {"user namespace", 0},
-    {"pid namespace", CLONE_NEWPID},
-    {"mount namespace", CLONE_NEWNS},
-    {"network namespace", CLONE_NEWNET},
-    {"ipc namespace", CLONE_NEWIPC},
-    {"uts namespace", CLONE_NEWUTS},
-    {"cgroup namespace", CLONE_NEWCGROUP},
-};
 
-Layer user_ids_layer(const Result<IdBlock>& block) {
-  Layer result;
-  result.name = "user ids";
-  if (!block) {
-    result.state = Layer::State::refused;
-    result.detail = block.error().message;
-    result.advice = "runs need ids that are nobody else's";
-    return result;
-  }
-  result.state = Layer::State::enforced;
-  result.detail = std::to_string(block->first) + " to " + std::to_string(block->last);
-  if (block->passed_over) {
-    result.detail += ", the first that are free: " + block->passed_over->words();
-    result.advice = "nothing has to be done; set worker.uid_base to choose ids yourself";
-  }
-  return result;
+template <class Check>
+ProbeRow in_child(LayerKey key, Check check) {
+  return {key, [check](const ProbePlace&) { return try_in_child(check); }};
+}
+ProbeRow namespace_row(LayerKey key, int flag) {
+  return {key, [flag](const ProbePlace& place) { return look_at_namespace(place, flag); }};
+}
+ProbeRow cgroup_row(LayerKey key, const char* controller) {
+  return {key, [controller](const ProbePlace& p) { return look_at_cgroup(p, controller); }};
 }
 
-constexpr const char* kUserNamespaces =
-    "allow unprivileged user namespaces (sysctl user.max_user_namespaces, "
-    "kernel.unprivileged_userns_clone=1, kernel.apparmor_restrict_unprivileged_userns=0); a "
-    "container "
-    "needs a seccomp profile that lets clone and mount through";
+// One row for each layer, in the order of the table of layers (profiles.cc).
+const std::vector<ProbeRow>& probe_table() {
+  using enum LayerKey;
+  static const std::vector<ProbeRow> table = {
+      {another_user,
+       [](const ProbePlace& p) { return try_in_child([&] { return become(p.uid); }); }},
+      {user_ids, look_at_user_ids},
+      {own_users, look_at_own_users},
+      {never_root, look_at_root_user},
+      namespace_row(user_namespace, 0),
+      namespace_row(pid_namespace, CLONE_NEWPID),
+      namespace_row(mount_namespace, CLONE_NEWNS),
+      namespace_row(network_namespace, CLONE_NEWNET),
+      namespace_row(ipc_namespace, CLONE_NEWIPC),
+      namespace_row(uts_namespace, CLONE_NEWUTS),
+      namespace_row(cgroup_namespace, CLONE_NEWCGROUP),
+      namespace_row(time_namespace, CLONE_NEWTIME),
+      {tmpfs_limits, look_at_tmpfs},
+      {masked_proc, look_at_proc},
+      {pivot_root, look_at_root},
+      {files_apart, look_at_files},
+      {signals_apart, look_at_signals},
+      {scratch_folder, look_at_scratch},
+      {process_watch, look_at_watch},
+      in_child(seccomp, filter_syscalls),
+      in_child(foreign_abis, kill_foreign_abis),
+      in_child(capabilities, give_capabilities_up),
+      in_child(no_new_privs, check_no_new_privs),
+      in_child(not_dumpable, check_not_dumpable),
+      in_child(rlimits, check_rlimits),
+      {landlock, look_at_landlock},
+      cgroup_row(cgroup_memory, "memory"),
+      cgroup_row(cgroup_pids, "pids"),
+      cgroup_row(cgroup_cpu, "cpu"),
+      {python_environment, look_at_environment},
+      {zygote_program, look_at_program},
+  };
+  return table;
+}
+
+Layer layer_of(const LayerRow& row, Need need, Sight sight) {
+  Layer layer;
+  layer.key = row.key;
+  layer.name = row.name;
+  layer.required = need == Need::required;
+  layer.state = sight.state;
+  layer.detail = std::move(sight.detail);
+  layer.advice = std::move(sight.advice);
+  if (layer.state != State::enforced && layer.advice.empty()) layer.advice = row.advice;
+  return layer;
+}
 
 }  // namespace
 
+Sight seen(State state, std::string detail, std::string advice) {
+  return {state, std::move(detail), std::move(advice)};
+}
+
+Sight try_in_child(const Steps& steps, std::string detail) {
+  const Trial trial = run_trial(steps);
+  const State state = state_of(trial.error);
+  if (state == State::enforced) return seen(state, std::move(detail));
+  return seen(state, std::string(trial.step.view()) + ": " + std::strerror(trial.error));
+}
+
+StepFailure become(std::uint32_t uid) {
+  if (::setresgid(uid, uid, uid) != 0) return failed("setresgid");
+  if (::setresuid(uid, uid, uid) != 0) return failed("setresuid");
+  // The change of user hides /proc/self from its own user; the id maps are written there.
+  if (::prctl(PR_SET_DUMPABLE, 1) != 0) return failed("PR_SET_DUMPABLE");
+  return {};
+}
+
 std::vector<Layer> probe_layers(const Options& options) {
   const auto block = claim_ids(options.uid_base, ids_needed(options));
-  const std::uint32_t uid = block ? block->first : options.uid_base;
+  ProbePlace place{options, block ? block->first : options.uid_base, false};
+  place.own_users = look_at_own_users(place).state == State::enforced;
   std::vector<Layer> layers;
-  layers.push_back(layer("another user", Need::required,
-                         "start as root: the sandbox needs it to switch users and to make cgroups, "
-                         "and gives up the rest itself",
-                         [&] { return become(uid); }));
-  layers.push_back(user_ids_layer(block));
-  for (const NamespaceRow& row : kNamespaces) {
-    layers.push_back(layer(row.name, Need::required, kUserNamespaces,
-                           [&] { return unshare_as(uid, row.flag); }));
+  for (const ProbeRow& probe : probe_table()) {
+    const LayerRow& row = layer_row(probe.key);
+    const Need need = row.need(options.profile);
+    if (need != Need::unused) layers.push_back(layer_of(row, need, probe.look(place)));
   }
-  layers.push_back(layer("mounts in a user namespace", Need::required, kUserNamespaces,
-                         [&] { return mount_inside(uid); }));
-  layers.push_back(layer("read-only root", Need::required,
-                         "start as root with CAP_SYS_ADMIN, and leave /proc unmasked (container: "
-                         "--security-opt systempaths=unconfined)",
-                         [] { return mount_template(); }));
-  layers.push_back(layer("seccomp", Need::required, "use a kernel with CONFIG_SECCOMP_FILTER",
-                         [] { return filter_syscalls(); }));
-  layers.push_back(layer("no_new_privs", Need::required, "use Linux 3.5 or later",
-                         [] { return check_no_new_privs(); }));
-  layers.push_back(layer("landlock", Need::optional,
-                         "add landlock to the kernel's lsm= list for a second wall around files",
-                         [] { return landlock_version(); }));
-  add_cgroups(layers);
-  layers.push_back(layer("python environment", Need::required,
-                         "install the locked packages into " + options.site_packages +
-                             " and the runtime into " + options.runtime_folder,
-                         [&] { return check_environment(options); }));
-  layers.push_back(layer("zygote program", Need::required,
-                         "install mecapy-zygote at " + options.zygote_program,
-                         [&] { return check_program(options); }));
   return layers;
 }
 

@@ -14,9 +14,12 @@
 #include <string_view>
 
 #include "model/limits.h"
+#include "sandbox/sandbox.h"
 #include "sandbox/zygote_kinds.h"
 
 namespace mecapy::sandbox {
+
+using Passed = Evidence::Passed;
 
 // A fixed text field: cut when too long, always terminated.
 template <std::size_t N>
@@ -56,6 +59,8 @@ struct FrontReply {
   std::int64_t wall_us = 0;
   std::int64_t cpu_us = 0;
   std::int64_t peak_memory_bytes = 0;
+  Passed passed = Passed::nothing;
+  std::int64_t peak_tasks = 0;
   Text<1024> text{};  // refused: why; ended: the set-up step that failed
 };
 
@@ -81,12 +86,25 @@ struct DiskBounds {
   bool operator==(const DiskBounds&) const = default;
 };
 
-// supervisor -> init, once its id maps are written: it may mount, and join the cgroups whose
-// cgroup.procs come as descriptors. Joining can wait some milliseconds for an RCU grace period, so
-// init does it itself: nobody else waits.
+// supervisor -> init, once it is known for what it is.
+// host: its id maps are written: it may mount, and join the cgroups whose cgroup.procs come as
+// descriptors. Joining can wait some milliseconds for an RCU grace period, so init does it itself:
+// nobody else waits.
+// container: one descriptor comes, of a socket that brings WatchLimits; its hang-up means: end all.
 struct SandboxSetup {
   DiskBounds disk{};
-  std::uint8_t groups = 0;  // descriptors sent
+  std::uint8_t groups = 0;      // descriptors sent
+  bool time_namespace = false;  // host: the kernel has them
+  std::uint32_t user = 0;       // container: to become; 0: none but the zygote's
+  Text<192> folder{};           // container: the run's own, with `work` and `tmp` in it
+};
+
+// supervisor -> init, container only, when the run gets its go: what to watch for.
+struct WatchLimits {
+  std::int64_t memory_bytes = 0;
+  std::int64_t cpu_us = 0;
+  std::int64_t tasks = 0;
+  DiskBounds disk{};
 };
 
 // supervisor -> the run, which waits prepared: the limits of what it is to do. Two descriptors: the
@@ -101,13 +119,18 @@ struct RunGo {
 
 // init or the run -> supervisor, over ctl.
 struct RunReport {
-  enum class Kind : std::uint8_t { prepared, ready, failed, ended };
+  enum class Kind : std::uint8_t { prepared, ready, failed, passed, ended };
   Kind kind = Kind::ready;
   std::int64_t at_ns = 0;  // CLOCK_MONOTONIC, when it was sent: the supervisor may be late to hear
   int error = 0;           // failed: errno
   Text<64> step{};         // failed: which step
   int wait_status = 0;     // ended: of the run's first process, as waitpid gave it
   bool disk_full = false;
+  // What init has watched; container only.
+  Passed passed = Passed::nothing;
+  std::int64_t peak_memory_bytes = 0;
+  std::int64_t peak_tasks = 0;
+  std::int64_t cpu_us = -1;  // ended: of the run, since its go
 };
 
 constexpr std::uint32_t kInnerUid = 1000;  // `author` inside a run

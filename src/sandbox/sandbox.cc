@@ -3,6 +3,7 @@
 
 #include <fcntl.h>
 #include <poll.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -40,6 +41,8 @@ Evidence evidence_of(const FrontReply& reply) {
   evidence.wall_us = reply.wall_us;
   evidence.cpu_us = reply.cpu_us;
   evidence.peak_memory_bytes = reply.peak_memory_bytes;
+  evidence.passed = reply.passed;
+  evidence.peak_tasks = reply.peak_tasks;
   return evidence;
 }
 
@@ -157,6 +160,10 @@ Result<std::unique_ptr<Sandbox>> launch(const Options& options) {
   }
   Fd front(pair[0]);
   Fd far(pair[1]);
+  // Where runs may be of this process's user, they must not look into it (proc(5), ptrace(2)).
+  if (options.profile == Profile::container && ::prctl(PR_SET_DUMPABLE, 0) != 0) {
+    return fail(ErrorCode::sandbox, std::string("PR_SET_DUMPABLE: ") + std::strerror(errno));
+  }
   const pid_t parent = ::getpid();
   const pid_t supervisor = ::fork();
   if (supervisor < 0) return fail(ErrorCode::sandbox, std::string("fork: ") + std::strerror(errno));

@@ -26,11 +26,13 @@
 #include "base/fd.h"
 #include "base/result.h"
 #include "model/limits.h"
+#include "sandbox/profiles.h"
 #include "sandbox/zygote_kinds.h"
 
 namespace mecapy::sandbox {
 
 struct Options {
+  Profile profile = Profile::host;
   std::string zygote_program;  // path of the mecapy-zygote program
   std::string runtime_folder;  // holds the Python package `mecapy`
   std::string site_packages;   // the locked environment's packages
@@ -38,6 +40,11 @@ struct Options {
   // zygote: uid_base; the run in sandbox k: uid_base + 1 + k. The first free block from here
   // upwards is taken (user_ids.h).
   std::uint32_t uid_base = 0;
+  std::string scratch = "/tmp";  // container: the runs' folders are made in here
+  // What the supervisor finds out at its start, for what it starts.
+  bool time_namespace = false;  // host: the kernel has them
+  bool own_users = true;        // each run is a user of its own; container: where that can be
+  std::string cache{};          // container: the zygotes' folder of fonts
   // Sandboxes prepared for the next runs, at most: as many as may run, and one for each other kind.
   int spares() const { return slots + static_cast<int>(kZygoteKinds) - 1; }
   // Beside them, those that run, and as many whose run has ended and that are being taken down.
@@ -60,6 +67,10 @@ struct Evidence {
   std::int64_t wall_us = 0;       // ready to end
   std::int64_t cpu_us = 0;        // all processes of the run
   std::int64_t peak_memory_bytes = 0;
+  // Container: the limit that init saw passed and ended the run for, and the most it counted.
+  enum class Passed : std::uint8_t { nothing, memory, cpu, processes, disk };
+  Passed passed = Passed::nothing;
+  std::int64_t peak_tasks = 0;
 };
 
 struct Event {
@@ -103,7 +114,9 @@ class Sandbox {
 
 // One isolation layer, as probed on this machine by doing it in a throw-away child.
 struct Layer {
+  // refused: the host has it and denies it; undetermined: could not tell.
   enum class State : std::uint8_t { enforced, refused, missing, undetermined };
+  LayerKey key = LayerKey::seccomp;
   std::string name;  // "user namespace", "seccomp", "cgroup memory (v1)"
   State state = State::undetermined;
   bool required = true;
@@ -111,7 +124,8 @@ struct Layer {
   std::string advice;  // what to do, when not enforced or not as wanted
 };
 
-// Probes every layer. Needs a single-threaded process; takes some milliseconds.
+// Probes every layer that the profile of `options` has. Needs a single-threaded process; takes some
+// milliseconds.
 std::vector<Layer> probe_layers(const Options& options);
 
 // Forks the supervisor, which probes the layers, builds the template, starts the zygote and waits

@@ -14,6 +14,26 @@
 
 namespace mecapy::sandbox {
 
+// MECAPY_TEST_PROFILE: in which profile the suites run, and as whom (`host`, as root, when unset).
+enum class TestProfile : std::uint8_t {
+  host,
+  container,               // as root: each run a user of its own
+  container_unprivileged,  // another user, no capability, the kernel refuses new namespaces
+};
+TestProfile test_profile();
+bool in_container();
+// What is expected by profile.
+template <class T>
+T by_profile(const T& host, const T& container) {
+  return in_container() ? container : host;
+}
+inline std::string by_profile(const char* host, const char* container) {
+  return in_container() ? container : host;
+}
+
+// Makes this process what the test profile says, once. Before anything is launched.
+void enter_test_profile();
+
 // Where the built program, the environment and the runtime are: MECAPY_TEST_ZYGOTE,
 // MECAPY_TEST_SITE_PACKAGES, MECAPY_TEST_RUNTIME, else beside the test program.
 Options test_options();

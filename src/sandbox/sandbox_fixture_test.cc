@@ -1,6 +1,10 @@
 #include "sandbox/sandbox_fixture.h"
 
+#include <grp.h>
+#include <linux/capability.h>
 #include <poll.h>
+#include <sched.h>
+#include <seccomp.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -10,6 +14,7 @@
 #include <sstream>
 
 #include "base/clock.h"
+#include "sandbox/privileges.h"
 
 namespace mecapy::sandbox {
 namespace {
@@ -136,6 +141,31 @@ class Player {
   bool lost_ = false;
 };
 
+constexpr uid_t kStranger = 64200;  // nobody's
+
+// What a serverless host does: clone and unshare with any new namespace, and all mounts, are
+// answered EPERM. 0, or an errno.
+int refuse_namespaces() {
+  const std::unique_ptr<void, void (*)(scmp_filter_ctx)> filter(seccomp_init(SCMP_ACT_ALLOW),
+                                                                seccomp_release);
+  const std::uint32_t refuse = SCMP_ACT_ERRNO(EPERM);
+  int error = 0;
+  for (const int call : {SCMP_SYS(unshare), SCMP_SYS(setns), SCMP_SYS(mount), SCMP_SYS(umount2),
+                         SCMP_SYS(pivot_root), SCMP_SYS(chroot)}) {
+    if (error == 0) error = seccomp_rule_add(filter.get(), refuse, call, 0);
+  }
+  for (const std::uint64_t flag : {CLONE_NEWUSER, CLONE_NEWPID, CLONE_NEWNS, CLONE_NEWNET,
+                                   CLONE_NEWIPC, CLONE_NEWUTS, CLONE_NEWCGROUP}) {
+    if (error != 0) break;
+    error = seccomp_rule_add(filter.get(), refuse, SCMP_SYS(clone), 1,
+                             SCMP_A0(SCMP_CMP_MASKED_EQ, flag, flag));
+  }
+  if (error == 0) {
+    error = seccomp_rule_add(filter.get(), SCMP_ACT_ERRNO(ENOSYS), SCMP_SYS(clone3), 0);
+  }
+  return error == 0 ? seccomp_load(filter.get()) : error;
+}
+
 std::string from_environment(const char* name, const fs::path& otherwise) {
   const char* value = std::getenv(name);
   return value != nullptr ? value : otherwise.string();
@@ -153,9 +183,32 @@ std::string from_environment(const char* name, const fs::path& otherwise) {
   return ::testing::AssertionFailure() << "not '" << part << "' but: " << text;
 }
 
+TestProfile test_profile() {
+  const std::string name = from_environment("MECAPY_TEST_PROFILE", "host");
+  if (name == "container") return TestProfile::container;
+  if (name == "container_unprivileged") return TestProfile::container_unprivileged;
+  EXPECT_EQ(name, "host") << "MECAPY_TEST_PROFILE";
+  return TestProfile::host;
+}
+
+bool in_container() { return test_profile() != TestProfile::host; }
+
+void enter_test_profile() {
+  if (test_profile() != TestProfile::container_unprivileged || ::geteuid() != 0) return;
+  ASSERT_EQ(refuse_namespaces(), 0);
+  const StepFailure kept = keep_capabilities({CAP_SETUID, CAP_SETGID});
+  ASSERT_FALSE(kept) << kept.step;
+  ASSERT_EQ(::setgroups(0, nullptr), 0);
+  ASSERT_EQ(::setresgid(kStranger, kStranger, kStranger), 0);
+  ASSERT_EQ(::setresuid(kStranger, kStranger, kStranger), 0);
+  ASSERT_EQ(::access(test_options().site_packages.c_str(), R_OK), 0)
+      << "user " << kStranger << " must reach the build: " << test_options().site_packages;
+}
+
 Options test_options() {
   const fs::path here = fs::read_symlink("/proc/self/exe").parent_path();
   Options options;
+  options.profile = in_container() ? Profile::container : Profile::host;
   options.uid_base = 300'000;
   options.zygote_program = from_environment("MECAPY_TEST_ZYGOTE", here / "mecapy-zygote");
   options.runtime_folder = from_environment("MECAPY_TEST_RUNTIME", here / "runtime");
@@ -185,6 +238,7 @@ model::Limits SandboxTest::quick() {
 }
 
 void SandboxTest::SetUpTestSuite() {
+  enter_test_profile();
   auto launched = launch(test_options());
   ASSERT_TRUE(launched.has_value()) << launched.error().message;
   sandbox_ = std::move(launched.value());

@@ -83,7 +83,7 @@ return {'plot': figure})");
 TEST_F(Runs, FontList_IsMadeOnceForAllRuns) {
   const std::string body = R"(
 import glob
-lists = glob.glob('/tmp/.matplotlib/fontlist-*.json')
+lists = glob.glob(os.environ['MPLCONFIGDIR'] + '/fontlist-*.json')
 if not lists: return None
 before = os.stat(lists[0]).st_ino
 import matplotlib.font_manager
@@ -116,13 +116,20 @@ import asyncio, multiprocessing, threading
 from concurrent.futures import ThreadPoolExecutor
 with ThreadPoolExecutor(4) as pool:
     threads = sum(pool.map(abs, range(-3, 4)))
-with multiprocessing.Pool(2) as pool:
-    processes = sum(pool.map(abs, [-1, -2]))
+try:
+    with multiprocessing.Pool(2) as pool:
+        processes = sum(pool.map(abs, [-1, -2]))
+except PermissionError:  # its semaphores are files in /dev/shm
+    near, far = multiprocessing.Pipe()
+    child = multiprocessing.get_context('fork').Process(target=lambda: far.send(4))
+    child.start()
+    processes = near.recv()
+    child.join()
 async def three():
     await asyncio.sleep(0)
     return 3
 return [threads, processes, asyncio.run(three()), threading.get_native_id() == os.getpid()])");
-  EXPECT_EQ(run.result(), "[12,3,3,true]")
+  EXPECT_EQ(run.result(), by_profile("[12,3,3,true]", "[12,4,3,true]"))
       << run.message() << run.end.failure->traceback << run.log;
 }
 
@@ -174,8 +181,8 @@ TEST_F(Runs, StandardInputIsEmpty_ArgvIsTheFile) {
 try:
     input()
 except EOFError:
-    return [sys.argv, __name__, os.getcwd(), os.listdir('.')])");
-  EXPECT_EQ(run.result(), R"([["calc.py"],"calc","/work",[]])") << run.message();
+    return [sys.argv, __name__, os.path.basename(os.getcwd()), os.listdir('.')])");
+  EXPECT_EQ(run.result(), R"([["calc.py"],"calc","work",[]])") << run.message();
 }
 
 TEST_F(Runs, Check_AnswersTheImportsOrTheLine) {
@@ -349,8 +356,9 @@ with open('big', 'wb') as file:
 TEST_F(LimitsHold, Processes) {
   const Played run = calculate("while os.fork() != 0: pass\ntime.sleep(60)");
   EXPECT_EQ(run.code(), "process_limit") << run.message();
-  EXPECT_TRUE(starts(run.message(), "too many processes or threads: at most 16 at once"));
-  EXPECT_GT(run.evidence.pids_refused, 0);
+  EXPECT_TRUE(starts(run.message(), "too many processes or threads: "));
+  EXPECT_TRUE(has(run.message(), by_profile("at most 16 at once", "at once, at most 16")));
+  EXPECT_EQ(run.evidence.pids_refused > 0, !in_container());
 }
 
 TEST_F(LimitsHold, Threads) {

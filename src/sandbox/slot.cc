@@ -23,7 +23,6 @@ using std::chrono::microseconds;
 constexpr auto kSetupDeadline = std::chrono::seconds(10);
 constexpr auto kPollPeriod = std::chrono::milliseconds(100);
 constexpr auto kClearPeriod = std::chrono::milliseconds(2);  // a cgroup about to be empty
-constexpr std::uint64_t kInodeBytes = 4096;  // one inode per page of the working folder's size
 
 std::int64_t micros(SteadyTime from, SteadyTime to) {
   return duration_cast<microseconds>(to - from).count();
@@ -38,46 +37,12 @@ std::int64_t cpu_of(const rusage& use) {
          use.ru_utime.tv_usec + use.ru_stime.tv_usec;
 }
 
-// CPU time past which the run is ended. Without a CPU limit of its own the wall limit and the quota
-// bound it already; a second more keeps the two from racing for the verdict.
-double cpu_bound_s(const model::Limits& limits) {
-  return limits.cpu_s > 0 ? limits.cpu_s : limits.cpu_budget_s() + 1;
-}
-
-DiskBounds disk_of(const model::Limits& limits) {
-  const auto bytes = static_cast<std::uint64_t>(limits.disk_mb * 1024 * 1024);
-  return {bytes, std::max<std::uint64_t>(256, bytes / kInodeBytes)};
-}
-
-RunGo go_of(const model::Limits& limits, const ControllerPlaces& places) {
-  const auto has = [&](Controller c) { return places[static_cast<std::size_t>(c)].version != 0; };
+RunGo go_of(const model::Limits& limits) {
   RunGo go;
   go.disk = disk_of(limits);
-  // Where the group's CPU time is counted, that count decides: it is exact and of all processes.
-  // The kernel's for one process is by ticks and has the preparation in it.
-  const double grace_s = has(Controller::cpuacct) ? 1 : 0;
-  go.cpu_seconds = static_cast<std::uint64_t>(std::ceil(cpu_bound_s(limits) + grace_s));
-  // Where the cgroup counts processes it must be the one that refuses: only it keeps a count, and
-  // RLIMIT_NPROC counts the runs of other supervisors on this machine under the same user as well.
-  go.tasks = has(Controller::pids) ? 4096 : static_cast<std::uint64_t>(limits.processes) + 1;
-  if (!has(Controller::memory)) {
-    go.address_bytes = static_cast<std::uint64_t>(limits.memory_mb * 1024 * 1024);
-  }
+  go.cpu_seconds = static_cast<std::uint64_t>(std::ceil(cpu_bound_s(limits)));
   go.blas_threads = static_cast<std::uint32_t>(std::ceil(limits.cpus));
   return go;
-}
-
-// setgroups must be denied before an unprivileged map may be written; one line maps `author` inside
-// to this slot's user outside (user_namespaces(7)).
-StepFailure write_maps(pid_t pid, std::uint32_t outer) {
-  const std::string folder = "/proc/" + std::to_string(pid);
-  const base::Fd proc(::open(folder.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC));
-  if (!proc) return failed("open /proc of init");
-  const std::string map = std::to_string(kInnerUid) + " " + std::to_string(outer) + " 1\n";
-  if (!write_text(proc.get(), "setgroups", "deny")) return failed("deny setgroups");
-  if (!write_text(proc.get(), "gid_map", map)) return failed("write gid_map");
-  if (!write_text(proc.get(), "uid_map", map)) return failed("write uid_map");
-  return {};
 }
 
 }  // namespace
@@ -99,7 +64,7 @@ StepFailure Slot::prepare(ZygoteKind kind, std::uint64_t ticket, SteadyTime now,
   start_ = {};
   end_ = {};
   end_.kind = FrontReply::Kind::ended;
-  StepFailure step = cgroup_.renew(places_);
+  StepFailure step = keeper_->renew();
   if (!step) step = open_ctl(far_ctl);
   if (step) fail_setup(step);
   waits_for_zygote_ = !step;
@@ -124,22 +89,16 @@ StepFailure Slot::open_ctl(base::Fd& far) {
   return {};
 }
 
-StepFailure Slot::admit() {
-  if (const StepFailure step = write_maps(init_, outer_uid_)) return step;
-  const std::vector<int> doors = cgroup_.doors();
-  if (doors.size() > kMaxPacketFds) return failed("hand over the cgroups", E2BIG);
-  const SandboxSetup setup{disk_of(model::Limits{}), static_cast<std::uint8_t>(doors.size())};
-  if (!send_packet(ctl_.get(), setup, doors)) return failed("tell init its set-up");
-  return {};
-}
-
 // The prepared sandbox gets its run.
 void Slot::go() {
   state_ = State::starting;
   deadline_ = start_.received + kSetupDeadline;
-  if (const StepFailure step = cgroup_.limit(start_.request.limits)) return fail_setup(step);
+  RunGo order = go_of(start_.request.limits);
+  if (const StepFailure step = keeper_->limit(start_.request.limits, order)) {
+    return fail_setup(step);
+  }
   const int fds[] = {start_.fds[0].get(), start_.fds[1].get()};
-  const bool sent = send_packet(ctl_.get(), go_of(start_.request.limits, places_), fds);
+  const bool sent = send_packet(ctl_.get(), order, fds);
   if (!sent) return fail_setup(failed("let the run go"));
   start_.fds = {};
 }
@@ -157,7 +116,8 @@ void Slot::cloned(pid_t init) {
   }
   if (state_ != State::asked) return kill();  // killed or out of time while the zygote worked
   state_ = State::preparing;
-  if (const StepFailure step = admit()) fail_setup(step);
+  const StepFailure step = keeper_->admit(init_, ctl_.get(), disk_of(model::Limits{}));
+  if (step) fail_setup(step);
 }
 
 void Slot::not_cloned(int error) {
@@ -181,13 +141,9 @@ void Slot::fail_setup(const StepFailure& step) {
   kill();
 }
 
-// Ends pid 1 of the run's pid namespace: the kernel then ends all the others (pid_namespaces(7)).
 void Slot::kill() {
   if (state_ == State::free) return;
-  if (init_ > 0) {
-    cgroup_.let_die();
-    ::kill(init_, SIGKILL);
-  }
+  if (init_ > 0) keeper_->end(init_);
   start_.fds = {};
   state_ = State::clearing;
 }
@@ -220,7 +176,11 @@ void Slot::take(const RunReport& report) {
       // Killed before this was heard: the author's code had begun all the same, and may have ended.
       if (state_ == State::clearing && claimed_ && !faulted_) ready_ = time_of(report);
       return;
+    case RunReport::Kind::passed:
+      note_figures(report);
+      return kill();
     case RunReport::Kind::ended:
+      note_figures(report);
       return note_end(report);
   }
 }
@@ -234,8 +194,15 @@ void Slot::become_ready(const RunReport& report) {
   end_.setup_us = micros(start_.received, ready_);
 }
 
+void Slot::note_figures(const RunReport& report) {
+  if (report.passed != Passed::nothing) end_.passed = report.passed;
+  end_.peak_memory_bytes = report.peak_memory_bytes;
+  end_.peak_tasks = report.peak_tasks;
+  if (report.cpu_us >= 0) end_.cpu_us = report.cpu_us;
+}
+
 void Slot::note_end(const RunReport& report) {
-  if (ready_ == SteadyTime{}) {
+  if (ready_ == SteadyTime{} && !end_.kill_requested) {
     end_.text.set("the prepared process died");
     return fail_setup({nullptr, ECHILD});
   }
@@ -268,7 +235,7 @@ void Slot::check(SteadyTime now) {
     end_.deadline_fired = true;
     return kill();
   }
-  const GroupUse use = cgroup_.use();
+  const GroupUse use = keeper_->use();
   if (use.oom_kills > 0) {
     kill();  // v1 kills one process of the group; a run without one of its own is not a run
   } else if (use.cpu_us > static_cast<std::int64_t>(cpu_bound_s(start_.request.limits) * 1e6)) {
@@ -298,7 +265,7 @@ void Slot::init_gone(int wait_status, std::int64_t cpu_us, SteadyTime now) {
   if (ended_ == SteadyTime{}) ended_ = now;
   init_ = -1;
   ctl_.reset();
-  end_.cpu_us = cpu_us;
+  if (end_.cpu_us == 0) end_.cpu_us = cpu_us;
   state_ = State::clearing;
   if (reported_ || faulted_) return;
   const bool was_ready = ready_ != SteadyTime{};
@@ -314,8 +281,8 @@ void Slot::init_gone(int wait_status, std::int64_t cpu_us, SteadyTime now) {
 }
 
 bool Slot::cleared() const {
-  if (cgroup_.empty()) return true;
-  cgroup_.kill_all();
+  if (keeper_->empty()) return true;
+  keeper_->kill_all();
   return false;
 }
 
@@ -327,7 +294,7 @@ bool Slot::reap(SteadyTime now) {
     rusage use{};
     if (::wait4(init_, &status, WNOHANG, &use) != init_) {
       // Init has told the end and is the last one: what is left of it is nobody's business.
-      return claimed_ && reported_ && cgroup_.holds_only(init_);
+      return claimed_ && reported_ && keeper_->holds_only(init_);
     }
     hear();  // what init said before it went
     init_gone(status, cpu_of(use), now);
@@ -338,10 +305,10 @@ bool Slot::reap(SteadyTime now) {
 }
 
 FrontReply Slot::finish() {
-  const GroupUse use = cgroup_.use();
+  const GroupUse use = keeper_->use();
   end_.oom_kills = use.oom_kills;
   end_.pids_refused = use.pids_refused;
-  end_.peak_memory_bytes = use.peak_memory_bytes;
+  end_.peak_memory_bytes = std::max(end_.peak_memory_bytes, use.peak_memory_bytes);
   if (use.cpu_us >= 0) end_.cpu_us = use.cpu_us;
   if (ready_ != SteadyTime{}) end_.wall_us = micros(ready_, ended_);
   claimed_ = false;

@@ -15,10 +15,11 @@
 #include <array>
 #include <chrono>
 #include <cstdint>
+#include <memory>
 #include <optional>
 
 #include "base/fd.h"
-#include "sandbox/cgroup.h"
+#include "sandbox/keeper.h"
 #include "sandbox/packet.h"
 #include "sandbox/protocol.h"
 #include "sandbox/sandbox.h"
@@ -39,9 +40,7 @@ class Slot {
  public:
   enum class State : std::uint8_t { free, asked, preparing, prepared, starting, running, clearing };
 
-  // `outer_uid` is this slot's user outside; `cgroup` and `places` outlive the slot.
-  Slot(std::uint32_t outer_uid, CgroupSlot& cgroup, const ControllerPlaces& places)
-      : outer_uid_(outer_uid), cgroup_(cgroup), places_(places) {}
+  explicit Slot(std::unique_ptr<Keeper> keeper) : keeper_(std::move(keeper)) {}
 
   State state() const { return state_; }
   bool claimed() const { return claimed_; }
@@ -90,17 +89,15 @@ class Slot {
  private:
   void fail_setup(const StepFailure& step);
   StepFailure open_ctl(base::Fd& far);
-  StepFailure admit();
   void take(const RunReport& report);
   void go();
   void become_ready(const RunReport& report);
+  void note_figures(const RunReport& report);
   void note_end(const RunReport& report);
   void init_gone(int wait_status, std::int64_t cpu_us, SteadyTime now);
   bool cleared() const;
 
-  std::uint32_t outer_uid_;
-  CgroupSlot& cgroup_;
-  const ControllerPlaces& places_;
+  std::unique_ptr<Keeper> keeper_;
 
   State state_ = State::free;
   ZygoteKind kind_ = ZygoteKind::bare;

@@ -37,9 +37,9 @@
 #include <csignal>
 #include <cstring>
 
+#include "sandbox/ground.h"
 #include "sandbox/privileges.h"
 #include "sandbox/supervisor_loop.h"
-#include "sandbox/user_ids.h"
 
 namespace mecapy::sandbox {
 namespace {
@@ -68,10 +68,11 @@ std::string complaint(const StepFailure& step) {
 }
 
 // The first required layer that is not enforced, in words; empty when there is none.
-std::string missing_layer(const std::vector<Layer>& layers) {
+std::string missing_layer(const std::vector<Layer>& layers, Profile profile) {
   for (const Layer& layer : layers) {
     if (!layer.required || layer.state == Layer::State::enforced) continue;
-    return "isolation layer not available: " + layer.name + ": " + layer.detail + ". " +
+    return "isolation layer not available in the profile " +
+           std::string(profile_row(profile).name) + ": " + layer.name + ": " + layer.detail + ". " +
            layer.advice;
   }
   return {};
@@ -86,19 +87,13 @@ void refuse(int socket, const std::string& why) {
 
 // Serves the front until that is gone. Why it could not start; empty when it could.
 std::string serve_front(Options options) {
-  if (std::string why = missing_layer(probe_layers(options)); !why.empty()) return why;
-  remove_stale_cgroups();
-  const auto ids = claim_ids(options.uid_base, ids_needed(options));  // until the end
-  if (!ids) return ids.error().message;
-  options.uid_base = ids->first;
-  std::unique_ptr<CgroupTree> cgroups;
-  if (const StepFailure step = CgroupTree::make(options.sandboxes(), cgroups)) {
-    return complaint(step);
-  }
-  if (const StepFailure step = keep_supervisor_capabilities()) return complaint(step);
+  const std::vector<Layer> layers = probe_layers(options);
+  if (std::string why = missing_layer(layers, options.profile); !why.empty()) return why;
+  auto ground = make_ground(options, layers);
+  if (!ground) return ground.error().message;
   auto zygotes = std::make_unique<ZygoteSet>(options);
   if (std::string error; !zygotes->launch(error)) return error;
-  Supervisor supervisor(options, std::move(cgroups), std::move(zygotes));
+  Supervisor supervisor(options, std::move(*ground), std::move(zygotes));
   if (const StepFailure step = supervisor.open()) return complaint(step);
   if (send_packet(kFront, FrontReply{})) supervisor.run();
   return {};

@@ -10,6 +10,8 @@
 #include <chrono>
 #include <csignal>
 
+#include "sandbox/process_tree.h"
+
 namespace mecapy::sandbox {
 namespace {
 
@@ -316,10 +318,21 @@ void Supervisor::drop_strays() {
     siginfo_t info{};
     if (::waitid(P_ALL, 0, &info, WEXITED | WNOHANG | WNOWAIT) != 0 || info.si_pid == 0) return;
     const pid_t pid = info.si_pid;
-    if (zygotes_->is_zygote(pid)) return;  // its socket hangs up too
-    const bool known = std::ranges::any_of(slots_, [&](const Slot& s) { return s.init() == pid; });
-    if (known) return;
+    if (is_known(pid)) return;  // a zygote's socket hangs up too
     ::waitpid(pid, nullptr, WNOHANG);
+  }
+}
+
+bool Supervisor::is_known(pid_t child) const {
+  return zygotes_->is_zygote(child) ||
+         std::ranges::any_of(slots_, [&](const Slot& s) { return s.init() == child; });
+}
+
+// Without pid namespaces, what was started in a sandbox whose init died has come to this process.
+void Supervisor::end_strays() {
+  if (options_.profile == Profile::host || outstanding()) return;
+  for (const pid_t child : children_of(::getpid())) {
+    if (!is_known(child)) ::kill(child, SIGKILL);
   }
 }
 
@@ -334,6 +347,7 @@ void Supervisor::reap() {
       note_spare_gone(slot);
     }
   }
+  end_strays();
   drop_strays();
 }
 
@@ -354,6 +368,7 @@ void Supervisor::end_everything() {
     for (Slot& slot : slots_) {
       if (slot.reap(steady_clock::now())) (void)slot.finish();
     }
+    end_strays();
     drop_strays();
     const SteadyTime now = steady_clock::now();
     if (now >= deadline || std::ranges::none_of(slots_, busy)) return;

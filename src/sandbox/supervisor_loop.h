@@ -7,6 +7,7 @@
 #include <deque>
 #include <memory>
 
+#include "sandbox/ground.h"
 #include "sandbox/packet.h"
 #include "sandbox/slot.h"
 #include "sandbox/zygote_set.h"
@@ -17,13 +18,10 @@ inline constexpr int kFront = 3;  // where the supervisor keeps its socket to th
 
 class Supervisor {
  public:
-  Supervisor(const Options& options, std::unique_ptr<CgroupTree> cgroups,
+  Supervisor(const Options& options, std::unique_ptr<Ground> ground,
              std::unique_ptr<ZygoteSet> zygotes)
-      : options_(options), cgroups_(std::move(cgroups)), zygotes_(std::move(zygotes)) {
-    for (int k = 0; k < options_.sandboxes(); ++k) {
-      slots_.emplace_back(options_.uid_base + 1 + static_cast<std::uint32_t>(k), cgroups_->slot(k),
-                          cgroups_->places());
-    }
+      : options_(options), ground_(std::move(ground)), zygotes_(std::move(zygotes)) {
+    for (int k = 0; k < options_.sandboxes(); ++k) slots_.emplace_back(ground_->keeper(k));
   }
 
   StepFailure open();
@@ -55,6 +53,8 @@ class Supervisor {
   void reap();
   void drain_signals();
   void drop_strays();
+  void end_strays();
+  bool is_known(pid_t child) const;
   void tell(const FrontReply& reply);
   bool outstanding() const;
   bool outstanding(ZygoteKind kind) const;
@@ -64,7 +64,7 @@ class Supervisor {
   Slot* find_free();
 
   const Options& options_;
-  std::unique_ptr<CgroupTree> cgroups_;
+  std::unique_ptr<Ground> ground_;
   std::unique_ptr<ZygoteSet> zygotes_;
   std::deque<Slot> slots_;
   std::deque<Start> waiting_;  // at most options_.slots: the front starts no more at once

@@ -19,6 +19,8 @@ const std::uint64_t kInitCloneFlags = CLONE_NEWUSER | CLONE_NEWPID | CLONE_NEWNS
                                       CLONE_NEWIPC | CLONE_NEWUTS | CLONE_PARENT |
                                       CLONE_CHILD_SETTID;
 
+const std::uint64_t kContainerInitCloneFlags = CLONE_PARENT | CLONE_CHILD_SETTID;
+
 namespace {
 
 using enum SyscallUse;
@@ -191,6 +193,7 @@ const std::vector<SyscallRow>& syscall_table() {
       // Processes and threads, inside the run's own pid namespace.
       {SCMP_SYS(clone), run, {no_bits(0, kForbiddenCloneFlags)}, "threads, os.fork"},
       {SCMP_SYS(clone), setup, {{0, SCMP_CMP_EQ, kInitCloneFlags}}, "the init of a run"},
+      {SCMP_SYS(clone), setup, {{0, SCMP_CMP_EQ, kContainerInitCloneFlags}}, "the init of a run"},
       {SCMP_SYS(clone3), absent, {}, "its flags sit behind a pointer; glibc then uses clone"},
       {SCMP_SYS(fork), run, {}, "os.fork in older libraries"},
       {SCMP_SYS(wait4), run, {}, "child processes"},
@@ -232,6 +235,10 @@ const std::vector<SyscallRow>& syscall_table() {
       {SCMP_SYS(getpriority), run, {}, "os.getpriority"},
       // Signals: to one process at a time, never to a group or to all (kill(-1)).
       {SCMP_SYS(kill), run, {no_bits(0, 0x80000000)}, "os.kill, multiprocessing's terminate"},
+      {SCMP_SYS(kill),
+       setup,
+       {{0, SCMP_CMP_MASKED_EQ, 0x80000000, 0x80000000}},
+       "a watching init ends all of its run"},
       {SCMP_SYS(tgkill), run, {}, "raise, abort, pthread_kill"},
       {SCMP_SYS(rt_sigaction), run, {}, "signals"},
       {SCMP_SYS(rt_sigprocmask), run, {}, "signals"},
@@ -275,9 +282,14 @@ const std::vector<SyscallRow>& syscall_table() {
       {SCMP_SYS(prctl), run, {equals(0, PR_GET_NO_NEW_PRIVS)}, "the self-check"},
       // Only until the run's last step.
       {SCMP_SYS(unshare), setup, {equals(0, CLONE_NEWCGROUP)}, "the cgroup as the root of all"},
+      {SCMP_SYS(unshare),
+       setup,
+       {equals(0, CLONE_NEWCGROUP | CLONE_NEWTIME)},
+       "and clocks of its own"},
       {SCMP_SYS(mount), setup, {}, "the run's own mounts"},
       {SCMP_SYS(umount2), setup, {}, "the run's own mounts"},
       {SCMP_SYS(sethostname), setup, {}, "the run's host name"},
+      {SCMP_SYS(setpriority), setup, {}, "a watched run gives way to its init"},
       {SCMP_SYS(setresuid), setup, {}, "the run's user"},
       {SCMP_SYS(setresgid), setup, {}, "the run's group"},
       {SCMP_SYS(capset), setup, {}, "giving up capabilities"},
@@ -285,6 +297,7 @@ const std::vector<SyscallRow>& syscall_table() {
       {SCMP_SYS(landlock_add_rule), setup, {}, "Landlock"},
       {SCMP_SYS(landlock_restrict_self), setup, {}, "Landlock"},
       {SCMP_SYS(prctl), setup, {equals(0, PR_SET_PDEATHSIG)}, "dying with the supervisor"},
+      {SCMP_SYS(prctl), setup, {equals(0, PR_SET_CHILD_SUBREAPER)}, "init without a pid namespace"},
       {SCMP_SYS(prctl), setup, {equals(0, PR_SET_DUMPABLE)}, "hiding /proc/PID from others"},
       {SCMP_SYS(prctl), setup, {equals(0, PR_SET_NO_NEW_PRIVS)}, "no new privileges"},
       {SCMP_SYS(prctl), setup, {equals(0, PR_CAPBSET_DROP)}, "giving up capabilities"},

@@ -36,5 +36,7 @@ const std::vector<SyscallRow>& syscall_table();
 
 // The namespaces of a run's init, and the parent it gets: what clone is called with, exactly.
 extern const std::uint64_t kInitCloneFlags;
+// The same where no user namespace can be made.
+extern const std::uint64_t kContainerInitCloneFlags;
 
 }  // namespace mecapy::sandbox

@@ -19,18 +19,18 @@ namespace {
 using base::Fd;
 
 enum class Kind { folder, file, device };
-enum class Need { always, if_present };
+enum class Presence { always, if_present };
 
 struct Bind {
   std::string source;  // on the machine
   const char* target;  // below the new root, no leading slash
   Kind kind;
-  Need need;
+  Presence need;
 };
 
 std::vector<Bind> binds_of(const Options& options) {
   using enum Kind;
-  using enum Need;
+  using enum Presence;
   return {
       {"/usr/lib", "usr/lib", folder, always},
       {"/usr/lib64", "usr/lib64", folder, if_present},
@@ -53,7 +53,7 @@ StepFailure copy_tree(const Bind& bind, Fd& tree) {
   tree = Fd(::open_tree(AT_FDCWD, bind.source.c_str(),
                         OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_RECURSIVE));
   if (!tree) {
-    if (errno == ENOENT && bind.need == Need::if_present) return {};
+    if (errno == ENOENT && bind.need == Presence::if_present) return {};
     return failed("open a folder of the template");
   }
   mount_attr attributes{};
@@ -168,6 +168,16 @@ StepFailure build(const std::vector<Bind>& binds, const std::vector<Fd>& trees, 
 }
 
 }  // namespace
+
+std::vector<std::string> visible_places(const Options& options) {
+  std::vector<std::string> places;
+  for (const Bind& bind : binds_of(options)) {
+    if (bind.need == Presence::always || ::access(bind.source.c_str(), F_OK) == 0) {
+      places.push_back(bind.source);
+    }
+  }
+  return places;
+}
 
 StepFailure enter_template(const Options& options) {
   if (::unshare(CLONE_NEWNS | CLONE_NEWNET | CLONE_NEWIPC | CLONE_NEWUTS) != 0) {

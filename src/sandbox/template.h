@@ -3,6 +3,9 @@
 // copy.
 #pragma once
 
+#include <string>
+#include <vector>
+
 #include "sandbox/sandbox.h"
 #include "sandbox/step.h"
 
@@ -10,9 +13,13 @@ namespace mecapy::sandbox {
 
 inline constexpr const char* kTemplateRuntime = "/mecapy/runtime";
 inline constexpr const char* kTemplateEnvironment = "/mecapy/env";
+inline constexpr const char* kTemplateCache = "/mecapy/cache";
 
 // In a child of the supervisor that is about to become the zygote: leaves the caller's mount,
 // network, IPC and UTS namespaces and makes the template the root. Needs CAP_SYS_ADMIN.
 StepFailure enter_template(const Options& options);
+
+// The same places of the machine, for where no template can be made: what Landlock lets runs read.
+std::vector<std::string> visible_places(const Options& options);
 
 }  // namespace mecapy::sandbox

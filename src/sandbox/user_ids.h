@@ -38,6 +38,7 @@ struct TakenIds {
 // the file, which is what the end of a lock tries.
 class IdLock {
  public:
+  IdLock() = default;
   static Result<IdLock> open(const std::string& folder);
   ~IdLock();
   IdLock(IdLock&&) = default;

@@ -13,6 +13,7 @@ namespace {
 namespace json = boost::json;
 using model::Failure;
 using model::OutcomeCode;
+using Passed = Evidence::Passed;
 
 constexpr std::size_t kLongestMessage = 8 * 1024;     // bytes
 constexpr std::size_t kLongestTraceback = 64 * 1024;  // bytes
@@ -98,7 +99,9 @@ bool borne_out(OutcomeCode code, const Evidence& evidence, const model::Limits& 
     case OutcomeCode::disk_limit:
       return evidence.disk_full;
     case OutcomeCode::process_limit:
-      return evidence.pids_refused > 0;
+      // Who only looks from time to time (peak_tasks) cannot tell what the kernel refused between
+      // two looks: the harness is believed there.
+      return evidence.pids_refused > 0 || evidence.peak_tasks > 0;
     default:
       return true;
   }
@@ -138,7 +141,7 @@ Failure from_harness(const Evidence& evidence, const ChannelReport& report,
 // A limit that was reached, whatever else happened: it is the cause of what followed.
 std::optional<Failure> limit_reached(const Evidence& evidence, const ChannelReport& report,
                                      const model::Limits& limits) {
-  if (evidence.oom_kills > 0) {
+  if (evidence.oom_kills > 0 || evidence.passed == Passed::memory) {
     // Without a measurement, what the kernel killed for: the limit.
     const std::int64_t used = evidence.peak_memory_bytes > 0
                                   ? evidence.peak_memory_bytes
@@ -147,10 +150,20 @@ std::optional<Failure> limit_reached(const Evidence& evidence, const ChannelRepo
   }
   const bool by_signal = evidence.exit == Evidence::Exit::signalled && evidence.status == SIGXCPU &&
                          cpu_spent(evidence, limits);
-  if (evidence.cpu_fired || by_signal) {
+  if (evidence.cpu_fired || evidence.passed == Passed::cpu || by_signal) {
     return Failure{OutcomeCode::cpu_limit,
                    "CPU limit: used " + seconds(static_cast<double>(evidence.cpu_us) / 1e6) +
                        " of " + seconds(limits.cpu_budget_s()) + " of CPU time"};
+  }
+  if (evidence.passed == Passed::processes) {
+    return Failure{
+        OutcomeCode::process_limit,
+        "too many processes or threads: " + number(static_cast<double>(evidence.peak_tasks)) +
+            " at once, at most " + number(limits.processes)};
+  }
+  if (evidence.passed == Passed::disk) {
+    return Failure{OutcomeCode::disk_limit,
+                   "the working folder is full: at most " + number(limits.disk_mb) + " MiB"};
   }
   if (evidence.deadline_fired) {
     std::string message = "timeout: did not end within " + seconds(limits.timeout_s);

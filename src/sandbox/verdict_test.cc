@@ -55,6 +55,20 @@ TEST(Judge, Completed_NeedsResultExitZeroAndNoLimit) {
   EXPECT_EQ(code(signalled(SIGSEGV), result()), OutcomeCode::crashed);
 }
 
+TEST(Judge, ALimitThatInitSawPassed_IsNamedWithItsFigure) {
+  Evidence evidence = signalled(SIGKILL);
+  evidence.passed = Evidence::Passed::memory;
+  evidence.peak_memory_bytes = 2049LL << 20;
+  EXPECT_EQ(message(evidence, result()), "out of memory: used 2048 of 2048 MiB");
+  evidence.passed = Evidence::Passed::processes;
+  evidence.peak_tasks = 70;
+  EXPECT_EQ(message(evidence, result()), "too many processes or threads: 70 at once, at most 64");
+  evidence.passed = Evidence::Passed::disk;
+  EXPECT_EQ(code(evidence, result()), OutcomeCode::disk_limit);
+  evidence.passed = Evidence::Passed::cpu;
+  EXPECT_EQ(code(evidence, result()), OutcomeCode::cpu_limit);
+}
+
 TEST(Judge, EveryLimit_WinsOverAResult) {
   Evidence evidence = exited(0);
   evidence.oom_kills = 1;

@@ -14,6 +14,7 @@
 #include <csignal>
 #include <cstdlib>
 #include <cstring>
+#include <vector>
 
 #include "sandbox/packet.h"
 #include "sandbox/privileges.h"
@@ -71,10 +72,23 @@ StepFailure become_nobody(std::uint32_t uid) {
   return {};
 }
 
+// Into the place where runs will be, as its own user, without capabilities; where no user namespace
+// can be made, init needs some to become its run's user.
+StepFailure enter_place(const Options& options) {
+  if (options.profile == Profile::host) {
+    if (const StepFailure step = enter_template(options)) return step;
+    return become_nobody(options.uid_base);
+  }
+  if (!options.own_users) return keep_capabilities({});
+  if (const StepFailure step = keep_capabilities({CAP_SETUID, CAP_SETGID, CAP_SETPCAP})) {
+    return step;
+  }
+  return become_with(options.uid_base, {CAP_SETUID, CAP_SETGID, CAP_SETPCAP});
+}
+
 StepFailure prepare_child(const Options& options, pid_t supervisor) {
   if (const StepFailure step = reset_signals()) return step;
-  if (const StepFailure step = enter_template(options)) return step;
-  if (const StepFailure step = become_nobody(options.uid_base)) return step;
+  if (const StepFailure step = enter_place(options)) return step;
   // After the change of user, which clears it; it survives execve (prctl(2)).
   if (::prctl(PR_SET_PDEATHSIG, SIGKILL) != 0) return failed("PR_SET_PDEATHSIG");
   if (::getppid() != supervisor) return failed("the supervisor died", ESRCH);
@@ -82,6 +96,18 @@ StepFailure prepare_child(const Options& options, pid_t supervisor) {
   const rlimit none{0, 0};
   if (::setrlimit(RLIMIT_CORE, &none) != 0) return failed("RLIMIT_CORE");
   return {};
+}
+
+// Its further arguments: where runtime, packages and cache are; where no template hides the rest of
+// the machine, also what runs may read.
+std::vector<std::string> zygote_places(const Options& options) {
+  if (options.profile == Profile::host) {
+    return {kTemplateRuntime, kTemplateEnvironment, kTemplateCache};
+  }
+  std::vector<std::string> places = {options.runtime_folder, options.site_packages, options.cache,
+                                     options.cache};
+  for (std::string& place : visible_places(options)) places.push_back(std::move(place));
+  return places;
 }
 
 // Never returns: the zygote program runs, or the socket says which step failed.
@@ -96,9 +122,12 @@ StepFailure prepare_child(const Options& options, pid_t supervisor) {
   if (!step) {
     std::string name(zygote_row(kind).name);
     std::string modules = modules_of(kind);
-    char* const arguments[] = {const_cast<char*>("mecapy-zygote"), name.data(), modules.data(),
-                               nullptr};
-    ::syscall(SYS_execveat, kProgram, "", arguments, kEnvironment, AT_EMPTY_PATH);
+    std::vector<std::string> places = zygote_places(options);
+    std::vector<char*> arguments = {const_cast<char*>("mecapy-zygote"), name.data(),
+                                    modules.data()};
+    for (std::string& place : places) arguments.push_back(place.data());
+    arguments.push_back(nullptr);
+    ::syscall(SYS_execveat, kProgram, "", arguments.data(), kEnvironment, AT_EMPTY_PATH);
     step = failed("execute the zygote program");
   }
   ZygoteReply reply;

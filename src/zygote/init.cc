@@ -76,11 +76,15 @@ StepFailure mount_proc() {
 }
 
 // Into the cgroups, then into a cgroup namespace of its own: the run sees its group as the root.
+// Beside it, where the kernel has them, a time namespace.
 StepFailure join_groups(const SandboxSetup& setup, const sandbox::PacketFds& doors) {
   for (std::size_t i = 0; i < setup.groups && i < doors.size(); ++i) {
     if (::write(doors[i].get(), "0", 1) != 1) return failed("join the cgroup");
   }
-  if (::unshare(CLONE_NEWCGROUP) != 0) return failed("unshare the cgroup namespace");
+  // The clocks' offsets stay zero; children enter the new time namespace, init does not
+  // (time_namespaces(7)).
+  const int clocks = setup.time_namespace ? CLONE_NEWTIME : 0;
+  if (::unshare(CLONE_NEWCGROUP | clocks) != 0) return failed("unshare the cgroup namespace");
   return {};
 }
 
@@ -131,7 +135,12 @@ void be_init(base::Fd ctl, const sandbox::FilterProgram& run_filter) {
   for (base::Fd& door : doors) door.reset();
   const pid_t run = ::fork();
   if (run < 0) die(ctl.get(), failed("fork the run"));
-  if (run == 0) be_run(std::move(ctl), setup.disk, run_filter);
+  if (run == 0) {
+    RunPlace place;
+    place.mounted = setup.disk;
+    place.files = {{"/"}, {"/dev/null", "/work", "/tmp", "/dev/shm"}};
+    be_run(std::move(ctl), place, run_filter);
+  }
   watch_over(run, ctl);
 }
 

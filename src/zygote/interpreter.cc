@@ -12,8 +12,6 @@ namespace {
 constexpr const wchar_t* kPaths[] = {
     L"/usr/lib/python3.11",
     L"/usr/lib/python3.11/lib-dynload",
-    L"/mecapy/runtime",
-    L"/mecapy/env",
 };
 constexpr int kInternalError = 70;  // sysexits.h, EX_SOFTWARE
 
@@ -75,7 +73,7 @@ bool renew_generator() {
 
 // Every path is stated, so that nothing is searched for: neither the environment, nor pyvenv.cfg,
 // nor the machine's own dist-packages can come in.
-PyStatus set_paths(PyConfig& config) {
+PyStatus set_paths(PyConfig& config, const PythonPlaces& places) {
   PyStatus status = PyConfig_SetString(&config, &config.home, L"/usr");
   for (wchar_t** field :
        {&config.prefix, &config.base_prefix, &config.exec_prefix, &config.base_exec_prefix}) {
@@ -89,10 +87,18 @@ PyStatus set_paths(PyConfig& config) {
     if (PyStatus_Exception(status)) break;
     status = PyWideStringList_Append(&config.module_search_paths, path);
   }
+  for (const char* path : {places.runtime, places.packages}) {
+    wchar_t* const wide = Py_DecodeLocale(path, nullptr);
+    if (wide == nullptr) return PyStatus_NoMemory();
+    if (!PyStatus_Exception(status)) {
+      status = PyWideStringList_Append(&config.module_search_paths, wide);
+    }
+    PyMem_RawFree(wide);
+  }
   return status;
 }
 
-PyStatus initialize() {
+PyStatus initialize(const PythonPlaces& places) {
   PyPreConfig before;
   PyPreConfig_InitIsolatedConfig(&before);
   before.utf8_mode = 1;
@@ -105,7 +111,7 @@ PyStatus initialize() {
   config.write_bytecode = 0;
   config.install_signal_handlers = 1;  // as in `python`: KeyboardInterrupt, no SIGPIPE, no SIGXFSZ
   config.parse_argv = 0;
-  status = set_paths(config);
+  status = set_paths(config, places);
   if (!PyStatus_Exception(status)) status = PyWideStringList_Append(&config.argv, L"calc.py");
   if (!PyStatus_Exception(status)) status = Py_InitializeFromConfig(&config);
   PyConfig_Clear(&config);
@@ -114,14 +120,16 @@ PyStatus initialize() {
 
 }  // namespace
 
-bool start_interpreter(const char* modules, std::string& error) {
-  const PyStatus status = initialize();
+bool start_interpreter(const char* modules, const PythonPlaces& places, std::string& error) {
+  const PyStatus status = initialize(places);
   if (PyStatus_Exception(status)) {
     error = status.err_msg != nullptr ? status.err_msg : "Python does not start";
     return false;
   }
   PyObject* warm = PyImport_ImportModule("mecapy._warm");
-  PyObject* done = warm != nullptr ? PyObject_CallMethod(warm, "warm", "s", modules) : nullptr;
+  PyObject* done = warm != nullptr ? PyObject_CallMethod(warm, "warm", "sss", modules,
+                                                         places.packages, places.cache)
+                                   : nullptr;
   PyObject* harness = done != nullptr ? PyImport_ImportModule("mecapy._harness") : nullptr;
   harness_wake = harness != nullptr ? PyObject_GetAttrString(harness, "wake") : nullptr;
   harness_main = harness_wake != nullptr ? PyObject_GetAttrString(harness, "main") : nullptr;
@@ -135,10 +143,10 @@ bool start_interpreter(const char* modules, std::string& error) {
 
 void prepare_for_forks() { PyOS_BeforeFork(); }
 
-bool wake_interpreter() {
+bool wake_interpreter(const char* folder) {
   if (!renew_generator()) return false;
   PyOS_AfterFork_Child();
-  PyObject* done = PyObject_CallNoArgs(harness_wake);
+  PyObject* done = PyObject_CallFunction(harness_wake, "s", folder);
   if (done == nullptr) PyErr_Clear();
   Py_XDECREF(done);
   return done != nullptr;

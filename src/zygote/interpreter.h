@@ -6,18 +6,25 @@
 
 namespace mecapy::zygote {
 
+struct PythonPlaces {
+  const char* runtime;   // holds the package mecapy
+  const char* packages;  // of the locked environment
+  const char* cache;     // may be written by the zygote, is read by runs
+};
+
 // Starts the interpreter isolated from the environment and from every folder but the standard
 // library, the runtime and the packages; imports `modules` (separated by spaces) and uses them once
 // (mecapy._warm). False with `error`, in words.
-bool start_interpreter(const char* modules, std::string& error);
+bool start_interpreter(const char* modules, const PythonPlaces& places, std::string& error);
 
 // Takes the interpreter's locks, as before os.fork: from here on the zygote and init run no Python,
 // and the run releases them with wake_interpreter.
 void prepare_for_forks();
 
 // In the run, before it has a job: finishes the fork for Python and rehearses (mecapy._harness), so
-// that what every run touches is its own already. False when that failed.
-bool wake_interpreter();
+// that what every run touches is its own already. `folder`: of the run, with `work` and `tmp` in
+// it; "" where these are at the root. False when that failed.
+bool wake_interpreter(const char* folder);
 
 // In the run, after every privilege is gone: runs the harness on `channel`. Returns the exit
 // status.

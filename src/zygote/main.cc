@@ -1,4 +1,6 @@
-// mecapy-zygote KIND MODULES: CPython with some packages loaded, waiting to be copied.
+// mecapy-zygote KIND MODULES RUNTIME PACKAGES CACHE [READABLE...]: CPython with some packages
+// loaded, waiting to be copied. READABLE: what runs may read, where no template hides the rest
+// (profile container).
 //
 // Started by the supervisor only (zygote_process.cc), inside the template, as a user of its own,
 // without capabilities, secrets or open files but a socket at descriptor 3. It loads Python,
@@ -12,12 +14,14 @@
 #include <unistd.h>
 
 #include <filesystem>
+#include <span>
 #include <string>
 
 #include "sandbox/filter.h"
 #include "sandbox/packet.h"
 #include "sandbox/protocol.h"
 #include "sandbox/syscall_table.h"
+#include "zygote/contained_init.h"
 #include "zygote/init.h"
 #include "zygote/interpreter.h"
 #include "zygote/remap.h"
@@ -56,24 +60,41 @@ int* tid_address() {
 
 // clone(2) without a new stack: returns twice, as fork does. The last two arguments change places
 // between architectures.
-pid_t clone_init(int* tid) {
+pid_t clone_init(std::uint64_t flags, int* tid) {
 #if defined(__x86_64__)
-  return static_cast<pid_t>(::syscall(SYS_clone, sandbox::kInitCloneFlags, 0, nullptr, tid, 0));
+  return static_cast<pid_t>(::syscall(SYS_clone, flags, 0, nullptr, tid, 0));
 #else
-  return static_cast<pid_t>(::syscall(SYS_clone, sandbox::kInitCloneFlags, 0, nullptr, 0, tid));
+  return static_cast<pid_t>(::syscall(SYS_clone, flags, 0, nullptr, 0, tid));
 #endif
 }
 
-[[noreturn]] void serve(const sandbox::FilterProgram& run_filter, int* tid) {
+// What differs between the profiles: how init is cloned, and what it does.
+struct Profile {
+  std::uint64_t clone_flags = sandbox::kInitCloneFlags;
+  std::vector<std::string> readable{};  // container
+
+  [[noreturn]] void live(base::Fd ctl, const sandbox::FilterProgram& run_filter) const {
+    if (readable.empty()) be_init(std::move(ctl), run_filter);
+    be_contained_init(std::move(ctl), readable, run_filter);
+  }
+};
+
+Profile profile_of(std::span<char*> readable) {
+  if (readable.empty()) return {};
+  return {sandbox::kContainerInitCloneFlags, {readable.begin(), readable.end()}};
+}
+
+[[noreturn]] void serve(const Profile& profile, const sandbox::FilterProgram& run_filter,
+                        int* tid) {
   while (true) {
     ZygoteRequest request;
     sandbox::PacketFds fds;
     if (sandbox::receive_packet(kSocket, request, &fds) != sandbox::Received::packet) ::_exit(0);
     ::waitpid(-1, nullptr, WNOHANG);  // the helper that filled the font cache (mecapy._warm)
-    const pid_t pid = clone_init(tid);
+    const pid_t pid = clone_init(profile.clone_flags, tid);
     if (pid == 0) {
       ::close(kSocket);
-      be_init(std::move(fds[0]), run_filter);
+      profile.live(std::move(fds[0]), run_filter);
     }
     ZygoteReply reply;
     reply.kind = ZygoteReply::Kind::cloned;
@@ -84,9 +105,9 @@ pid_t clone_init(int* tid) {
   }
 }
 
-[[noreturn]] void live(const char* modules) {
+[[noreturn]] void live(const char* modules, const PythonPlaces& places, const Profile& profile) {
   std::string error;
-  if (!start_interpreter(modules, error)) refuse(error, 0);
+  if (!start_interpreter(modules, places, error)) refuse(error, 0);
   if (!is_single_threaded()) refuse("the zygote has more than one thread", EBUSY);
   int* const tid = tid_address();
   if (tid == nullptr) refuse("PR_GET_TID_ADDRESS", errno);
@@ -104,10 +125,16 @@ pid_t clone_init(int* tid) {
   if (const StepFailure step = sandbox::install_filter(zygote_filter))
     refuse(step.step, step.error);
   if (!sandbox::send_packet(kSocket, ZygoteReply{})) ::_exit(0);
-  serve(run_filter, tid);
+  serve(profile, run_filter, tid);
 }
 
 }  // namespace
 }  // namespace mecapy::zygote
 
-int main(int count, char** arguments) { mecapy::zygote::live(count > 2 ? arguments[2] : ""); }
+int main(int count, char** arguments) {
+  using namespace mecapy::zygote;
+  constexpr std::size_t kFixed = 6;
+  const std::span<char*> all(arguments, static_cast<std::size_t>(count));
+  if (all.size() < kFixed) refuse("started with too few arguments", 0);
+  live(all[2], {all[3], all[4], all[5]}, profile_of(all.subspan(kFixed)));
+}

@@ -7,11 +7,11 @@
 
 #include <algorithm>
 
+#include "sandbox/contained_filter.h"
 #include "sandbox/kernel_file.h"
 #include "sandbox/packet.h"
 #include "sandbox/privileges.h"
 #include "zygote/interpreter.h"
-#include "zygote/landlock.h"
 #include "zygote/report.h"
 #include "zygote/self_check.h"
 #include "zygote/writable.h"
@@ -25,12 +25,13 @@ using sandbox::StepFailure;
 
 constexpr int kChannel = 3;
 constexpr int kCtl = 4;
+constexpr int kContainedNice = 10;
 
 // 0-2 /dev/null, ctl at its place, and no other. /dev/null is opened anew: the flags of the
 // zygote's one (fcntl F_SETFL) would be shared by all runs.
-StepFailure settle(const base::Fd& ctl) {
+StepFailure settle(const base::Fd& ctl, const RunPlace& place) {
   if (::setsid() < 0) return failed("setsid");
-  if (::chdir("/work") != 0) return failed("chdir /work");
+  if (::chdir((place.folder + "/work").c_str()) != 0) return failed("chdir /work");
   const int high = ::fcntl(ctl.get(), F_DUPFD_CLOEXEC, 16);
   if (high < 0 || ::dup2(high, kCtl) < 0) return failed("arrange descriptors");
   const base::Fd null(::open("/dev/null", O_RDWR | O_CLOEXEC));
@@ -101,14 +102,26 @@ StepFailure resize(const sandbox::DiskBounds& disk) {
   return {};
 }
 
-StepFailure confine(const RunGo& go, const sandbox::FilterProgram& filter) {
+// For where no pid namespace does it.
+StepFailure keep_apart() {
+  // What watches over the run comes first.
+  if (::setpriority(PRIO_PROCESS, 0, kContainedNice) != 0) return failed("setpriority");
+  const bool scoped = sandbox::landlock_abi() >= sandbox::kLandlockScopes;
+  return sandbox::confine_processes(scoped ? sandbox::SignalReach::anybody
+                                           : sandbox::SignalReach::itself);
+}
+
+StepFailure confine(const RunGo& go, const RunPlace& place, const sandbox::FilterProgram& filter) {
   if (const StepFailure step = limit_resources(go)) return step;
-  if (const StepFailure step = restrict_files()) return step;
+  if (const StepFailure step = restrict_files(place.files)) return step;
   if (const StepFailure step = sandbox::keep_capabilities({})) return step;
   if (const StepFailure step = sandbox::set_no_new_privs()) return step;
   if (::prctl(PR_SET_DUMPABLE, 0) != 0) return failed("PR_SET_DUMPABLE");
+  if (place.shares_processes) {
+    if (const StepFailure step = keep_apart()) return step;
+  }
   if (const StepFailure step = sandbox::install_filter(filter)) return step;
-  return check_confinement();
+  return check_confinement(place.user);
 }
 
 [[noreturn]] void die_of(const StepFailure& step) { die(kCtl, step); }
@@ -121,14 +134,13 @@ void report(sandbox::RunReport::Kind kind) {
 
 }  // namespace
 
-void be_run(base::Fd ctl, const sandbox::DiskBounds& mounted,
-            const sandbox::FilterProgram& filter) {
-  if (const StepFailure step = settle(ctl)) die(ctl.get(), step);
+void be_run(base::Fd ctl, const RunPlace& place, const sandbox::FilterProgram& filter) {
+  if (const StepFailure step = settle(ctl, place)) die(ctl.get(), step);
   (void)ctl.release();  // closed with the rest
   if (::close_range(3, 3, 0) != 0 || ::close_range(kCtl + 1, ~0U, 0) != 0) {
     die_of(failed("close_range"));
   }
-  if (!wake_interpreter()) die_of(failed("wake Python", EPROTO));
+  if (!wake_interpreter(place.folder.c_str())) die_of(failed("wake Python", EPROTO));
   report(sandbox::RunReport::Kind::prepared);
   RunGo go;
   {
@@ -136,10 +148,10 @@ void be_run(base::Fd ctl, const sandbox::DiskBounds& mounted,
     if (sandbox::receive_packet(kCtl, go, &pipes) != sandbox::Received::packet) ::_exit(1);
     if (const StepFailure step = take_pipes(std::move(pipes))) die_of(step);
   }
-  if (go.disk != mounted) {
+  if (place.mounted && go.disk != *place.mounted) {
     if (const StepFailure step = resize(go.disk)) die_of(step);
   }
-  if (const StepFailure step = confine(go, filter)) die_of(step);
+  if (const StepFailure step = confine(go, place, filter)) die_of(step);
   report(sandbox::RunReport::Kind::ready);
   ::close(kCtl);
   ::_exit(enter_run(kChannel, go.blas_threads));

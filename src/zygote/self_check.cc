@@ -9,8 +9,6 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#include "sandbox/protocol.h"
-
 namespace mecapy::zygote {
 namespace {
 
@@ -27,13 +25,12 @@ bool has_no_capability() {
   return true;
 }
 
-bool is_author() {
+bool is_user(uid_t uid) {
   uid_t real = 0;
   uid_t effective = 0;
   uid_t saved = 0;
-  constexpr uid_t kUid = sandbox::kInnerUid;
-  return ::getresuid(&real, &effective, &saved) == 0 && real == kUid && effective == kUid &&
-         saved == kUid;
+  return ::getresuid(&real, &effective, &saved) == 0 && real == uid && effective == uid &&
+         saved == uid;
 }
 
 bool can_open(const char* path, int flags) {
@@ -44,9 +41,9 @@ bool can_open(const char* path, int flags) {
 
 }  // namespace
 
-StepFailure check_confinement() {
+StepFailure check_confinement(std::uint32_t user) {
   constexpr int kBroken = EPROTO;
-  if (!is_author()) return failed("self-check: user", kBroken);
+  if (user == 0 || !is_user(user)) return failed("self-check: user", kBroken);
   if (!has_no_capability()) return failed("self-check: capabilities", kBroken);
   if (::prctl(PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0) != 1) {
     return failed("self-check: no_new_privs", kBroken);

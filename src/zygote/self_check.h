@@ -2,10 +2,13 @@
 // gone, tried where it can be tried.
 #pragma once
 
+#include <cstdint>
+
 #include "sandbox/step.h"
 
 namespace mecapy::zygote {
 
-sandbox::StepFailure check_confinement();
+// `user`: whom it must be; never root.
+sandbox::StepFailure check_confinement(std::uint32_t user);
 
 }  // namespace mecapy::zygote

@@ -302,7 +302,7 @@ def test_doctor_fails_where_runs_would_not_be_isolated(open_folder: Path) -> Non
         check=False,
     )
     assert done.returncode == 71, done.stdout + done.stderr
-    assert "This machine cannot run calculations safely" in done.stdout
+    assert "This machine cannot run calculations safely in the profile host" in done.stdout
 
 
 @pytest.mark.parametrize("name", ["file", "file/data", "closed/data"])

@@ -8,12 +8,13 @@ import os
 import traceback
 from dataclasses import dataclass
 
+from mecapy import _places
+
 CODE_FILE = "calc.py"
 
 _MAX_MESSAGE = 4000  # characters
 _MAX_TRACEBACK = 32000
 _RUNTIME = os.path.dirname(os.path.abspath(__file__)) + os.sep
-_ENVIRONMENT = "/mecapy/env/"
 _LIBRARY = os.path.dirname(os.path.abspath(os.__file__)) + os.sep
 
 
@@ -183,7 +184,7 @@ def _author_frames(stack: traceback.StackSummary) -> traceback.StackSummary:
     for frame in stack:
         if frame.filename.startswith(_RUNTIME):
             continue
-        for folder, name in ((_ENVIRONMENT, "site-packages/"), (_LIBRARY, "python/")):
+        for folder, name in ((f"{_places.packages}/", "site-packages/"), (_LIBRARY, "python/")):
             if frame.filename.startswith(folder):
                 _ = frame.line  # read the source while the name is still a path
                 frame.filename = name + frame.filename.removeprefix(folder)

@@ -9,13 +9,16 @@ import contextlib
 import os
 import sys
 
-_CACHE = "/mecapy/cache"
-_READY = f"{_CACHE}/ready"
+from mecapy import _places
+
+
+def _ready() -> str:
+    return f"{_places.cache}/ready"
 
 
 def fill_cache() -> None:
     """Make the list in a child process; the zygote stays small and does not wait for it."""
-    if not os.access(_CACHE, os.W_OK) or os.fork() != 0:
+    if not os.access(_places.cache, os.W_OK) or os.fork() != 0:
         return
     try:
         os.closerange(3, 64)  # the zygote's socket: its end must be seen when the zygote ends
@@ -24,11 +27,12 @@ def fill_cache() -> None:
 
         ctypes.CDLL(None).prctl(1, signal.SIGKILL)  # PR_SET_PDEATHSIG: not beyond the zygote
         os.nice(10)
-        os.environ["MPLCONFIGDIR"] = f"{_CACHE}/new"
-        os.mkdir(f"{_CACHE}/new")
+        new = f"{_places.cache}/new"
+        os.environ["MPLCONFIGDIR"] = new
+        os.mkdir(new)
         import matplotlib.font_manager  # noqa: F401
 
-        os.rename(f"{_CACHE}/new", _READY)  # whole or not at all
+        os.rename(new, _ready())  # whole or not at all
     finally:
         os._exit(0)
 
@@ -39,8 +43,9 @@ def use_cache() -> None:
         return
     folder = os.environ.get("MPLCONFIGDIR", "")
     with contextlib.suppress(OSError):
-        names = os.listdir(_READY)
+        ready = _ready()
+        names = os.listdir(ready)
         os.mkdir(folder)
         for name in names:
             if name.endswith(".json"):
-                os.symlink(f"{_READY}/{name}", f"{folder}/{name}")
+                os.symlink(f"{ready}/{name}", f"{folder}/{name}")

@@ -17,7 +17,7 @@ import sys
 import types
 from typing import Any
 
-from mecapy import _artifacts, _forks, _progress
+from mecapy import _artifacts, _forks, _places, _progress
 from mecapy._blas import set_threads
 from mecapy._channel import MIB, Channel, Job
 from mecapy._decoding import decode
@@ -25,7 +25,6 @@ from mecapy._encoding import EncodingError, encode
 from mecapy._failure import CODE_FILE, Failure, from_exception, from_syntax, show
 from mecapy._fonts import use_cache
 
-_WORK = "/work"
 _FAILED = 1  # exit status after a failure frame
 
 
@@ -58,15 +57,19 @@ def main(fd: int, blas_threads: int) -> int:
     return status
 
 
-def wake() -> None:
+def wake(folder: str) -> None:
     """Make this copy of the zygote a process of its own, before it is given a job.
+
+    Its working folders are below `folder`, or at the root when that is empty.
 
     Undoes what is good for a template and bad for a run (one seed for all, no collector), and goes
     once through what every run does, so that the memory this touches is copied ahead of time.
     numpy's global generator has got a new state already (src/zygote/interpreter.cc).
     """
+    if folder:
+        _places.set_for_run(folder)
     _forks.release()
-    sys.path.insert(0, _WORK)
+    sys.path.insert(0, _places.work)
     rehearse()
     gc.enable()
 
@@ -137,7 +140,7 @@ def _calculate(job: Job, channel: Channel) -> bytes:
         inputs = decode(job.inputs) if job.inputs else {}
     except Exception as error:  # whatever numpy, pandas and the like make of them
         raise Failure("user_error", f"the inputs cannot be read: {error}") from None
-    figures = _artifacts.Figures(_WORK)
+    figures = _artifacts.Figures(_places.work)
     try:
         value = _call(compiled, job.code, inputs)
         _leave_if_forked(channel, None)
@@ -156,7 +159,7 @@ def _calculate(job: Job, channel: Channel) -> bytes:
         size, most = len(result) / MIB, job.result_bytes / MIB
         text = f"result too large: {size:.6g} MiB of at most {most:.6g} MiB"
         raise Failure("output_limit", text)
-    _artifacts.send_all(channel, _WORK, job.artifacts_bytes)
+    _artifacts.send_all(channel, _places.work, job.artifacts_bytes)
     return result
 
 

@@ -10,10 +10,10 @@ import os
 import sys
 from collections.abc import Iterator
 
-from mecapy import _forks
+from mecapy import _forks, _places
 
 
-def warm(modules: str) -> None:
+def warm(modules: str, packages: str, cache: str) -> None:
     """Make the interpreter ready to be copied.
 
     The garbage collector is off until the run turns it on: a collection in a copy would touch, and
@@ -23,9 +23,14 @@ def warm(modules: str) -> None:
     ----------
     modules : str
         What to import, separated by spaces.
+    packages : str
+        The folder of the environment's packages.
+    cache : str
+        A folder that the zygote may write and its runs read.
     """
     gc.disable()
     os.environ.pop("LD_BIND_NOW", None)  # the loader has read it; no run should see it
+    _places.set_for_all(packages, cache)
     _add_site_builtins()
     names = modules.split()
     with _forks.kept_back():
@@ -72,7 +77,7 @@ def _use_matplotlib() -> None:
 @contextlib.contextmanager
 def _own_matplotlib_folder() -> Iterator[None]:
     """Let matplotlib keep its list of fonts where the zygote may write."""
-    folder = "/mecapy/cache/zygote"
+    folder = f"{_places.cache}/zygote"
     if not os.access(os.path.dirname(folder), os.W_OK):
         yield
         return

@@ -1,7 +1,8 @@
-#include "zygote/landlock.h"
+#include "sandbox/landlock.h"
 
 #include <fcntl.h>
 #include <linux/landlock.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -9,11 +10,8 @@
 
 #include "base/fd.h"
 
-namespace mecapy::zygote {
+namespace mecapy::sandbox {
 namespace {
-
-using sandbox::failed;
-using sandbox::StepFailure;
 
 // struct landlock_ruleset_attr as of ABI 6; Debian 12's header ends at ABI 2. A shorter size is an
 // older ABI.
@@ -33,6 +31,9 @@ constexpr std::uint64_t kWrite = LANDLOCK_ACCESS_FS_WRITE_FILE | LANDLOCK_ACCESS
                                  LANDLOCK_ACCESS_FS_MAKE_SYM;
 constexpr std::uint64_t kNever = LANDLOCK_ACCESS_FS_EXECUTE | LANDLOCK_ACCESS_FS_MAKE_CHAR |
                                  LANDLOCK_ACCESS_FS_MAKE_BLOCK | LANDLOCK_ACCESS_FS_MAKE_SOCK;
+// What can be allowed for something that is no folder.
+constexpr std::uint64_t kOfFiles =
+    LANDLOCK_ACCESS_FS_READ_FILE | LANDLOCK_ACCESS_FS_WRITE_FILE | kTruncate;
 
 std::uint64_t newer_writes(long abi) {
   std::uint64_t rights = 0;
@@ -41,10 +42,12 @@ std::uint64_t newer_writes(long abi) {
   return rights;
 }
 
-StepFailure allow(int ruleset, const char* path, std::uint64_t rights) {
-  const base::Fd folder(::open(path, O_PATH | O_CLOEXEC));
-  if (!folder) return failed("landlock: open a folder");
-  const landlock_path_beneath_attr rule{rights, folder.get()};
+StepFailure allow(int ruleset, const std::string& path, std::uint64_t rights) {
+  const base::Fd place(::open(path.c_str(), O_PATH | O_CLOEXEC));
+  struct stat info {};
+  if (!place || ::fstat(place.get(), &info) != 0) return failed("landlock: open a folder");
+  if (!S_ISDIR(info.st_mode)) rights &= kOfFiles;
+  const landlock_path_beneath_attr rule{rights, place.get()};
   if (::syscall(SYS_landlock_add_rule, ruleset, LANDLOCK_RULE_PATH_BENEATH, &rule, 0) != 0) {
     return failed("landlock_add_rule");
   }
@@ -53,20 +56,24 @@ StepFailure allow(int ruleset, const char* path, std::uint64_t rights) {
 
 }  // namespace
 
-StepFailure restrict_files() {
+long landlock_abi() {
   const long abi =
       ::syscall(SYS_landlock_create_ruleset, nullptr, 0, LANDLOCK_CREATE_RULESET_VERSION);
-  if (abi < 1) return {};
+  return abi < 1 ? 0 : abi;
+}
+
+StepFailure restrict_files(const FileRules& rules) {
+  const long abi = landlock_abi();
+  if (abi == 0) return {};
   const std::uint64_t writes = kWrite | newer_writes(abi);
-  const Ruleset rules{kRead | writes | kNever, kBindAndConnectTcp, kAbstractSocketsAndSignals};
-  const std::size_t size = abi >= 6 ? 24 : abi >= 4 ? 16 : 8;
-  const base::Fd ruleset(static_cast<int>(::syscall(SYS_landlock_create_ruleset, &rules, size, 0)));
+  const Ruleset set{kRead | writes | kNever, kBindAndConnectTcp, kAbstractSocketsAndSignals};
+  const std::size_t size = abi >= kLandlockScopes ? 24 : abi >= 4 ? 16 : 8;
+  const base::Fd ruleset(static_cast<int>(::syscall(SYS_landlock_create_ruleset, &set, size, 0)));
   if (!ruleset) return failed("landlock_create_ruleset");
-  if (const StepFailure step = allow(ruleset.get(), "/", kRead)) return step;
-  if (const StepFailure step = allow(ruleset.get(), "/dev/null", LANDLOCK_ACCESS_FS_WRITE_FILE)) {
-    return step;
+  for (const std::string& path : rules.readable) {
+    if (const StepFailure step = allow(ruleset.get(), path, kRead)) return step;
   }
-  for (const char* path : {"/work", "/tmp", "/dev/shm"}) {
+  for (const std::string& path : rules.writable) {
     if (const StepFailure step = allow(ruleset.get(), path, kRead | writes)) return step;
   }
   if (::syscall(SYS_landlock_restrict_self, ruleset.get(), 0) != 0) {
@@ -75,4 +82,4 @@ StepFailure restrict_files() {
   return {};
 }
 
-}  // namespace mecapy::zygote
+}  // namespace mecapy::sandbox

@@ -1,0 +1,79 @@
+// Namespaces hold a sandbox together: init is pid 1 of its own, and with it everything ends. The
+// cgroup bounds and counts.
+#include <fcntl.h>
+
+#include <csignal>
+#include <string>
+
+#include "base/fd.h"
+#include "sandbox/keeper.h"
+#include "sandbox/kernel_file.h"
+#include "sandbox/packet.h"
+
+namespace mecapy::sandbox {
+namespace {
+
+// setgroups must be denied before an unprivileged map may be written; one line maps `author` inside
+// to this slot's user outside (user_namespaces(7)).
+StepFailure write_maps(pid_t pid, std::uint32_t outer) {
+  const std::string folder = "/proc/" + std::to_string(pid);
+  const base::Fd proc(::open(folder.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC));
+  if (!proc) return failed("open /proc of init");
+  const std::string map = std::to_string(kInnerUid) + " " + std::to_string(outer) + " 1\n";
+  if (!write_text(proc.get(), "setgroups", "deny")) return failed("deny setgroups");
+  if (!write_text(proc.get(), "gid_map", map)) return failed("write gid_map");
+  if (!write_text(proc.get(), "uid_map", map)) return failed("write uid_map");
+  return {};
+}
+
+class HostKeeper final : public Keeper {
+ public:
+  explicit HostKeeper(const NamespaceParts& parts) : parts_(parts) {}
+
+  StepFailure renew() override { return parts_.cgroup.renew(parts_.places); }
+
+  StepFailure admit(pid_t init, int ctl, const DiskBounds& disk) override {
+    if (const StepFailure step = write_maps(init, parts_.user)) return step;
+    const std::vector<int> doors = parts_.cgroup.doors();
+    if (doors.size() > kMaxPacketFds) return failed("hand over the cgroups", E2BIG);
+    SandboxSetup setup;
+    setup.disk = disk;
+    setup.groups = static_cast<std::uint8_t>(doors.size());
+    setup.time_namespace = parts_.time_namespace;
+    if (!send_packet(ctl, setup, doors)) return failed("tell init its set-up");
+    return {};
+  }
+
+  StepFailure limit(const model::Limits& limits, RunGo& go) override {
+    // The cgroup must be the one that refuses: only it keeps a count, and RLIMIT_NPROC counts the
+    // runs of other supervisors on this machine under the same user as well.
+    go.tasks = 4096;
+    // So must its count of CPU time: it is exact and of all processes. The kernel's for one process
+    // is by ticks and has the preparation in it.
+    ++go.cpu_seconds;
+    return parts_.cgroup.limit(limits);
+  }
+
+  // Ends pid 1 of the run's pid namespace: the kernel then ends all the others
+  // (pid_namespaces(7)).
+  void end(pid_t init) override {
+    parts_.cgroup.let_die();
+    ::kill(init, SIGKILL);
+  }
+
+  GroupUse use() const override { return parts_.cgroup.use(); }
+  bool empty() const override { return parts_.cgroup.empty(); }
+  void kill_all() const override { parts_.cgroup.kill_all(); }
+  bool holds_only(pid_t init) const override { return parts_.cgroup.holds_only(init); }
+
+ private:
+  NamespaceParts parts_;
+};
+
+}  // namespace
+
+std::unique_ptr<Keeper> keep_in_namespaces(const NamespaceParts& parts) {
+  return std::make_unique<HostKeeper>(parts);
+}
+
+}  // namespace mecapy::sandbox
