@@ -15,6 +15,7 @@
 #include <vector>
 
 #include "base/clock.h"
+#include "base/test_folder.h"
 #include "sandbox/contained_filter.h"
 #include "sandbox/privileges.h"
 #include "sandbox/process_tree.h"
@@ -247,7 +248,11 @@ TEST_F(Contained, KilledInit_TakesTheRunAndItsFolderWithIt) {
 }
 
 TEST_F(Contained, KilledSupervisor_LeavesNoProcessAndTheNextNoFolder) {
-  auto other = launch(test_options());
+  const base::TestFolder scratch;  // others make their folders elsewhere
+  Options options = test_options();
+  options.scratch = scratch.path("");
+  ::chmod(options.scratch.c_str(), 0755);  // as /tmp, runs pass through it
+  auto other = launch(options);
   ASSERT_TRUE(other.has_value()) << other.error().message;
   const pid_t second = children_of(::getpid()).back();
   ASSERT_NE(second, supervisor());
@@ -255,20 +260,14 @@ TEST_F(Contained, KilledSupervisor_LeavesNoProcessAndTheNextNoFolder) {
   ASSERT_TRUE(pipes.has_value());
   ASSERT_TRUE(eventually([&] { return children_of(second).size() >= 3; }));
   const std::vector<pid_t> all = children_of(second);
-  const auto folders = [] {
-    int count = 0;
-    for (const auto& entry : fs::directory_iterator("/tmp")) {
-      struct stat info {};
-      if (!entry.path().filename().string().starts_with("mecapy-runs-")) continue;
-      if (::stat(entry.path().c_str(), &info) == 0 && info.st_uid == ::geteuid()) ++count;
-    }
-    return count;
+  const auto folders = [&] {
+    return std::distance(fs::directory_iterator(options.scratch), fs::directory_iterator());
   };
   const auto before = folders();
   ASSERT_EQ(::kill(second, SIGKILL), 0);
   for (const pid_t pid : all) EXPECT_TRUE(eventually([&] { return is_gone(pid); })) << pid;
   other->reset();
-  auto next = launch(test_options());  // has one itself, and has removed that of the dead
+  auto next = launch(options);  // has one itself, and has removed that of the dead
   ASSERT_TRUE(next.has_value());
   EXPECT_LE(folders(), before);
 }

@@ -104,6 +104,7 @@ class Watch {
   }
 
   void finish() {
+    if (!limits_) hear_late();
     if (limits_) note_folder();
     report_.kind = RunReport::Kind::ended;
     if (limits_) note_figures();
@@ -155,6 +156,12 @@ class Watch {
     }
     orders_.reset();
     ending_ = true;
+  }
+
+  // A short run may be over before its limits are read here.
+  void hear_late() {
+    pollfd orders{orders_.get(), POLLIN, 0};
+    if (::poll(&orders, 1, 0) > 0) hear();
   }
 
   void look() {
