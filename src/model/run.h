@@ -30,6 +30,9 @@ struct Usage {
   std::int64_t log_bytes = 0;
   std::int64_t result_bytes = 0;
   std::int64_t artifact_bytes = 0;
+  // What its processes gave to write(2) and its like, by the kernel's count: files, log and result.
+  // -1 when nobody could tell: the sandbox was killed, or the kernel does not count.
+  std::int64_t written_bytes = -1;
 };
 
 struct Artifact {

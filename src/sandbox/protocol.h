@@ -59,6 +59,7 @@ struct FrontReply {
   std::int64_t wall_us = 0;
   std::int64_t cpu_us = 0;
   std::int64_t peak_memory_bytes = 0;
+  std::int64_t written_bytes = -1;
   Passed passed = Passed::nothing;
   std::int64_t peak_tasks = 0;
   Text<1024> text{};  // refused: why; ended: the set-up step that failed
@@ -126,6 +127,7 @@ struct RunReport {
   Text<64> step{};         // failed: which step
   int wait_status = 0;     // ended: of the run's first process, as waitpid gave it
   bool disk_full = false;
+  std::int64_t written_bytes = -1;  // ended: by the run; -1: not counted
   // What init has watched; container only.
   Passed passed = Passed::nothing;
   std::int64_t peak_memory_bytes = 0;

@@ -41,6 +41,7 @@ Evidence evidence_of(const FrontReply& reply) {
   evidence.wall_us = reply.wall_us;
   evidence.cpu_us = reply.cpu_us;
   evidence.peak_memory_bytes = reply.peak_memory_bytes;
+  evidence.written_bytes = reply.written_bytes;
   evidence.passed = reply.passed;
   evidence.peak_tasks = reply.peak_tasks;
   return evidence;

@@ -67,6 +67,7 @@ struct Evidence {
   std::int64_t wall_us = 0;       // ready to end
   std::int64_t cpu_us = 0;        // all processes of the run
   std::int64_t peak_memory_bytes = 0;
+  std::int64_t written_bytes = -1;  // all processes of the run; -1: nobody could tell
   // Container: the limit that init saw passed and ended the run for, and the most it counted.
   enum class Passed : std::uint8_t { nothing, memory, cpu, processes, disk };
   Passed passed = Passed::nothing;

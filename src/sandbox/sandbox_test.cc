@@ -147,6 +147,21 @@ TEST_F(Runs, TwoRuns_DrawDifferentRandomNumbers) {
   for (int i = 0; i < 3; ++i) EXPECT_NE(part(one, i), part(two, i));
 }
 
+TEST_F(Runs, WhatAllItsProcessesWrote_IsCounted) {
+  const Played run = calculate(R"(
+with open('kept', 'wb') as file:
+    file.write(bytes(1_000_000))
+os.unlink('kept')
+if os.fork() == 0:
+    os.write(1, b'x' * 50_000)
+    os._exit(0)
+os.wait()
+return 1)");
+  EXPECT_EQ(run.code(), "completed") << run.message();
+  EXPECT_GE(run.evidence.written_bytes, 1'050'000);
+  EXPECT_LT(run.evidence.written_bytes, 1'060'000);
+}
+
 TEST_F(Runs, NumpysGenerator_StartsAfreshAndDrawsWhatItsSeedSays) {
   const Played run = calculate(R"(
 name, key, position, gauss, _ = np.random.get_state()

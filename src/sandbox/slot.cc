@@ -207,6 +207,7 @@ void Slot::note_end(const RunReport& report) {
     return fail_setup({nullptr, ECHILD});
   }
   reported_ = true;
+  end_.written_bytes = report.written_bytes;
   state_ = State::clearing;
   ended_ = time_of(report);
   end_.disk_full = report.disk_full;

@@ -240,6 +240,7 @@ model::RunEnd judge(const Evidence& evidence, const ChannelReport& report,
   end.usage.wall_us = evidence.wall_us;
   end.usage.cpu_us = evidence.cpu_us;
   end.usage.peak_memory_bytes = evidence.peak_memory_bytes;
+  end.usage.written_bytes = evidence.written_bytes;
   end.usage.setup_us = evidence.setup_us;
   end.log_truncated = report.log_overflow;
   if (was_cancelled(evidence, report)) {

@@ -59,7 +59,7 @@ TEST_P(StoreContract, RecordedEnd_IsReadBackWhole) {
   const Lease lease = running();
   clock_->advance(seconds(3));
   model::RunEnd end = completed(R"({"x":1.0E2 })");
-  end.usage = {1, 2, 3'000'000'000, 4, 5, 6, 7};
+  end.usage = {1, 2, 3'000'000'000, 4, 5, 6, 7, 8};
   end.log = {.inline_bytes = "", .key = "logs/x.txt"};
   end.log_truncated = true;
   end.artifacts = {{"b/plot.png", 5'000'000'000, "image/png", "aa", "artifacts/x/b/plot.png"},
@@ -78,6 +78,7 @@ TEST_P(StoreContract, RecordedEnd_IsReadBackWhole) {
   EXPECT_EQ(run.end.usage.log_bytes, 5);
   EXPECT_EQ(run.end.usage.result_bytes, 6);
   EXPECT_EQ(run.end.usage.artifact_bytes, 7);
+  EXPECT_EQ(run.end.usage.written_bytes, 8);
   EXPECT_EQ(run.end.log.key, "logs/x.txt");
   EXPECT_TRUE(run.end.log_truncated);
   ASSERT_EQ(run.end.artifacts.size(), 2U);

@@ -17,7 +17,8 @@ constexpr Sql kEnd =
     " failure_line = :line, failure_column = :column,"
     " wall_us = :wall_us, cpu_us = :cpu_us, peak_memory_bytes = :peak_memory_bytes,"
     " setup_us = :setup_us, log_bytes = :log_bytes, result_bytes = :result_bytes,"
-    " artifact_bytes = :artifact_bytes, artifact_count = :artifact_count,"
+    " artifact_bytes = :artifact_bytes, written_bytes = :written_bytes, artifact_count = "
+    ":artifact_count,"
     " log_truncated = :log_truncated, result_key = :result_key, result = :result,"
     " log_key = :log_key, log = :log"
     " WHERE id = :id AND attempt = :attempt AND status = 'running'";
@@ -34,7 +35,8 @@ model::Payload result_of(const model::RunEnd& end) {
 }
 
 struct UsageColumns {
-  long long wall_us, cpu_us, peak_memory_bytes, setup_us, log_bytes, result_bytes, artifact_bytes;
+  long long wall_us, cpu_us, peak_memory_bytes, setup_us, log_bytes, result_bytes, artifact_bytes,
+      written_bytes;
 
   explicit UsageColumns(const model::Usage& u)
       : wall_us(u.wall_us),
@@ -43,7 +45,8 @@ struct UsageColumns {
         setup_us(u.setup_us),
         log_bytes(u.log_bytes),
         result_bytes(u.result_bytes),
-        artifact_bytes(u.artifact_bytes) {}
+        artifact_bytes(u.artifact_bytes),
+        written_bytes(u.written_bytes) {}
 
   void use_in(soci::statement& statement) const {
     statement.exchange(use(wall_us, "wall_us"));
@@ -53,6 +56,7 @@ struct UsageColumns {
     statement.exchange(use(log_bytes, "log_bytes"));
     statement.exchange(use(result_bytes, "result_bytes"));
     statement.exchange(use(artifact_bytes, "artifact_bytes"));
+    statement.exchange(use(written_bytes, "written_bytes"));
   }
 };
 

@@ -39,8 +39,8 @@ model::Task TaskRow::task() const {
 void RunRow::into(soci::statement& statement) {
   add_into(statement, id, task_id, owner, version, status, attempt, cancel_requested, queued_at,
            started_at, finished_at, failure_code, failure_line, failure_column, wall_us, cpu_us,
-           peak_memory_bytes, setup_us, log_bytes, result_bytes, artifact_bytes, artifact_count,
-           log_truncated, failure_message, failure_traceback);
+           peak_memory_bytes, setup_us, log_bytes, result_bytes, artifact_bytes, written_bytes,
+           artifact_count, log_truncated, failure_message, failure_traceback);
 }
 
 void RunRow::into_payloads(soci::statement& statement) {
@@ -85,7 +85,8 @@ model::Usage RunRow::usage() const {
           .setup_us = setup_us,
           .log_bytes = log_bytes,
           .result_bytes = result_bytes,
-          .artifact_bytes = artifact_bytes};
+          .artifact_bytes = artifact_bytes,
+          .written_bytes = written_bytes};
 }
 
 }  // namespace mecapy::store

@@ -39,7 +39,8 @@ struct TaskRow {
 inline constexpr char kRunColumns[] =
     "id, task_id, owner, version, status, attempt, cancel_requested, queued_at, started_at,"
     " finished_at, failure_code, failure_line, failure_column, wall_us, cpu_us,"
-    " peak_memory_bytes, setup_us, log_bytes, result_bytes, artifact_bytes, artifact_count,"
+    " peak_memory_bytes, setup_us, log_bytes, result_bytes, artifact_bytes, written_bytes, "
+    "artifact_count,"
     " log_truncated, failure_message, failure_traceback";
 inline constexpr char kRunPayloadColumns[] = "inputs_key, result_key, log_key, inputs, result, log";
 
@@ -53,7 +54,7 @@ struct RunRow {
   Nullable<std::string> failure_code;
   Nullable<int> failure_line, failure_column;
   long long wall_us = 0, cpu_us = 0, peak_memory_bytes = 0, setup_us = 0, log_bytes = 0,
-            result_bytes = 0, artifact_bytes = 0, artifact_count = 0;
+            result_bytes = 0, artifact_bytes = 0, written_bytes = -1, artifact_count = 0;
   int log_truncated = 0;
   Nullable<std::string> failure_message, failure_traceback;
 

@@ -107,6 +107,11 @@ const std::vector<Migration>& migrations() {
              PRIMARY KEY (owner, idempotency_key)) WITHOUT ROWID)sql",
            "CREATE INDEX idempotency_by_age ON idempotency (created_at)",
        }},
+      {2,
+       "what a run wrote",
+       {
+           "ALTER TABLE runs ADD COLUMN written_bytes INTEGER NOT NULL DEFAULT -1",
+       }},
   };
   return table;
 }

@@ -129,15 +129,16 @@ double ms(std::int64_t us) { return static_cast<double>(us) / 1e3; }
 
 std::string public_usage(const model::Usage& usage) {
   const double mib = std::round(static_cast<double>(usage.peak_memory_bytes) / (1 << 20) * 10) / 10;
-  return std::move(ObjectWriter()
-                       .number("wall_ms", ms(usage.wall_us))
-                       .number("cpu_ms", ms(usage.cpu_us))
-                       .number("peak_memory_mb", mib)
-                       .number("setup_ms", ms(usage.setup_us))
-                       .integer("log_bytes", usage.log_bytes)
-                       .integer("result_bytes", usage.result_bytes)
-                       .integer("artifact_bytes", usage.artifact_bytes))
-      .finish();
+  ObjectWriter out;
+  out.number("wall_ms", ms(usage.wall_us))
+      .number("cpu_ms", ms(usage.cpu_us))
+      .number("peak_memory_mb", mib)
+      .number("setup_ms", ms(usage.setup_us))
+      .integer("log_bytes", usage.log_bytes)
+      .integer("result_bytes", usage.result_bytes)
+      .integer("artifact_bytes", usage.artifact_bytes);
+  if (usage.written_bytes >= 0) out.integer("written_bytes", usage.written_bytes);
+  return std::move(out).finish();
 }
 
 ObjectWriter begin_run(const model::Run& run) {

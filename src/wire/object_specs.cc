@@ -93,7 +93,10 @@ std::vector<ObjectSpec> run_specs() {
          "from the order to the sandbox until the run can read its job"},
         {"log_bytes", integer, required, "bytes printed"},
         {"result_bytes", integer, required, "bytes of the encoded result"},
-        {"artifact_bytes", integer, required, "bytes of all artifacts"}}},
+        {"artifact_bytes", integer, required, "bytes of all artifacts"},
+        {"written_bytes", integer, optional,
+         "bytes its processes wrote, by the kernel's count: files, log, result; not there when the "
+         "run was killed"}}},
       {"Artifact",
        "A file or figure the calculation left",
        {{"name", text, required, "path below the working folder"},

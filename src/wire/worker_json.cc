@@ -41,6 +41,7 @@ constexpr std::array kUsage = {
     UsageRow{"log_bytes", &model::Usage::log_bytes},
     UsageRow{"result_bytes", &model::Usage::result_bytes},
     UsageRow{"artifact_bytes", &model::Usage::artifact_bytes},
+    UsageRow{"written_bytes", &model::Usage::written_bytes},
 };
 
 std::string usage_json(const model::Usage& usage) {

@@ -21,6 +21,7 @@
 #include "sandbox/protocol.h"
 #include "zygote/report.h"
 #include "zygote/run.h"
+#include "zygote/write_count.h"
 
 namespace mecapy::zygote {
 namespace {
@@ -103,10 +104,11 @@ class Watch {
     }
   }
 
-  void finish() {
+  void finish(std::int64_t written_bytes) {
     if (!limits_) hear_late();
     if (limits_) note_folder();
     report_.kind = RunReport::Kind::ended;
+    report_.written_bytes = written_bytes;
     if (limits_) note_figures();
     (void)send_report(ctl_.get(), report_);
     (void)sandbox::empty_folder(folder_.get());
@@ -276,6 +278,7 @@ void be_contained_init(base::Fd ctl, const std::vector<std::string>& readable,
   if (!folder) die(ctl.get(), failed("open the run's folder"));
   sigset_t waiting;
   if (const StepFailure step = hear_of_children(waiting)) die(ctl.get(), step);
+  const WriteCount writes;
   const pid_t run = ::fork();
   if (run < 0) die(ctl.get(), failed("fork the run"));
   if (run == 0) be_contained_run(std::move(ctl), place, waiting, run_filter);
@@ -284,7 +287,7 @@ void be_contained_init(base::Fd ctl, const std::vector<std::string>& readable,
   if (const StepFailure step = hear_of_children(waiting)) die(ctl.get(), step);
   Watch watch(run, std::move(ctl), std::move(orders), std::move(folder), waiting);
   watch.live();
-  watch.finish();
+  watch.finish(writes.bytes());
   ::_exit(0);
 }
 

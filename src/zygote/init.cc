@@ -18,6 +18,7 @@
 #include "zygote/report.h"
 #include "zygote/run.h"
 #include "zygote/writable.h"
+#include "zygote/write_count.h"
 
 namespace mecapy::zygote {
 namespace {
@@ -112,7 +113,7 @@ int wait_for(pid_t run) {
   }
 }
 
-[[noreturn]] void watch_over(pid_t run, const base::Fd& ctl) {
+[[noreturn]] void watch_over(pid_t run, const base::Fd& ctl, const WriteCount& writes) {
   // Without handlers (Python's are copied with the zygote) no signal from inside reaches pid 1.
   if (const StepFailure step = sandbox::reset_signals()) die(ctl.get(), step);
   if (const StepFailure step = sandbox::keep_capabilities({})) die(ctl.get(), step);
@@ -120,6 +121,7 @@ int wait_for(pid_t run) {
   report.kind = RunReport::Kind::ended;
   report.wait_status = wait_for(run);
   report.disk_full = disk_is_full();
+  report.written_bytes = writes.bytes();
   (void)send_report(ctl.get(), report);
   ::_exit(0);
 }
@@ -133,6 +135,7 @@ void be_init(base::Fd ctl, const sandbox::FilterProgram& run_filter) {
   if (const StepFailure step = set_up(setup)) die(ctl.get(), step);
   if (const StepFailure step = join_groups(setup, doors)) die(ctl.get(), step);
   for (base::Fd& door : doors) door.reset();
+  const WriteCount writes;
   const pid_t run = ::fork();
   if (run < 0) die(ctl.get(), failed("fork the run"));
   if (run == 0) {
@@ -141,7 +144,7 @@ void be_init(base::Fd ctl, const sandbox::FilterProgram& run_filter) {
     place.files = {{"/"}, {"/dev/null", "/work", "/tmp", "/dev/shm"}};
     be_run(std::move(ctl), place, run_filter);
   }
-  watch_over(run, ctl);
+  watch_over(run, ctl, writes);
 }
 
 }  // namespace mecapy::zygote

@@ -29,6 +29,7 @@ def test_a_run_says_when_what_and_how_much(api: Api) -> None:
     assert usage["log_bytes"] == len("hello\n")
     assert usage["result_bytes"] == len('{"a":1}')
     assert usage["artifact_bytes"] == 0
+    assert 0 < usage["written_bytes"] < 10_000
     assert 0 < usage["wall_ms"] < 30_000
     assert 0 < usage["cpu_ms"] < 30_000
     assert 1 < usage["peak_memory_mb"] < 2048
