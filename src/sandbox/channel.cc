@@ -18,6 +18,7 @@ constexpr std::int64_t kMaxProgressText = 200;
 constexpr std::int64_t kMaxArtifactBegin = 1024;
 constexpr std::int64_t kMaxArtifactData = 256 * 1024;
 constexpr std::int64_t kMaxFailure = 256 * 1024;
+constexpr std::int64_t kMaxImporting = 64;
 constexpr int kMaxArtifacts = 256;
 constexpr std::size_t kMaxDepth = 512;  // the encoding's 100 levels at up to four brackets each
 
@@ -53,6 +54,13 @@ std::optional<json::object> parse_object(std::string_view payload) {
   json::value value = json::parse(json::string_view(payload.data(), payload.size()), failed);
   if (failed || !value.is_object()) return std::nullopt;
   return std::move(value.as_object());
+}
+
+// Or empty.
+bool is_identifier(std::string_view text) {
+  return std::ranges::all_of(text, [](char c) {
+    return (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '_';
+  });
 }
 
 bool is_progress(std::string_view payload) {
@@ -97,6 +105,9 @@ Result<void> FrameParser::check_length(char type, std::int64_t length) const {
   switch (static_cast<Frame::Type>(type)) {
     case Frame::Type::progress:
       most = kMaxProgress;
+      break;
+    case Frame::Type::importing:
+      most = kMaxImporting;
       break;
     case Frame::Type::artifact_begin:
       most = kMaxArtifactBegin;
@@ -170,6 +181,9 @@ Result<void> FrameParser::accept(Frame::Type type, std::string_view payload) {
   switch (type) {
     case Frame::Type::progress:
       if (!is_progress(payload)) return malformed("a progress frame that is none");
+      return {};
+    case Frame::Type::importing:
+      if (!is_identifier(payload)) return malformed("an import of what is no package");
       return {};
     case Frame::Type::artifact_begin:
       return begin_artifact(payload);

@@ -3,8 +3,8 @@
 //
 // Out, once:  u32 little-endian length of the header, the header (JSON: kind, code_bytes,
 // inputs_bytes and the limits the harness checks itself, in bytes), code bytes, inputs bytes. In,
-// frames: u8 type, u32 little-endian length, payload. Progress and artifact frames in any order,
-// then exactly one result or failure, then nothing.
+// frames: u8 type, u32 little-endian length, payload. Progress, import and artifact frames in any
+// order, then exactly one result or failure, then nothing.
 #pragma once
 
 #include <cstdint>
@@ -27,7 +27,8 @@ std::string encode_job(JobKind kind, std::string_view code, std::string_view inp
 
 struct Frame {
   enum class Type : std::uint8_t {
-    progress = 'P',  // payload: JSON {"fraction": 0..1 or null, "message": text up to 200 bytes}
+    progress = 'P',   // payload: JSON {"fraction": 0..1 or null, "message": text up to 200 bytes}
+    importing = 'I',  // name of the package that is being imported now; empty: none
     artifact_begin = 'A',  // JSON {"name", "size"}; as a Frame, the checked name itself
     artifact_data = 'D',   // payload: up to 256 KiB of the current artifact
     artifact_end = 'E',    // payload: empty

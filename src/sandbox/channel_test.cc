@@ -202,5 +202,14 @@ TEST(CheckJson, TakesOneWholeValueOfBoundedDepth) {
   }
 }
 
+TEST(FrameParser, OnlyANameOrNothingIsImported) {
+  for (const char* good : {"", "pandas", "_a9"}) EXPECT_EQ(complaint(frame('I', good)), "") << good;
+  for (const std::string bad : {"a.b", "a b", "\xc3\xa9", "a\n"}) {
+    EXPECT_NE(complaint(frame('I', bad)), "") << bad;
+  }
+  EXPECT_EQ(complaint(frame('I', std::string(64, 'a'))), "");
+  EXPECT_NE(complaint(frame('I', std::string(65, 'a'))), "");
+}
+
 }  // namespace
 }  // namespace mecapy::sandbox

@@ -83,6 +83,9 @@ class Player {
       case Frame::Type::progress:
         played_.progress.push_back(frame.payload);
         break;
+      case Frame::Type::importing:
+        played_.report.importing = frame.payload;
+        break;
       case Frame::Type::artifact_begin:
         artifact_ = frame.payload;
         played_.artifacts[artifact_];

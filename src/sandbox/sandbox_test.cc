@@ -353,6 +353,22 @@ TEST_F(LimitsHold, Memory_FiguresAreTheLimits) {
   EXPECT_EQ(run.message(), "out of memory: used 512 of 512 MiB");
 }
 
+TEST_F(LimitsHold, WhileAPackageIsImported_ItIsNamed) {
+  const auto import = [](const std::string& module) {
+    return "open('heavy.py', 'w').write(\"" + module + "\")\nimport fractions\nimport heavy\n";
+  };
+  const Played memory =
+      calculate(import("import colorsys\\nx = []\\nwhile 1: x.append(b'1' * (1 << 24))"));
+  EXPECT_TRUE(has(memory.message(), "of 512 MiB while importing heavy")) << memory.message();
+  model::Limits brief = quick();
+  brief.timeout_s = 1;
+  const Played time = calculate(import("while 1: pass"), brief);
+  EXPECT_TRUE(has(time.message(), " while importing heavy")) << time.message();
+  const Played after = calculate(import("y = 1") + "while 1: pass", brief);
+  EXPECT_EQ(after.code(), "timeout") << after.message();
+  EXPECT_FALSE(has(after.message(), "importing")) << after.message();
+}
+
 TEST_F(LimitsHold, Memory_AnAllocationThatCannotBe_IsTold) {
   const Played run = calculate("np.zeros(1 << 40)");
   EXPECT_EQ(run.code(), "user_error");  // nothing was used: no limit was reached

@@ -138,6 +138,11 @@ Failure from_harness(const Evidence& evidence, const ChannelReport& report,
   return std::move(*failure);
 }
 
+// What the calculation was about when a limit was reached, as far as it has said so.
+std::string meanwhile(const ChannelReport& report) {
+  return report.importing.empty() ? "" : " while importing " + report.importing;
+}
+
 // A limit that was reached, whatever else happened: it is the cause of what followed.
 std::optional<Failure> limit_reached(const Evidence& evidence, const ChannelReport& report,
                                      const model::Limits& limits) {
@@ -146,14 +151,16 @@ std::optional<Failure> limit_reached(const Evidence& evidence, const ChannelRepo
     const std::int64_t used = evidence.peak_memory_bytes > 0
                                   ? evidence.peak_memory_bytes
                                   : static_cast<std::int64_t>(limits.memory_mb * 1024 * 1024);
-    return Failure{OutcomeCode::out_of_memory, "out of memory: " + used_of(used, limits.memory_mb)};
+    return Failure{OutcomeCode::out_of_memory,
+                   "out of memory: " + used_of(used, limits.memory_mb) + meanwhile(report)};
   }
   const bool by_signal = evidence.exit == Evidence::Exit::signalled && evidence.status == SIGXCPU &&
                          cpu_spent(evidence, limits);
   if (evidence.cpu_fired || evidence.passed == Passed::cpu || by_signal) {
-    return Failure{OutcomeCode::cpu_limit,
-                   "CPU limit: used " + seconds(static_cast<double>(evidence.cpu_us) / 1e6) +
-                       " of " + seconds(limits.cpu_budget_s()) + " of CPU time"};
+    return Failure{OutcomeCode::cpu_limit, "CPU limit: used " +
+                                               seconds(static_cast<double>(evidence.cpu_us) / 1e6) +
+                                               " of " + seconds(limits.cpu_budget_s()) +
+                                               " of CPU time" + meanwhile(report)};
   }
   if (evidence.passed == Passed::processes) {
     return Failure{
@@ -166,7 +173,8 @@ std::optional<Failure> limit_reached(const Evidence& evidence, const ChannelRepo
                    "the working folder is full: at most " + number(limits.disk_mb) + " MiB"};
   }
   if (evidence.deadline_fired) {
-    std::string message = "timeout: did not end within " + seconds(limits.timeout_s);
+    std::string message =
+        "timeout: did not end within " + seconds(limits.timeout_s) + meanwhile(report);
     if (evidence.pids_refused > 0) {
       message += "; " + std::to_string(evidence.pids_refused) +
                  " forks were refused at the limit of " + number(limits.processes) + " processes";

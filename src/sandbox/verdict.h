@@ -14,6 +14,7 @@ struct ChannelReport {
   std::optional<std::string> result;        // validated JSON, when a result frame came whole
   std::optional<std::string> failure_json;  // payload of the failure frame
   std::optional<base::Error> broken;        // the frame parser's or the JSON validation's complaint
+  std::string importing;                    // the package that was being imported when it closed
   bool log_overflow = false;                // the log passed its limit, the run was killed for it
 };
 

@@ -145,6 +145,18 @@ TEST(Judge, FullDisk_ExplainsAnOSErrorWithoutErrno) {
   EXPECT_EQ(code(evidence, report), OutcomeCode::disk_limit);
 }
 
+TEST(Judge, ALimitMetInAnImport_NamesIt) {
+  ChannelReport report;
+  report.importing = "pandas";
+  Evidence evidence = signalled(SIGKILL);
+  evidence.oom_kills = 1;
+  evidence.peak_memory_bytes = std::int64_t{512} << 20;
+  model::Limits limits;
+  limits.memory_mb = 512;
+  EXPECT_EQ(judge(evidence, report, limits).failure->message,
+            "out of memory: used 512 of 512 MiB while importing pandas");
+}
+
 TEST(Judge, PlatformFailures_AreInternal) {
   Evidence evidence;
   evidence.exit = Evidence::Exit::setup_failed;

@@ -64,6 +64,9 @@ awaitable<void> Collector::take_frames(std::vector<sandbox::Frame>& frames) {
       case sandbox::Frame::Type::progress:
         sink_.progress(on_one_line(std::move(frame.payload)));
         break;
+      case sandbox::Frame::Type::importing:
+        collected_.report.importing = std::move(frame.payload);
+        break;
       case sandbox::Frame::Type::result:
         co_await take_result(std::move(frame.payload));
         break;

@@ -51,6 +51,13 @@ void check_frames(const Parsed& parsed) {
       case Frame::Type::progress:
         promise(sandbox::check_json(frame.payload).has_value(), "progress is JSON");
         break;
+      case Frame::Type::importing:
+        promise(frame.payload.size() <= 64 &&
+                    frame.payload.find_first_not_of(
+                        "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_") ==
+                        std::string::npos,
+                "names of packages are short and plain");
+        break;
       case Frame::Type::artifact_begin:
         promise(!inside && names.insert(frame.payload).second, "artifacts one by one, named once");
         promise(model::is_artifact_name(frame.payload), "names are safe");

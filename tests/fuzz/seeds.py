@@ -34,6 +34,7 @@ def progress(fraction: object, message: str) -> bytes:
 CHANNEL: Seeds = {
     "result": frame("R", {"stress": 100.0}),
     "progress_then_result": progress(0.5, "half") + progress(None, "") + frame("R", [1, 2]),
+    "importing": frame("I", b"pandas") + frame("I", b"") + frame("R", None),
     "artifacts": artifact("a/b.txt", b"xyz") + artifact("plot.png", b"") + frame("R", None),
     "artifact_in_pieces": frame("A", {"name": "a", "size": 3})
     + frame("D", b"xy")

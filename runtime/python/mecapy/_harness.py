@@ -17,7 +17,7 @@ import sys
 import types
 from typing import Any
 
-from mecapy import _artifacts, _forks, _places, _progress
+from mecapy import _artifacts, _forks, _importing, _places, _progress
 from mecapy._blas import set_threads
 from mecapy._channel import MIB, Channel, Job
 from mecapy._decoding import decode
@@ -44,6 +44,7 @@ def main(fd: int, blas_threads: int) -> int:
             _flush()
             channel.send(b"R", json.dumps({"imports": imports}).encode())
         else:
+            _importing.tell(channel)
             result = _calculate(job, channel)
             _progress.flush()
             _flush()
