@@ -178,6 +178,10 @@ Result<Pipe> make_pipe() {
   return Pipe{base::Fd(fds[0]), base::Fd(fds[1])};
 }
 
+void hide_from_runs(const config::Settings& settings) {
+  if (settings.worker_profile == "container") ::prctl(PR_SET_DUMPABLE, 0);
+}
+
 void ignore_broken_pipes() { ::signal(SIGPIPE, SIG_IGN); }
 
 void raise_file_limit() {

@@ -47,6 +47,9 @@ struct Pipe {
 };
 Result<Pipe> make_pipe();
 
+// In the profile container runs may be of this process's user: they must not look into it.
+void hide_from_runs(const config::Settings& settings);
+
 // A write to a peer that has gone is an error of that write (EPIPE), not the end of this process: a
 // run may end before it has read its job.
 void ignore_broken_pipes();

@@ -382,6 +382,7 @@ bool lock_within(int fd, milliseconds patience) {
 }  // namespace
 
 int serve(const config::Settings& settings) {
+  hide_from_runs(settings);
   if (auto free = try_port(settings.server_host, settings.server_port, kLockPatience); !free) {
     return complain(free.error());
   }

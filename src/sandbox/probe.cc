@@ -290,7 +290,7 @@ StepFailure become(std::uint32_t uid) {
 
 std::vector<Layer> probe_layers(const Options& options) {
   const auto block = claim_ids(options.uid_base, ids_needed(options));
-  ProbePlace place{options, block ? block->first : options.uid_base, false};
+  ProbePlace place{options, block, block ? block->first : options.uid_base, false};
   place.own_users = look_at_own_users(place).state == State::enforced;
   std::vector<Layer> layers;
   for (const ProbeRow& probe : probe_table()) {

@@ -100,7 +100,7 @@ StepFailure make_group(const ControllerPlace& place) {
 }  // namespace
 
 Sight look_at_user_ids(const ProbePlace& place) {
-  const auto block = claim_ids(place.options.uid_base, ids_needed(place.options));
+  const Result<IdBlock>& block = place.ids;
   if (!block) return seen(State::refused, block.error().message);
   std::string detail = std::to_string(block->first) + " to " + std::to_string(block->last);
   if (!block->passed_over) return seen(State::enforced, std::move(detail));

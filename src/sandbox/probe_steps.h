@@ -6,12 +6,14 @@
 
 #include "sandbox/sandbox.h"
 #include "sandbox/step.h"
+#include "sandbox/user_ids.h"
 
 namespace mecapy::sandbox {
 
 // What the trials need to know.
 struct ProbePlace {
   const Options& options;
+  const Result<IdBlock>& ids;  // held while all layers are looked at
   std::uint32_t uid = 0;   // a free one, to become
   bool own_users = false;  // it can be become
 };

@@ -94,9 +94,7 @@ def test_root_without_landlock_needs_an_image_where_others_can_write_nowhere() -
     done = once(MECAPY, "doctor", flags=flags)
     assert done.returncode == 71, done.stdout
     assert "a run could write into a folder open to all" in done.stdout
-    closed = (
-        "chmod 755 /tmp /var/tmp /dev/shm /run/lock /var/lock; chmod 755 /dev/mqueue; mkdir /s;"
-    )
+    closed = "chmod 755 /tmp /var/tmp /dev/shm /dev/mqueue /run/lock /var/lock; mkdir /s;"
     example = "/opt/mecapy/examples/bolt-stress"
     run = f"exec {MECAPY} run {example}/calc.py -i @{example}/inputs.json"
     done = once("sh", "-c", f"{closed} MECAPY_WORKER_SCRATCH=/s {run}", flags=flags)

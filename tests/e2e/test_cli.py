@@ -305,6 +305,17 @@ def test_doctor_fails_where_runs_would_not_be_isolated(open_folder: Path) -> Non
     assert "This machine cannot run calculations safely in the profile host" in done.stdout
 
 
+def test_doctor_tells_of_the_profile_that_is_asked_for(open_folder: Path) -> None:
+    done = run_mecapy("doctor", "--profile", "container", "--data-dir", str(open_folder / "data"))
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert re.search(r"^files kept apart +enforced +required", done.stdout, re.MULTILINE)
+    assert "user namespace " not in done.stdout
+    assert "can run calculations safely in the profile container" in done.stdout
+    done = run_mecapy("doctor", "--profile", "weaker")
+    assert done.returncode == 64
+    assert "must be one of host, container" in done.stderr
+
+
 @pytest.mark.parametrize("name", ["file", "file/data", "closed/data"])
 def test_doctor_and_serve_agree_on_a_data_folder_that_cannot_be(
     open_folder: Path, name: str

@@ -156,7 +156,20 @@ def test_a_store_that_takes_no_result_is_storage_unavailable(own_server: MakeSer
     assert api.calculate(LONG, {"seconds": 0, "n": 3})["result"] == {"n": 3}
 
 
-def test_a_zygote_that_dies_before_the_run_is_internal(own_server: MakeServer) -> None:
+def test_a_sandbox_that_dies_before_the_run_is_internal(own_server: MakeServer) -> None:
+    server = own_server(dispatcher_max_attempts=1)
+    api = server.api()
+    task_id = str(api.create(LONG)["id"])
+    sandboxes = stop_prepared_sandboxes(server)  # they take the run and do nothing with it
+    run_id = api.start(task_id, {"seconds": 0, "n": 1})
+    wait_until("the run is on the worker", lambda: api.run(run_id)["status"] == "running")
+    for sandbox in sandboxes:
+        sandbox.send(signal.SIGKILL)
+    expect_platform_failure(api.end(run_id), "internal")
+    assert api.execute(task_id, {"seconds": 0, "n": 2})["result"] == {"n": 2}
+
+
+def test_a_zygote_that_dies_before_the_run_costs_it_nothing(own_server: MakeServer) -> None:
     server = own_server(dispatcher_max_attempts=1)
     api = server.api()
     task_id = str(api.create(LONG)["id"])
@@ -167,8 +180,8 @@ def test_a_zygote_that_dies_before_the_run_is_internal(own_server: MakeServer) -
     run_id = api.start(task_id, {"seconds": 0, "n": 1})
     wait_until("the run is on the worker", lambda: api.run(run_id)["status"] == "running")
     zygote.send(signal.SIGKILL)
-    expect_platform_failure(api.end(run_id), "internal")
-    assert api.execute(task_id, {"seconds": 0, "n": 2})["result"] == {"n": 2}
+    run = api.end(run_id)
+    assert (run["status"], run["attempt"]) == ("completed", 1), run
 
 
 def test_a_run_that_ends_before_it_has_read_its_inputs_takes_no_other_with_it(
@@ -250,6 +263,21 @@ def end_prepared_sandboxes(server: Server, zygote: Process) -> None:
         return not others
 
     wait_until("no prepared sandbox is left", ended)
+
+
+def stop_prepared_sandboxes(server: Server) -> list[Process]:
+    """The first processes of all sandboxes that wait for a run, once what would run is stopped."""
+    inits: list[Process] = []
+
+    def stopped() -> bool:
+        inits[:] = [p for p in server.supervisor().children() if len(p.status("NSpid")) == 2]
+        waiting = [run for init in inits for run in init.children()]
+        for run in waiting:
+            run.send(signal.SIGSTOP)
+        return bool(waiting) and all(run.status("State")[0] == "T" for run in waiting)
+
+    wait_until("what waits for a run is stopped", stopped)
+    return inits
 
 
 def expect_platform_failure(run: Json, code: str) -> None:

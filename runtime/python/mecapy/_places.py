@@ -25,4 +25,4 @@ def set_for_run(folder: str) -> None:
     os.environ["MPLCONFIGDIR"] = f"{folder}/tmp/.matplotlib"
     tempfile = sys.modules.get("tempfile")
     if tempfile is not None:
-        tempfile.tempdir = None  # it is looked for once
+        vars(tempfile)["tempdir"] = None  # it is looked for once
