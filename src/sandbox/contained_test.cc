@@ -248,7 +248,15 @@ TEST_F(Contained, KilledInit_TakesTheRunAndItsFolderWithIt) {
 }
 
 TEST_F(Contained, KilledSupervisor_LeavesNoProcessAndTheNextNoFolder) {
-  auto other = launch(test_options());
+  std::string scratch = (fs::temp_directory_path() / "mecapy-scratch-XXXXXX").string();
+  ASSERT_NE(::mkdtemp(scratch.data()), nullptr);
+  ASSERT_EQ(::chmod(scratch.c_str(), 0755), 0);
+  const auto folders = [&] {
+    return std::distance(fs::directory_iterator(scratch), fs::directory_iterator());
+  };
+  Options options = test_options();
+  options.scratch = scratch;
+  auto other = launch(options);
   ASSERT_TRUE(other.has_value()) << other.error().message;
   const pid_t second = children_of(::getpid()).back();
   ASSERT_NE(second, supervisor());
@@ -256,22 +264,16 @@ TEST_F(Contained, KilledSupervisor_LeavesNoProcessAndTheNextNoFolder) {
   ASSERT_TRUE(pipes.has_value());
   ASSERT_TRUE(eventually([&] { return children_of(second).size() >= 3; }));
   const std::vector<pid_t> all = children_of(second);
-  const auto folders = [] {
-    int count = 0;
-    for (const auto& entry : fs::directory_iterator("/tmp")) {
-      struct stat info {};
-      if (!entry.path().filename().string().starts_with("mecapy-runs-")) continue;
-      if (::stat(entry.path().c_str(), &info) == 0 && info.st_uid == ::geteuid()) ++count;
-    }
-    return count;
-  };
-  const auto before = folders();
   ASSERT_EQ(::kill(second, SIGKILL), 0);
   for (const pid_t pid : all) EXPECT_TRUE(eventually([&] { return is_gone(pid); })) << pid;
   other->reset();
-  auto next = launch(test_options());  // has one itself, and has removed that of the dead
-  ASSERT_TRUE(next.has_value());
-  EXPECT_LE(folders(), before);
+  EXPECT_EQ(folders(), 1);
+  auto next = launch(options);  // makes one of its own, and removes that of the dead
+  ASSERT_TRUE(next.has_value()) << next.error().message;
+  EXPECT_EQ(folders(), 1);
+  next->reset();
+  EXPECT_EQ(folders(), 0);
+  fs::remove(scratch);
 }
 
 TEST(ContainedFilter, WithoutScopes_OnlyTheProcessItselfCanBeSignalled) {
