@@ -62,24 +62,34 @@ long landlock_abi() {
   return abi < 1 ? 0 : abi;
 }
 
-StepFailure restrict_files(const FileRules& rules) {
+StepFailure make_wall(const FileRules& rules, base::Fd& wall) {
   const long abi = landlock_abi();
   if (abi == 0) return {};
   const std::uint64_t writes = kWrite | newer_writes(abi);
   const Ruleset set{kRead | writes | kNever, kBindAndConnectTcp, kAbstractSocketsAndSignals};
   const std::size_t size = abi >= kLandlockScopes ? 24 : abi >= 4 ? 16 : 8;
-  const base::Fd ruleset(static_cast<int>(::syscall(SYS_landlock_create_ruleset, &set, size, 0)));
-  if (!ruleset) return failed("landlock_create_ruleset");
+  wall = base::Fd(static_cast<int>(::syscall(SYS_landlock_create_ruleset, &set, size, 0)));
+  if (!wall) return failed("landlock_create_ruleset");
   for (const std::string& path : rules.readable) {
-    if (const StepFailure step = allow(ruleset.get(), path, kRead)) return step;
+    if (const StepFailure step = allow(wall.get(), path, kRead)) return step;
   }
   for (const std::string& path : rules.writable) {
-    if (const StepFailure step = allow(ruleset.get(), path, kRead | writes)) return step;
+    if (const StepFailure step = allow(wall.get(), path, kRead | writes)) return step;
   }
-  if (::syscall(SYS_landlock_restrict_self, ruleset.get(), 0) != 0) {
+  return {};
+}
+
+StepFailure stay_behind(const base::Fd& wall) {
+  if (wall && ::syscall(SYS_landlock_restrict_self, wall.get(), 0) != 0) {
     return failed("landlock_restrict_self");
   }
   return {};
+}
+
+StepFailure restrict_files(const FileRules& rules) {
+  base::Fd wall;
+  if (const StepFailure step = make_wall(rules, wall)) return step;
+  return stay_behind(wall);
 }
 
 }  // namespace mecapy::sandbox

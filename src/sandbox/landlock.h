@@ -4,6 +4,7 @@
 #include <string>
 #include <vector>
 
+#include "base/fd.h"
 #include "sandbox/step.h"
 
 namespace mecapy::sandbox {
@@ -18,6 +19,11 @@ long landlock_abi();
 
 // From that version on signals and abstract sockets are confined, too.
 inline constexpr long kLandlockScopes = 6;
+
+// The rules, made ahead; `wall` stays empty on a kernel without Landlock.
+StepFailure make_wall(const FileRules& rules, base::Fd& wall);
+// From here on this process and its children stay behind a wall that was made: see restrict_files.
+StepFailure stay_behind(const base::Fd& wall);
 
 // From here on this process and its children reach the files of `rules` only, execute none of them,
 // and signal only each other where the kernel's version is kLandlockScopes. Does nothing on a

@@ -14,8 +14,8 @@ namespace mecapy::sandbox {
 struct ProbePlace {
   const Options& options;
   const Result<IdBlock>& ids;  // held while all layers are looked at
-  std::uint32_t uid = 0;   // a free one, to become
-  bool own_users = false;  // it can be become
+  std::uint32_t uid = 0;       // a free one, to become
+  bool own_users = false;      // it can be become
 };
 
 // What was seen of one layer.

@@ -111,16 +111,30 @@ StepFailure keep_apart() {
                                            : sandbox::SignalReach::itself);
 }
 
-StepFailure confine(const RunGo& go, const RunPlace& place, const sandbox::FilterProgram& filter) {
+struct Walls {
+  base::Fd files;  // made ahead: the rules take longer than all else
+  const sandbox::FilterProgram& calls;
+};
+
+// Out of the way of the channel, which comes later.
+StepFailure make_walls(const RunPlace& place, Walls& walls) {
+  base::Fd wall;
+  if (const StepFailure step = sandbox::make_wall(place.files, wall)) return step;
+  if (!wall) return {};
+  walls.files = base::Fd(::fcntl(wall.get(), F_DUPFD_CLOEXEC, 16));
+  return walls.files ? StepFailure{} : failed("arrange descriptors");
+}
+
+StepFailure confine(const RunGo& go, const RunPlace& place, const Walls& walls) {
   if (const StepFailure step = limit_resources(go)) return step;
-  if (const StepFailure step = restrict_files(place.files)) return step;
+  if (const StepFailure step = sandbox::stay_behind(walls.files)) return step;
   if (const StepFailure step = sandbox::keep_capabilities({})) return step;
   if (const StepFailure step = sandbox::set_no_new_privs()) return step;
   if (::prctl(PR_SET_DUMPABLE, 0) != 0) return failed("PR_SET_DUMPABLE");
   if (place.shares_processes) {
     if (const StepFailure step = keep_apart()) return step;
   }
-  if (const StepFailure step = sandbox::install_filter(filter)) return step;
+  if (const StepFailure step = sandbox::install_filter(walls.calls)) return step;
   return check_confinement(place.user);
 }
 
@@ -141,6 +155,8 @@ void be_run(base::Fd ctl, const RunPlace& place, const sandbox::FilterProgram& f
     die_of(failed("close_range"));
   }
   if (!wake_interpreter(place.folder.c_str())) die_of(failed("wake Python", EPROTO));
+  Walls walls{{}, filter};
+  if (const StepFailure step = make_walls(place, walls)) die_of(step);
   report(sandbox::RunReport::Kind::prepared);
   RunGo go;
   {
@@ -151,7 +167,8 @@ void be_run(base::Fd ctl, const RunPlace& place, const sandbox::FilterProgram& f
   if (place.mounted && go.disk != *place.mounted) {
     if (const StepFailure step = resize(go.disk)) die_of(step);
   }
-  if (const StepFailure step = confine(go, place, filter)) die_of(step);
+  if (const StepFailure step = confine(go, place, walls)) die_of(step);
+  walls.files.reset();
   report(sandbox::RunReport::Kind::ready);
   ::close(kCtl);
   ::_exit(enter_run(kChannel, go.blas_threads));
