@@ -81,8 +81,13 @@ ControllerPlace place_of(const std::string& name, const std::map<std::string, Mo
     const std::string folder = above_leaf(folder_of(v2->second, path));
     const std::string offered =
         read_text(AT_FDCWD, (folder + "/cgroup.controllers").c_str()).value_or("");
-    const std::string wanted = name == "cpuacct" ? "cpu" : name;
-    if (contains(offered.substr(0, offered.find('\n')), ' ', wanted)) place = {2, folder, ""};
+    // Every v2 group counts its CPU time, whatever controllers it is given (cgroup-v2.rst,
+    // cpu.stat).
+    if (name == "cpuacct" || contains(offered.substr(0, offered.find('\n')), ' ', name)) {
+      place = {2, folder, ""};
+    } else {
+      place.why = "the " + name + " controller is not given to " + folder;
+    }
   }
   return place;
 }

@@ -68,6 +68,7 @@ Layer::State state_of(int error) {
       return Layer::State::enforced;
     case EPERM:
     case EACCES:
+    case EROFS:
       return Layer::State::refused;
     case ENOSYS:
     case EINVAL:
