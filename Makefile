@@ -4,7 +4,7 @@ BUILD := build$(if $(filter-out release,$(PRESET)),-$(PRESET))
 PYTHON := build/venv/bin/python
 TEST_PYTHON := build/test-venv/bin/python
 
-.PHONY: help demo build test unit e2e sanitize lint fmt check bench lock install clean
+.PHONY: help demo build test unit e2e sanitize lint fmt check bench vm lock install clean
 
 help:  ## what there is
 	@grep -hE '^[a-z0-9]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
@@ -49,6 +49,11 @@ check: lint test  ## what CI does
 bench: build  ## the figures, also in build/bench.json
 	@tools/install.sh test-venv
 	@$(TEST_PYTHON) bench/bench.py --binary build/mecapy --output build/bench.json
+
+vm: build  ## the sandbox under Debian's own kernel and systemd, in qemu (docs/isolation-hosts.md)
+	@tools/install.sh test-venv vm
+	@ninja -C build sandbox_test
+	@tools/vm.sh
 
 lock:  ## renew the locks of the Python environments
 	@tools/install.sh lock

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Installs what is missing: `install.sh packages venv test-venv lock`. Each step is skipped when it is done.
+# Installs what is missing: `install.sh packages venv test-venv vm lock`. Each step is skipped when it is done.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -12,6 +12,9 @@ PACKAGES=(
   python3.11 python3.11-dev python3.11-venv libpython3.11-dev curl ca-certificates
 )
 
+# What tools/vm.sh makes its guest with and runs it in.
+VM_PACKAGES=(qemu-system-x86 mmdebstrap e2fsprogs)
+
 say() { printf '==> %s\n' "$*" >&2; }
 
 # Of what apt says, the progress of a long step: the size of it all, a line for each package as it is
@@ -22,9 +25,10 @@ apt_progress() {
     -e 's/^Setting up \([^ ]*\).*/    setting up \1/p'
 }
 
+# Those of the Debian packages $@ that are not there.
 packages() {
   local missing=()
-  for package in "${PACKAGES[@]}"; do
+  for package in "$@"; do
     [ "$(dpkg-query -W -f '${db:Status-Status}' "$package" 2>/dev/null)" = installed ] || missing+=("$package")
   done
   [ ${#missing[@]} -eq 0 ] && return
@@ -66,7 +70,8 @@ lock() {
 
 for step in "$@"; do
   case $step in
-    packages) packages ;;
+    packages) packages "${PACKAGES[@]}" ;;
+    vm) packages "${VM_PACKAGES[@]}" ;;
     venv) environment build/venv runtime/python/requirements.lock ;;
     test-venv) environment build/test-venv tests/requirements.lock ;;
     lock) lock ;;
