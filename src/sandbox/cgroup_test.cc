@@ -6,6 +6,7 @@
 #include <poll.h>
 #include <sys/mman.h>
 #include <sys/wait.h>
+#include <sys/xattr.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -47,6 +48,41 @@ bool eventually(Condition condition) {
     ::poll(nullptr, 0, 2);
   }
   return true;
+}
+
+// Folders named as systemd names its groups.
+class UndelegatedUnit : public ::testing::Test {
+ protected:
+  void SetUp() override { ASSERT_NE(::mkdtemp(root_.data()), nullptr); }
+  void TearDown() override { fs::remove_all(root_); }
+  std::string make(const std::string& path, const std::string& delegate = "") const {
+    const std::string folder = root_ + "/" + path;
+    fs::create_directories(folder);
+    if (!delegate.empty()) {
+      EXPECT_EQ(::setxattr(folder.c_str(), "trusted.delegate", delegate.data(), 1, 0), 0);
+    }
+    return folder;
+  }
+  std::string root_ = "/tmp/mecapy-units-XXXXXX";
+};
+
+TEST_F(UndelegatedUnit, AServiceOrScope_IsNamed) {
+  EXPECT_EQ(undelegated_unit(make("system.slice/a.service")), "a.service");
+  EXPECT_EQ(undelegated_unit(make("system.slice/a.service/below/it")), "a.service");
+  EXPECT_EQ(undelegated_unit(make("system.slice/no.service", "0")), "no.service");
+  EXPECT_EQ(undelegated_unit(make("user.slice/run-1.scope")), "run-1.scope");
+  make("user@0.service", "1");
+  EXPECT_EQ(undelegated_unit(make("user@0.service/app.slice/b.service")), "b.service");
+}
+
+TEST_F(UndelegatedUnit, WhatIsDelegatedASessionOrNoUnit_IsNone) {
+  EXPECT_EQ(undelegated_unit(make("system.slice/a.service", "1")), "");
+  make("system.slice/b.service", "1");
+  EXPECT_EQ(undelegated_unit(make("system.slice/b.service/below")), "");
+  EXPECT_EQ(undelegated_unit(make("user.slice/user-0.slice/session-3.scope")), "");
+  EXPECT_EQ(undelegated_unit(make("user.slice")), "");
+  EXPECT_EQ(undelegated_unit("/sys/fs/cgroup"), "");
+  EXPECT_EQ(undelegated_unit(""), "");
 }
 
 // One slot with the limits of a small run.

@@ -91,7 +91,7 @@ small() {
   tests delegated '*' 1500
   doctor session
   tests session "$LIMITS" 600
-  for place in plain readonly_groups; do less $place; done
+  for place in plain scope readonly_groups; do less $place; done
   e2e delegated
 }
 limits() {
