@@ -138,6 +138,11 @@ class CgroupTest : public ::testing::Test {
     work();
     ::_exit(0);
   }
+  std::ptrdiff_t processes() const {
+    const std::string procs = folder(Controller::memory) + "/cgroup.procs";
+    const std::string text = read_text(AT_FDCWD, procs.c_str()).value_or("");
+    return std::count(text.begin(), text.end(), '\n');
+  }
   static int wait_status(pid_t pid) {
     int status = -1;
     EXPECT_EQ(::waitpid(pid, &status, 0), pid);
@@ -159,12 +164,14 @@ TEST_F(CgroupTest, Peak_IsReadBack) {
 TEST_F(CgroupTest, OutOfMemory_IsCountedAndOnV2EndsTheWholeGroup) {
   limit();
   const pid_t bystander = start([] { ::pause(); });
+  ASSERT_TRUE(eventually([this] { return processes() == 1; }));
   const pid_t greedy = start([] { take(256 * kMiB); });
-  EXPECT_TRUE(WIFSIGNALED(wait_status(greedy)));
+  ASSERT_TRUE(WIFSIGNALED(wait_status(greedy)));
   EXPECT_GT(slot().use().oom_kills, 0);
   EXPECT_EQ(slot().use().peak_memory_bytes, 64 * kMiB);
   if (place(Controller::memory).version == 1) ::kill(bystander, SIGTERM);  // the supervisor's part
-  const int status = wait_status(bystander);
+  int status = 0;
+  ASSERT_TRUE(eventually([&] { return ::waitpid(bystander, &status, WNOHANG) == bystander; }));
   ASSERT_TRUE(WIFSIGNALED(status));
   EXPECT_EQ(WTERMSIG(status), place(Controller::memory).version == 1 ? SIGTERM : SIGKILL);
 }
@@ -225,12 +232,7 @@ TEST_F(CgroupTest, KillAll_EndsEveryProcess) {
     }
     ::pause();
   });
-  const auto procs = folder(Controller::pids) + "/cgroup.procs";
-  const auto processes = [&] {
-    const std::string text = read_text(AT_FDCWD, procs.c_str()).value_or("");
-    return std::count(text.begin(), text.end(), '\n');
-  };
-  ASSERT_TRUE(eventually([&] { return processes() == 4; }));
+  ASSERT_TRUE(eventually([this] { return processes() == 4; }));
   slot().kill_all();
   EXPECT_EQ(WTERMSIG(wait_status(parent)), SIGKILL);
   EXPECT_TRUE(eventually([this] { return slot().empty(); }));
