@@ -4,7 +4,7 @@ BUILD := build$(if $(filter-out release,$(PRESET)),-$(PRESET))
 PYTHON := build/venv/bin/python
 TEST_PYTHON := build/test-venv/bin/python
 
-.PHONY: help demo build test unit e2e security container-test sanitize fuzz lint fmt check bench soak lock install clean
+.PHONY: help demo build test unit e2e security container-test sanitize fuzz lint fmt check bench soak vm lock install clean
 
 help:  ## what there is
 	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 16
@@ -67,6 +67,11 @@ soak: build  ## hostile and honest runs mixed for SOAK_SECONDS (600): does anyth
 
 container-test: build  ## the worker in a real container without capabilities; docs/isolation-hosts.md
 	@tools/container_test.sh
+
+vm: build  ## the sandbox under Debian's own kernel and systemd, in qemu (docs/isolation-hosts.md)
+	@tools/install.sh test-venv vm
+	@ninja -C build sandbox_test
+	@tools/vm.sh
 
 lock:  ## renew the locks of the Python environments
 	@tools/install.sh lock

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Installs what is missing: `install.sh packages bench-packages venv test-venv lock`. Each step is skipped when it is done.
+# Installs what is missing: `install.sh packages bench-packages venv test-venv vm lock`. Each step is skipped when it is done.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -13,6 +13,9 @@ PACKAGES=(
 )
 BENCH_PACKAGES=(bubblewrap)  # peers that `make bench` measures beside the sandbox
 
+# What tools/vm.sh makes its guest with and runs it in.
+VM_PACKAGES=(qemu-system-x86 mmdebstrap e2fsprogs)
+
 say() { printf '==> %s\n' "$*" >&2; }
 
 # Of what apt says, the progress of a long step: the size of it all, a line for each package as it is
@@ -23,6 +26,7 @@ apt_progress() {
     -e 's/^Setting up \([^ ]*\).*/    setting up \1/p'
 }
 
+# Those of the Debian packages $@ that are not there.
 packages() {
   local missing=()
   for package in "$@"; do
@@ -69,6 +73,7 @@ for step in "$@"; do
   case $step in
     packages) packages "${PACKAGES[@]}" ;;
     bench-packages) packages "${BENCH_PACKAGES[@]}" ;;
+    vm) packages "${VM_PACKAGES[@]}" ;;
     venv) environment build/venv runtime/python/requirements.lock ;;
     test-venv) environment build/test-venv tests/requirements.lock ;;
     lock) lock ;;

@@ -40,7 +40,7 @@ def call(number, *arguments):
 
   static model::Limits short_time() {
     model::Limits limits = quick();
-    limits.timeout_s = 0.3;
+    limits.timeout_s = 0.3 * patience();
     return limits;
   }
 };

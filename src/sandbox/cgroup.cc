@@ -22,7 +22,9 @@ namespace fs = std::filesystem;
 constexpr std::string_view kPrefix = "mecapy-";
 constexpr std::int64_t kCpuPeriodUs = 100'000;
 constexpr std::chrono::seconds kStaleDeadline{10};
+constexpr int kMostMoves = 100;  // a group whose processes fork as fast as they are moved
 
+// 0 stands for a process of another pid namespace (cgroups(7)): to be counted, not to be named.
 std::vector<pid_t> members(const std::string& folder) {
   std::istringstream stream(read_text(AT_FDCWD, (folder + "/cgroup.procs").c_str()).value_or(""));
   std::vector<pid_t> pids;
@@ -30,11 +32,17 @@ std::vector<pid_t> members(const std::string& folder) {
   return pids;
 }
 
+void kill_members(const std::string& folder) {
+  for (const pid_t pid : members(folder)) {
+    if (pid > 0) ::kill(pid, SIGKILL);
+  }
+}
+
 // Kills what is left in `folder` and removes it; false while something is still dying.
 bool remove_group(const std::string& folder) {
   (void)write_text(AT_FDCWD, (folder + "/cpu.cfs_quota_us").c_str(), "-1");
   (void)write_text(AT_FDCWD, (folder + "/cpu.max").c_str(), "max");
-  for (const pid_t pid : members(folder)) ::kill(pid, SIGKILL);
+  kill_members(folder);
   return ::rmdir(folder.c_str()) == 0 || errno == ENOENT;
 }
 
@@ -77,20 +85,28 @@ std::string controllers_at(const ControllerPlaces& places, const std::string& fo
   return words;
 }
 
+// Moves the processes of `own` to its leaf.
+StepFailure make_room(const std::string& own) {
+  const std::string leaf = own + "/mecapy-main";
+  if (!make_folder(leaf)) return failed("make the cgroup mecapy-main");
+  for (const pid_t pid : members(own)) {
+    if (pid == 0) continue;
+    const bool moved = write_text(AT_FDCWD, (leaf + "/cgroup.procs").c_str(), std::to_string(pid));
+    if (!moved && errno != ESRCH) return failed("move into the cgroup mecapy-main");
+  }
+  return {};
+}
+
+// Whether making a group failed because this process may make none.
+bool is_refused(int error) { return error == EROFS || error == EACCES || error == EPERM; }
+
 }  // namespace
 
 StepFailure delegate(const std::string& own, const std::string& controllers) {
   const std::string file = own + "/cgroup.subtree_control";
-  if (write_text(AT_FDCWD, file.c_str(), controllers)) return {};
-  if (errno != EBUSY) return failed("hand cgroup controllers to children");
-  const std::string leaf = own + "/mecapy-main";
-  if (!make_folder(leaf)) return failed("make the cgroup mecapy-main");
-  for (const pid_t pid : members(own)) {
-    const bool moved = write_text(AT_FDCWD, (leaf + "/cgroup.procs").c_str(), std::to_string(pid));
-    if (!moved && errno != ESRCH) return failed("move into the cgroup mecapy-main");
-  }
-  if (!write_text(AT_FDCWD, file.c_str(), controllers)) {
-    return failed("hand cgroup controllers to children");
+  for (int moves = 0; !write_text(AT_FDCWD, file.c_str(), controllers); ++moves) {
+    if (errno != EBUSY || moves == kMostMoves) return failed("hand cgroup controllers to children");
+    if (const StepFailure step = make_room(own)) return step;
   }
   return {};
 }
@@ -267,7 +283,7 @@ void CgroupSlot::kill_all() const {
   for (const std::string& path : folders_) {
     if (write_text(AT_FDCWD, (path + "/cgroup.kill").c_str(), "1"))
       continue;  // v2 since Linux 5.14
-    for (const pid_t pid : members(path)) ::kill(pid, SIGKILL);
+    kill_members(path);
   }
 }
 
@@ -290,14 +306,18 @@ void remove_stale_cgroups() {
   }
 }
 
-// One parent per hierarchy. A controller that this process may not use counts as missing: the probe
-// has said so, and RLIMIT_AS and RLIMIT_NPROC stand in.
-bool CgroupTree::add_parent(const std::string& own, const std::string& parent) {
-  const std::string words = controllers_at(places_, own);
-  if (!words.empty() && delegate(own, words)) return false;
-  if (!make_folder(parent)) return false;
+// One parent per hierarchy.
+StepFailure CgroupTree::add_parent(ControllerPlace& place, const std::string& parent) {
+  if (!make_folder(parent)) {
+    if (!is_refused(errno)) return failed("make a cgroup");
+    place = {0, place.folder, "no group can be made below " + place.folder};
+    return {};
+  }
   parents_.push_back(parent);
-  return words.empty() || !delegate(parent, words);
+  const std::string words = controllers_at(places_, place.folder);
+  if (words.empty()) return {};
+  if (const StepFailure step = delegate(place.folder, words)) return step;
+  return delegate(parent, words);
 }
 
 StepFailure CgroupTree::make(int slots, std::unique_ptr<CgroupTree>& tree) {
@@ -308,7 +328,7 @@ StepFailure CgroupTree::make(int slots, std::unique_ptr<CgroupTree>& tree) {
     if (place.version == 0) continue;
     const std::string parent = place.folder + "/" + name;
     if (std::ranges::find(tree->parents_, parent) != tree->parents_.end()) continue;
-    if (!tree->add_parent(place.folder, parent)) place.version = 0;
+    if (const StepFailure step = tree->add_parent(place, parent)) return step;
   }
   for (int k = 0; k < slots; ++k) {
     std::vector<std::string> folders;

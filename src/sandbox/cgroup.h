@@ -27,7 +27,13 @@ struct ControllerPlace {
 };
 using ControllerPlaces = std::array<ControllerPlace, kControllers>;
 
-// Reads /proc/self/cgroup and /proc/self/mountinfo. On v2 cpuacct is cpu's own accounting.
+// The name of systemd's unit that the v2 group `folder` is or is part of, when that is a service or
+// scope that was not delegated; empty when there is none. systemd ends such a unit when a process
+// in it is killed for memory (systemd.service(5), OOMPolicy=), the platform with its first hungry
+// run. It leaves the scopes of login sessions alone.
+std::string undelegated_unit(const std::string& folder);
+
+// Reads /proc/self/cgroup and /proc/self/mountinfo. On v2 cpuacct is cpu.stat, in every group.
 ControllerPlaces find_controllers();
 
 // What a group has counted: CPU time since limit(), the rest since renew().
@@ -85,7 +91,8 @@ class CgroupSlot {
 void remove_stale_cgroups();
 
 // `mecapy-PID` below this process's own group of each hierarchy, with one group per slot. Removes
-// them when it is destroyed.
+// them when it is destroyed. Where this process may make no group (read-only, not permitted), the
+// controller counts as missing, which the probe has said; any other failure is one of make().
 class CgroupTree {
  public:
   static StepFailure make(int slots, std::unique_ptr<CgroupTree>& tree);
@@ -96,7 +103,7 @@ class CgroupTree {
 
  private:
   CgroupTree() = default;
-  bool add_parent(const std::string& own, const std::string& parent);
+  StepFailure add_parent(ControllerPlace& place, const std::string& parent);
   ControllerPlaces places_;
   std::vector<std::string> parents_;
   std::vector<CgroupSlot> slots_;
@@ -104,7 +111,7 @@ class CgroupTree {
 
 // Makes the v2 folder `own` hand `controllers` ("+memory +pids") to its children. Where the kernel
 // refuses because `own` holds processes itself (cgroups(7), "no internal processes"), they first
-// move to the leaf `own`/mecapy-main.
+// move to the leaf `own`/mecapy-main, until none that was forked meanwhile is left.
 StepFailure delegate(const std::string& own, const std::string& controllers);
 
 }  // namespace mecapy::sandbox

@@ -1,5 +1,6 @@
 // Where each controller of this process lives: cgroups(7), proc_pid_mountinfo(5).
 #include <fcntl.h>
+#include <sys/xattr.h>
 
 #include <map>
 #include <sstream>
@@ -63,6 +64,15 @@ std::string above_leaf(const std::string& folder) {
   return folder.ends_with(kLeaf) ? folder.substr(0, folder.size() - kLeaf.size()) : folder;
 }
 
+// What systemd says of a unit that it leaves alone (CGROUP_DELEGATION.md).
+bool is_delegated(const std::string& folder) {
+  for (const char* name : {"user.delegate", "trusted.delegate"}) {
+    char value = 0;
+    if (::getxattr(folder.c_str(), name, &value, 1) == 1 && value == '1') return true;
+  }
+  return false;
+}
+
 ControllerPlace place_of(const std::string& name, const std::map<std::string, Mount>& mounts,
                          const std::vector<std::string>& lines) {
   ControllerPlace place;
@@ -79,15 +89,42 @@ ControllerPlace place_of(const std::string& name, const std::map<std::string, Mo
     const auto v2 = mounts.find("");
     if (!list.empty() || v2 == mounts.end()) continue;
     const std::string folder = above_leaf(folder_of(v2->second, path));
+    if (const std::string unit = undelegated_unit(folder); !unit.empty()) {
+      place.why =
+          unit + " of systemd is not delegated: systemd may end it all with the first run " +
+          "that is out of memory. Set Delegate=yes in the unit, or start by systemd-run -p " +
+          "Delegate=yes";
+      continue;
+    }
     const std::string offered =
         read_text(AT_FDCWD, (folder + "/cgroup.controllers").c_str()).value_or("");
-    const std::string wanted = name == "cpuacct" ? "cpu" : name;
-    if (contains(offered.substr(0, offered.find('\n')), ' ', wanted)) place = {2, folder, ""};
+    // Every v2 group counts its CPU time, whatever controllers it is given (cgroup-v2.rst,
+    // cpu.stat).
+    if (name == "cpuacct" || contains(offered.substr(0, offered.find('\n')), ' ', name)) {
+      place = {2, folder, ""};
+    } else {
+      place.why = "the " + name + " controller is not given to " + folder;
+    }
   }
   return place;
 }
 
 }  // namespace
+
+std::string undelegated_unit(const std::string& folder) {
+  std::string path = folder;
+  while (!path.empty()) {
+    const std::size_t slash = path.rfind('/');
+    const std::string name = path.substr(slash == std::string::npos ? 0 : slash + 1);
+    const bool session = name.starts_with("session-") && name.ends_with(".scope");
+    if (session || name == "init.scope") return {};
+    if (name.ends_with(".service") || name.ends_with(".scope")) {
+      return is_delegated(path) ? "" : name;
+    }
+    path.erase(slash == std::string::npos ? 0 : slash);
+  }
+  return {};
+}
 
 ControllerPlaces find_controllers() {
   const auto mounts = cgroup_mounts();

@@ -38,6 +38,10 @@ void enter_test_profile();
 // MECAPY_TEST_SITE_PACKAGES, MECAPY_TEST_RUNTIME, else beside the test program.
 Options test_options();
 
+// How many times as long as usual a test waits, and honest runs may take: MECAPY_TEST_PATIENCE, for
+// machines that are emulated, else 1. Limits under test stay what they are.
+int patience();
+
 ::testing::AssertionResult has(const std::string& text, const std::string& part);
 ::testing::AssertionResult starts(const std::string& text, const std::string& part);
 
@@ -72,9 +76,9 @@ class SandboxTest : public ::testing::Test {
   static Played play_kind(ZygoteKind zygote, const std::string& code);
   // `body` indented into calculate(inputs), after the usual imports.
   static Played calculate(const std::string& body, const model::Limits& limits = quick());
-  // The evidence of the next `count` ended events, from whichever runs; within 20 s.
+  // The evidence of the next `count` ended events, from whichever runs; within 20 s times patience.
   static std::vector<Evidence> wait_for_ends(int count);
-  static model::Limits quick();  // 10 s, 512 MiB, 16 processes
+  static model::Limits quick();  // 10 s (times patience), 512 MiB, 16 processes
 
   static std::unique_ptr<Sandbox> sandbox_;
   static std::uint64_t next_run_;

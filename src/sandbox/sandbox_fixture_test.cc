@@ -8,6 +8,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <boost/json.hpp>
 #include <cstdlib>
 #include <filesystem>
@@ -33,7 +34,7 @@ class Player {
         parser_(limits) {}
 
   Played play() {
-    const base::Deadline deadline = base::after(std::chrono::seconds(40));
+    const base::Deadline deadline = base::after(patience() * std::chrono::seconds(40));
     while ((played_.ended_events == 0 || pipes_.channel || pipes_.log) &&
            std::chrono::steady_clock::now() < deadline && !lost_) {
       wait();
@@ -208,6 +209,10 @@ void enter_test_profile() {
       << "user " << kStranger << " must reach the build: " << test_options().site_packages;
 }
 
+int patience() {
+  return std::max(1, std::atoi(from_environment("MECAPY_TEST_PATIENCE", "1").c_str()));
+}
+
 Options test_options() {
   const fs::path here = fs::read_symlink("/proc/self/exe").parent_path();
   Options options;
@@ -232,7 +237,7 @@ std::string Played::message() const { return end.failure ? end.failure->message 
 
 model::Limits SandboxTest::quick() {
   model::Limits limits;
-  limits.timeout_s = 10;
+  limits.timeout_s = 10 * patience();
   limits.memory_mb = 512;
   limits.disk_mb = 64;
   limits.processes = 16;
@@ -274,7 +279,7 @@ Played SandboxTest::play_job(JobKind kind, const std::string& code, const std::s
 
 std::vector<Evidence> SandboxTest::wait_for_ends(int count) {
   std::vector<Evidence> ends;
-  const base::Deadline deadline = base::after(std::chrono::seconds(20));
+  const base::Deadline deadline = base::after(patience() * std::chrono::seconds(20));
   while (static_cast<int>(ends.size()) < count && std::chrono::steady_clock::now() < deadline) {
     pollfd readable{sandbox_->event_fd(), POLLIN, 0};
     ::poll(&readable, 1, 1000);

@@ -88,7 +88,7 @@ if not lists: return None
 before = os.stat(lists[0]).st_ino
 import matplotlib.font_manager
 return os.stat(lists[0]).st_ino == before and os.path.islink(lists[0]))";
-  const base::Deadline deadline = base::after(std::chrono::seconds(20));
+  const base::Deadline deadline = base::after(patience() * std::chrono::seconds(20));
   Played run = calculate(body);
   while (run.result() == "null" && std::chrono::steady_clock::now() < deadline) {
     run = calculate(body);

@@ -63,10 +63,10 @@ std::vector<pid_t> members(const fs::path& group) {
   return pids;
 }
 
-// Polls instead of sleeping a guessed time; false after 10 s.
+// Polls instead of sleeping a guessed time; false after 10 s (times patience).
 template <class Condition>
 bool eventually(Condition condition) {
-  const base::Deadline deadline = base::after(std::chrono::seconds(10));
+  const base::Deadline deadline = base::after(patience() * std::chrono::seconds(10));
   while (!condition()) {
     if (std::chrono::steady_clock::now() > deadline) return false;
     ::poll(nullptr, 0, 2);

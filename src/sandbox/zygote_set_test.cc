@@ -43,7 +43,7 @@ class ZygoteSetTest : public ::testing::Test {
 
   // Waits for the next word of a zygote that has a socket.
   void hear_ready(ZygoteKind kind) {
-    const base::Deadline deadline = base::after(seconds(30));
+    const base::Deadline deadline = base::after(patience() * seconds(30));
     while (!set_.is_ready(kind)) {
       ASSERT_LT(steady_clock::now(), deadline);
       (void)set_.next(kind);
@@ -107,7 +107,7 @@ TEST_F(Kinds, ABareRun_HasNothingLoadedAndStillReturnsArrays) {
 }
 
 TEST_F(Kinds, ALargeRun_HasItsPackagesLoadedOnceTheZygoteIsThere) {
-  const base::Deadline deadline = base::after(seconds(60));
+  const base::Deadline deadline = base::after(patience() * seconds(60));
   std::string found;
   while (found != R"(["numpy","scipy","pandas","matplotlib"])") {
     ASSERT_LT(steady_clock::now(), deadline) << found;
