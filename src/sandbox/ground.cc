@@ -123,8 +123,8 @@ Result<std::unique_ptr<Ground>> make_container_ground(Options& options,
 // what users, their folders and killing need (capabilities(7)).
 StepFailure keep_supervisor_capabilities(Profile profile) {
   if (profile == Profile::container) {
-    return keep_capabilities({CAP_SETUID, CAP_SETGID, CAP_SETPCAP, CAP_KILL, CAP_DAC_OVERRIDE,
-                              CAP_CHOWN, CAP_FOWNER});
+    return keep_capabilities(
+        {CAP_SETUID, CAP_SETGID, CAP_SETPCAP, CAP_KILL, CAP_DAC_OVERRIDE, CAP_CHOWN, CAP_FOWNER});
   }
   return keep_capabilities({CAP_SYS_ADMIN, CAP_SETUID, CAP_SETGID, CAP_SETPCAP, CAP_KILL,
                             CAP_DAC_OVERRIDE, CAP_CHOWN, CAP_FOWNER});

@@ -20,7 +20,7 @@ using Kind = TakenIds::Kind;
 constexpr std::uint64_t kFirstId = 1000;       // those below are the system's
 constexpr std::uint64_t kLastId = 0x7fffffff;  // some programs take more for a negative number
 
-constexpr int kOpenAttempts = 1000;            // of a file that its last holder removes
+constexpr int kOpenAttempts = 1000;  // of a file that its last holder removes
 
 // systemd's dynamic users, nobody, and the 16-bit -1 (systemd: UIDS-GIDS.md).
 constexpr std::uint64_t kSystemFirst = 61184;

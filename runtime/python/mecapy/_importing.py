@@ -16,7 +16,7 @@ def tell(channel: Channel) -> None:
     Only the outermost is told: what `import pandas` imports belongs to pandas. The wrapped function
     is what CPython's `import` calls when a module is not loaded yet (Python/import.c).
     """
-    bootstrap: Any = importlib._bootstrap  # type: ignore[attr-defined]
+    bootstrap: Any = importlib._bootstrap
     find_and_load = bootstrap._find_and_load
     under_way = False
 
