@@ -12,6 +12,13 @@ std::string verdict(const Result<void>& result) { return result ? "ok" : result.
 
 awaitable<Answer> Routes::openapi(Api&, Call&) { co_return json_response(200, openapi_document()); }
 
+awaitable<Answer> Routes::home(Api&, Call&) {
+  net::Response response;
+  response.status = 303;
+  response.headers = {{"Location", "/docs"}};
+  co_return response;
+}
+
 awaitable<Answer> Routes::docs(Api& api, Call&) {
   net::Response response;
   response.content_type = "text/html; charset=utf-8";

@@ -88,11 +88,23 @@ net::Response unrouted(const Found& found, const net::Request& request) {
   return response;
 }
 
+bool same_word(std::string_view one, std::string_view other) {
+  return std::ranges::equal(one, other, {}, [](unsigned char c) { return std::tolower(c); });
+}
+
+bool is_identity(std::string_view coding) {
+  return coding.empty() || same_word(coding, "identity");
+}
+
+Error coded(std::string_view coding) {
+  const std::string detail = "send the body without Content-Encoding: " + std::string(coding);
+  return {ErrorCode::unsupported_media, detail, {{"#header/Content-Encoding", detail, {}, {}}}};
+}
+
 bool is_json_type(std::string_view type) {
   std::string_view media = type.substr(0, type.find(';'));
   while (media.ends_with(' ') || media.ends_with('\t')) media.remove_suffix(1);
-  return std::ranges::equal(media, std::string_view("application/json"), {},
-                            [](unsigned char c) { return std::tolower(c); });
+  return same_word(media, "application/json");
 }
 
 std::optional<Error> check_query(const Route& route, const net::Request& request) {
@@ -134,6 +146,12 @@ std::optional<net::Response> Api::admit(const net::Request& head,
   const bool has_body = length != 0;
   if (has_body && found.route->body.empty() && found.route->method == "GET") {
     return problem(fail(ErrorCode::invalid_request, "this request takes no body"), head.id);
+  }
+  if (const auto coding = head.header("content-encoding");
+      has_body && coding && !is_identity(*coding)) {
+    net::Response response = problem(coded(*coding), head.id);
+    response.headers.emplace_back("Accept-Encoding", "identity");  // RFC 9110, 12.5.3
+    return response;
   }
   if (has_body && !is_json_type(head.header("content-type").value_or(""))) {
     return problem(fail(ErrorCode::unsupported_media, "send Content-Type: application/json"),

@@ -169,6 +169,7 @@ std::string errors_section() {
       "<h2 id=\"errors\">Errors</h2><table><tr><th>Code</th><th>Status</th>"
       "<th>Meaning</th></tr>";
   for (const base::ErrorRow& row : base::error_table()) {
+    if (row.carried != base::Carried::in_answers) continue;
     out += "<tr id=\"" + std::string(row.name) + "\">" + cell(code(row.name)) +
            cell(std::to_string(row.http_status)) + cell(escape(row.title)) + "</tr>";
   }

@@ -108,7 +108,7 @@ awaitable<Answer> Routes::execute_task(Api& api, Call& call) {
   if (!earlier) co_return earlier.error();
   if (*earlier) co_return co_await answer(api, call, std::move(**earlier), *wait);
   if (auto fine = can_accept(api); !fine) co_return fine.error();
-  auto task = co_await parts(api).store.get_task(call.caller.user, *id, request.version);
+  auto task = co_await find_task(api, call, *id, {request.version, "/version"});
   if (!task) co_return task.error();
   // The operator may have lowered a ceiling since the task was kept.
   if (auto fit = model::check_limits(task->version.limits, options(api).ceilings); !fit) {

@@ -44,6 +44,20 @@ Result<model::TaskId> task_id(const Call& call) {
   return *id;
 }
 
+awaitable<Result<model::Task>> find_task(Api& api, const Call& call, model::TaskId id,
+                                         WantedVersion version) {
+  store::Store& store = Routes::parts(api).store;
+  auto task = co_await store.get_task(call.caller.user, id, version.number);
+  if (task || !version.number || task.error().code != ErrorCode::not_found) co_return task;
+  const auto latest = co_await store.get_task(call.caller.user, id, std::nullopt);
+  if (!latest) co_return latest.error();
+  const std::string newest = std::to_string(latest->version.number);
+  co_return Error{
+      ErrorCode::not_found,
+      "this task has no version " + std::to_string(*version.number) + "; its latest is " + newest,
+      {{std::string(version.pointer), "the latest version is " + newest, {}, {}}}};
+}
+
 Result<model::RunId> run_id(const Call& call) {
   const auto id = model::RunId::parse(call.path.at("id"));
   if (!id) return fail(ErrorCode::not_found, "no such run");

@@ -83,6 +83,7 @@ struct Routes {
   // events.cc
   static awaitable<Answer> run_events(Api&, Call&);
   // about.cc
+  static awaitable<Answer> home(Api&, Call&);
   static awaitable<Answer> openapi(Api&, Call&);
   static awaitable<Answer> docs(Api&, Call&);
   static awaitable<Answer> live(Api&, Call&);
@@ -97,6 +98,13 @@ struct Routes {
 // ---- request.cc: what several handlers read from a request
 Result<model::TaskId> task_id(const Call& call);  // not_found when it is no id
 Result<model::RunId> run_id(const Call& call);
+struct WantedVersion {
+  std::optional<int> number;  // nothing: the latest
+  std::string_view pointer;   // where the request names it
+};
+// The caller's task; not_found, and when only the version is not there, says which is the latest.
+awaitable<Result<model::Task>> find_task(Api& api, const Call& call, model::TaskId id,
+                                         WantedVersion version);
 Result<store::PageRequest> page_request(const Call& call);
 Result<std::chrono::milliseconds> wait_time(const Call& call);  // ?wait=SECONDS, 0 when absent
 // With a SHA-256 of the whole request: see read_post.

@@ -1,3 +1,5 @@
+#include <charconv>
+
 #include "api/routes.h"
 #include "wire/api_json.h"
 
@@ -57,16 +59,17 @@ awaitable<Answer> Routes::get_task(Api& api, Call& call) {
   if (!id) co_return id.error();
   std::optional<int> version;
   if (const auto text = call.query("version")) {
-    const bool digits = !text->empty() && text->size() < 9 &&
-                        text->find_first_not_of("0123456789") == std::string::npos;
-    if (!digits) {
+    int number = 0;
+    const char* const end = text->data() + text->size();
+    const auto read = std::from_chars(text->data(), end, number);
+    if (read.ec != std::errc() || read.ptr != end || number < 0) {
       co_return Error{ErrorCode::invalid_fields,
                       "some query parameters are wrong",
                       {{"#query/version", "must be a whole number", {}, {}}}};
     }
-    version = std::stoi(*text);
+    version = number;
   }
-  auto task = co_await parts(api).store.get_task(call.caller.user, std::move(*id), version);
+  auto task = co_await find_task(api, call, *id, {version, "#query/version"});
   if (!task) co_return task.error();
   co_return json_response(200, wire::task_json(*task));
 }
@@ -75,7 +78,7 @@ awaitable<Answer> Routes::update_task(Api& api, Call& call) {
   auto id = task_id(call);
   if (!id) co_return id.error();
   auto patch = co_await read_body<wire::TaskPatch>(
-      api, call, [&call] { return wire::read_patch(call.request().body); });
+      api, call, [&] { return wire::read_patch(call.request().body, options(api).ceilings); });
   if (!patch) co_return patch.error();
   auto task = co_await parts(api).store.get_task(call.caller.user, *id, std::nullopt);
   if (!task) co_return task.error();

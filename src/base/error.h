@@ -17,10 +17,11 @@ enum class ErrorCode : std::uint8_t {
   invalid_fields,        // one or more fields are wrong; see Error::problems
   invalid_code,          // the author's code cannot be a calculation; see Error::problems
   too_deep,              // JSON nested deeper than allowed
-  too_large,             // a body, header or value above its limit
+  too_large,             // a body or value above its limit
+  header_too_large,      // a request's header above its limit
+  request_timeout,       // a request that did not arrive whole in time
   unsupported_media,     // a body that is not application/json
   unauthorized,          // no token, or a wrong one
-  forbidden,             // a known caller without the right
   not_found,             // no such thing, or somebody else's
   method_not_allowed,    // the path exists, the method does not
   conflict,              // the thing's state does not allow it
@@ -35,12 +36,16 @@ enum class ErrorCode : std::uint8_t {
   internal,              // a defect of ours
 };
 
+// Whether an answer of the API can carry a code, or it only ends programs and goes between parts.
+enum class Carried : std::uint8_t { in_answers, between_parts };
+
 struct ErrorRow {
   ErrorCode code;
   std::string_view name;  // stable; in problem+json "code"
   int http_status;
   int exit_code;           // sysexits.h where it has a word for it
   std::string_view title;  // for people
+  Carried carried = Carried::in_answers;
 };
 
 // The row of `code`; every code has one.

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdio>
+#include <limits>
 #include <string>
 
 namespace mecapy::model {
@@ -52,24 +53,33 @@ Limits bound_cpu(Limits limits, const Limits& ceilings) {
   return limits;
 }
 
+Limits no_ceilings() {
+  Limits ceilings;
+  for (const LimitRow& row : limit_table()) {
+    ceilings.*row.field = std::numeric_limits<double>::infinity();
+  }
+  return ceilings;
+}
+
+std::string limit_problem(const LimitRow& row, double value, double ceiling) {
+  const std::string unit = row.unit.empty() ? "" : " " + std::string(row.unit);
+  if (!std::isfinite(value)) return "must be a finite number";
+  if (value < row.min) {
+    return number(value) + unit + " is under the minimum of " + number(row.min) + unit;
+  }
+  if (value > ceiling) {
+    return number(value) + unit + " is over the ceiling of " + number(ceiling) + unit;
+  }
+  if (row.whole && value != std::floor(value)) return "must be a whole number";
+  return "";
+}
+
 Result<void> check_limits(const Limits& limits, const Limits& ceilings) {
   Error error{ErrorCode::invalid_fields, "some limits are out of range", {}};
   for (const LimitRow& row : limit_table()) {
-    const double value = limits.*row.field;
-    const double ceiling = ceilings.*row.field;
-    const std::string unit = row.unit.empty() ? "" : " " + std::string(row.unit);
-    std::string detail;
-    if (!std::isfinite(value)) {
-      detail = "must be a finite number";
-    } else if (value < row.min) {
-      detail = number(value) + unit + " is under the minimum of " + number(row.min) + unit;
-    } else if (value > ceiling) {
-      detail = number(value) + unit + " is over the ceiling of " + number(ceiling) + unit;
-    } else if (row.whole && value != std::floor(value)) {
-      detail = "must be a whole number";
-    }
+    std::string detail = limit_problem(row, limits.*row.field, ceilings.*row.field);
     if (!detail.empty()) {
-      error.problems.push_back({"/limits/" + std::string(row.name), detail, {}, {}});
+      error.problems.push_back({"/limits/" + std::string(row.name), std::move(detail), {}, {}});
     }
   }
   if (!error.problems.empty()) return error;

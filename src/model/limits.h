@@ -45,6 +45,12 @@ Limits lower_to(Limits limits, const Limits& ceilings);
 // `limits` with cpu_s set to its ceiling where it was left to timeout_s * cpus and that is more.
 Limits bound_cpu(Limits limits, const Limits& ceilings);
 
+// For who only looks at types and minima.
+Limits no_ceilings();
+
+// What is wrong with `value` for this limit, in words with units; "" when nothing is.
+std::string limit_problem(const LimitRow& row, double value, double ceiling);
+
 // Every field of `limits` within [min, ceiling]; otherwise invalid_fields with one problem per
 // wrong field ("/limits/memory_mb": "4096 MiB is over the ceiling of 2048 MiB").
 Result<void> check_limits(const Limits& limits, const Limits& ceilings);

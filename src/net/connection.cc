@@ -173,15 +173,15 @@ class Connection {
   Error read_error(const error_code& ec) const {
     if (ec == http::error::body_limit) return too_large();
     if (ec == http::error::header_limit) {
-      return fail(ErrorCode::too_large, "the header is over the limit of " +
-                                            std::to_string(shared_->options.header_limit) +
-                                            " bytes");
+      return fail(ErrorCode::header_too_large, "the header is over the limit of " +
+                                                   std::to_string(shared_->options.header_limit) +
+                                                   " bytes");
     }
     if (ec == boost::system::errc::no_buffer_space) {
       return fail(ErrorCode::busy, "too many large requests at once");
     }
     if (ec == beast::error::timeout) {
-      return fail(ErrorCode::deadline_exceeded, "the request did not arrive in time");
+      return fail(ErrorCode::request_timeout, "the request did not arrive in time");
     }
     return fail(ErrorCode::invalid_request, "malformed HTTP: " + ec.message());
   }
@@ -189,8 +189,6 @@ class Connection {
   awaitable<void> refuse(Error error, const std::string& request_id) {
     const std::string id = request_id.empty() ? base::random_hex(8) : request_id;
     Response page = shared_->error_page(error, id);
-    if (error.code == ErrorCode::deadline_exceeded) page.status = 408;
-    if (error.message.find("header is over") != std::string::npos) page.status = 431;
     co_await send(std::move(page), id, false);
   }
 

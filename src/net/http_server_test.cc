@@ -38,7 +38,7 @@ class ServerTest : public testing::Test {
         [](const Error& error, const std::string&) {
           Response response;
           response.status = base::row(error.code).http_status;
-          response.body = error.message;
+          response.body = std::string(base::row(error.code).name) + ": " + error.message;
           return response;
         });
     ASSERT_TRUE(server) << server.error().message;
@@ -153,9 +153,11 @@ TEST_F(ServerTest, LimitsOfHeaderAndBody) {
   options.header_limit = 1024;
   options.body_limit = 100;
   start(options);
-  EXPECT_EQ(exchange("GET /x HTTP/1.1\r\nHost: x\r\nA: " + std::string(2000, 'a') + "\r\n\r\n")
-                .rfind("HTTP/1.1 431", 0),
-            0u);
+  const std::string header =
+      exchange("GET /x HTTP/1.1\r\nHost: x\r\nA: " + std::string(2000, 'a') + "\r\n\r\n");
+  EXPECT_EQ(header.rfind("HTTP/1.1 431", 0), 0u) << header;
+  EXPECT_TRUE(header.ends_with("header_too_large: the header is over the limit of 1024 bytes"))
+      << header;
   EXPECT_EQ(exchange("POST /x HTTP/1.1\r\nHost: x\r\nContent-Length: 101\r\n\r\n")
                 .rfind("HTTP/1.1 413", 0),
             0u);
@@ -174,7 +176,9 @@ TEST_F(ServerTest, AHeaderOrBodyThatStopsIsAnswered408) {
        {"GET /x HTT", "POST /x HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\nabc"}) {
     const base::Fd fd = connect();
     send(fd, half);
-    EXPECT_EQ(read_all(fd).rfind("HTTP/1.1 408", 0), 0u) << half;
+    const std::string answer = read_all(fd);
+    EXPECT_EQ(answer.rfind("HTTP/1.1 408", 0), 0u) << half << answer;
+    EXPECT_TRUE(answer.ends_with("request_timeout: the request did not arrive in time")) << answer;
   }
 }
 

@@ -10,7 +10,8 @@ namespace mecapy::wire {
 
 Result<model::Task> read_task(std::string_view body, TaskKind kind, const model::Limits& ceilings) {
   const bool ad_hoc = kind == TaskKind::ad_hoc;
-  const auto fields = read_fields(body, find_spec(ad_hoc ? "AdHocExecute" : "TaskCreate"));
+  const auto fields =
+      read_fields(body, find_spec(ad_hoc ? "AdHocExecute" : "TaskCreate"), ceilings);
   if (!fields) return fields.error();
   model::Task task;
   task.ad_hoc = ad_hoc;
@@ -26,8 +27,8 @@ Result<model::Task> read_task(std::string_view body, TaskKind kind, const model:
   return task;
 }
 
-Result<TaskPatch> read_patch(std::string_view body) {
-  const auto fields = read_fields(body, find_spec("TaskUpdate"));
+Result<TaskPatch> read_patch(std::string_view body, const model::Limits& ceilings) {
+  const auto fields = read_fields(body, find_spec("TaskUpdate"), ceilings);
   if (!fields) return fields.error();
   TaskPatch patch;
   patch.name = fields->text("name");

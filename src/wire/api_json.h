@@ -24,7 +24,7 @@ struct TaskPatch {
   bool has_limits = false;
   std::string limits_json = "{}";
 };
-Result<TaskPatch> read_patch(std::string_view body);
+Result<TaskPatch> read_patch(std::string_view body, const model::Limits& ceilings);
 // The latest limits with those of the patch in place, checked against `ceilings`.
 Result<model::Limits> patched_limits(const TaskPatch& patch, const model::Limits& latest,
                                      const model::Limits& ceilings);

@@ -38,7 +38,9 @@ std::string outcome_names() {
 
 std::string error_names() {
   std::vector<std::string> names;
-  for (const base::ErrorRow& row : base::error_table()) names.push_back(quote(row.name));
+  for (const base::ErrorRow& row : base::error_table()) {
+    if (row.carried == base::Carried::in_answers) names.push_back(quote(row.name));
+  }
   return array_of(names);
 }
 

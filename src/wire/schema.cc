@@ -76,27 +76,35 @@ void check_text_list(const FieldSpec& spec, std::string_view raw, const std::str
   }
 }
 
-void check_limits_object(std::string_view raw, const std::string& pointer, Problems& problems) {
+std::string limit_member_problem(const Member& member, const model::Limits& ceilings) {
+  const auto& table = model::limit_table();
+  const auto row = std::ranges::find(table, member.key, &model::LimitRow::name);
+  if (row == table.end()) {
+    std::vector<std::string_view> names;
+    for (const model::LimitRow& known : table) names.push_back(known.name);
+    const std::string near = base::nearest(member.key, names);
+    return "unknown limit" + (near.empty() ? "" : "; did you mean \"" + near + "\"?");
+  }
+  const json::value value = parse_value(member.raw);
+  if (!value.is_number()) return "must be a number";
+  return model::limit_problem(*row, value.to_number<double>(), ceilings.*row->field);
+}
+
+void check_limits_object(std::string_view raw, const std::string& pointer,
+                         const model::Limits& ceilings, Problems& problems) {
   const auto members = object_members(raw);
   if (!members) {
     problems.push_back({pointer, members.error().message, {}, {}});
     return;
   }
-  std::vector<std::string_view> names;
-  for (const model::LimitRow& row : model::limit_table()) names.push_back(row.name);
   for (const Member& member : *members) {
-    const std::string at = pointer_to(pointer, member.key);
-    if (std::ranges::find(names, member.key) == names.end()) {
-      const std::string near = base::nearest(member.key, names);
-      problems.push_back(
-          {at, "unknown limit" + (near.empty() ? "" : "; did you mean \"" + near + "\"?"), {}, {}});
-    } else if (!parse_value(member.raw).is_number()) {
-      problems.push_back({at, "must be a number", {}, {}});
-    }
+    const std::string problem = limit_member_problem(member, ceilings);
+    if (!problem.empty()) problems.push_back({pointer_to(pointer, member.key), problem, {}, {}});
   }
 }
 
-void check_field(const FieldSpec& spec, std::string_view raw, Problems& problems) {
+void check_field(const FieldSpec& spec, std::string_view raw, const model::Limits& ceilings,
+                 Problems& problems) {
   const std::string pointer = pointer_to("", spec.name);
   switch (spec.type) {
     case FieldType::any:
@@ -107,7 +115,7 @@ void check_field(const FieldSpec& spec, std::string_view raw, Problems& problems
     case FieldType::text_list:
       return check_text_list(spec, raw, pointer, problems);
     case FieldType::limits:
-      return check_limits_object(raw, pointer, problems);
+      return check_limits_object(raw, pointer, ceilings, problems);
     default:
       break;
   }
@@ -136,6 +144,11 @@ std::string unknown_field(const ObjectSpec& spec, std::string_view name) {
 }  // namespace
 
 Result<Fields> read_fields(std::string_view body, const ObjectSpec& spec) {
+  return read_fields(body, spec, model::no_ceilings());
+}
+
+Result<Fields> read_fields(std::string_view body, const ObjectSpec& spec,
+                           const model::Limits& ceilings) {
   if (const auto valid = validate_json(body); !valid) return valid.error();
   const auto members = object_members(body);
   if (!members) return members.error();
@@ -148,7 +161,7 @@ Result<Fields> read_fields(std::string_view body, const ObjectSpec& spec) {
           {pointer_to("", member.key), unknown_field(spec, member.key), {}, {}});
       continue;
     }
-    check_field(*field, member.raw, error.problems);
+    check_field(*field, member.raw, ceilings, error.problems);
     fields.raw_.emplace(member.key, member.raw);
   }
   for (const FieldSpec& field : spec.fields) {

@@ -71,7 +71,8 @@ class Fields {
   model::Limits limits(std::string_view name, model::Limits base) const;
 
  private:
-  friend Result<Fields> read_fields(std::string_view body, const ObjectSpec& spec);
+  friend Result<Fields> read_fields(std::string_view body, const ObjectSpec& spec,
+                                    const model::Limits& ceilings);
   std::map<std::string, std::string_view, std::less<>> raw_;  // into the body
 };
 
@@ -79,6 +80,9 @@ class Fields {
 // and in its range, required ones there. All problems at once, each with its pointer; an unknown
 // field names the nearest known one. The result points into `body`, which must outlive it.
 Result<Fields> read_fields(std::string_view body, const ObjectSpec& spec);
+// The same, with limits over their ceilings among the problems.
+Result<Fields> read_fields(std::string_view body, const ObjectSpec& spec,
+                           const model::Limits& ceilings);
 
 // components/schemas of OpenAPI, a JSON object.
 std::string openapi_schemas();

@@ -166,15 +166,19 @@ TEST(WorkerJson, AnEndSurvivesTheWire) {
 }
 
 TEST(Patch, NullTakesAwayWhatMayBeAbsentAndNothingElse) {
-  const auto patch = read_patch(R"({"estimated_duration_s": null, "description":null})");
+  const auto patch = read_patch(R"({"estimated_duration_s": null, "description":null})",
+                                model::default_ceilings());
   ASSERT_TRUE(patch);
   ASSERT_TRUE(patch->estimated_duration_s);
   EXPECT_FALSE(*patch->estimated_duration_s);
   EXPECT_EQ(patch->description, "");
   EXPECT_FALSE(patch->name);
-  EXPECT_FALSE(read_patch("{}")->estimated_duration_s);
-  EXPECT_EQ(**read_patch(R"({"estimated_duration_s":2})")->estimated_duration_s, 2);
-  const auto wrong = read_patch(R"({"name":null,"code":null,"tags":null,"inputs":null})");
+  EXPECT_FALSE(read_patch("{}", model::default_ceilings())->estimated_duration_s);
+  EXPECT_EQ(**read_patch(R"({"estimated_duration_s":2})", model::default_ceilings())
+                  ->estimated_duration_s,
+            2);
+  const auto wrong = read_patch(R"({"name":null,"code":null,"tags":null,"inputs":null})",
+                                model::default_ceilings());
   ASSERT_FALSE(wrong);
   EXPECT_EQ(pointers(wrong.error()),
             (std::vector<std::string>{"/name", "/code", "/tags", "/inputs"}));

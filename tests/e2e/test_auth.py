@@ -10,7 +10,7 @@ from support.server import DEV_TOKEN, Server
 NewUser = Callable[[str], Api]
 CODE = "def calculate(i):\n    print('secret')\n    open('a.txt', 'w').write('a')\n    return 1\n"
 UNKNOWN = "00000000-0000-7000-8000-000000000000"
-OPEN = {"/health/live", "/health/ready", "/docs", "/api/openapi.json"}
+OPEN = {"/", "/health/live", "/health/ready", "/docs", "/api/openapi.json"}
 CREDENTIALS = [
     None,
     "",
@@ -52,7 +52,7 @@ def test_the_scheme_is_compared_without_case(server: Server) -> None:
 
 @pytest.mark.parametrize("path", sorted(OPEN))
 def test_what_needs_no_token_asks_for_none(server: Server, path: str) -> None:
-    assert server.api(None).get(path).status_code == 200
+    assert server.api(None).get(path, follow_redirects=True).status_code == 200
 
 
 def test_a_token_in_the_query_opens_nothing(server: Server) -> None:

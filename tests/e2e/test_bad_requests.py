@@ -171,25 +171,25 @@ def test_a_wrong_wait_is_named(api: Api, wait: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("code", "line", "word"),
+    ("code", "line", "column", "word"),
     [
-        ("def calculate(inputs):\n    return (1,\n", 2, "never closed"),
-        ("x = 1\ndef calculate(inputs)\n    return 1\n", 2, "expected ':'"),
-        ("def calculate(inputs):\nreturn 1\n", 2, "indent"),
-        ("def calculate(inputs):\n\treturn 1\n        return 2\n", 3, "tab"),
-        ("def calculate(inputs):\n    return 08\n", 2, "leading zeros"),
-        ("def calculate(inputs):\n    print 'x'\n", 2, "print"),
-        ("def calculate(inputs):\n    return 'x\n", 2, "unterminated"),
+        ("def calculate(inputs):\n    return (1,\n", 2, 12, "never closed"),
+        ("x = 1\ndef calculate(inputs)\n    return 1\n", 2, 22, "expected ':'"),
+        ("def calculate(inputs):\nreturn 1\n", 2, 1, "indent"),
+        ("def calculate(inputs):\n\treturn 1\n        return 2\n", 3, 1, "tab"),
+        ("def calculate(inputs):\n    return 08\n", 2, 12, "leading zeros"),
+        ("def calculate(inputs):\n    print 'x'\n", 2, 5, "print"),
+        ("def calculate(inputs):\n    return 'x\n", 2, 12, "unterminated"),
     ],
 )
 def test_a_syntax_error_is_told_with_line_and_column(
-    api: Api, code: str, line: int, word: str
+    api: Api, code: str, line: int, column: int, word: str
 ) -> None:
     response = api.post("/api/tasks", {"name": "a", "code": code})
     problem = expect_problem(response, 422, "invalid_code", "/code")
     [error] = problem["errors"]
     assert error["line"] == line
-    assert error["column"] >= 1
+    assert error["column"] == column
     assert word in error["detail"].lower()
 
 
@@ -216,7 +216,7 @@ def test_bad_code_to_run_at_once_is_a_failed_run_with_line_and_column(api: Api, 
     assert run["error"]["code"] == "invalid_code"
     assert run["error"]["fault"] == "calculation"
     assert run["error"]["line"] == 2
-    assert run["error"]["column"] >= 1
+    assert run["error"]["column"] == 15
 
 
 def test_code_is_looked_at_and_not_run_when_a_task_is_made(api: Api) -> None:
@@ -231,6 +231,21 @@ def test_a_body_that_is_not_declared_as_json_is_refused(api: Api, content_type: 
     headers = {"Content-Type": content_type} if content_type else {}
     response = api.http.post("/api/tasks", content=body, headers=headers)
     expect_problem(response, 415, "unsupported_media")
+
+
+@pytest.mark.parametrize("coding", ["gzip", "br", "GZip, identity", "identity, deflate", "x"])
+def test_a_body_in_a_content_coding_is_refused_by_its_name(api: Api, coding: str) -> None:
+    body = json.dumps({"name": "a", "code": CODE}).encode()
+    response = api.send("/api/tasks", body, **{"Content-Encoding": coding})
+    problem = expect_problem(response, 415, "unsupported_media", "#header/Content-Encoding")
+    assert problem["detail"] == f"send the body without Content-Encoding: {coding}"
+    assert response.headers["accept-encoding"] == "identity"
+
+
+@pytest.mark.parametrize("coding", ["identity", "Identity", ""])
+def test_a_body_in_no_coding_may_say_so(api: Api, coding: str) -> None:
+    body = json.dumps({"name": "a", "code": CODE}).encode()
+    expect(api.send("/api/tasks", body, **{"Content-Encoding": coding}), 201)
 
 
 @pytest.mark.parametrize("content_type", ["application/json; charset=utf-8", "Application/JSON"])
@@ -253,7 +268,7 @@ def test_a_get_with_a_body_is_refused(api: Api) -> None:
 
 @pytest.mark.parametrize(
     "path",
-    ["/", "/api", "/api/", "/api/nothing", "/tasks", "/api/tasks/", "/api//tasks", "/API/tasks"],
+    ["/api", "/api/", "/api/nothing", "/tasks", "/api/tasks/", "/api//tasks", "/API/tasks"],
 )
 def test_an_unknown_path_is_not_found(api: Api, path: str) -> None:
     expect_problem(api.get(path), 404, "not_found")
@@ -263,6 +278,28 @@ def test_an_unknown_path_is_not_found(api: Api, path: str) -> None:
 def test_an_unknown_id_is_not_found(api: Api, task_id: str) -> None:
     expect_problem(api.get(f"/api/tasks/{task_id}"), 404, "not_found")
     expect_problem(api.post(f"/api/tasks/{task_id}/execute"), 404, "not_found")
+
+
+@pytest.mark.parametrize("version", [3, 7, 1_000_000_000])
+def test_a_version_that_is_not_there_is_told_with_the_latest(api: Api, version: int) -> None:
+    path = f"/api/tasks/{api.create(CODE)['id']}"
+    expect(api.http.patch(path, json={"code": CODE + "['x']"}), 200)
+    for response, pointer in (
+        (api.get(path, params={"version": version}), "#query/version"),
+        (api.post(f"{path}/execute", {"version": version}), "/version"),
+    ):
+        problem = expect_problem(response, 404, "not_found", pointer)
+        assert problem["detail"] == f"this task has no version {version}; its latest is 2"
+        assert detail_at(problem, pointer) == "the latest version is 2"
+    assert api.read(f"{path}/status")["run_id"] is None
+
+
+def test_a_version_of_a_task_that_is_not_there_is_no_such_task(api: Api) -> None:
+    path = f"/api/tasks/{UNKNOWN}"
+    for response in (api.get(f"{path}?version=1"), api.post(f"{path}/execute", {"version": 1})):
+        problem = expect_problem(response, 404, "not_found")
+        assert problem["detail"] == "no such task"
+        assert "errors" not in problem
 
 
 def test_a_path_with_a_zero_byte_is_refused(api: Api) -> None:

@@ -1,8 +1,10 @@
 """OpenAPI and the docs page: what they say is what the server does, also without a network."""
 
+import ast
 import re
 from collections.abc import Callable
 from html.parser import HTMLParser
+from pathlib import Path
 from typing import Any
 from urllib.parse import urljoin, urlsplit
 
@@ -15,6 +17,7 @@ from support.api import Api, Json
 from support.server import ROOT, Server
 
 ROUTES = {
+    "/": {"get"},
     "/api/tasks": {"get", "post"},
     "/api/tasks/{id}": {"get", "patch", "delete"},
     "/api/tasks/{id}/execute": {"post"},
@@ -203,6 +206,42 @@ def test_the_docs_page_loads_nothing_from_elsewhere(server: Server) -> None:
     policy = response.headers.get("content-security-policy", "")
     assert "http:" not in policy
     assert "https:" not in policy
+
+
+def test_the_bare_address_leads_to_the_docs_page(server: Server) -> None:
+    api = server.api(None)
+    response = api.get("/")
+    assert response.status_code == 303
+    assert response.headers["location"] == "/docs"
+    assert response.content == b""
+    assert api.get("/", follow_redirects=True).text == api.get("/docs").text
+
+
+# What ends a program, or stays between its parts: no answer carries it.
+NEVER_ANSWERED = {"forbidden", "sandbox", "usage"}
+
+
+def test_only_what_can_be_answered_is_among_the_errors(server: Server, openapi: Json) -> None:
+    served = set(openapi["components"]["schemas"]["Problem"]["properties"]["code"]["enum"])
+    assert not served & NEVER_ANSWERED
+    assert served >= answered_in_tests()
+    table = server.api(None).get("/docs").text.partition('id="errors"')[2].partition("</table>")[0]
+    assert set(re.findall(r"<td><code>(\w+)</code></td>", table)) == served
+
+
+def answered_in_tests() -> set[str]:
+    """The codes that tests through this door expect of a problem."""
+    found: set[str] = set()
+    for path in Path(__file__).parent.glob("test_*.py"):
+        for node in ast.walk(ast.parse(path.read_text())):
+            if (
+                isinstance(node, ast.Call)
+                and isinstance(node.func, ast.Name)
+                and node.func.id == "expect_problem"
+                and isinstance(node.args[2], ast.Constant)
+            ):
+                found.add(str(node.args[2].value))
+    return found
 
 
 def test_the_docs_page_names_every_route_and_every_code(server: Server, openapi: Json) -> None:

@@ -25,6 +25,10 @@ ROLES = ("main", "api", "worker", "supervisor", "zygote")
 KILLS = 20
 PER_WAVE = RUNS // (KILLS + 1)
 BOUND_S = 150
+# Less than a fifth of what is usual: a storm that interrupts nothing, or a watcher that sees
+# nothing, would prove nothing.
+LEAST_INTERRUPTED = 5
+LEAST_ENDS_SEEN = 40
 
 CODE = """
 import time
@@ -229,7 +233,9 @@ def expect_each_once(
         if n % 7 == 0:
             assert api.get(f"/api/runs/{run_id}/artifacts/number.txt").content == str(n).encode()
     print(f"attempts: {dict(sorted(attempts.items()))}, ends seen in the storm: {len(ends)}")
-    assert sum(attempts.values()) > attempts[1], "the storm interrupted nothing"
+    interrupted = RUNS - attempts[1]
+    assert interrupted >= LEAST_INTERRUPTED, f"the storm interrupted only {interrupted} runs"
+    assert len(ends) >= LEAST_ENDS_SEEN, f"only {len(ends)} ends were seen in the storm"
     assert not lost, f"{len(lost)} of {RUNS} did not complete: {lost[:3]}"
     listed = [run for page in api.pages(f"/api/runs?task_id={task_id}", limit=100) for run in page]
     assert len(listed) == RUNS, "a key was accepted twice"

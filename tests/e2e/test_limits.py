@@ -93,6 +93,36 @@ def test_all_limits_that_are_over_are_named_at_once(api: Api) -> None:
     assert pointers == {"/limits/timeout_s", "/limits/memory_mb", "/limits/cpus"}
 
 
+WRONG: dict[str, object] = {"timeout_s": 9999, "memory_mb": 1e6, "cpus": "2", "zz": 1}
+WRONG_LIMITS = {
+    "/limits/timeout_s": "9999 s is over the ceiling of 600 s",
+    "/limits/memory_mb": "1000000 MiB is over the ceiling of 2048 MiB",
+    "/limits/cpus": "must be a number",
+    "/limits/zz": "unknown limit",
+}
+
+
+def test_wrong_limits_of_every_kind_are_named_at_once(api: Api) -> None:
+    kept = f"/api/tasks/{api.create(CODE)['id']}"
+    for response in (
+        api.post("/api/tasks", task(**WRONG)),
+        api.post("/api/tasks/execute", {"code": CODE, "limits": WRONG}),
+        api.http.patch(kept, json={"limits": WRONG}),
+    ):
+        problem = expect_problem(response, 422, "invalid_fields")
+        assert {error["pointer"]: error["detail"] for error in problem["errors"]} == WRONG_LIMITS
+
+
+def test_a_limit_over_its_ceiling_hides_no_other_wrong_field(api: Api) -> None:
+    problem = expect_problem(
+        api.post("/api/tasks", {"code": CODE, "limits": {"cpus": 9}, "tags": 1}),
+        422,
+        "invalid_fields",
+    )
+    pointers = {error["pointer"] for error in problem["errors"]}
+    assert pointers == {"/name", "/limits/cpus", "/tags"}
+
+
 @pytest.mark.parametrize("path", ["/tasks/execute", "/api/tasks/execute"])
 def test_a_calculation_at_once_has_the_same_ceilings(api: Api, path: str) -> None:
     response = api.post(path, {"code": CODE, "limits": {"memory_mb": 4096}})

@@ -12,7 +12,8 @@ import pytest
 
 from support.api import Api
 
-PLATFORM_WORDS = re.compile(r"harness|zygote|/site-packages|/work/|runtime|mecapy")
+PLATFORM_WORDS = re.compile(r"harness|zygote|/work/|runtime|mecapy")
+FRAME = re.compile(r'^  File "(.*)", line \d+, in ', re.MULTILINE)
 
 
 @dataclass(frozen=True)
@@ -187,6 +188,7 @@ def test_the_traceback_is_the_authors_lines_and_nobody_elses(api: Api) -> None:
     assert "raise ValueError('section must not be zero')" in traceback
     assert "check(0)" in traceback
     assert traceback.index("line 6") < traceback.index("line 4")
+    assert FRAME.findall(traceback) == ["calc.py", "calc.py"]
     assert not PLATFORM_WORDS.search(traceback), traceback
 
 
@@ -196,6 +198,16 @@ def test_a_failure_inside_a_library_shows_where_the_author_called_it(api: Api) -
     assert error["message"].endswith("LinAlgError: Singular matrix")
     assert error["line"] == 3
     assert "np.linalg.inv(np.zeros((2, 2)))" in error["traceback"]
+    library = ["site-packages/numpy/linalg/_linalg.py"] * 2
+    assert FRAME.findall(error["traceback"]) == ["calc.py", *library]
+    assert not PLATFORM_WORDS.search(error["traceback"]), error
+
+
+def test_a_failure_inside_pythons_own_library_shows_its_lines_by_their_name(api: Api) -> None:
+    code = "import json\ndef calculate(i):\n    return json.loads('{')\n"
+    error = api.calculate(code)["error"]
+    library = ["python/json/__init__.py", "python/json/decoder.py", "python/json/decoder.py"]
+    assert FRAME.findall(error["traceback"]) == ["calc.py", *library]
     assert not PLATFORM_WORDS.search(error["traceback"]), error
 
 

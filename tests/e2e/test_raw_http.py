@@ -191,7 +191,7 @@ def test_a_header_over_the_limit_is_refused(server: Server, head: bytes) -> None
     with RawConnection(server.port) as connection, sending(connection, [head]):
         answer = connection.read_answer()
         assert answer.status == 431, answer
-        assert answer.problem["code"] == "too_large"
+        assert answer.problem["code"] == "header_too_large"
 
 
 @pytest.mark.parametrize("size", [1 << 40, (16 << 20) + 1])

@@ -50,7 +50,7 @@ def test_a_request_that_stops_half_way_is_ended_at_its_deadline(
         answer = connection.read_answer()
         assert 0.5 < time.monotonic() - begin < 5
         assert answer.status == 408
-        assert answer.problem["code"] == "deadline_exceeded"
+        assert answer.problem["code"] == "request_timeout"
         assert connection.closed_by_server()
     assert impatient.api().get("/api/tasks").status_code == 200
 

@@ -16,9 +16,11 @@ class Answer:
 
     @property
     def problem(self) -> dict[str, Any]:
-        """The body of an error."""
+        """The body of an error, which says the status it came with."""
         assert self.headers["content-type"] == "application/problem+json", self
-        return dict(json.loads(self.body))
+        problem = dict(json.loads(self.body))
+        assert problem["status"] == self.status, self
+        return problem
 
 
 class RawConnection:
