@@ -85,16 +85,22 @@ std::string controllers_at(const ControllerPlaces& places, const std::string& fo
   return words;
 }
 
-// Moves the processes of `own` to its leaf.
+// Moves the processes of `own`, if it holds any, to its leaf.
 StepFailure make_room(const std::string& own) {
+  const std::vector<pid_t> pids = members(own);
   const std::string leaf = own + "/mecapy-main";
-  if (!make_folder(leaf)) return failed("make the cgroup mecapy-main");
-  for (const pid_t pid : members(own)) {
+  if (!pids.empty() && !make_folder(leaf)) return failed("make the cgroup mecapy-main");
+  for (const pid_t pid : pids) {
     if (pid == 0) continue;
     const bool moved = write_text(AT_FDCWD, (leaf + "/cgroup.procs").c_str(), std::to_string(pid));
     if (!moved && errno != ESRCH) return failed("move into the cgroup mecapy-main");
   }
   return {};
+}
+
+// The root of the machine may hold processes and hand on controllers; it alone has no type.
+bool is_root(const std::string& group) {
+  return ::access((group + "/cgroup.type").c_str(), F_OK) != 0;
 }
 
 // Whether making a group failed because this process may make none.
@@ -104,11 +110,16 @@ bool is_refused(int error) { return error == EROFS || error == EACCES || error =
 
 StepFailure delegate(const std::string& own, const std::string& controllers) {
   const std::string file = own + "/cgroup.subtree_control";
-  for (int moves = 0; !write_text(AT_FDCWD, file.c_str(), controllers); ++moves) {
-    if (errno != EBUSY || moves == kMostMoves) return failed("hand cgroup controllers to children");
-    if (const StepFailure step = make_room(own)) return step;
+  for (int moves = 0; moves < kMostMoves; ++moves) {
+    // Also where the kernel would not refuse: to hand on pids and cpu alone while there are
+    // processes makes `own` a threaded domain, in which no group of ours can be one of processes.
+    if (!is_root(own)) {
+      if (const StepFailure step = make_room(own)) return step;
+    }
+    if (write_text(AT_FDCWD, file.c_str(), controllers)) return {};
+    if (errno != EBUSY) break;
   }
-  return {};
+  return failed("hand cgroup controllers to children");
 }
 
 StepFailure CgroupSlot::open(const ControllerPlaces& places) {

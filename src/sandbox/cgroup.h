@@ -109,9 +109,9 @@ class CgroupTree {
   std::vector<CgroupSlot> slots_;
 };
 
-// Makes the v2 folder `own` hand `controllers` ("+memory +pids") to its children. Where the kernel
-// refuses because `own` holds processes itself (cgroups(7), "no internal processes"), they first
-// move to the leaf `own`/mecapy-main, until none that was forked meanwhile is left.
+// Makes the v2 folder `own` hand `controllers` ("+memory +pids") to its children. Processes that
+// `own` holds itself (cgroups(7), "no internal processes") first move to the leaf
+// `own`/mecapy-main, until none that was forked meanwhile is left.
 StepFailure delegate(const std::string& own, const std::string& controllers);
 
 }  // namespace mecapy::sandbox
