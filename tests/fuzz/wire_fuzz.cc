@@ -27,7 +27,7 @@ void task(std::string_view body) {
 }
 
 void patch(std::string_view body) {
-  const auto patch = wire::read_patch(body);
+  const auto patch = wire::read_patch(body, model::default_ceilings());
   if (!patch) return check_error(patch.error());
   const auto limits = wire::patched_limits(*patch, model::Limits{}, model::default_ceilings());
   if (!limits) return check_error(limits.error());

@@ -51,7 +51,7 @@ def ends(case: Case, folder: Path, *, may_start: bool) -> bool:
     code = folder / f"{case.name}.py"
     code.write_text(f"import os, time\n\n\ndef calculate(inputs):\n    {case.body}\n")
     done = mecapy("run", str(code), "-l", case.limit)
-    refused = "isolation layer not available: cgroup" in done.stderr
+    refused = "isolation layer not available in the profile host: cgroup" in done.stderr
     held = done.returncode == case.status if may_start else refused
     print(f"{case.name}: {'held' if held else 'FAILED'}, exit status {done.returncode}")
     print("   ", "\n    ".join(done.stderr.splitlines()))
