@@ -15,7 +15,8 @@ BOOTS=(
 SECONDS_OF_A_BOOT=3000
 KVM_TRIAL_SECONDS=20
 
-MIRROR=http://deb.debian.org/debian
+# Where this machine's own packages come from.
+SOURCES=$(ls /etc/apt/sources.list.d/debian.sources /etc/apt/sources.list 2>/dev/null | head -n 1)
 # What the guest has besides the libraries our programs are linked with.
 GUEST_PACKAGES=(
   linux-image-amd64 systemd systemd-sysv libpam-systemd dbus udev kmod mount procps python3.11 python3.11-venv
@@ -40,7 +41,7 @@ make_root() {
   say "making a Debian 12 root with its stock kernel"
   rm -rf $vm/root $vm/root.*
   mmdebstrap --quiet --variant=minbase --include="$packages" --dpkgopt=force-unsafe-io \
-    --aptopt='Acquire::Retries "3"' bookworm $vm/root "$MIRROR"
+    --aptopt='Acquire::Retries "3"' bookworm $vm/root "$SOURCES"
   printf 'LABEL=root / ext4 defaults 0 1\nLABEL=work /mecapy ext4 defaults 0 2\n' >$vm/root/etc/fstab
   echo mecapy-vm >$vm/root/etc/hostname
   mkdir -p $vm/root/mecapy
