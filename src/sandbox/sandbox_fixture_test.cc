@@ -1,11 +1,14 @@
 #include "sandbox/sandbox_fixture.h"
 
+#include <fcntl.h>
 #include <grp.h>
 #include <linux/capability.h>
 #include <poll.h>
 #include <sched.h>
 #include <seccomp.h>
+#include <sys/mount.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -13,6 +16,7 @@
 #include <cstdlib>
 #include <filesystem>
 #include <sstream>
+#include <utility>
 
 #include "base/clock.h"
 #include "sandbox/privileges.h"
@@ -197,7 +201,41 @@ TestProfile test_profile() {
 
 bool in_container() { return test_profile() != TestProfile::host; }
 
+namespace {
+
+// Shows the folder `source` at `target`, as it was before anything was mounted here.
+void show(const base::Fd& source, const std::string& target, const char* variable) {
+  ASSERT_EQ(::mkdir(target.c_str(), 0755), 0);
+  ASSERT_EQ(::move_mount(source.get(), "", AT_FDCWD, target.c_str(), MOVE_MOUNT_F_EMPTY_PATH), 0);
+  if (variable != nullptr) ::setenv(variable, target.c_str(), 1);
+}
+
+// Without a root of their own, runs reach runtime and packages by their paths, and a clone may lie
+// in a folder that is closed to others (/root): in here they are in /mnt.
+void make_reachable() {
+  const Options options = test_options();
+  const auto tree = [](const std::string& path) {
+    return base::Fd(::open_tree(AT_FDCWD, path.c_str(), OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC));
+  };
+  ASSERT_EQ(::unshare(CLONE_NEWNS), 0);
+  ASSERT_EQ(::mount(nullptr, "/", nullptr, MS_REC | MS_PRIVATE, nullptr), 0);
+  const base::Fd programs = tree(fs::path(options.zygote_program).parent_path());
+  const base::Fd runtime = tree(options.runtime_folder);
+  const base::Fd packages = tree(options.site_packages);
+  ASSERT_TRUE(programs && runtime && packages);
+  ASSERT_EQ(::mount("mecapy", "/mnt", "tmpfs", 0, "mode=755"), 0);
+  show(programs, "/mnt/programs", nullptr);
+  show(runtime, "/mnt/runtime", "MECAPY_TEST_RUNTIME");
+  show(packages, "/mnt/packages", "MECAPY_TEST_SITE_PACKAGES");
+  const fs::path zygote = fs::path("/mnt/programs") / fs::path(options.zygote_program).filename();
+  ::setenv("MECAPY_TEST_ZYGOTE", zygote.c_str(), 1);
+}
+
+}  // namespace
+
 void enter_test_profile() {
+  static bool entered = false;
+  if (in_container() && ::geteuid() == 0 && !std::exchange(entered, true)) make_reachable();
   if (test_profile() != TestProfile::container_unprivileged || ::geteuid() != 0) return;
   ASSERT_EQ(refuse_namespaces(), 0);
   const StepFailure kept = keep_capabilities({CAP_SETUID, CAP_SETGID});
