@@ -96,6 +96,14 @@ bool is_identity(std::string_view coding) {
   return coding.empty() || same_word(coding, "identity");
 }
 
+// The coding of the body as its header names it, of whatever line; nothing when it has none.
+std::optional<std::string_view> coding_of(const net::Request& head) {
+  for (const auto& [name, value] : head.headers) {
+    if (same_word(name, "content-encoding") && !is_identity(value)) return value;
+  }
+  return std::nullopt;
+}
+
 Error coded(std::string_view coding) {
   const std::string detail = "send the body without Content-Encoding: " + std::string(coding);
   return {ErrorCode::unsupported_media, detail, {{"#header/Content-Encoding", detail, {}, {}}}};
@@ -147,8 +155,7 @@ std::optional<net::Response> Api::admit(const net::Request& head,
   if (has_body && found.route->body.empty() && found.route->method == "GET") {
     return problem(fail(ErrorCode::invalid_request, "this request takes no body"), head.id);
   }
-  if (const auto coding = head.header("content-encoding");
-      has_body && coding && !is_identity(*coding)) {
+  if (const auto coding = coding_of(head); has_body && coding) {
     net::Response response = problem(coded(*coding), head.id);
     response.headers.emplace_back("Accept-Encoding", "identity");  // RFC 9110, 12.5.3
     return response;

@@ -88,6 +88,18 @@ def test_expect_continue_is_answered_before_the_body(server: Server) -> None:
         assert connection.read_answer().status == 201
 
 
+@pytest.mark.parametrize("order", [("identity", "gzip"), ("gzip", "identity"), ("", "gzip")])
+def test_a_coding_in_any_of_the_header_lines_is_refused(
+    server: Server, order: tuple[str, str]
+) -> None:
+    lines = "".join(f"Content-Encoding: {coding}\r\n" for coding in order)
+    with RawConnection(server.port) as connection:
+        connection.send(request("POST", "/api/tasks", DEV_TOKEN, TASK, lines))
+        answer = connection.read_answer()
+        assert answer.status == 415
+        assert answer.problem["detail"] == "send the body without Content-Encoding: gzip"
+
+
 def test_a_body_that_is_refused_is_not_asked_for(server: Server) -> None:
     with RawConnection(server.port) as connection:
         connection.send(HEAD + b"Expect: 100-continue\r\nContent-Length: 99000000000\r\n\r\n")
