@@ -68,5 +68,17 @@ TEST(FolderDurability, WhatIsNamedWasSyncedAndItsNameIsSyncedBeforeItCounts) {
   EXPECT_EQ(take_notes(), (Notes{"sync a file", "name it", "sync a folder"}));
 }
 
+TEST(FolderDurability, AStreamedObjectIsSyncedAfterItsLastByteAndBeforeItsName) {
+  const base::TestFolder place;
+  const auto objects = open_folder(place.path("objects")).value();
+  const auto writer = base::await(objects->create("a", soon())).value();
+  take_notes();
+  ASSERT_TRUE(base::await(writer->append("1", soon())));
+  ASSERT_TRUE(base::await(writer->append("2", soon())));
+  EXPECT_EQ(take_notes(), Notes{});
+  ASSERT_TRUE(base::await(writer->commit(soon())));
+  EXPECT_EQ(take_notes(), (Notes{"sync a file", "name it", "sync a folder"}));
+}
+
 }  // namespace
 }  // namespace mecapy::objects
