@@ -15,6 +15,7 @@ awaitable<Answer> Routes::openapi(Api&, Call&) { co_return json_response(200, op
 awaitable<Answer> Routes::home(Api&, Call&) {
   net::Response response;
   response.status = 303;
+  response.content_type.clear();
   response.headers = {{"Location", "/docs"}};
   co_return response;
 }

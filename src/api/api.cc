@@ -1,5 +1,7 @@
 #include "api/api.h"
 
+#include <spdlog/spdlog.h>
+
 #include <algorithm>
 
 #include "api/routes.h"
@@ -75,7 +77,8 @@ Found find_route(const net::Request& request) {
 
 net::Response unrouted(const Found& found, const net::Request& request) {
   if (found.methods.empty()) {
-    return problem(fail(ErrorCode::not_found, "there is nothing at " + request.path), request.id);
+    return problem(fail_at("#path", ErrorCode::not_found, "there is nothing at " + request.path),
+                   request.id);
   }
   std::string allow;
   for (const std::string_view method : found.methods) {
@@ -83,7 +86,8 @@ net::Response unrouted(const Found& found, const net::Request& request) {
     allow += method;
   }
   net::Response response = problem(
-      fail(ErrorCode::method_not_allowed, request.method + " is not among " + allow), request.id);
+      fail_at("#method", ErrorCode::method_not_allowed, request.method + " is not among " + allow),
+      request.id);
   response.headers.emplace_back("Allow", allow);
   return response;
 }
@@ -105,8 +109,8 @@ std::optional<std::string_view> coding_of(const net::Request& head) {
 }
 
 Error coded(std::string_view coding) {
-  const std::string detail = "send the body without Content-Encoding: " + std::string(coding);
-  return {ErrorCode::unsupported_media, detail, {{"#header/Content-Encoding", detail, {}, {}}}};
+  return fail_at("#header/Content-Encoding", ErrorCode::unsupported_media,
+                 "send the body without Content-Encoding: " + std::string(coding));
 }
 
 bool is_json_type(std::string_view type) {
@@ -129,9 +133,25 @@ std::optional<Error> check_query(const Route& route, const net::Request& request
   return error;
 }
 
+// The store does not know where its arguments stood in the request.
+Error located(Error error) {
+  if (!error.problems.empty()) return error;
+  if (error.code == ErrorCode::not_found) {
+    return fail_at("#path/id", error.code, std::move(error.message));
+  }
+  if (error.code == ErrorCode::idempotency_mismatch) {
+    return fail_at("#header/Idempotency-Key", error.code, std::move(error.message));
+  }
+  return error;
+}
+
 }  // namespace
 
 net::Response problem(const Error& error, const std::string& request_id) {
+  if (base::row(error.code).carried == base::Carried::between_parts) {
+    spdlog::error("request {}: no answer carries this: {}", request_id, error.message);
+    return problem(fail(ErrorCode::internal, "a defect of ours"), request_id);
+  }
   net::Response response;
   response.status = base::row(error.code).http_status;
   response.content_type = "application/problem+json";
@@ -153,7 +173,7 @@ std::optional<net::Response> Api::admit(const net::Request& head,
   }
   const bool has_body = length != 0;
   if (has_body && found.route->body.empty() && found.route->method == "GET") {
-    return problem(fail(ErrorCode::invalid_request, "this request takes no body"), head.id);
+    return problem(fail_at("", ErrorCode::invalid_request, "this request takes no body"), head.id);
   }
   if (const auto coding = coding_of(head); has_body && coding) {
     net::Response response = problem(coded(*coding), head.id);
@@ -161,7 +181,8 @@ std::optional<net::Response> Api::admit(const net::Request& head,
     return response;
   }
   if (has_body && !is_json_type(head.header("content-type").value_or(""))) {
-    return problem(fail(ErrorCode::unsupported_media, "send Content-Type: application/json"),
+    return problem(fail_at("#header/Content-Type", ErrorCode::unsupported_media,
+                           "send Content-Type: application/json"),
                    head.id);
   }
   return std::nullopt;
@@ -192,7 +213,7 @@ awaitable<void> Api::handle(net::Exchange& exchange) {
   }
   Answer answer = co_await found.route->handler(*this, call);
   if (!answer) {
-    net::Response response = problem(answer.error(), request.id);
+    net::Response response = problem(located(answer.error()), request.id);
     co_await exchange.respond(std::move(response));
   } else if (*answer) {
     co_await exchange.respond(std::move(**answer));

@@ -10,10 +10,12 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <variant>
 #include <vector>
 
 #include "auth/auth.h"
 #include "base/clock.h"
+#include "base/recent.h"
 #include "feed/feed.h"
 #include "model/run.h"
 #include "net/http.h"
@@ -37,8 +39,10 @@ struct Parts {
   // Stops a run that runs in this process.
   std::function<void(const model::RunId&)> cancel;
   // Looks at code: nothing when it can be a calculation, else why not; unavailable when nobody can
-  // say.
-  std::function<awaitable<Result<std::optional<model::Failure>>>(std::string code)> check;
+  // say, busy when nobody can before the deadline.
+  std::function<awaitable<Result<std::optional<model::Failure>>>(std::string code,
+                                                                 base::Deadline deadline)>
+      check;
   // Unavailable names what of the worker is missing: for readiness.
   std::function<awaitable<Result<void>>()> worker_ready;
 };
@@ -64,8 +68,11 @@ class Api {
 
  private:
   friend struct Routes;
+  // By SHA-256: code that was looked at and can be a calculation.
+  using GoodCodes = base::Recent<std::string, std::monostate>;
   Parts parts_;
   Options options_;
+  GoodCodes good_codes_{1024};
   bool draining_ = false;
 };
 

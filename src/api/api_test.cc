@@ -97,6 +97,15 @@ class ApiTest : public testing::Test {
     io_.poll();
   }
 
+  void finish(FakeExchange& exchange) {
+    begin(exchange);
+    io_.restart();
+    io_.run();
+  }
+
+  using Looked = std::optional<model::Failure>;
+  Result<Looked> looked_ = Looked();  // what a look at code gives
+  int looks_ = 0;
   base::TestFolder folder_;
   std::shared_ptr<base::SystemClock> clock_ = std::make_shared<base::SystemClock>();
   asio::io_context io_{1};
@@ -111,8 +120,9 @@ class ApiTest : public testing::Test {
   Everybody everybody_;
   Api api_{{*store_, *queue_, *objects_, feed_, everybody_, *clock_, threads_,
             [](const model::RunId&) {},
-            [](std::string) -> awaitable<Result<std::optional<model::Failure>>> {
-              co_return std::optional<model::Failure>();
+            [this](std::string, base::Deadline) -> awaitable<Result<Looked>> {
+              ++looks_;
+              co_return looked_;
             },
             []() -> awaitable<Result<void>> { co_return Result<void>{}; }},
            {}};
@@ -145,9 +155,7 @@ class LargeAnswers : public ApiTest {
   }
   FakeExchange ask(const std::string& method, const std::string& what) {
     FakeExchange exchange(method, "/api/runs/" + run_.id.str() + what, "");
-    begin(exchange);
-    io_.restart();
-    io_.run();
+    finish(exchange);
     return exchange;
   }
 
@@ -188,6 +196,60 @@ TEST_F(LargeAnswers, WhoseObjectIsGoneAreErrors) {
   ASSERT_TRUE(got.answer);
   EXPECT_EQ(got.answer->status, 404);
   EXPECT_FALSE(got.streamed);
+}
+
+class LooksAtCode : public ApiTest, public testing::WithParamInterface<const char*> {
+ protected:
+  net::Response post(const std::string& code) {
+    FakeExchange exchange("POST", GetParam(), R"({"name":"a","code":")" + code + "\"}");
+    finish(exchange);
+    return exchange.answer.value();
+  }
+  bool keeps() const { return GetParam() == std::string("/api/tasks"); }
+  int made() const { return keeps() ? 201 : 202; }
+};
+
+INSTANTIATE_TEST_SUITE_P(Routes, LooksAtCode,
+                         testing::Values("/api/tasks", "/api/tasks/execute", "/tasks/execute"));
+
+TEST_P(LooksAtCode, OnceWhenItIsGood) {
+  EXPECT_EQ(post("good").status, made());
+  EXPECT_EQ(post("good").status, made());
+  EXPECT_EQ(looks_, 1);
+  EXPECT_EQ(post("other").status, made());
+  EXPECT_EQ(looks_, 2);
+}
+
+TEST_P(LooksAtCode, EachTimeWhenItIsBad) {
+  looked_ = model::Failure{model::OutcomeCode::invalid_code, "no", "", 2, 5};
+  for (int i = 0; i < 2; ++i) {
+    const net::Response refused = post("bad");
+    EXPECT_EQ(refused.status, 422);
+    EXPECT_NE(
+        refused.body.find(R"("errors":[{"pointer":"/code","detail":"no","line":2,"column":5}])"),
+        std::string::npos)
+        << refused.body;
+  }
+  EXPECT_EQ(looks_, 2);
+}
+
+// Code that is kept must have been looked at; code that only runs tells by itself.
+TEST_P(LooksAtCode, AndWithoutAWorkerKeepsNone) {
+  for (const ErrorCode code : {ErrorCode::busy, ErrorCode::unavailable}) {
+    looked_ = fail(code, "nobody");
+    EXPECT_EQ(post("new").status, keeps() ? base::row(code).http_status : 202);
+  }
+  EXPECT_EQ(looks_, 2);
+}
+
+TEST(Problem, HasOnlyCodesThatAnswersMayCarry) {
+  for (const base::ErrorRow& row : base::error_table()) {
+    const net::Response answer = problem(fail(row.code, "secret"), "id");
+    const bool told = row.carried == base::Carried::in_answers;
+    const std::string_view name = told ? row.name : "internal";
+    EXPECT_NE(answer.body.find("\"code\":\"" + std::string(name) + '"'), std::string::npos);
+    EXPECT_EQ(answer.body.find("secret") != std::string::npos, told) << answer.body;
+  }
 }
 
 struct Place {

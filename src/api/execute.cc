@@ -35,6 +35,15 @@ awaitable<Result<Earlier>> made_earlier(Api& api, const Call& call,
   co_return Earlier({std::move(**run), false});
 }
 
+// Under load a run is taken without a look at its code: should it be none, the run says so.
+constexpr std::chrono::seconds kGlance{1};
+
+awaitable<Result<void>> glance_at_code(Api& api, const std::string& code) {
+  auto fine = co_await check_code(api, code, kGlance);
+  if (!fine && fine.error().code == ErrorCode::invalid_code) co_return fine.error();
+  co_return Result<void>{};
+}
+
 // Small inputs travel in the row, large ones as an object.
 awaitable<Result<model::Payload>> place_inputs(Api& api, const model::RunId& id,
                                                std::string inputs) {
@@ -143,6 +152,7 @@ awaitable<Answer> Routes::execute_ad_hoc(Api& api, Call& call) {
   if (!earlier) co_return earlier.error();
   if (*earlier) co_return co_await answer(api, call, std::move(**earlier), *wait);
   if (auto fine = can_accept(api); !fine) co_return fine.error();
+  if (auto fine = co_await glance_at_code(api, task.version.code); !fine) co_return fine.error();
   task.id = model::TaskId::make();
   task.user = call.caller.user;
   model::Run run;

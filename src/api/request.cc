@@ -47,15 +47,32 @@ Result<model::TaskId> task_id(const Call& call) {
 awaitable<Result<model::Task>> find_task(Api& api, const Call& call, model::TaskId id,
                                          WantedVersion version) {
   store::Store& store = Routes::parts(api).store;
+  auto latest = co_await store.get_task(call.caller.user, id, std::nullopt);
+  if (!latest || !version.number || latest->version.number == *version.number) co_return latest;
   auto task = co_await store.get_task(call.caller.user, id, version.number);
-  if (task || !version.number || task.error().code != ErrorCode::not_found) co_return task;
-  const auto latest = co_await store.get_task(call.caller.user, id, std::nullopt);
-  if (!latest) co_return latest.error();
+  if (task || task.error().code != ErrorCode::not_found) co_return task;
   const std::string newest = std::to_string(latest->version.number);
   co_return Error{
       ErrorCode::not_found,
       "this task has no version " + std::to_string(*version.number) + "; its latest is " + newest,
       {{std::string(version.pointer), "the latest version is " + newest, {}, {}}}};
+}
+
+awaitable<Result<void>> check_code(Api& api, const std::string& code,
+                                   std::chrono::milliseconds patience) {
+  // Hashing more than this would hold up the event loop.
+  const std::string hash = code.size() <= kLargeBody ? sha256_hex(code) : "";
+  if (!hash.empty() && Routes::good_codes(api).find(hash) != nullptr) co_return Result<void>{};
+  auto looked = co_await Routes::parts(api).check(code, base::after(patience));
+  if (!looked) co_return looked.error();
+  if (!*looked) {
+    if (!hash.empty()) Routes::good_codes(api).put(hash, {});
+    co_return Result<void>{};
+  }
+  const model::Failure& failure = **looked;
+  co_return Error{ErrorCode::invalid_code,
+                  "the code is not a calculation: " + failure.message,
+                  {{"/code", failure.message, failure.line, failure.column}}};
 }
 
 Result<model::RunId> run_id(const Call& call) {

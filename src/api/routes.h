@@ -93,6 +93,7 @@ struct Routes {
   static Parts& parts(Api& api) { return api.parts_; }
   static const Options& options(const Api& api) { return api.options_; }
   static bool draining(const Api& api) { return api.draining_; }
+  static Api::GoodCodes& good_codes(Api& api) { return api.good_codes_; }
 };
 
 // ---- request.cc: what several handlers read from a request
@@ -105,6 +106,10 @@ struct WantedVersion {
 // The caller's task; not_found, and when only the version is not there, says which is the latest.
 awaitable<Result<model::Task>> find_task(Api& api, const Call& call, model::TaskId id,
                                          WantedVersion version);
+// Nothing when the code can be a calculation, invalid_code when it cannot; busy or unavailable when
+// no worker can look at it within `patience`. Good code is remembered for a while.
+awaitable<Result<void>> check_code(Api& api, const std::string& code,
+                                   std::chrono::milliseconds patience);
 Result<store::PageRequest> page_request(const Call& call);
 Result<std::chrono::milliseconds> wait_time(const Call& call);  // ?wait=SECONDS, 0 when absent
 // With a SHA-256 of the whole request: see read_post.

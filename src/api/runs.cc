@@ -102,7 +102,7 @@ awaitable<Answer> Routes::run_artifact(Api& api, Call& call) {
                     {"Cache-Control", "private, max-age=31536000, immutable"}};
     co_return co_await send_object(api, call, std::move(head), artifact.key, {});
   }
-  co_return fail(ErrorCode::not_found, "the run has no such artifact");
+  co_return fail_at("#path/name", ErrorCode::not_found, "the run has no such artifact");
 }
 
 awaitable<Answer> Routes::cancel_run(Api& api, Call& call) {

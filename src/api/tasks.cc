@@ -6,16 +6,8 @@
 namespace mecapy::api {
 namespace {
 
-// Nothing when the code can be a calculation; busy or unavailable when no worker can look at it.
-awaitable<Result<void>> check_code(Api& api, std::string code) {
-  auto looked = co_await Routes::parts(api).check(std::move(code));
-  if (!looked) co_return looked.error();
-  if (!*looked) co_return Result<void>{};
-  const model::Failure& failure = **looked;
-  co_return Error{ErrorCode::invalid_code,
-                  "the code is not a calculation: " + failure.message,
-                  {{"/code", failure.message, failure.line, failure.column}}};
-}
+// Code that nobody could look at is not kept.
+constexpr std::chrono::seconds kLookDeadline{20};
 
 Answer created_answer(const model::Task& task) {
   net::Response response = json_response(201, wire::task_json(task));
@@ -36,7 +28,8 @@ awaitable<Answer> Routes::create_task(Api& api, Call& call) {
     if (!earlier) co_return earlier.error();
     if (*earlier) co_return created_answer(**earlier);
   }
-  if (auto fine = co_await check_code(api, task.version.code); !fine) co_return fine.error();
+  if (auto fine = co_await check_code(api, task.version.code, kLookDeadline); !fine)
+    co_return fine.error();
   task.id = model::TaskId::make();
   task.user = call.caller.user;
   auto created = co_await parts(api).store.create_task(std::move(task), std::move(key));
@@ -89,7 +82,8 @@ awaitable<Answer> Routes::update_task(Api& api, Call& call) {
     change.limits = *limits;
   }
   if (patch->code) {
-    if (auto fine = co_await check_code(api, *patch->code); !fine) co_return fine.error();
+    if (auto fine = co_await check_code(api, *patch->code, kLookDeadline); !fine)
+      co_return fine.error();
   }
   change.name = std::move(patch->name);
   change.description = std::move(patch->description);

@@ -46,6 +46,10 @@ std::vector<User> read_users(const std::string& path) {
   return users;
 }
 
+Error unauthorized(std::string why) {
+  return fail_at("#header/Authorization", ErrorCode::unauthorized, std::move(why));
+}
+
 class TokenAuthenticator final : public Authenticator {
  public:
   explicit TokenAuthenticator(TokenOptions options) : options_(std::move(options)) {
@@ -58,8 +62,7 @@ class TokenAuthenticator final : public Authenticator {
     const bool bearer = given.size() > kScheme.size() && given.size() < 4096 &&
                         std::ranges::equal(given.substr(0, kScheme.size()), kScheme, {},
                                            [](char c) { return std::tolower(c); });
-    if (!bearer)
-      return fail(ErrorCode::unauthorized, "send the header Authorization: Bearer TOKEN");
+    if (!bearer) return unauthorized("send the header Authorization: Bearer TOKEN");
     const std::string hash = hash_of(given.substr(kScheme.size()));
     // Every candidate is compared, so that time tells nothing.
     const User* found = nullptr;
@@ -69,7 +72,7 @@ class TokenAuthenticator final : public Authenticator {
       if (equal(user.token_hash, hash)) found = &user;
     }
     if (equal(local_hash_, hash)) return Principal{"local"};
-    if (found == nullptr) return fail(ErrorCode::unauthorized, "the token is not known");
+    if (found == nullptr) return unauthorized("the token is not known");
     return Principal{found->name};
   }
 

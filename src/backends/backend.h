@@ -8,6 +8,7 @@
 #include <string>
 #include <string_view>
 
+#include "base/clock.h"
 #include "base/result.h"
 #include "model/run.h"
 
@@ -51,8 +52,9 @@ class Backend {
   virtual awaitable<model::RunEnd> execute(model::Job job, Observer& observer,
                                            Cancellation& cancellation) = 0;
   // Looks at code without running it: nothing when it is fine, else the failure (invalid_code).
-  // unavailable when no worker answers.
-  virtual awaitable<Result<std::optional<model::Failure>>> check(std::string code) = 0;
+  // unavailable when no worker answers, busy when none has time before the deadline.
+  virtual awaitable<Result<std::optional<model::Failure>>> check(std::string code,
+                                                                 base::Deadline deadline) = 0;
 };
 
 // The worker of this machine, at a Unix socket.

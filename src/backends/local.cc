@@ -17,7 +17,6 @@ using std::chrono::seconds;
 
 // Set-up, artifacts and the answer on top of the run's own wall limit.
 constexpr seconds kOverhead{120};
-constexpr seconds kCheckDeadline{20};
 constexpr seconds kPatience{3};
 constexpr std::chrono::milliseconds kRetryEvery{25};
 
@@ -98,8 +97,8 @@ class LocalBackend final : public Backend {
         broken_off ? "the worker died while the run was on it" : end.error().message);
   }
 
-  awaitable<Result<std::optional<model::Failure>>> check(std::string code) override {
-    const base::Deadline deadline = base::after(kCheckDeadline);
+  awaitable<Result<std::optional<model::Failure>>> check(std::string code,
+                                                         base::Deadline deadline) override {
     auto lines = co_await post("/check", wire::check_json(code), deadline);
     if (!lines) co_return lines.error();
     if ((*lines)->status() != 200) {
@@ -110,6 +109,8 @@ class LocalBackend final : public Backend {
       void progress(std::string_view) override {}
     } deaf;
     auto end = co_await follow(**lines, deadline, deaf);
+    const bool late = !end && end.error().code == ErrorCode::deadline_exceeded;
+    if (late) co_return fail(ErrorCode::busy, "too much code waits to be looked at");
     if (!end) co_return end.error();
     if (!end->failure || end->failure->code == model::OutcomeCode::invalid_code) {
       co_return std::move(end->failure);

@@ -53,8 +53,9 @@ const ErrorRow& row(ErrorCode code);
 // All rows in the order of the enum, for documents and for completeness tests.
 const std::vector<ErrorRow>& error_table();
 
-// One wrong field of a request. `pointer` is an RFC 6901 JSON pointer into the body
-// ("/limits/cpus"), or "#query/NAME" / "#header/NAME" for what is not in the body.
+// One wrong place of a request. `pointer` is an RFC 6901 JSON pointer into the body
+// ("/limits/cpus"; "" is the whole body), or for what is not in the body "#query/NAME",
+// "#header/NAME" ("#header": all of them), "#path/NAME" ("#path") or "#method".
 struct FieldProblem {
   std::string pointer;
   std::string detail;
@@ -65,7 +66,7 @@ struct FieldProblem {
 struct Error {
   ErrorCode code = ErrorCode::internal;
   std::string message;                   // one sentence, for the person who can act on it
-  std::vector<FieldProblem> problems{};  // empty unless fields are wrong
+  std::vector<FieldProblem> problems{};  // empty unless a place in a request is wrong
 };
 
 }  // namespace mecapy::base

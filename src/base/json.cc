@@ -97,8 +97,8 @@ Result<void> validate_json(std::string_view text, std::size_t max_depth) {
   if (!ec && used < text.size()) ec = json::error::extra_data;
   if (ec == json::error::too_deep) return too_deep(parser.handler(), max_depth);
   if (ec) {
-    return fail(ErrorCode::invalid_request,
-                "not valid JSON: " + ec.message() + " at byte " + std::to_string(used));
+    return fail_at("", ErrorCode::invalid_request,
+                   "not valid JSON: " + ec.message() + " at byte " + std::to_string(used));
   }
   return {};
 }

@@ -28,12 +28,19 @@ inline Error fail(ErrorCode code, std::string message) {
   return Error{code, std::move(message), {}};
 }
 
+// The same of a request, with the place in it that is wrong: see FieldProblem::pointer.
+inline Error fail_at(std::string pointer, ErrorCode code, std::string message) {
+  FieldProblem problem{std::move(pointer), message, {}, {}};
+  return Error{code, std::move(message), {std::move(problem)}};
+}
+
 }  // namespace mecapy::base
 
 namespace mecapy {
 using base::Error;
 using base::ErrorCode;
 using base::fail;
+using base::fail_at;
 using base::FieldProblem;
 using base::Result;
 }  // namespace mecapy

@@ -91,7 +91,7 @@ class ScriptedBackend final : public backends::Backend {
     }
     co_return script(job);
   }
-  awaitable<Result<std::optional<model::Failure>>> check(std::string) override {
+  awaitable<Result<std::optional<model::Failure>>> check(std::string, base::Deadline) override {
     co_return std::optional<model::Failure>();
   }
   Script script;

@@ -115,7 +115,9 @@ class ApiProcess {
             *clock_,
             threads_,
             [this](const model::RunId& id) { dispatcher_.cancel(id); },
-            [this](std::string code) { return backend_->check(std::move(code)); },
+            [this](std::string code, base::Deadline deadline) {
+              return backend_->check(std::move(code), deadline);
+            },
             [this] { return ask_worker(socket_); }};
   }
 

@@ -58,6 +58,10 @@ class Connection {
   }
 
  private:
+  // Where in a request a fault is: pointers of FieldProblem.
+  static constexpr const char* kHeader = "#header";
+  static constexpr const char* kBody = "";
+
   // False when the peer closed or stayed silent for too long.
   awaitable<bool> wait_for_request() {
     place_.wait(buffer_.size() > 0 ? Place::Heard::something : Place::Heard::nothing);
@@ -84,7 +88,7 @@ class Connection {
     if (place_.taken_away()) co_return false;
     place_.begin();
     if (ec) {
-      co_await refuse(read_error(ec), "");
+      co_await refuse(read_error(kHeader, ec), "");
       co_return false;
     }
     auto request = read_head(head);
@@ -133,7 +137,7 @@ class Connection {
       if (alarm.rang()) ec = beast::error::timeout;
     }
     if (ec) {
-      co_await refuse(read_error(ec), request.id);
+      co_await refuse(read_error(kBody, ec), request.id);
       co_return false;
     }
     request.body = std::move(body.get().body().bytes);
@@ -166,24 +170,26 @@ class Connection {
   }
 
   Error too_large() const {
-    return fail(ErrorCode::too_large, "the body is over the limit of " +
-                                          std::to_string(shared_->options.body_limit) + " bytes");
+    return fail_at(
+        "", ErrorCode::too_large,
+        "the body is over the limit of " + std::to_string(shared_->options.body_limit) + " bytes");
   }
 
-  Error read_error(const error_code& ec) const {
+  // `part` is what was being read: kHeader or kBody.
+  Error read_error(const char* part, const error_code& ec) const {
     if (ec == http::error::body_limit) return too_large();
     if (ec == http::error::header_limit) {
-      return fail(ErrorCode::header_too_large, "the header is over the limit of " +
-                                                   std::to_string(shared_->options.header_limit) +
-                                                   " bytes");
+      return fail_at(kHeader, ErrorCode::header_too_large,
+                     "the header is over the limit of " +
+                         std::to_string(shared_->options.header_limit) + " bytes");
     }
     if (ec == boost::system::errc::no_buffer_space) {
       return fail(ErrorCode::busy, "too many large requests at once");
     }
     if (ec == beast::error::timeout) {
-      return fail(ErrorCode::request_timeout, "the request did not arrive in time");
+      return fail_at(part, ErrorCode::request_timeout, "the request did not arrive in time");
     }
-    return fail(ErrorCode::invalid_request, "malformed HTTP: " + ec.message());
+    return fail_at(part, ErrorCode::invalid_request, "malformed HTTP: " + ec.message());
   }
 
   awaitable<void> refuse(Error error, const std::string& request_id) {

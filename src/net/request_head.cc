@@ -20,10 +20,11 @@ bool is_request_id(std::string_view id) {
 Result<Request> read_head(const http::request_parser<http::empty_body>& head) {
   const auto& message = head.get();
   if (message.count(http::field::transfer_encoding) > 0 && !head.chunked()) {
-    return fail(ErrorCode::invalid_request, "the only transfer coding here is chunked");
+    return fail_at("#header/Transfer-Encoding", ErrorCode::invalid_request,
+                   "the only transfer coding here is chunked");
   }
   if (message.version() == 11 && message.count(http::field::host) != 1) {
-    return fail(ErrorCode::invalid_request, "a request has exactly one Host");
+    return fail_at("#header/Host", ErrorCode::invalid_request, "a request has exactly one Host");
   }
   Request request;
   request.method = std::string(message.method_string());
@@ -33,11 +34,11 @@ Result<Request> read_head(const http::request_parser<http::empty_body>& head) {
   const auto given = request.header("x-request-id");
   request.id = given && is_request_id(*given) ? std::string(*given) : base::random_hex(8);
   const auto url = boost::urls::parse_origin_form(message.target());
-  if (!url) return fail(ErrorCode::invalid_request, "the request target is not a path");
+  if (!url) return fail_at("#path", ErrorCode::invalid_request, "the request target is not a path");
   const auto decoded = url->encoded_path();
   request.path = boost::urls::pct_string_view(decoded).decode();
   if (request.path.find('\0') != std::string::npos) {
-    return fail(ErrorCode::invalid_request, "the path holds a zero byte");
+    return fail_at("#path", ErrorCode::invalid_request, "the path holds a zero byte");
   }
   boost::urls::encoding_opts plus;
   plus.space_as_plus = true;

@@ -75,14 +75,15 @@ std::string decode_string(std::string_view raw) {
 
 Result<std::vector<Member>> object_members(std::string_view text) {
   Cursor cursor(text);
-  if (cursor.peek() != '{') return fail(ErrorCode::invalid_request, "must be a JSON object");
+  if (cursor.peek() != '{') return fail_at("", ErrorCode::invalid_request, "must be a JSON object");
   std::vector<Member> members;
   std::set<std::string> seen;
   for (cursor.step(); cursor.peek() != '}';) {
     std::string key = decode_string(cursor.value());
     cursor.step();  // ':'
     if (!seen.insert(key).second) {
-      return fail(ErrorCode::invalid_request, "the key \"" + key + "\" is given twice");
+      return fail_at(base::pointer_to("", key), ErrorCode::invalid_request,
+                     "the key \"" + key + "\" is given twice");
     }
     members.push_back({std::move(key), cursor.value()});
     if (cursor.peek() == ',') cursor.step();

@@ -10,8 +10,6 @@ namespace {
 namespace json = boost::json;
 using sandbox::ZygoteKind;
 
-constexpr std::size_t kRemembered = 1024;
-
 ZygoteKind kind_of_answer(std::string_view answer) {
   boost::system::error_code failed;
   const json::value value = json::parse(json::string_view(answer.data(), answer.size()), failed);
@@ -30,11 +28,7 @@ ZygoteKind kind_of_answer(std::string_view answer) {
 }  // namespace
 
 std::optional<ZygoteKind> CodeKinds::find(std::string_view code) {
-  const auto it = known_.find(std::hash<std::string_view>{}(code));
-  if (it != known_.end()) {
-    order_.splice(order_.begin(), order_, it->second);
-    return it->second->kind;
-  }
+  if (const auto* known = known_.find(std::hash<std::string_view>{}(code))) return *known;
   // A look costs as much as a run: where little can be gained the mention is good enough.
   const ZygoteKind mentioned = sandbox::highest_mentioned(code);
   if (mentioned <= ZygoteKind::numpy) return mentioned;
@@ -42,13 +36,7 @@ std::optional<ZygoteKind> CodeKinds::find(std::string_view code) {
 }
 
 void CodeKinds::learn(std::string_view code, std::string_view answer) {
-  const std::uint64_t hash = std::hash<std::string_view>{}(code);
-  if (known_.contains(hash)) return;
-  order_.push_front({hash, kind_of_answer(answer)});
-  known_.emplace(hash, order_.begin());
-  if (order_.size() <= kRemembered) return;
-  known_.erase(order_.back().hash);
-  order_.pop_back();
+  known_.put(std::hash<std::string_view>{}(code), kind_of_answer(answer));
 }
 
 }  // namespace mecapy::worker

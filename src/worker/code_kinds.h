@@ -3,11 +3,10 @@
 #pragma once
 
 #include <cstdint>
-#include <list>
 #include <optional>
 #include <string_view>
-#include <unordered_map>
 
+#include "base/recent.h"
 #include "sandbox/zygote_kinds.h"
 
 namespace mecapy::worker {
@@ -22,12 +21,7 @@ class CodeKinds {
   void learn(std::string_view code, std::string_view answer);
 
  private:
-  struct Known {
-    std::uint64_t hash;
-    sandbox::ZygoteKind kind;
-  };
-  std::list<Known> order_;  // newest first
-  std::unordered_map<std::uint64_t, std::list<Known>::iterator> known_;
+  base::Recent<std::uint64_t, sandbox::ZygoteKind> known_{1024};  // by hash
 };
 
 }  // namespace mecapy::worker

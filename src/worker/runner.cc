@@ -132,7 +132,7 @@ awaitable<void> Runner::watch_supervisor() {
   }
 }
 
-awaitable<Result<void>> Runner::acquire_slot(sandbox::JobKind kind) {
+awaitable<Result<void>> Runner::acquire_slot(sandbox::JobKind kind, Stop& stop) {
   const bool check = kind == sandbox::JobKind::check;
   Line& line = check ? waiting_checks_ : waiting_;
   if (check ? check_may_start() : free_slots_ > 0) {
@@ -146,7 +146,11 @@ awaitable<Result<void>> Runner::acquire_slot(sandbox::JobKind kind) {
   asio::steady_timer turn(io_, kSlotDeadline);
   line.push_back(&turn);
   error_code ec;
-  co_await turn.async_wait(asio::redirect_error(asio::use_awaitable, ec));
+  stop.hook = [&turn] { turn.cancel(); };
+  if (!stop.requested) {
+    co_await turn.async_wait(asio::redirect_error(asio::use_awaitable, ec));
+  }
+  stop.hook = nullptr;
   // Whoever frees a slot takes us out of the line and hands the slot over.
   const auto it = std::ranges::find(line, &turn);
   if (it == line.end()) co_return Result<void>{};
@@ -197,11 +201,12 @@ awaitable<model::RunEnd> Runner::run(Attempt attempt, Sink& sink, Stop& stop) {
     }
     attempt.inputs.inline_bytes = std::move(*inputs);
   }
-  if (auto slot = co_await acquire_slot(attempt.kind); !slot) {
-    co_return model::failed_end(model::OutcomeCode::backend_unavailable, slot.error().message);
-  }
   model::RunEnd end;
   end.status = model::RunStatus::cancelled;
+  if (auto slot = co_await acquire_slot(attempt.kind, stop); !slot) {
+    if (stop.requested) co_return end;
+    co_return model::failed_end(model::OutcomeCode::backend_unavailable, slot.error().message);
+  }
   if (!stop.requested) attempt.zygote = co_await choose_zygote(attempt, stop);
   if (!stop.requested) end = co_await run_in_slot(attempt, sink, stop);
   if (attempt.kind == sandbox::JobKind::check && end.status == model::RunStatus::completed) {

@@ -88,7 +88,8 @@ class Runner {
   struct Live;
   using Line = std::deque<boost::asio::steady_timer*>;
   awaitable<Result<std::string>> fetch_inputs(std::string key);
-  awaitable<Result<void>> acquire_slot(sandbox::JobKind kind);
+  // Who is asked to stop leaves the line.
+  awaitable<Result<void>> acquire_slot(sandbox::JobKind kind, Stop& stop);
   void release_slot(sandbox::JobKind kind);
   // Whether a check may take a slot now: one at a time, and never before a run that waits.
   bool check_may_start() const { return checking_ == 0 && free_slots_ > 0 && waiting_.empty(); }

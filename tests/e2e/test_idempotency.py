@@ -12,6 +12,7 @@ from support.server import DEV_TOKEN, Server
 
 MakeServer = Callable[..., Server]
 CODE = "def calculate(inputs):\n    return inputs"
+MISMATCH = "#header/Idempotency-Key"
 
 
 def key() -> dict[str, str]:
@@ -61,7 +62,7 @@ def test_a_key_used_for_another_request_is_refused(api: Api) -> None:
     headers = key()
     expect(api.post("/api/tasks", {"name": "a", "code": CODE}, headers=headers), 201)
     other = api.post("/api/tasks", {"name": "b", "code": CODE}, headers=headers)
-    expect_problem(other, 422, "idempotency_mismatch")
+    expect_problem(other, 422, "idempotency_mismatch", MISMATCH)
 
 
 def test_a_key_used_for_another_task_is_refused(api: Api) -> None:
@@ -69,7 +70,7 @@ def test_a_key_used_for_another_task_is_refused(api: Api) -> None:
     first, second = api.create(CODE)["id"], api.create(CODE)["id"]
     expect(api.post(f"/api/tasks/{first}/execute", headers=headers), 202)
     response = api.post(f"/api/tasks/{second}/execute", headers=headers)
-    expect_problem(response, 422, "idempotency_mismatch")
+    expect_problem(response, 422, "idempotency_mismatch", MISMATCH)
 
 
 def test_other_inputs_are_another_request(api: Api) -> None:
@@ -77,7 +78,7 @@ def test_other_inputs_are_another_request(api: Api) -> None:
     path = f"/api/tasks/{api.create(CODE)['id']}/execute"
     expect(api.post(path, {"inputs": {"x": 1}}, headers=headers), 202)
     other = api.post(path, {"inputs": {"x": 2}}, headers=headers)
-    expect_problem(other, 422, "idempotency_mismatch")
+    expect_problem(other, 422, "idempotency_mismatch", MISMATCH)
 
 
 def test_a_refused_request_does_not_take_its_key(api: Api) -> None:
@@ -136,7 +137,7 @@ def test_a_repeated_request_is_answered_though_the_queue_is_full(own_server: Mak
         assert expect(again, 202)["run_id"] == run_id
         assert again.headers["location"] == f"/api/runs/{run_id}"
         other = api.post(path, body | {"inputs": {"x": 2}}, headers=headers)
-        expect_problem(other, 422, "idempotency_mismatch")
+        expect_problem(other, 422, "idempotency_mismatch", MISMATCH)
         expect_problem(api.post(path, body, headers=key()), 429, "busy")
 
 

@@ -204,6 +204,7 @@ def test_a_header_over_the_limit_is_refused(server: Server, head: bytes) -> None
         answer = connection.read_answer()
         assert answer.status == 431, answer
         assert answer.problem["code"] == "header_too_large"
+        assert answer.pointers == ["#header"]
 
 
 @pytest.mark.parametrize("size", [1 << 40, (16 << 20) + 1])

@@ -21,12 +21,12 @@ HEAD = (
     f"POST /api/tasks HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {DEV_TOKEN}\r\n"
     "Content-Type: application/json\r\n"
 ).encode()
-HALVES = {
-    "half a request line": b"GET /api/ta",
-    "half a header": HEAD[:80],
-    "half a body": HEAD + b'Content-Length: 100\r\n\r\n{"name":',
-    "half a chunk": HEAD + b'Transfer-Encoding: chunked\r\n\r\n20\r\n{"name":',
-    "no last chunk": HEAD + b"Transfer-Encoding: chunked\r\n\r\n2\r\n{}\r\n",
+HALVES = {  # and the part that is not whole
+    "half a request line": (b"GET /api/ta", "#header"),
+    "half a header": (HEAD[:80], "#header"),
+    "half a body": (HEAD + b'Content-Length: 100\r\n\r\n{"name":', ""),
+    "half a chunk": (HEAD + b'Transfer-Encoding: chunked\r\n\r\n20\r\n{"name":', ""),
+    "no last chunk": (HEAD + b"Transfer-Encoding: chunked\r\n\r\n2\r\n{}\r\n", ""),
 }
 
 
@@ -40,9 +40,9 @@ def impatient() -> Iterator[Server]:
     one.remove()
 
 
-@pytest.mark.parametrize("data", HALVES.values(), ids=HALVES.keys())
+@pytest.mark.parametrize(("data", "part"), HALVES.values(), ids=HALVES.keys())
 def test_a_request_that_stops_half_way_is_ended_at_its_deadline(
-    impatient: Server, data: bytes
+    impatient: Server, data: bytes, part: str
 ) -> None:
     with RawConnection(impatient.port) as connection:
         begin = time.monotonic()
@@ -51,6 +51,7 @@ def test_a_request_that_stops_half_way_is_ended_at_its_deadline(
         assert 0.5 < time.monotonic() - begin < 5
         assert answer.status == 408
         assert answer.problem["code"] == "request_timeout"
+        assert answer.pointers == [part]
         assert connection.closed_by_server()
     assert impatient.api().get("/api/tasks").status_code == 200
 

@@ -4,6 +4,7 @@ Whatever a run says about itself is data: its end is completed or failed by one 
 calculation's or a limit's, at the first attempt, and what the client gets is JSON and UTF-8.
 """
 
+import re
 from collections.abc import Iterator
 
 import pytest
@@ -13,6 +14,7 @@ from security.attack import LIMITS, Attack, at_the_wall, fails, returns
 from security.code_attacks import CODE, INPUTS
 from security.host import Host
 from security.stage import Stage
+from support.api import detail_at, expect_problem
 from support.server import Server
 
 FRAMES = [
@@ -318,7 +320,9 @@ return 1
 ]  # fmt: skip
 
 
-ALL = FRAMES + FAILURES + VALUES + ARTIFACTS + HARNESS + LOG + INPUTS + CODE
+# What is refused when it is read does not come as far as a run.
+RUNS = [attack for attack in CODE if attack.ends.code != "invalid_code"]
+ALL = FRAMES + FAILURES + VALUES + ARTIFACTS + HARNESS + LOG + INPUTS + RUNS
 
 
 @pytest.mark.parametrize("attack", ALL, ids=lambda a: a.name)
@@ -327,10 +331,14 @@ def test_what_a_run_says_is_data(stage: Stage, attack: Attack) -> None:
 
 
 @pytest.mark.parametrize("attack", CODE, ids=lambda a: a.name)
-def test_reading_code_to_keep_it_harms_nobody(stage: Stage, attack: Attack) -> None:
-    answer = stage.api.post("/api/tasks", {"name": "attack", "code": attack.module})
+def test_reading_code_harms_nobody(stage: Stage, attack: Attack) -> None:
     refused = attack.ends.code == "invalid_code"
-    assert answer.status_code == (422 if refused else 201), answer.text
+    kept = stage.api.post("/api/tasks", {"name": "attack", "code": attack.module})
+    assert kept.status_code == (422 if refused else 201), kept.text
+    if refused:
+        run = stage.api.post("/api/tasks/execute", {"code": attack.module})
+        problem = expect_problem(run, 422, "invalid_code", "/code")
+        assert re.search(attack.ends.message, detail_at(problem, "/code"))
     stage.expect_clean()
 
 

@@ -139,6 +139,10 @@ def expect(response: httpx.Response, status: int) -> Json:
     return body
 
 
+# Every answer that blames the request says where in it.
+POINTED = {400, 401, 404, 405, 408, 413, 415, 422, 431}
+
+
 def expect_problem(
     response: httpx.Response, status: int, code: str, pointer: str | None = None
 ) -> Json:
@@ -151,6 +155,8 @@ def expect_problem(
     assert problem["request_id"] == response.headers["x-request-id"]
     assert problem["title"]
     assert problem["detail"]
+    if status in POINTED:
+        assert problem.get("errors"), problem
     if pointer is not None:
         assert pointer in [e["pointer"] for e in problem.get("errors", [])], problem
     return problem

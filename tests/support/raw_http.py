@@ -5,6 +5,8 @@ import socket
 from dataclasses import dataclass
 from typing import Any
 
+from support.api import POINTED
+
 
 @dataclass(frozen=True)
 class Answer:
@@ -16,11 +18,17 @@ class Answer:
 
     @property
     def problem(self) -> dict[str, Any]:
-        """The body of an error, which says the status it came with."""
+        """The body of an error, which says the status it came with and what it is about."""
         assert self.headers["content-type"] == "application/problem+json", self
         problem = dict(json.loads(self.body))
         assert problem["status"] == self.status, self
+        assert self.status not in POINTED or problem["errors"], self
         return problem
+
+    @property
+    def pointers(self) -> list[str]:
+        """Where in the request an error is."""
+        return [error["pointer"] for error in self.problem["errors"]]
 
 
 class RawConnection:
