@@ -44,8 +44,9 @@ Result<std::unique_ptr<PlainForks>> PlainForks::launch(const sandbox::Options& o
   forks->epoll_ = Fd(::epoll_create1(EPOLL_CLOEXEC));
   if (!forks->epoll_) return cannot("epoll_create1");
   std::string error;
+  sandbox::ZygoteReply ready;
   if (!sandbox::spawn_zygote(options, kind, forks->zygote_, error) ||
-      !sandbox::wait_until_ready(forks->zygote_, error)) {
+      !sandbox::wait_until_ready(forks->zygote_, ready, error)) {
     forks->zygote_.pid = -1;
     return fail(ErrorCode::sandbox, error);
   }

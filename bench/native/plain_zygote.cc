@@ -15,6 +15,7 @@
 #include "sandbox/packet.h"
 #include "sandbox/protocol.h"
 #include "zygote/interpreter.h"
+#include "zygote/merge.h"
 #include "zygote/remap.h"
 #include "zygote/report.h"
 
@@ -89,7 +90,10 @@ pid_t clone_fork(int* tid) {
   if (::prctl(PR_GET_TID_ADDRESS, &tid) != 0) refuse("PR_GET_TID_ADDRESS", errno);
   prepare_for_forks();
   ::malloc_trim(0);  // as the zygote
-  if (const sandbox::StepFailure step = remap_dirty_memory()) refuse(step.step, step.error);
+  std::int64_t ignored = 0;
+  sandbox::StepFailure step = merge_library_mappings();
+  if (!step) step = remap_dirty_memory(ignored);
+  if (step) refuse(step.step, step.error);
   if (!sandbox::send_packet(kSocket, ZygoteReply{})) ::_exit(0);
   serve(tid);
 }

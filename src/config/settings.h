@@ -39,6 +39,7 @@ struct Settings {
   std::int64_t worker_uid_base = 200'000;
   std::string worker_profile = "host";
   std::string worker_scratch = "/tmp";
+  std::int64_t worker_zygotes_mb = 512;
   std::string log_level = "info";
   model::Limits ceilings = model::default_ceilings();
 };

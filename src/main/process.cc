@@ -76,6 +76,7 @@ sandbox::Options sandbox_options(const config::Settings& settings) {
   options.slots = concurrency(settings);
   options.profile = sandbox::profile_named(settings.worker_profile).value_or(options.profile);
   options.scratch = settings.worker_scratch;
+  options.zygote_memory = settings.worker_zygotes_mb << 20;
   options.uid_base = static_cast<std::uint32_t>(settings.worker_uid_base);
   return options;
 }

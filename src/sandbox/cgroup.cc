@@ -103,6 +103,14 @@ bool is_root(const std::string& group) {
   return ::access((group + "/cgroup.type").c_str(), F_OK) != 0;
 }
 
+// Where a process of one thread joins the group. On v1 it can join alone, which takes no lock of
+// the whole machine (cgroup_procs_write_start, Linux 5.4); the other way waits for an RCU grace
+// period whenever nobody has joined any group of late.
+const char* door_of(const std::string& group) {
+  constexpr const char* kTasks = "/tasks";
+  return ::access((group + kTasks).c_str(), F_OK) == 0 ? kTasks : "/cgroup.procs";
+}
+
 // Whether making a group failed because this process may make none.
 bool is_refused(int error) { return error == EROFS || error == EACCES || error == EPERM; }
 
@@ -123,10 +131,10 @@ StepFailure delegate(const std::string& own, const std::string& controllers) {
 }
 
 StepFailure CgroupSlot::open(const ControllerPlaces& places) {
-  procs_.clear();
+  doors_.clear();
   for (const std::string& path : folders_) {
-    procs_.emplace_back(::open((path + "/cgroup.procs").c_str(), O_WRONLY | O_CLOEXEC));
-    if (!procs_.back()) return failed("open a cgroup");
+    doors_.emplace_back(::open((path + door_of(path)).c_str(), O_WRONLY | O_CLOEXEC));
+    if (!doors_.back()) return failed("open a cgroup");
   }
   for (std::size_t i = 0; i < kControllers; ++i) {
     versions_[i] = places[i].version;
@@ -188,7 +196,7 @@ StepFailure CgroupSlot::remake(const std::string& path) {
 
 StepFailure CgroupSlot::close_and_remake(const ControllerPlaces& places) {
   const ControllerPlace& memory = places[static_cast<std::size_t>(Controller::memory)];
-  procs_.clear();
+  doors_.clear();
   for (base::Fd& file : files_) file.reset();
   memory_bytes_ = 0;
   for (const std::string& path : folders_) {
@@ -200,10 +208,10 @@ StepFailure CgroupSlot::close_and_remake(const ControllerPlaces& places) {
 }
 
 StepFailure CgroupSlot::renew(const ControllerPlaces& places) {
-  if (!procs_.empty()) {
+  if (!doors_.empty()) {
     if (const StepFailure step = close_and_remake(places)) return step;
   }
-  if (procs_.empty() && !folders_.empty()) {
+  if (doors_.empty() && !folders_.empty()) {
     if (const StepFailure step = open(places)) return step;
   }
   if (const StepFailure step = limit(model::Limits{})) return step;
@@ -241,7 +249,7 @@ void CgroupSlot::let_die() {
 
 std::vector<int> CgroupSlot::doors() const {
   std::vector<int> fds;
-  for (const base::Fd& procs : procs_) fds.push_back(procs.get());
+  for (const base::Fd& door : doors_) fds.push_back(door.get());
   return fds;
 }
 

@@ -50,8 +50,9 @@ class CgroupSlot {
   explicit CgroupSlot(std::vector<std::string> folders) : folders_(std::move(folders)) {}
   // Makes it as new, with the default limits. The group is empty.
   StepFailure renew(const ControllerPlaces& places);
-  // The cgroup.procs of each folder, open for writing: a process joins by writing "0" to all. The
-  // kernel asks for the permissions of whoever opened them (Linux 5.16, stable since 5.10).
+  // The cgroup.procs or, on v1, the tasks of each folder, open for writing: a process of one thread
+  // joins by writing "0" to all. The kernel asks for the permissions of whoever opened them
+  // (Linux 5.16, stable since 5.10).
   std::vector<int> doors() const;
   // Sets the limits of the run to come, and takes the CPU time used so far as spent before it.
   StepFailure limit(const model::Limits& limits);
@@ -79,7 +80,7 @@ class CgroupSlot {
   std::vector<std::string> folders_;  // distinct folders
   std::array<base::Fd, kControllers> files_;
   std::array<int, kControllers> versions_{};
-  std::vector<base::Fd> procs_;
+  std::vector<base::Fd> doors_;
   std::int64_t memory_bytes_ = 0;
   std::int64_t tasks_ = 0;
   double cpus_ = 0;

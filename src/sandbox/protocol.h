@@ -62,7 +62,8 @@ struct FrontReply {
   std::int64_t written_bytes = -1;
   Passed passed = Passed::nothing;
   std::int64_t peak_tasks = 0;
-  Text<1024> text{};  // refused: why; ended: the set-up step that failed
+  std::int64_t zygote_memory = 0;  // pong: bytes that zygotes and waiting sandboxes hold
+  Text<1024> text{};               // refused: why; ended: the set-up step that failed
 };
 
 // supervisor -> zygote: make the init of a sandbox. One descriptor: ctl.
@@ -77,6 +78,8 @@ struct ZygoteReply {
   std::uint64_t ticket = 0;  // cloned
   pid_t pid = -1;            // cloned: of init, -1 when clone failed
   int error = 0;             // errno of what failed
+  std::int64_t memory = 0;   // ready: bytes it holds
+  std::int64_t copied = 0;   // ready: bytes each of its sandboxes holds beside them while it waits
   Text<512> text{};          // failed: which step, or Python's complaint
 };
 
@@ -88,9 +91,9 @@ struct DiskBounds {
 };
 
 // supervisor -> init, once it is known for what it is.
-// host: its id maps are written: it may mount, and join the cgroups whose cgroup.procs come as
-// descriptors. Joining can wait some milliseconds for an RCU grace period, so init does it itself:
-// nobody else waits.
+// host: its id maps are written: it may mount, and join the cgroups whose doors come as
+// descriptors. On v2 joining can wait some milliseconds for an RCU grace period, so init does it
+// itself: nobody else waits.
 // container: one descriptor comes, of a socket that brings WatchLimits; its hang-up means: end all.
 struct SandboxSetup {
   DiskBounds disk{};

@@ -83,6 +83,7 @@ class SupervisedSandbox final : public Sandbox {
     Event event;
     if (reply.kind == FrontReply::Kind::pong) {
       event.kind = Event::Kind::pong;
+      event.zygote_memory = reply.zygote_memory;
       return std::optional<Event>(std::move(event));
     }
     event.run = reply.run;

@@ -40,6 +40,9 @@ struct Options {
   // zygote: uid_base; the run in sandbox k: uid_base + 1 + k. The first free block from here
   // upwards is taken (user_ids.h).
   std::uint32_t uid_base = 0;
+  // Zygotes that would hold more bytes together are not started: smaller ones serve. Those that are
+  // always there are.
+  std::int64_t zygote_memory = std::int64_t{512} << 20;
   std::string scratch = "/tmp";  // container: the runs' folders are made in here
   // What the supervisor finds out at its start, for what it starts.
   bool time_namespace = false;  // host: the kernel has them
@@ -78,7 +81,8 @@ struct Event {
   enum class Kind : std::uint8_t { started, ended, pong };
   Kind kind = Kind::started;
   std::uint64_t run = 0;
-  Evidence evidence{};  // ended only; started fills setup_us
+  Evidence evidence{};             // ended only; started fills setup_us
+  std::int64_t zygote_memory = 0;  // pong only: bytes that zygotes and waiting sandboxes hold
 };
 
 // The front's ends of one run's pipes, non-blocking and close-on-exec. Closing them early is

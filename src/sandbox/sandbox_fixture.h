@@ -63,6 +63,8 @@ struct Played {
 
 class SandboxTest : public ::testing::Test {
  protected:
+  // Ends the program when the sandbox cannot be launched: GoogleTest would skip the tests, and
+  // ctest call that a success.
   static void SetUpTestSuite();
   static void TearDownTestSuite();
   // Checks what holds after every test: the supervisor lives and the next run is clean.

@@ -286,7 +286,8 @@ model::Limits SandboxTest::quick() {
 void SandboxTest::SetUpTestSuite() {
   enter_test_profile();
   auto launched = launch(test_options());
-  ASSERT_TRUE(launched.has_value()) << launched.error().message;
+  EXPECT_TRUE(launched) << launched.error().message;
+  if (HasFailure()) ::_exit(1);
   sandbox_ = std::move(launched.value());
 }
 

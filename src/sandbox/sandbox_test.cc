@@ -35,6 +35,33 @@ TEST_F(Runs, NumpyArrayAndNan_HaveTheDocumentedEncoding) {
             R"("n":{"$type":"float","value":"inf"}})");
 }
 
+// The objects of a bare import: what a run writes was copied before it was asked for, so what is
+// left are the first reads (zygote/hot_pages.h; without it 130 and more).
+TEST_F(Runs, WhatRunsWrite_WasCopiedAhead) {
+  const Played run = play(R"(
+import resource
+BEGIN = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+import numpy as np
+def calculate(inputs):
+    np.linalg.solve(np.eye(2), np.ones(2))
+    return resource.getrusage(resource.RUSAGE_SELF).ru_minflt - BEGIN
+)");
+  EXPECT_LT(std::stoi(run.result()), 100);
+}
+
+// One executable and one writable mapping for each library (zygote/merge.h), never both in one.
+TEST_F(Runs, LibrariesAreFewMappings) {
+  const Played run = play(R"(
+import numpy
+def calculate(inputs):
+    maps = [line.split() for line in open('/proc/self/maps')]
+    both = [m for m in maps if 'w' in m[1] and 'x' in m[1]]
+    umath = [m[1] for m in maps if '_multiarray_umath' in m[-1]]
+    return [len(both), umath.count('r-xp'), umath.count('r--p')]
+)");
+  EXPECT_EQ(run.result(), "[0,1,0]");
+}
+
 TEST_F(Runs, Inputs_AreRevived) {
   const Played run =
       play("def calculate(inputs):\n    return float(inputs['a'].sum())\n",

@@ -295,7 +295,9 @@ bool Slot::reap(SteadyTime now) {
     rusage use{};
     if (::wait4(init_, &status, WNOHANG, &use) != init_) {
       // Init has told the end and is the last one: what is left of it is nobody's business.
-      return claimed_ && reported_ && keeper_->holds_only(init_);
+      if (claimed_ && reported_ && keeper_->holds_only(init_)) return true;
+      if (reported_) keeper_->end(init_);
+      return false;
     }
     hear();  // what init said before it went
     init_gone(status, cpu_of(use), now);
@@ -313,7 +315,7 @@ FrontReply Slot::finish() {
   if (use.cpu_us >= 0) end_.cpu_us = use.cpu_us;
   if (ready_ != SteadyTime{}) end_.wall_us = micros(ready_, ended_);
   claimed_ = false;
-  if (init_ > 0) ::kill(init_, SIGKILL);  // alone and on its way out; freed once it is reaped
+  if (init_ > 0) ::kill(init_, SIGKILL);  // alone; freed once it is reaped
   state_ = init_ > 0 ? State::clearing : State::free;
   return end_;
 }

@@ -133,6 +133,7 @@ void Supervisor::front_readable() {
     } else {
       FrontReply pong;
       pong.kind = FrontReply::Kind::pong;
+      pong.zygote_memory = memory_held();
       tell(pong);
     }
   }
@@ -245,6 +246,14 @@ int Supervisor::spares(ZygoteKind kind) const {
 int Supervisor::running(ZygoteKind kind) const {
   return static_cast<int>(std::ranges::count_if(
       slots_, [&](const Slot& slot) { return slot.claimed() && slot.kind() == kind; }));
+}
+
+std::int64_t Supervisor::memory_held() const {
+  std::int64_t bytes = zygotes_->memory();
+  for (const Slot& slot : slots_) {
+    if (slot.is_spare()) bytes += zygotes_->copied_by(slot.kind());
+  }
+  return bytes;
 }
 
 // One spare more than the runs of this kind there are now, and no more than may run; of a kind that

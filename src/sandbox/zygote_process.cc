@@ -168,9 +168,8 @@ std::string complaint_of(const ZygoteReply& reply) {
   return text;
 }
 
-bool wait_until_ready(ZygoteProcess& zygote, std::string& error) {
+bool wait_until_ready(ZygoteProcess& zygote, ZygoteReply& reply, std::string& error) {
   pollfd readable{zygote.socket.get(), POLLIN, 0};
-  ZygoteReply reply;
   if (::poll(&readable, 1, kReadyDeadlineMs) <= 0) {
     error = "the zygote did not become ready within 30 s";
   } else if (receive_packet(zygote.socket.get(), reply) != Received::packet) {

@@ -24,7 +24,7 @@ bool spawn_zygote(const Options& options, ZygoteKind kind, ZygoteProcess& zygote
                   std::string& error);
 
 // Waits up to 30 s for `ready`. On failure `error` says why, and the child is reaped.
-bool wait_until_ready(ZygoteProcess& zygote, std::string& error);
+bool wait_until_ready(ZygoteProcess& zygote, ZygoteReply& ready, std::string& error);
 
 // Why the zygote says it cannot start.
 std::string complaint_of(const ZygoteReply& reply);

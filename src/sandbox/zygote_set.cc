@@ -20,6 +20,8 @@ constexpr std::int64_t kMostServed = 50'000;
 constexpr std::chrono::hours kLongestLife{1};
 // The large ones hold up to 110 MiB.
 constexpr std::chrono::minutes kIdle{10};
+// One that was not asked for so long makes room.
+constexpr std::chrono::minutes kUnwanted{1};
 
 constexpr std::array kAlwaysThere = {ZygoteKind::bare, ZygoteKind::numpy};
 
@@ -49,8 +51,9 @@ bool ZygoteSet::launch(std::string& error) {
     at(kind).born = at(kind).used = now;
   }
   for (const ZygoteKind kind : kAlwaysThere) {
-    if (!wait_until_ready(at(kind).process, error)) return false;
-    at(kind).ready = true;
+    ZygoteReply reply;
+    if (!wait_until_ready(at(kind).process, reply, error)) return false;
+    note_ready(kind, reply);
   }
   return true;
 }
@@ -65,10 +68,49 @@ StepFailure ZygoteSet::watch_with(Watch watch) {
   return {};
 }
 
+void ZygoteSet::note_ready(ZygoteKind kind, const ZygoteReply& reply) {
+  at(kind).ready = true;
+  at(kind).failures = 0;
+  at(kind).memory = reply.memory;
+  at(kind).copied = reply.copied;
+}
+
+std::int64_t ZygoteSet::memory() const {
+  std::int64_t bytes = 0;
+  for (const Zygote& zygote : zygotes_) bytes += zygote.ready ? zygote.memory : 0;
+  return bytes;
+}
+
+// One that was never ready is tried: it says what it holds.
+bool ZygoteSet::fits(ZygoteKind kind) const {
+  return is_always_there(kind) ||
+         memory() + zygotes_[index_of(kind)].memory <= options_.zygote_memory;
+}
+
+std::optional<ZygoteKind> ZygoteSet::one_too_many(SteadyTime now) {
+  const bool too_many = memory() > options_.zygote_memory;
+  if (!too_many && !crowded_) return std::nullopt;
+  std::optional<ZygoteKind> oldest;
+  for (const ZygoteRow& row : kZygoteTable) {
+    const Zygote& zygote = at(row.kind);
+    if (!zygote.ready || is_always_there(row.kind)) continue;
+    if (!too_many && now - zygote.used < kUnwanted) continue;
+    if (!oldest || zygote.used < at(*oldest).used) oldest = row.kind;
+  }
+  crowded_ = false;
+  return oldest;
+}
+
 std::optional<ZygoteKind> ZygoteSet::best_for(ZygoteKind wanted, SteadyTime now) {
   Zygote& first = at(wanted);
   first.used = now;
-  if (!first.process.socket && first.revive_at == SteadyTime::max()) start(wanted, now);
+  if (!first.process.socket && first.revive_at == SteadyTime::max()) {
+    if (fits(wanted)) {
+      start(wanted, now);
+    } else {
+      crowded_ = true;
+    }
+  }
   for (std::size_t i = index_of(wanted) + 1; i-- > 0;) {
     if (zygotes_[i].ready) return static_cast<ZygoteKind>(i);
   }
@@ -90,10 +132,7 @@ std::optional<ZygoteReply> ZygoteSet::next(ZygoteKind kind) {
   const Received got = receive_packet(zygote.process.socket.get(), reply);
   if (got == Received::nothing) return std::nullopt;
   if (got == Received::closed) reply.kind = ZygoteReply::Kind::failed;
-  if (reply.kind == ZygoteReply::Kind::ready) {
-    zygote.ready = true;
-    zygote.failures = 0;
-  }
+  if (reply.kind == ZygoteReply::Kind::ready) note_ready(kind, reply);
   return reply;
 }
 
@@ -134,7 +173,7 @@ std::optional<ZygoteKind> ZygoteSet::tend(SteadyTime now) {
     const bool idle = !is_always_there(row.kind) && now - zygote.used > kIdle;
     if (idle || zygote.served >= kMostServed || now - zygote.born > kLongestLife) return row.kind;
   }
-  return std::nullopt;
+  return one_too_many(now);
 }
 
 SteadyTime ZygoteSet::next_tend(SteadyTime now) const {

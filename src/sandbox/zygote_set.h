@@ -1,5 +1,6 @@
 // All zygotes of a supervisor, at most one of each kind: started when first asked for, started
-// again when they die, ended when idle, renewed when old.
+// again when they die, ended when idle, renewed when old;
+// together they hold no more memory than they may.
 #pragma once
 
 #include <array>
@@ -30,7 +31,8 @@ class ZygoteSet {
   using Watch = std::function<StepFailure(int fd, ZygoteKind kind)>;
   StepFailure watch_with(Watch watch);
 
-  // The best kind at or below `wanted` that can make a sandbox now. Starts `wanted` if need be.
+  // The best kind at or below `wanted` that can make a sandbox now. Starts `wanted` if need be and
+  // if it fits into the memory zygotes may hold; one that nobody wants any more makes room.
   std::optional<ZygoteKind> best_for(ZygoteKind wanted, SteadyTime now);
   // Asks for a sandbox's init. False when that zygote is gone.
   bool ask(ZygoteKind kind, std::uint64_t ticket, int far_ctl);
@@ -48,6 +50,8 @@ class ZygoteSet {
   bool hopeless() const;
   bool is_zygote(pid_t pid) const;
   bool is_ready(ZygoteKind kind) const { return zygotes_[index_of(kind)].ready; }
+  std::int64_t memory() const;  // bytes that those which are ready hold
+  std::int64_t copied_by(ZygoteKind kind) const { return zygotes_[index_of(kind)].copied; }
 
  private:
   struct Zygote {
@@ -55,16 +59,23 @@ class ZygoteSet {
     bool ready = false;
     int failures = 0;  // in a row
     std::int64_t served = 0;
+    std::int64_t memory = 0;  // bytes, as it said when it was ready; kept when it ends
+    std::int64_t copied = 0;
     SteadyTime born{};
     SteadyTime used{};
     SteadyTime revive_at = SteadyTime::max();
   };
   Zygote& at(ZygoteKind kind) { return zygotes_[index_of(kind)]; }
   void start(ZygoteKind kind, SteadyTime now);
+  void note_ready(ZygoteKind kind, const ZygoteReply& reply);
+  bool fits(ZygoteKind kind) const;
+  // The one to be ended so that the others, or one that is asked for, fit.
+  std::optional<ZygoteKind> one_too_many(SteadyTime now);
 
   const Options& options_;
   Watch watch_;
   std::array<Zygote, kZygoteKinds> zygotes_;
+  bool crowded_ = false;  // one was asked for and did not fit
 };
 
 }  // namespace mecapy::sandbox

@@ -69,6 +69,42 @@ TEST_F(ZygoteSetTest, ALargeKind_IsStartedWhenAskedForAndTheNextSmallerServesMea
   EXPECT_EQ(set_.tend(now + minutes(11)), std::nullopt);  // not started again by itself
 }
 
+TEST_F(ZygoteSetTest, WhatDoesNotFit_IsEndedAndNotStartedAgain) {
+  const SteadyTime now = steady_clock::now();
+  const std::int64_t always = set_.memory();
+  EXPECT_GT(always, 10 << 20);
+  options_.zygote_memory = always;
+  EXPECT_EQ(set_.tend(now), std::nullopt);
+  (void)set_.best_for(ZygoteKind::scipy, now);
+  hear_ready(ZygoteKind::scipy);
+  EXPECT_GT(set_.memory(), always + (10 << 20));
+  EXPECT_EQ(set_.tend(now), ZygoteKind::scipy);
+  set_.end(ZygoteKind::scipy, now);
+  EXPECT_EQ(set_.memory(), always);
+  EXPECT_EQ(set_.best_for(ZygoteKind::scipy, now), ZygoteKind::numpy);
+  EXPECT_FALSE(set_.ask(ZygoteKind::scipy, 1, 0));  // it was not started
+  options_.zygote_memory = always * 100;
+  (void)set_.best_for(ZygoteKind::scipy, now);
+  hear_ready(ZygoteKind::scipy);
+}
+
+TEST_F(ZygoteSetTest, OneThatNobodyWants_MakesRoom) {
+  const SteadyTime now = steady_clock::now();
+  (void)set_.best_for(ZygoteKind::pandas, now);
+  hear_ready(ZygoteKind::pandas);
+  options_.zygote_memory = set_.memory();
+  set_.end(ZygoteKind::pandas, now);  // what it holds is known now
+  (void)set_.best_for(ZygoteKind::scipy, now);
+  hear_ready(ZygoteKind::scipy);
+  EXPECT_EQ(set_.best_for(ZygoteKind::pandas, now), ZygoteKind::scipy);
+  EXPECT_EQ(set_.tend(now), std::nullopt);  // scipy was asked for just now
+  EXPECT_EQ(set_.best_for(ZygoteKind::pandas, now + minutes(2)), ZygoteKind::scipy);
+  EXPECT_EQ(set_.tend(now + minutes(2)), ZygoteKind::scipy);
+  set_.end(ZygoteKind::scipy, now);
+  (void)set_.best_for(ZygoteKind::pandas, now + minutes(2));
+  hear_ready(ZygoteKind::pandas);
+}
+
 TEST_F(ZygoteSetTest, AnOldOne_IsNamedAndStartedAgain) {
   const SteadyTime later = steady_clock::now() + hours(2);
   const auto old = set_.tend(later);

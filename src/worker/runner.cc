@@ -101,6 +101,7 @@ awaitable<void> Runner::pump_events() {
       }
       if (!*event) break;
       unanswered_pings_ = 0;
+      if ((*event)->kind == sandbox::Event::Kind::pong) zygote_memory_ = (*event)->zygote_memory;
       const auto it = live_.find((*event)->run);
       if (it == live_.end()) continue;
       Live& live = *it->second;

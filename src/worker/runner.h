@@ -83,6 +83,8 @@ class Runner {
   // Attempts in the sandbox, and waiting for a slot.
   std::size_t running() const { return live_.size(); }
   std::size_t waiting() const { return waiting_.size(); }
+  // Bytes that interpreters loaded ahead and waiting sandboxes hold, as last heard.
+  std::int64_t zygote_memory() const { return zygote_memory_; }
 
  private:
   struct Live;
@@ -114,6 +116,7 @@ class Runner {
   int checking_ = 0;
   std::uint64_t next_run_ = 1;
   int unanswered_pings_ = 0;
+  std::int64_t zygote_memory_ = 0;
   CodeKinds kinds_;
 };
 

@@ -175,7 +175,8 @@ std::string Service::health() const {
   return std::move(wire::ObjectWriter()
                        .text("status", draining_ ? "draining" : "ok")
                        .integer("running", static_cast<std::int64_t>(runner_.running()))
-                       .integer("waiting", static_cast<std::int64_t>(runner_.waiting())))
+                       .integer("waiting", static_cast<std::int64_t>(runner_.waiting()))
+                       .integer("zygotes_mb", runner_.zygote_memory() >> 20))
       .finish();
 }
 

@@ -258,16 +258,15 @@ RunPlace place_of(const SandboxSetup& setup, const std::vector<std::string>& rea
 }
 
 [[noreturn]] void be_contained_run(base::Fd ctl, const RunPlace& place, const sigset_t& mask,
-                                   const sandbox::FilterProgram& filter) {
+                                   const RunKit& kit) {
   if (::prctl(PR_SET_PDEATHSIG, SIGKILL) != 0) die(ctl.get(), failed("PR_SET_PDEATHSIG"));
   if (const StepFailure step = forget_children(mask)) die(ctl.get(), step);
-  be_run(std::move(ctl), place, filter);
+  be_run(std::move(ctl), place, kit);
 }
 
 }  // namespace
 
-void be_contained_init(base::Fd ctl, const std::vector<std::string>& readable,
-                       const sandbox::FilterProgram& run_filter) {
+void be_contained_init(base::Fd ctl, const std::vector<std::string>& readable, const RunKit& kit) {
   SandboxSetup setup;
   sandbox::PacketFds fds;
   if (sandbox::receive_packet(ctl.get(), setup, &fds) != sandbox::Received::packet) ::_exit(1);
@@ -281,7 +280,7 @@ void be_contained_init(base::Fd ctl, const std::vector<std::string>& readable,
   const WriteCount writes;
   const pid_t run = ::fork();
   if (run < 0) die(ctl.get(), failed("fork the run"));
-  if (run == 0) be_contained_run(std::move(ctl), place, waiting, run_filter);
+  if (run == 0) be_contained_run(std::move(ctl), place, waiting, kit);
   // Python's handlers are copied with the zygote; the wake-up stays.
   if (const StepFailure step = sandbox::reset_signals()) die(ctl.get(), step);
   if (const StepFailure step = hear_of_children(waiting)) die(ctl.get(), step);

@@ -5,7 +5,7 @@
 #include <vector>
 
 #include "base/fd.h"
-#include "sandbox/filter.h"
+#include "zygote/run.h"
 
 namespace mecapy::zygote {
 
@@ -15,6 +15,6 @@ namespace mecapy::zygote {
 // all when a limit is passed, when the run has ended or when the supervisor hangs up; then empties
 // the folder, reports and exits. `readable`: what the run may read of the machine.
 [[noreturn]] void be_contained_init(base::Fd ctl, const std::vector<std::string>& readable,
-                                    const sandbox::FilterProgram& run_filter);
+                                    const RunKit& kit);
 
 }  // namespace mecapy::zygote

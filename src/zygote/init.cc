@@ -123,12 +123,16 @@ int wait_for(pid_t run) {
   report.disk_full = disk_is_full();
   report.written_bytes = writes.bytes();
   (void)send_report(ctl.get(), report);
+  // The supervisor is to hear of it now, and not once the kernel has taken this process down, which
+  // takes as long as a run: it then kills what there is.
+  SandboxSetup never;
+  (void)sandbox::receive_packet(ctl.get(), never);
   ::_exit(0);
 }
 
 }  // namespace
 
-void be_init(base::Fd ctl, const sandbox::FilterProgram& run_filter) {
+void be_init(base::Fd ctl, const RunKit& kit) {
   SandboxSetup setup;
   sandbox::PacketFds doors;
   if (sandbox::receive_packet(ctl.get(), setup, &doors) != sandbox::Received::packet) ::_exit(1);
@@ -142,7 +146,7 @@ void be_init(base::Fd ctl, const sandbox::FilterProgram& run_filter) {
     RunPlace place;
     place.mounted = setup.disk;
     place.files = {{"/"}, {"/dev/null", "/work", "/tmp", "/dev/shm"}};
-    be_run(std::move(ctl), place, run_filter);
+    be_run(std::move(ctl), place, kit);
   }
   watch_over(run, ctl, writes);
 }

@@ -2,7 +2,7 @@
 #pragma once
 
 #include "base/fd.h"
-#include "sandbox/filter.h"
+#include "zygote/run.h"
 
 namespace mecapy::zygote {
 
@@ -10,6 +10,6 @@ namespace mecapy::zygote {
 // own folders, joins its cgroups, forks the run, which prepares itself and waits for its job; reaps
 // until the run has ended, reports and exits: the kernel then ends every process left in the
 // namespace.
-[[noreturn]] void be_init(base::Fd ctl, const sandbox::FilterProgram& run_filter);
+[[noreturn]] void be_init(base::Fd ctl, const RunKit& kit);
 
 }  // namespace mecapy::zygote

@@ -21,9 +21,8 @@ bool start_interpreter(const char* modules, const PythonPlaces& places, std::str
 // and the run releases them with wake_interpreter.
 void prepare_for_forks();
 
-// In the run, before it has a job: finishes the fork for Python and rehearses (mecapy._harness), so
-// that what every run touches is its own already. `folder`: of the run, with `work` and `tmp` in
-// it; "" where these are at the root. False when that failed.
+// In the run, before it has a job: finishes the fork for Python (mecapy._harness). `folder`: of the
+// run, with `work` and `tmp` in it; "" where these are at the root. False when that failed.
 bool wake_interpreter(const char* folder);
 
 // In the run, after every privilege is gone: runs the harness on `channel`. Returns the exit

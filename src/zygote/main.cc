@@ -22,8 +22,11 @@
 #include "sandbox/protocol.h"
 #include "sandbox/syscall_table.h"
 #include "zygote/contained_init.h"
+#include "zygote/hot_pages.h"
 #include "zygote/init.h"
 #include "zygote/interpreter.h"
+#include "zygote/merge.h"
+#include "zygote/rehearsal.h"
 #include "zygote/remap.h"
 
 namespace mecapy::zygote {
@@ -73,9 +76,9 @@ struct Profile {
   std::uint64_t clone_flags = sandbox::kInitCloneFlags;
   std::vector<std::string> readable{};  // container
 
-  [[noreturn]] void live(base::Fd ctl, const sandbox::FilterProgram& run_filter) const {
-    if (readable.empty()) be_init(std::move(ctl), run_filter);
-    be_contained_init(std::move(ctl), readable, run_filter);
+  [[noreturn]] void live(base::Fd ctl, const RunKit& kit) const {
+    if (readable.empty()) be_init(std::move(ctl), kit);
+    be_contained_init(std::move(ctl), readable, kit);
   }
 };
 
@@ -84,8 +87,7 @@ Profile profile_of(std::span<char*> readable) {
   return {sandbox::kContainerInitCloneFlags, {readable.begin(), readable.end()}};
 }
 
-[[noreturn]] void serve(const Profile& profile, const sandbox::FilterProgram& run_filter,
-                        int* tid) {
+[[noreturn]] void serve(const Profile& profile, const RunKit& kit, int* tid) {
   while (true) {
     ZygoteRequest request;
     sandbox::PacketFds fds;
@@ -94,7 +96,7 @@ Profile profile_of(std::span<char*> readable) {
     const pid_t pid = clone_init(profile.clone_flags, tid);
     if (pid == 0) {
       ::close(kSocket);
-      profile.live(std::move(fds[0]), run_filter);
+      profile.live(std::move(fds[0]), kit);
     }
     ZygoteReply reply;
     reply.kind = ZygoteReply::Kind::cloned;
@@ -108,24 +110,35 @@ Profile profile_of(std::span<char*> readable) {
 [[noreturn]] void live(const char* modules, const PythonPlaces& places, const Profile& profile) {
   std::string error;
   if (!start_interpreter(modules, places, error)) refuse(error, 0);
+  const bool at_root = profile.readable.empty();
+  if (!load_rehearsal(places.runtime, at_root ? "" : std::string(places.cache) + "/rehearsal")) {
+    refuse("the rehearsal is missing", ENOENT);
+  }
   if (!is_single_threaded()) refuse("the zygote has more than one thread", EBUSY);
   int* const tid = tid_address();
   if (tid == nullptr) refuse("PR_GET_TID_ADDRESS", errno);
   sandbox::FilterProgram zygote_filter;
-  sandbox::FilterProgram run_filter;
+  RunKit kit;
   for (StepFailure step : {build_filter(sandbox::FilterKind::zygote, zygote_filter),
-                           build_filter(sandbox::FilterKind::run, run_filter)}) {
+                           build_filter(sandbox::FilterKind::run, kit.filter)}) {
     if (step) refuse(step.step, step.error);
   }
-  if (::prctl(PR_SET_DUMPABLE, 0) != 0) refuse("PR_SET_DUMPABLE", errno);
   prepare_for_forks();
   // Or the first large allocation of each copy would tidy up the whole heap, and so copy it.
   ::malloc_trim(0);
-  if (const StepFailure step = remap_dirty_memory()) refuse(step.step, step.error);
+  if (const StepFailure step = merge_library_mappings()) refuse(step.step, step.error);
+  ZygoteReply ready;
+  if (const StepFailure step = remap_dirty_memory(ready.memory)) refuse(step.step, step.error);
+  StepFailure rehearsed;
+  kit.hot_pages = learn_hot_pages(rehearse_run, rehearsed);
+  if (rehearsed) refuse(rehearsed.step, rehearsed.error);
+  // Only now: whose pages are whose is told to dumpable processes alone.
+  if (::prctl(PR_SET_DUMPABLE, 0) != 0) refuse("PR_SET_DUMPABLE", errno);
   if (const StepFailure step = sandbox::install_filter(zygote_filter))
     refuse(step.step, step.error);
-  if (!sandbox::send_packet(kSocket, ZygoteReply{})) ::_exit(0);
-  serve(profile, run_filter, tid);
+  if (kit.hot_pages != nullptr) ready.copied = kit.hot_pages->bytes();
+  if (!sandbox::send_packet(kSocket, ready)) ::_exit(0);
+  serve(profile, kit, tid);
 }
 
 }  // namespace

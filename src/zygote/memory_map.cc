@@ -40,20 +40,33 @@ std::uint64_t number(std::string_view text, int base) {
   return value;
 }
 
-// "7f00-7f10 rw-p 00000000 00:00 0    [heap]"
+// The next word of `rest`, which loses it.
+std::string_view word(std::string_view& rest) {
+  rest.remove_prefix(std::min(rest.size(), rest.find_first_not_of(' ')));
+  const std::string_view found = rest.substr(0, rest.find(' '));
+  rest.remove_prefix(found.size());
+  return found;
+}
+
+// "7f00-7f10 rw-p 00000000 00:00 0    [heap]": range, mode, offset, device, inode, name
 Mapping mapping_of(std::string_view line) {
-  const std::size_t dash = line.find('-');
-  const std::size_t space = line.find(' ');
+  std::string_view rest = line;
+  const std::string_view range = word(rest);
+  const std::string_view mode = word(rest);
+  const std::size_t dash = range.find('-');
   Mapping mapping;
-  mapping.begin = number(line.substr(0, dash), 16);
-  mapping.end = number(line.substr(dash + 1, space - dash - 1), 16);
-  const std::string_view mode = line.substr(space + 1, 4);
+  mapping.begin = number(range.substr(0, dash), 16);
+  mapping.end = number(range.substr(dash + 1), 16);
+  mapping.offset = number(word(rest), 16);
+  word(rest);
+  mapping.inode = number(word(rest), 10);
   if (mode[0] == 'r') mapping.protection |= PROT_READ;
   if (mode[1] == 'w') mapping.protection |= PROT_WRITE;
   if (mode[2] == 'x') mapping.protection |= PROT_EXEC;
   mapping.shared = mode[3] == 's';
   const std::size_t bracket = line.find('[');
   mapping.special = bracket != std::string_view::npos && line.substr(bracket) != "[heap]";
+  mapping.stack = mapping.special && line.substr(bracket) == "[stack]";
   return mapping;
 }
 

@@ -19,7 +19,10 @@ struct Mapping {
   std::uint64_t end = 0;
   int protection = 0;               // PROT_*
   bool shared = false;              // MAP_SHARED
-  bool special = false;             // "[stack]", "[vdso]"; not "[heap]"
+  bool special = false;             // "[vdso]" and its like; not "[heap]"
+  bool stack = false;               // "[stack]", which is special, too
+  std::uint64_t offset = 0;         // in the file
+  std::uint64_t inode = 0;          // of the file; 0 for none
   std::uint64_t private_bytes = 0;  // pages of this process's own (smaps: Anonymous)
 
   std::uint64_t size() const { return end - begin; }

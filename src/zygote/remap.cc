@@ -13,9 +13,6 @@ namespace {
 using sandbox::failed;
 using sandbox::StepFailure;
 
-// Fewer private pages than this cost less to copy than another mapping to look at.
-constexpr std::uint64_t kWorthwhileBytes = 4 * kPage;
-
 thread_local int own_storage = 0;  // its address lies in the thread-local storage
 int own_data = 0;                  // and this one's in the program's data
 
@@ -27,7 +24,7 @@ bool eligible(const Mapping& mapping) {
 
 bool worthwhile(const Mapping& mapping) {
   // A reserve that is hardly used (BLAS buffers) would become a file full of zeros.
-  return eligible(mapping) && mapping.private_bytes >= kWorthwhileBytes &&
+  return eligible(mapping) && mapping.private_bytes > 0 &&
          mapping.private_bytes * 8 >= mapping.size();
 }
 
@@ -59,7 +56,7 @@ StepFailure replace(const MemoryMap& map, int file) {
 }
 
 // Between the copy and the seal nothing of what is copied may change: only this stack does.
-StepFailure copy_and_replace(const MemoryMap& map) {
+StepFailure copy_and_replace(const MemoryMap& map, std::int64_t& bytes) {
   const base::Fd file(::memfd_create("template", MFD_CLOEXEC | MFD_ALLOW_SEALING));
   if (!file) return failed("memfd_create");
   std::uint64_t offset = 0;
@@ -72,16 +69,17 @@ StepFailure copy_and_replace(const MemoryMap& map) {
       0) {
     return failed("seal memory");
   }
+  bytes = static_cast<std::int64_t>(offset);
   return replace(map, file.get());
 }
 
 }  // namespace
 
-StepFailure remap_dirty_memory() {
+StepFailure remap_dirty_memory(std::int64_t& bytes) {
   auto* const map = make_shared_value<MemoryMap>();
   if (map == nullptr) return failed("map room for the memory map");
   StepFailure step = read_memory_map(*map);
-  if (!step) step = copy_and_replace(*map);
+  if (!step) step = copy_and_replace(*map, bytes);
   free_shared_value(map);
   return step;
 }

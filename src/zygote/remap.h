@@ -10,6 +10,8 @@
 // own data are left as they are.
 #pragma once
 
+#include <cstdint>
+
 #include "sandbox/step.h"
 
 namespace mecapy::zygote {
@@ -17,6 +19,7 @@ namespace mecapy::zygote {
 // Call it last, single-threaded, after a child could be forked from this state. A child that gives
 // memory back with MADV_DONTNEED finds the template's bytes there, not zeros: glibc and CPython do
 // not rely on them.
-sandbox::StepFailure remap_dirty_memory();
+// `bytes`: what the sealed file holds.
+sandbox::StepFailure remap_dirty_memory(std::int64_t& bytes);
 
 }  // namespace mecapy::zygote

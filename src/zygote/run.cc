@@ -148,14 +148,15 @@ void report(sandbox::RunReport::Kind kind) {
 
 }  // namespace
 
-void be_run(base::Fd ctl, const RunPlace& place, const sandbox::FilterProgram& filter) {
+void be_run(base::Fd ctl, const RunPlace& place, const RunKit& kit) {
   if (const StepFailure step = settle(ctl, place)) die(ctl.get(), step);
   (void)ctl.release();  // closed with the rest
   if (::close_range(3, 3, 0) != 0 || ::close_range(kCtl + 1, ~0U, 0) != 0) {
     die_of(failed("close_range"));
   }
+  if (kit.hot_pages != nullptr) make_own(*kit.hot_pages);
   if (!wake_interpreter(place.folder.c_str())) die_of(failed("wake Python", EPROTO));
-  Walls walls{{}, filter};
+  Walls walls{{}, kit.filter};
   if (const StepFailure step = make_walls(place, walls)) die_of(step);
   report(sandbox::RunReport::Kind::prepared);
   RunGo go;

@@ -8,6 +8,7 @@
 #include "sandbox/filter.h"
 #include "sandbox/landlock.h"
 #include "sandbox/protocol.h"
+#include "zygote/hot_pages.h"
 
 namespace mecapy::zygote {
 
@@ -21,9 +22,15 @@ struct RunPlace {
   bool shares_processes = false;  // no pid namespace keeps its signals in
 };
 
+// What the zygote has made once for all its runs.
+struct RunKit {
+  sandbox::FilterProgram filter{};
+  const HotPages* hot_pages = nullptr;  // where the kernel tells
+};
+
 // Wakes Python, says `prepared` and waits for its go on `ctl`; then takes from this process all it
 // does not need, in a fixed order, checks that it is gone, says `ready`, and enters the harness.
 // Never returns.
-[[noreturn]] void be_run(base::Fd ctl, const RunPlace& place, const sandbox::FilterProgram& filter);
+[[noreturn]] void be_run(base::Fd ctl, const RunPlace& place, const RunKit& kit);
 
 }  // namespace mecapy::zygote

@@ -14,6 +14,7 @@ import httpx
 import pytest
 
 from support.server import binary, environment, run_mecapy
+from support.waiting import wait_until
 
 SEED_CODE = """
 def calculate(inputs):
@@ -238,6 +239,7 @@ def test_a_wrong_field_is_named(worker: Worker, field: str, value: object) -> No
 
 def test_health_needs_no_token_and_other_paths_are_not_found(worker: Worker) -> None:
     assert worker.http.get("/health").json()["status"] == "ok"
+    wait_until("it knows", lambda: 10 < worker.http.get("/health").json()["zygotes_mb"] < 512)
     assert worker.http.get("/other").status_code == 404
     assert worker.http.get("/execute").status_code == 405
 

@@ -63,15 +63,13 @@ def wake(folder: str) -> None:
 
     Its working folders are below `folder`, or at the root when that is empty.
 
-    Undoes what is good for a template and bad for a run (one seed for all, no collector), and goes
-    once through what every run does, so that the memory this touches is copied ahead of time.
-    numpy's global generator has got a new state already (src/zygote/interpreter.cc).
+    Undoes what is good for a template and bad for a run: one seed for all, no collector. numpy's
+    global generator has got a new state already (src/zygote/interpreter.cc).
     """
     if folder:
         _places.set_for_run(folder)
     _forks.release()
     sys.path.insert(0, _places.work)
-    rehearse()
     gc.enable()
 
 
