@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "base/fd.h"
+#include "base/id.h"
 
 namespace mecapy::sandbox {
 namespace {
@@ -114,7 +115,8 @@ class Emptying {
     }
     (void)::fchmodat(folder, name, 0700, 0);
     if (depth >= kDeepest) {
-      const std::string up = ".mecapy-" + std::to_string(++last_);
+      // A name that nobody can have foreseen: neither the run nor one who began before us.
+      const std::string up = ".mecapy-" + base::random_hex(16);
       whole_ = whole_ && ::renameat(folder, name, top_, up.c_str()) == 0;
       moved_ = true;
       return;
@@ -127,7 +129,6 @@ class Emptying {
   int top_;
   bool moved_ = false;
   bool whole_ = true;
-  int last_ = 0;
 };
 
 }  // namespace
