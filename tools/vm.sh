@@ -16,7 +16,8 @@ SECONDS_OF_A_BOOT=4800
 KVM_TRIAL_SECONDS=20
 
 # Where this machine's own packages come from.
-SOURCES=$(ls /etc/apt/sources.list.d/debian.sources /etc/apt/sources.list 2>/dev/null | head -n 1)
+SOURCES=/etc/apt/sources.list
+[ -e $SOURCES ] || SOURCES=/etc/apt/sources.list.d/debian.sources
 # What the guest has besides the libraries our programs are linked with.
 GUEST_PACKAGES=(
   linux-image-amd64 systemd systemd-sysv libpam-systemd dbus udev kmod mount procps python3.11 python3.11-venv
