@@ -36,6 +36,7 @@ class ContainerKeeper final : public Keeper {
 
   StepFailure renew() override {
     orders_.reset();
+    admitted_ = false;
     return parts_.scratch.make_folder(parts_.user, folder_);
   }
 
@@ -55,6 +56,7 @@ class ContainerKeeper final : public Keeper {
     const int fds[] = {far.get()};
     if (!send_packet(ctl, setup, fds)) return failed("tell init its set-up");
     orders_ = std::move(near);
+    admitted_ = true;
     return {};
   }
 
@@ -71,9 +73,11 @@ class ContainerKeeper final : public Keeper {
     return {};
   }
 
-  // An init that has no orders yet has no run either: it waits for its set-up.
+  // An init that has had no orders has no run either: it waits for its set-up. One that has ends by
+  // itself when it has emptied the folder, however often it is told to: killed at that, it would
+  // leave the work to this process, which has all runs to serve.
   void end(pid_t init) override {
-    if (!orders_) ::kill(init, SIGKILL);
+    if (!admitted_) ::kill(init, SIGKILL);
     orders_.reset();
   }
 
@@ -87,6 +91,7 @@ class ContainerKeeper final : public Keeper {
   WatchParts parts_;
   std::string folder_;
   base::Fd orders_;
+  bool admitted_ = false;
 };
 
 }  // namespace
