@@ -4,9 +4,12 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <cstdlib>
 #include <filesystem>
+#include <fstream>
 #include <sstream>
 #include <string>
+#include <string_view>
 
 #include "sandbox/kernel_file.h"
 
@@ -35,16 +38,20 @@ constexpr std::size_t kThreads = 20 - 4;
 
 struct Resident {
   std::int64_t own = 0;
-  std::int64_t shared = 0;
+  std::int64_t of_files = 0;
+  std::int64_t shared = 0;  // without a file that others see; the zygote's sealed one, too
 };
 
-// proc_pid_statm(5): pages in all, resident, of these shared with files.
+// proc_pid_status(5): a line in kB.
+std::int64_t bytes_in(const std::string& text, std::string_view name) {
+  const std::size_t line = text.find(name);
+  return line == std::string::npos ? 0 : std::atoll(text.c_str() + line + name.size()) * 1024;
+}
+
 Resident memory_of(pid_t pid) {
-  const auto text = read_text(AT_FDCWD, (folder_of(pid) + "/statm").c_str());
-  const std::vector<std::int64_t> pages = numbers(text.value_or(""));
-  if (pages.size() < 3) return {};
-  const std::int64_t page = ::sysconf(_SC_PAGESIZE);
-  return {(pages[1] - pages[2]) * page, pages[2] * page};
+  const std::string text = read_text(AT_FDCWD, (folder_of(pid) + "/status").c_str()).value_or("");
+  return {bytes_in(text, "\nRssAnon:"), bytes_in(text, "\nRssFile:"),
+          bytes_in(text, "\nRssShmem:")};
 }
 
 }  // namespace
@@ -69,8 +76,21 @@ void TreeWatch::add(pid_t pid, TreeUse& use, std::map<pid_t, std::int64_t>& cpu)
   cpu[pid] = (stat[kUserTime] + stat[kSystemTime]) * tick_us;
   use.tasks += std::max<std::int64_t>(stat[kThreads], 1);
   const Resident resident = memory_of(pid);
-  use.memory_bytes += resident.own;
-  if (use.shared_bytes == 0) use.shared_bytes = resident.shared;
+  use.memory_bytes += resident.own + std::max<std::int64_t>(resident.shared - template_bytes_, 0);
+  if (use.shared_bytes == 0) {
+    use.shared_bytes = resident.of_files + std::min(resident.shared, template_bytes_);
+  }
+}
+
+std::int64_t template_bytes() {
+  std::ifstream maps("/proc/self/maps");
+  std::int64_t bytes = 0;
+  for (std::string line; std::getline(maps, line);) {
+    if (line.find("/memfd:template") == std::string::npos) continue;
+    const std::size_t dash = line.find('-');
+    bytes += std::stoll(line.substr(dash + 1), nullptr, 16) - std::stoll(line, nullptr, 16);
+  }
+  return bytes;
 }
 
 TreeUse TreeWatch::look(std::int64_t most) {

@@ -93,7 +93,7 @@ class Watch {
         orders_(std::move(orders)),
         folder_(std::move(folder)),
         waiting_(waiting),
-        tree_(::getpid()) {}
+        tree_(::getpid(), sandbox::template_bytes()) {}
 
   // Until no process of the run is left.
   void live() {
