@@ -14,4 +14,8 @@ enum class SignalReach {
 // that one signal ends them all, and may signal `reach`. Needs no_new_privs.
 StepFailure confine_processes(SignalReach reach);
 
+// For a run that is of the worker's own user: it changes no mode and no time of any file, as
+// Landlock guards neither, nor before its ABI 3 what truncate(2) does by a path.
+StepFailure keep_modes(bool truncate_is_guarded);
+
 }  // namespace mecapy::sandbox

@@ -93,6 +93,36 @@ def calculate(inputs):
   EXPECT_EQ(run.result(), "[]") << run.message();
 }
 
+// Landlock does not guard modes and times, which matters where all are one user; copies go on.
+TEST_F(Contained, TheModesOfOthersFiles_StayAsTheyAre) {
+  const base::TestFolder others;
+  const std::string name = others.path("file");
+  const base::Fd file(::open(name.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600));
+  ASSERT_EQ(::write(file.get(), "other", 5), 5);
+  const timespec past[2] = {{1, 0}, {1, 0}};
+  ASSERT_EQ(::futimens(file.get(), past), 0);
+  const Played run = play(R"(
+import os, shutil
+def calculate(inputs):
+    path = inputs['path']
+    for act in (lambda: os.chmod(path, 0o666), lambda: os.chmod(os.path.dirname(path), 0),
+                lambda: os.utime(path), lambda: os.truncate(path, 0)):
+        try: act()
+        except OSError: pass
+    open('a', 'w').write('copied')
+    return open(shutil.copy('a', 'b')).read()
+)",
+                          R"({"path": ")" + name + R"("})");
+  EXPECT_EQ(run.result(), R"("copied")") << run.message();
+  struct stat info {};
+  ASSERT_EQ(::stat(name.c_str(), &info), 0);
+  EXPECT_EQ(info.st_mode & 07777, 0600U);
+  EXPECT_EQ(info.st_mtime, 1);
+  EXPECT_EQ(info.st_size, 5);
+  ASSERT_EQ(::stat(others.path("").c_str(), &info), 0);
+  EXPECT_EQ(info.st_mode & 07777, 0700U);
+}
+
 TEST_F(Contained, OtherProcesses_CannotBeSignalledOrLookedInto) {
   const std::string pids = std::to_string(::getpid()) + "," + std::to_string(supervisor());
   const Played run = play(R"(

@@ -38,7 +38,7 @@ constexpr std::uint64_t kOfFiles =
 std::uint64_t newer_writes(long abi) {
   std::uint64_t rights = 0;
   if (abi >= 2) rights |= LANDLOCK_ACCESS_FS_REFER;
-  if (abi >= 3) rights |= kTruncate;
+  if (abi >= kLandlockTruncate) rights |= kTruncate;
   return rights;
 }
 

@@ -19,6 +19,8 @@ long landlock_abi();
 
 // From that version on signals and abstract sockets are confined, too.
 inline constexpr long kLandlockScopes = 6;
+// From that one on truncate(2) by a path.
+inline constexpr long kLandlockTruncate = 3;
 
 // The rules, made ahead; `wall` stays empty on a kernel without Landlock.
 StepFailure make_wall(const FileRules& rules, base::Fd& wall);

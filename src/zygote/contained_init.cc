@@ -252,6 +252,7 @@ RunPlace place_of(const SandboxSetup& setup, const std::vector<std::string>& rea
   place.folder = std::string(setup.folder.view());
   place.user = ::getuid();
   place.shares_processes = true;
+  place.shares_user = setup.user == 0;
   place.files.readable = readable;
   place.files.writable = {"/dev/null", place.folder + "/work", place.folder + "/tmp"};
   return place;

@@ -103,10 +103,15 @@ StepFailure resize(const sandbox::DiskBounds& disk) {
 }
 
 // For where no pid namespace does it.
-StepFailure keep_apart() {
+StepFailure keep_apart(const RunPlace& place) {
   // What watches over the run comes first.
   if (::setpriority(PRIO_PROCESS, 0, kContainedNice) != 0) return failed("setpriority");
-  const bool scoped = sandbox::landlock_abi() >= sandbox::kLandlockScopes;
+  const long abi = sandbox::landlock_abi();
+  if (place.shares_user) {
+    if (const StepFailure step = sandbox::keep_modes(abi >= sandbox::kLandlockTruncate))
+      return step;
+  }
+  const bool scoped = abi >= sandbox::kLandlockScopes;
   return sandbox::confine_processes(scoped ? sandbox::SignalReach::anybody
                                            : sandbox::SignalReach::itself);
 }
@@ -132,7 +137,7 @@ StepFailure confine(const RunGo& go, const RunPlace& place, const Walls& walls) 
   if (const StepFailure step = sandbox::set_no_new_privs()) return step;
   if (::prctl(PR_SET_DUMPABLE, 0) != 0) return failed("PR_SET_DUMPABLE");
   if (place.shares_processes) {
-    if (const StepFailure step = keep_apart()) return step;
+    if (const StepFailure step = keep_apart(place)) return step;
   }
   if (const StepFailure step = sandbox::install_filter(walls.calls)) return step;
   return check_confinement(place.user);

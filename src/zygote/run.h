@@ -20,6 +20,7 @@ struct RunPlace {
       mounted{};  // the bounds its own file system has now, if it has
   sandbox::FileRules files{};
   bool shares_processes = false;  // no pid namespace keeps its signals in
+  bool shares_user = false;       // the worker and other runs are the same user
 };
 
 // What the zygote has made once for all its runs.
