@@ -28,7 +28,7 @@ e2e: build  ## the tests through the public door
 	    $(TEST_PYTHON) -m pytest -q runtime/python/tests
 	@$(TEST_PYTHON) -m pytest -q tests/e2e
 
-security: build  ## attacks through the public door, and what is left after each
+security: build  ## attacks through the public door, in both profiles, and what is left after each
 	@tools/install.sh test-venv
 	@$(TEST_PYTHON) -m pytest -q tests/security
 

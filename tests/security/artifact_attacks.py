@@ -104,7 +104,7 @@ os.chmod('closed', 0o000)
 open('ok', 'w').write('x')
 return 1
 """, artifacts=("ok",), log=".*'closed' is not kept as an artifact: it cannot be read.*"),
-    Attack("a working folder nobody may read", returns(1), "os.chmod('/work', 0)\nreturn 1",
+    Attack("a working folder nobody may read", returns(1), "os.chmod(WORK, 0)\nreturn 1",
            log=".*is not kept as an artifact: it cannot be read.*"),
     Attack("folders deeper than any path", returns(1), """
 for _ in range(40):
@@ -113,8 +113,8 @@ for _ in range(40):
 return 1
 """, log=".*is not kept as an artifact.*"),
     Attack("a writer whose flush waits for ever", fails("timeout"), """
-os.mkfifo('/tmp/pipe')
-file = open(os.open('/tmp/pipe', os.O_RDWR), 'w', 1 << 20)
+os.mkfifo(TMP + '/pipe')
+file = open(os.open(TMP + '/pipe', os.O_RDWR), 'w', 1 << 20)
 os.write(file.fileno(), bytes(65536))
 file.write('x' * 1000)
 open('out', 'w').write('x')

@@ -17,11 +17,13 @@ LIMITS: dict[str, float] = {
     "result_mb": 1,
 }
 
-# What every attack has at hand. `refused(act, ...)` is the name of the error, or "done"; `call` a
-# raw system call that raises OSError, its arguments 64 bits wide; `frame` writes a frame into the
-# result channel.
+# What every attack has at hand. WORK and TMP are its folders, PLACES all that it may write to;
+# `refused(act, ...)` is the name of the error, or "done"; `call` a raw system call that raises
+# OSError, its arguments 64 bits wide; `frame` writes a frame into the result channel.
 PRELUDE = """\
 import ctypes, errno, os, sys, time
+WORK, TMP = os.getcwd(), os.environ['TMPDIR']
+PLACES = (WORK, TMP, '/dev/shm') if WORK == '/work' else (WORK, TMP)
 libc = ctypes.CDLL(None, use_errno=True)
 libc.syscall.restype = ctypes.c_long
 def call(number, *arguments):
@@ -85,6 +87,7 @@ class Attack:
     module: str = ""
     artifacts: tuple[str, ...] = ()  # the names kept, in order
     log: str | None = None  # a pattern found in the whole log
+    memory: str = ""  # whose addresses are its input `ranges`: "template", or "all" of a zygote
 
     @property
     def source(self) -> str:

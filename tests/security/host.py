@@ -3,10 +3,11 @@
 import hashlib
 import os
 import re
-from dataclasses import dataclass
 from pathlib import Path
 
-from support.processes import Process, find_process
+from security.around import Around, Folders, Member, Namespaces
+from security.profile import HOST, Profile
+from support.processes import Process
 from support.server import Server
 from support.waiting import wait_until
 
@@ -21,33 +22,30 @@ _OWN_FILES = {"objects", "token", "tokens", "worker.sock", "serve.json", "serve.
 _OBJECT = re.compile(r"objects/(?:inputs|results|logs|artifacts)/([0-9a-f-]{36})[./].+")
 
 
-@dataclass(frozen=True)
-class Member:
-    """A process. A spare sandbox's has the zygote's filter only; a run's has its own as well."""
-
-    pid: int
-    user: int
-    filters: int
-    inner_pids: tuple[int, ...]  # outermost namespace first
-
-
 class Host:
-    """The processes, groups, mounts and files around one server, as they were at its start."""
+    """The processes, groups, mounts and files around one server."""
 
-    def __init__(self, server: Server) -> None:
+    def __init__(self, server: Server, profile: Profile, scratch: Path) -> None:
         self._server = server
+        self._profile = profile
+        self._scratch = scratch
         self.supervisor = server.supervisor()
-        zygote = server.zygote()
-        assert zygote is not None
-        first = int(zygote.status("Uid")[0])
-        self._users = range(first, first + _USERS)
+        # Init and run of a spare have the zygote's name, but users of a higher number.
+        named = [p for p in self.supervisor.children() if p.name == "mecapy-zygote"]
+        first = min(int(process.status("Uid")[0]) for process in named)
+        self.users = range(first, first + _USERS)
+
+    def note_the_start(self) -> None:
+        """What is there now is what is to be there after each attack."""
         self._zygotes: dict[int, Process] = {}
         self._note_zygotes()
-        self._roles = {role: server.process(role) for role in ("api", "worker")}
-        self._groups = self._find_groups()
-        assert self._groups, "no cgroup is there to look at"
-        self._mounts = _own_mounts()
-        self._template_mounts = {pid: _mounts(str(pid)) for pid in self._zygotes}
+        assert self._zygotes
+        self._roles = {role: self._server.process(role) for role in ("api", "worker")}
+        self._around: Around = (
+            Namespaces(self.supervisor, self._zygotes)
+            if self._profile is HOST
+            else Folders(self._scratch)
+        )
         self._public = self._public_files()
 
     def expect_unchanged(self, runs: set[str]) -> None:
@@ -58,9 +56,7 @@ class Host:
             assert self._server.process(role) == process, role
         assert all(zygote.alive for zygote in self._zygotes.values())
         self._note_zygotes()
-        assert _own_mounts() <= self._mounts
-        for pid, before in self._template_mounts.items():
-            assert _mounts(str(pid)) == before
+        self._around.expect_unchanged()
         assert self._public_files() == self._public
         # What was being written is removed on a thread of its own.
         wait_until("half-written objects go", lambda: not self._half_written())
@@ -76,33 +72,27 @@ class Host:
         for pid, digest in before.items():
             assert _shared_memory(pid) == digest, f"the template of zygote {pid} changed"
 
+    def ranges(self, template: bool) -> list[tuple[int, int]]:
+        """Where the zygotes have readable memory, or that of the template: so have their forks."""
+        return [
+            (begin, end)
+            for pid in self._zygotes
+            for begin, end, rest in _mappings(pid)
+            if ("memfd:template" in rest if template else rest[0] == "r" and "[v" not in rest)
+        ]
+
     def _note_zygotes(self) -> None:
         for child in self.supervisor.children():
             try:
-                first_of_all = len(child.status("NSpid")) == 1 and child.name == "mecapy-zygote"
+                if _is_zygote(child, self.users.start) and child.alive:
+                    self._zygotes.setdefault(child.pid, child)
             except (OSError, KeyError):
                 continue
-            if first_of_all and child.alive:
-                self._zygotes.setdefault(child.pid, child)
 
     def _nothing_runs(self) -> bool:
-        members = [m for m in _members() if m.user in self._users and m.pid not in self._zygotes]
+        members = [m for m in _members() if m.user in self.users and m.pid not in self._zygotes]
         running = [m for m in members if m.filters > 1 or (m.inner_pids and m.inner_pids[-1] > 2)]
-        grouped = {pid: group for group in self._groups for pid in _group_pids(group)}
-        known = {m.pid for m in members}
-        # Init and the prepared run: a spare has two processes, each in every group of its slot.
-        crowded = [g for g in self._groups if len(_group_pids(g)) > 2]
-        strays = [pid for pid in grouped if pid not in known and _exists(pid)]
-        return not (running or crowded or strays)
-
-    def _find_groups(self) -> list[Path]:
-        name = f"mecapy-{self.supervisor.pid}"
-        found = [
-            Path(folder)
-            for folder, _, _ in os.walk("/sys/fs/cgroup")
-            if Path(folder).parent.name == name
-        ]
-        return sorted(found)
+        return not running and self._around.is_idle(members)
 
     def _public_files(self) -> set[str]:
         found = set()
@@ -113,7 +103,7 @@ class Host:
                     user = os.lstat(path).st_uid
                 except FileNotFoundError:
                     continue
-                if user in self._users:
+                if user in self.users:
                     found.add(path)
         return found
 
@@ -132,6 +122,19 @@ class Host:
         return unexpected
 
 
+def _is_zygote(child: Process, user: int) -> bool:
+    """An init is of the same program: it is the first process of a namespace, or of another user.
+
+    Before it is, it has closed the zygote's socket.
+    """
+    return (
+        child.name == "mecapy-zygote"
+        and len(child.status("NSpid")) == 1
+        and int(child.status("Uid")[0]) == user
+        and os.readlink(f"/proc/{child.pid}/fd/3").startswith("socket:")
+    )
+
+
 def _members() -> list[Member]:
     found = []
     for name in os.listdir("/proc"):
@@ -148,39 +151,20 @@ def _members() -> list[Member]:
     return found
 
 
-def _group_pids(group: Path) -> list[int]:
-    try:
-        return [int(line) for line in (group / "cgroup.procs").read_text().split()]
-    except OSError:  # made anew for the next spare
-        return []
-
-
-def _exists(pid: int) -> bool:
-    try:
-        return find_process(pid).alive
-    except ProcessLookupError:
-        return False
-
-
-def _mounts(pid: str) -> set[str]:
-    lines = Path(f"/proc/{pid}/mountinfo").read_text().splitlines()
-    return {" ".join(line.split()[3:]) for line in lines}
-
-
-def _own_mounts() -> set[str]:
-    """Of what is mounted on the machine, what is of a sandbox by its name: others mount as well."""
-    return {line for line in _mounts("self") if "mecapy" in line}
+def _mappings(pid: int) -> list[tuple[int, int, str]]:
+    lines = Path(f"/proc/{pid}/maps").read_text().splitlines()
+    spans = [(line.partition(" ")[0].split("-"), line.partition(" ")[2]) for line in lines]
+    return [(int(begin, 16), int(end, 16), rest) for (begin, end), rest in spans]
 
 
 def _shared_memory(pid: int) -> str:
     """The sealed file that the zygote's memory is mapped from (zygote/remap.h)."""
     digest = hashlib.sha256()
     shared = 0
-    with open(f"/proc/{pid}/maps") as maps, open(f"/proc/{pid}/mem", "rb") as memory:
-        for line in maps:
-            if "memfd:template" not in line:
+    with open(f"/proc/{pid}/mem", "rb") as memory:
+        for begin, end, rest in _mappings(pid):
+            if "memfd:template" not in rest:
                 continue
-            begin, end = (int(part, 16) for part in line.split()[0].split("-"))
             memory.seek(begin)
             digest.update(memory.read(end - begin))
             shared += end - begin

@@ -2,32 +2,40 @@
 
 import json
 import re
+from pathlib import Path
 from typing import Any
 
 from security.attack import LIMITS, Attack
+from security.contained import difference
 from security.honest import expect_clean, honest_code, surroundings
 from security.host import Host
+from security.profile import CONTAINER, Profile
 from support.api import Api
 from support.server import Server
 from support.waiting import wait_until
 
 Json = dict[str, Any]
-_FONTS = "import numpy, os\ndef calculate(inputs): return os.path.exists('/mecapy/cache/ready')"
+_FONTS = """
+import numpy, os, mecapy._places
+def calculate(inputs): return os.path.exists(mecapy._places.cache + '/ready')
+"""
 
 
 class Stage:
     """Plays attacks through the public door, one after another."""
 
-    def __init__(self, server: Server) -> None:
+    def __init__(self, server: Server, profile: Profile, scratch: Path) -> None:
         self.server = server
+        self.profile = profile
         self.api: Api = server.api()
         self._runs: set[str] = set()  # those that may have left objects
         self._draws: set[object] = set()
         # What a zygote fills beside its first runs is there before anything is compared.
         wait_until("the cache of fonts is there", lambda: self.run(_FONTS)["result"] is True, 60)
+        self.host = Host(server, profile, scratch)
         self._before = {numpy: self._honest(numpy, whole=True) for numpy in (False, True)}
         self._after_each = {numpy: self._honest(numpy) for numpy in (False, True)}
-        self.host = Host(server)
+        self.host.note_the_start()
         self._memory = self.host.memory_of_zygotes()
 
     def run(self, code: str, inputs: object = None, limits: object = None) -> Json:
@@ -43,8 +51,13 @@ class Stage:
 
     def play(self, attack: Attack) -> Json:
         """The attack, its verdict, and that nothing is left of it."""
-        run = self.run(attack.source, dict(attack.inputs), {**LIMITS, **attack.limits})
-        attack.ends.judge(run)
+        differs = difference(attack) if self.profile is CONTAINER else None
+        inputs = dict(attack.inputs)
+        if attack.memory:
+            inputs["ranges"] = self.host.ranges(template=attack.memory == "template")
+        limits = {**LIMITS, **attack.limits, **(differs.limits if differs else {})}
+        run = self.run(attack.source, inputs, limits)
+        (differs or attack).ends.judge(run)
         assert tuple(a["name"] for a in run.get("artifacts", ())) == attack.artifacts
         if attack.log is not None:
             log = self.api.log(run["id"])
@@ -69,7 +82,8 @@ class Stage:
         run = self.run(honest_code(numpy), {"numpy": numpy, "whole": whole})
         assert run["status"] == "completed", run
         result: Json = run["result"]
-        expect_clean(result, numpy)
+        expect_clean(result, numpy, self.profile)
+        assert result["user"] in (self.host.users if self.profile.user is None else [1000])
         fresh = set(result["draws"])
         assert len(fresh) == len(result["draws"])
         assert not fresh & self._draws, "a run drew what an earlier one had drawn"

@@ -99,7 +99,7 @@ for option in [*range(1, 80), 0x53564d41, 0x59616d61]:
 return found
 """),
     Attack("locks, leases, owners and notices on shared files", returns({}), """
-found, file = {}, os.open('/etc/passwd', os.O_RDONLY)
+found, file = {}, os.open(os.__file__, os.O_RDONLY)
 for command in [*range(5, 40), *range(1024, 1050)]:
     if command == 1030: continue
     for high in (0, 1 << 32):
@@ -115,7 +115,7 @@ terminal = {'TIOCSTI': 0x5412, 'TIOCLINUX': 0x541c, 'TIOCSCTTY': 0x540e, 'TIOCSE
             'FS_IOC_GETFLAGS': 0x80086601, 'RNDADDENTROPY': 0x40085203, 'RNDCLEARPOOL': 0x5206,
             'NS_GET_PARENT': 0xb702, 'NS_GET_USERNS': 0xb701, 'SIOCGIFCONF': 0x8912,
             'SIOCUNIXFILE': 0x89e0, 'PIDFD_GET_INFO': 0xc040ff0b, 'TIOCGPTPEER': 0x5441}
-files = [3, 1, os.open('/dev/urandom', os.O_RDONLY), os.open('/work', os.O_RDONLY)]
+files = [3, 1, os.open('/dev/urandom', os.O_RDONLY), os.open(WORK, os.O_RDONLY)]
 for name, request in terminal.items():
     for high in (0, 1 << 32, 0xffffffff << 32):
         for fd in files:
@@ -212,7 +212,7 @@ INTERFACES = [
     Attack("an address of the kernel", fails("crashed", "SIGSEGV"),
            "ctypes.string_at(0xffffffff81000000, 8)"),
     Attack("the kernel's address as a buffer", returns(["EFAULT", "EFAULT"]), """
-file = os.open('/tmp/x', os.O_RDWR | os.O_CREAT)
+file = os.open(TMP + '/x', os.O_RDWR | os.O_CREAT)
 return [refused(call, 1, file, 0xffffffff81000000, 8), refused(call, 0, 0, 0xffffffff81000000, 8)
         if os.write(file, b'12345678') and not os.lseek(file, 0, 0) and os.dup2(file, 0) == 0
         else None]
@@ -269,22 +269,23 @@ return [refused(os.execv, '/proc/self/exe', ['x']), how in ('EACCES', 'ETXTBSY',
 """),
     Attack("executes what it wrote, by every way there is", returns(["EPERM"] * 5), """
 import subprocess
-with open('/tmp/x', 'wb') as file: file.write(b'#!/bin/sh\\n')
-os.chmod('/tmp/x', 0o755)
-return [refused(os.execv, '/lib64/ld-linux-x86-64.so.2', ['x', '/tmp/x']),
-        refused(os.execv, '/tmp/x', ['x']), refused(os.posix_spawn, '/tmp/x', ['x'], {}),
+program = TMP + '/x'
+with open(program, 'wb') as file: file.write(b'#!/bin/sh\\n')
+os.chmod(program, 0o755)
+return [refused(os.execv, '/lib64/ld-linux-x86-64.so.2', ['x', program]),
+        refused(os.execv, program, ['x']), refused(os.posix_spawn, program, ['x'], {}),
         refused(subprocess.run, ['/bin/true']),
-        refused(os.execve, os.open('/tmp/x', os.O_RDONLY), ['x'], {})]
+        refused(os.execve, os.open(program, os.O_RDONLY), ['x'], {})]
 """),
     Attack("loads a library it wrote", returns([True, "EPERM"]), """
 import mmap, shutil
-shutil.copy('/usr/lib/python3.11/lib-dynload/_json.cpython-311-x86_64-linux-gnu.so', '/work/l.so')
-try: ctypes.CDLL('/work/l.so'); loaded = True
-except OSError as error: loaded = 'failed to map segment' in str(error)
-file = os.open('/work/l.so', os.O_RDWR)
+shutil.copy('/usr/lib/python3.11/lib-dynload/_json.cpython-311-x86_64-linux-gnu.so', 'l.so')
+try: ctypes.CDLL(WORK + '/l.so'); kept_out = False
+except OSError as error: kept_out = 'failed to map segment' in str(error)
+file = os.open('l.so', os.O_RDWR)
 how = refused(mmap.mmap, file, 4096, mmap.MAP_PRIVATE, mmap.PROT_READ | mmap.PROT_EXEC)
-os.remove('/work/l.so')
-return [loaded, how]
+os.remove('l.so')
+return [kept_out, how]
 """),
 ]  # fmt: skip
 

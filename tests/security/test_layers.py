@@ -2,13 +2,14 @@
 
 import re
 
+from security.profile import Profile
 from support.server import run_mecapy
 
 _ROW = re.compile(r"^(\S+(?: \S+)*) {2,}(enforced|refused|missing|undetermined) {2,}(\w+)", re.M)
 
 
-def test_every_layer_is_enforced() -> None:
-    told = run_mecapy("doctor")
+def test_every_layer_is_enforced(profile: Profile) -> None:
+    told = run_mecapy("doctor", "--profile", profile.name)
     states = {name: state for name, state, _ in _ROW.findall(told.stdout)}
     assert len(states) > 15, told.stdout
     missing = {name: state for name, state in states.items() if state != "enforced"}

@@ -3,6 +3,7 @@
 After each the machine is looked at (stage.py); some look at the next run, or one beside them.
 """
 
+import json
 import secrets
 
 import pytest
@@ -10,19 +11,32 @@ import pytest
 from security.attack import LIMITS, Attack, at_the_wall, fails, returns
 from security.stage import Stage
 
+FILES_OF_THE_MACHINE = """
+places = ('/etc/shadow', '/etc/hostname', '/root', '/var', '/run', '/home', '/sys', '/boot', '/srv',
+          '/usr/bin', '/usr/sbin', '/bin', '/sbin', '/opt', '/proc/1/root/etc/shadow', '/mnt/work',
+          '/proc/self/root/etc/shadow', '/proc/self/cwd/../etc/shadow', '/dev/mem', '/dev/kmsg',
+          '/dev/tty', '/dev/pts', '/dev/kvm', '/dev/fuse', '/dev/vda', '/.dockerenv')
+"""
 REACH = [
     Attack("looks for other processes", returns([["2"], []]), """
-seen = sorted(name for name in os.listdir('/proc') if name.isdigit())
+try: seen = sorted(name for name in os.listdir('/proc') if name.isdigit())
+except PermissionError: seen = []
 return [seen, [pid for pid in range(3, 40_000) if refused(os.kill, pid, 0) != 'ESRCH']]
+"""),
+    Attack("signals every process there may be", returns([]), """
+own = os.getpid()
+numbers = {*range(2, 40_000), *range(max(2, own - 2000), own + 2000)} - {own}
+return [pid for pid in numbers for sign in (1, -1) if refused(os.kill, sign * pid, 23) == 'done']
 """),
     Attack("signals everybody", returns(["EPERM", "EPERM"]), """
 return [refused(os.kill, -1, 9), refused(call, 62, 0xffffffff, 9)]
 """),
     Attack("signals its whole group", fails("crashed", "SIGKILL"), "os.kill(0, 9)"),
     Attack("kills, stops and confuses init", returns("alive"), """
-for number in range(1, 65): refused(os.kill, 1, number)
-refused(call, 62, 1 | 1 << 32, 9)
-refused(call, 234, 1, 1, 9)
+for init in {1, os.getppid()}:
+    for number in range(1, 65): refused(os.kill, init, number)
+    refused(call, 62, init | 1 << 32, 9)
+    refused(call, 234, init, init, 9)
 time.sleep(0.05)
 return 'alive'
 """),
@@ -30,18 +44,21 @@ return 'alive'
 name = ctypes.create_string_buffer(b'mecapy-superv')
 call(157, 15, ctypes.addressof(name), 0, 0, 0)
 if os.fork() == 0: time.sleep(60)
-return open('/proc/self/comm').read().strip()
+call(157, 16, ctypes.addressof(name), 0, 0, 0)
+return name.value.decode()
 """),
     Attack("writes to every descriptor but its own", returns([]), """
 forged = b'R' + (1).to_bytes(4, 'little') + b'1'
 return [fd for fd in range(4, 1024) if refused(os.write, fd, forged) != 'EBADF']
 """),
-    Attack("the machine's files", returns([]), """
-places = ('/etc/shadow', '/etc/hostname', '/root', '/var', '/run', '/home', '/sys', '/boot', '/srv',
-          '/usr/bin', '/usr/sbin', '/bin', '/sbin', '/opt', '/proc/1/root/etc/shadow', '/mnt/work',
-          '/proc/self/root/etc/shadow', '/proc/self/cwd/../etc/shadow', '/dev/mem', '/dev/kmsg',
-          '/dev/tty', '/dev/pts', '/dev/kvm', '/dev/fuse', '/dev/vda', '/.dockerenv')
+    Attack("looks for the machine's files", returns([]), FILES_OF_THE_MACHINE + """
 return [place for place in places if os.path.exists(place)]
+"""),
+    Attack("opens the machine's files", returns([]), FILES_OF_THE_MACHINE + """
+return [place for place in places if 'done' in (
+    refused(os.open, place, os.O_RDONLY), refused(os.listdir, place),
+    refused(os.link, place, WORK + '/link'), refused(os.truncate, place, 0),
+    refused(os.chmod, place, 0o777), refused(os.utime, place))]
 """),
     Attack("secrets in its surroundings", returns([[], True]), """
 shown = ' '.join(f'{k}={v}' for k, v in os.environ.items()).lower()
@@ -65,19 +82,21 @@ for kind in ((2, 1), (10, 2), (2, 3, 1), (17, 3), (1, 1), (16, 3), (40, 1), (38,
 return reached
 """, inputs={"port": 8080}),
     Attack("writes where all runs read", returns([]), """
+import mecapy._places
 written = []
-for place in ('/', '/usr/lib', '/usr/lib/python3.11', '/etc', '/mecapy', '/mecapy/runtime/mecapy',
-              '/mecapy/env', '/mecapy/env/numpy', '/dev', '/mecapy/cache', '/mecapy/cache/ready',
-              '/mnt', '/proc/self', '/proc'):
+shared = (mecapy._places.packages, mecapy._places.cache, os.path.dirname(mecapy.__file__))
+for place in (*shared, '/', '/usr/lib', '/usr/lib/python3.11', '/etc', '/mecapy',
+              '/mecapy/runtime/mecapy', '/mecapy/env', '/mecapy/env/numpy', '/dev',
+              '/mecapy/cache', '/mecapy/cache/ready', '/mnt', '/proc/self', '/proc'):
     for act in (lambda p: os.close(os.open(p + '/x', os.O_CREAT | os.O_WRONLY)),
                 lambda p: os.mkdir(p + '/d'), lambda p: os.symlink('/', p + '/l'),
                 lambda p: os.mkfifo(p + '/f'), lambda p: os.chmod(p, 0o777),
-                lambda p: os.utime(p), lambda p: os.rename(p, '/tmp/moved'),
+                lambda p: os.utime(p), lambda p: os.rename(p, TMP + '/moved'),
                 lambda p: os.link('/etc/passwd', p + '/k')):
         if refused(act, place) == 'done': written.append(place)
-for file in ('/etc/passwd', '/mecapy/runtime/mecapy/_harness.py', '/usr/lib/python3.11/os.py'):
+for file in ('/etc/passwd', mecapy.__file__, os.__file__):
     for act in (lambda p: open(p, 'r+b'), lambda p: os.truncate(p, 0), lambda p: os.remove(p),
-                lambda p: os.chmod(p, 0o777), lambda p: os.link(p, '/tmp/link')):
+                lambda p: os.chmod(p, 0o777), lambda p: os.link(p, TMP + '/link')):
         if refused(act, file) == 'done': written.append(file)
 return written
 """),
@@ -91,7 +110,7 @@ return [made, sys.dont_write_bytecode]
 """),
     Attack("locks on files that all runs see", returns(["EPERM"] * 5), """
 import fcntl
-file = os.open('/etc/passwd', os.O_RDONLY)
+file = os.open(os.__file__, os.O_RDONLY)
 return [refused(fcntl.flock, file, fcntl.LOCK_EX | fcntl.LOCK_NB),
         refused(fcntl.lockf, file, fcntl.LOCK_SH), refused(fcntl.fcntl, file, fcntl.F_NOTIFY, 1),
         refused(fcntl.fcntl, file, fcntl.F_SETLEASE, fcntl.F_RDLCK),
@@ -128,20 +147,19 @@ frame(b'R', b'"patched"')
 os._exit(0)
 """),
     Attack("writes over the template's memory", returns(True), """
-begun = 0
-for line in open('/proc/self/maps'):
-    if 'memfd:template' not in line or line.split()[1][1] != 'w': continue
-    begin, end = (int(part, 16) for part in line.split()[0].split('-'))
-    begun += end - begin
+near, far = os.pipe()
 if os.fork() == 0:
-    for line in open('/proc/self/maps').readlines():
-        if 'memfd:template' not in line: continue
-        begin, end = (int(part, 16) for part in line.split()[0].split('-'))
-        libc.mprotect(ctypes.c_void_p(begin), ctypes.c_size_t(end - begin), 3)
-        ctypes.memset(begin, 0x41, end - begin)
+    call(37, 1)  # what is left of it may hang
+    for begin, end in inputs['ranges']:
+        if libc.mprotect(ctypes.c_void_p(begin), ctypes.c_size_t(end - begin), 3): continue
+        os.write(far, (end - begin).to_bytes(8, 'little'))
+        libc.memset(ctypes.c_void_p(begin), 0x41, ctypes.c_size_t(end - begin))
 os.wait()
-return begun > 1 << 20
-""", {"memory_mb": 256}),
+os.close(far)
+sizes = os.read(near, 65536)
+begun = sum(int.from_bytes(sizes[at:at + 8], 'little') for at in range(0, len(sizes), 8))
+return begun > 0
+""", {"memory_mb": 256}, memory="template"),
     Attack("a shared hand on the template", returns([[], []]), """
 opened, shared = [], []
 for line in open('/proc/self/maps').readlines():
@@ -154,14 +172,11 @@ return [opened, shared]
     Attack("lets go of the template's pages", returns(True), """
 if os.fork() == 0:
     call(37, 1)
-    for line in open('/proc/self/maps').readlines():
-        if 'memfd:template' not in line: continue
-        begin, end = (int(part, 16) for part in line.split()[0].split('-'))
-        call(28, begin, end - begin, 4)
+    for begin, end in inputs['ranges']: refused(call, 28, begin, end - begin, 4)
     os._exit(0)
 os.wait()
 return True
-"""),
+""", memory="template"),
     Attack("stirs the machine's randomness", returns([True, "EPERM"]), """
 how = refused(os.open, '/dev/urandom', os.O_WRONLY)
 return [how in ('EACCES', 'done'), refused(call, 16, os.open('/dev/urandom', 0), 0x40085203, 0)]
@@ -177,7 +192,7 @@ return 1
 
 LEFT = [
     Attack("leaves files, links and pipes in every place", returns(1), """
-for place in ('/work', '/tmp', '/dev/shm'):
+for place in PLACES:
     open(place + '/.left', 'w').write('secret')
     os.symlink('/etc/passwd', place + '/.link')
     os.mkfifo(place + '/.pipe')
@@ -186,7 +201,7 @@ return 1
 """),
     Attack("leaves a daemon", returns(1), """
 if os.fork() == 0:
-    os.setsid()
+    refused(os.setsid)
     if os.fork() == 0:
         os.closerange(0, 256)
         while True: time.sleep(1)
@@ -224,8 +239,8 @@ return 'done'
 """, log="printed\n"),
     Attack("leaves a process in a system call that cannot be cut short", returns(1), """
 if os.fork() == 0:
-    os.mkfifo('/tmp/pipe')
-    os.open('/tmp/pipe', os.O_RDONLY)
+    os.mkfifo(TMP + '/pipe')
+    os.open(TMP + '/pipe', os.O_RDONLY)
 if call(56, 0x4000 | 17, 0, 0, 0, 0) == 0:
     os._exit(0)
 return 1
@@ -244,12 +259,12 @@ go.set()
 return 1
 """),
     Attack("is ended while it fills every place", fails("timeout"), """
-for place in ('/work/.', '/tmp/', '/dev/shm/'):
+for place in PLACES:
     if os.fork() == 0:
         n = 0
         while True:
             n += 1
-            refused(os.mkdir, f'{place}{n}')
+            refused(os.mkdir, f'{place}/.{n}')
 while True: pass
 """, at_the_wall()),
     Attack("changes the descriptors it shares", returns([True, True]), """
@@ -258,7 +273,7 @@ for fd in (0, 1, 2, 3):
     fcntl.fcntl(fd, fcntl.F_SETFL, fcntl.fcntl(fd, fcntl.F_GETFL) | os.O_APPEND | os.O_NONBLOCK)
 for fd in (0, 1, 2, 3): fcntl.fcntl(fd, fcntl.F_SETFL, os.O_RDWR)
 os.umask(0o777)
-os.chdir('/tmp')
+os.chdir(TMP)
 return [True, True]
 """),
 ]  # fmt: skip
@@ -272,21 +287,38 @@ def test_no_other_run_is_reached(stage: Stage, attack: Attack) -> None:
 # The two halves come apart and are never put together, so that the look does not find itself.
 SEARCH = """
 first, second = (inputs[half].encode() for half in ('first', 'second'))
+near, far = os.pipe()
+os.set_blocking(far, False)
 def holds(data):
     at = data.find(first)
     while at >= 0 and data[at + len(first):at + len(first) + len(second)] != second:
         at = data.find(first, at + 1)
     return at >= 0
-found = []
-for line in open('/proc/self/maps').readlines():
-    words = line.split()
-    if words[1][0] != 'r' or '[v' in line: continue
-    begin, end = (int(part, 16) for part in words[0].split('-'))
-    if holds(ctypes.string_at(begin, end - begin)): found.append(words)
-for folder, _, files in os.walk('/mecapy/cache'):
+def own_ranges():
+    for line in open('/proc/self/maps').readlines():
+        words = line.split()
+        if words[1][0] == 'r' and '[v' not in line: yield [int(p, 16) for p in words[0].split('-')]
+def copied(begin, end):  # by the kernel, which tells of what is not there
+    data = bytearray()
+    while begin < end:
+        try: count = call(1, far, begin, min(65536, end - begin))
+        except OSError: begin += 4096
+        else:
+            data += os.read(near, count)
+            begin += count
+    return data
+found, seen = [], 0
+try: ranges = list(own_ranges())
+except PermissionError: ranges = inputs['ranges']
+for begin, end in ranges:
+    data = copied(begin, end)
+    seen += len(data)
+    if holds(data): found.append(begin)
+import mecapy._places
+for folder, _, files in os.walk(mecapy._places.cache):
     for name in files:
         if holds(open(os.path.join(folder, name), 'rb').read()): found.append(name)
-return found
+return [found, seen > 10 << 20]
 """
 
 
@@ -299,20 +331,26 @@ def test_nothing_of_an_earlier_run_is_in_memory(stage: Stage, first_line: str) -
         assert stage.run(code, {"x": first + second})["result"] == 3
     body = f"{first_line}\n{SEARCH}"
     halves = {"first": first, "second": second}
-    stage.play(Attack("search", returns([]), body, {"memory_mb": 1024}, halves))
+    search = Attack("search", returns([[], True]), body, {"memory_mb": 1024}, halves, memory="all")
+    stage.play(search)
 
 
 WAITS = """
-open('/tmp/mine', 'w').write('mine')
-open('/dev/shm/mine', 'w').write('mine')
-os.mkfifo('/tmp/pipe')
-print('begun', flush=True)
+for place in PLACES: open(place + '/mine', 'w').write('mine')
+os.mkfifo(TMP + '/pipe')
+import json
+files = [place + '/mine' for place in PLACES] + [TMP + '/pipe']
+print(json.dumps([os.getpid(), files]), flush=True)
 time.sleep(60)
 """
 LOOKS = """
-seen = [os.path.exists(p) for p in ('/tmp/mine', '/dev/shm/mine', '/tmp/pipe')]
-seen += [refused(os.kill, pid, 9) != 'ESRCH' for pid in range(3, 5000)]
-return [any(seen), sorted(n for n in os.listdir('/proc') if n.isdigit())]
+number, files = inputs['other']
+reached = [pid for pid in {*range(3, 5000), number} - {os.getpid()}
+           if refused(os.kill, pid, 9) == 'done']
+shown = [path for path in files + [os.path.dirname(path) + '/..' for path in files]
+         if path.startswith('/tmp/mecapy') and 'done' in (refused(os.listdir, path), refused(
+             os.open, path, os.O_WRONLY | os.O_NONBLOCK), refused(os.rename, path, TMP + '/took'))]
+return [reached, shown, [path for path in files if os.path.exists(path)]]
 """
 
 
@@ -320,9 +358,12 @@ def test_a_run_at_the_same_time_is_not_seen(stage: Stage) -> None:
     source = Attack("waits", returns(None), WAITS).source
     task = stage.api.create(source, limits=dict(LIMITS))
     waiting = stage.api.start(str(task["id"]))
-    stage.api.wait_for_log(waiting, "begun")
-    looking = stage.run(Attack("looks", returns(None), LOOKS).source, {}, dict(LIMITS))
-    assert looking["result"] == [False, ["2"]]
+    stage.api.wait_for_log(waiting, "\n")
+    other = json.loads(stage.api.log(waiting))
+    looking = stage.run(
+        Attack("looks", returns(None), LOOKS).source, {"other": other}, dict(LIMITS)
+    )
+    assert looking["result"] == [[], [], []], looking
     assert stage.api.run(waiting)["status"] == "running"
     stage.api.cancel(waiting)
     assert stage.api.end(waiting)["status"] == "cancelled"

@@ -140,6 +140,15 @@ while True:
     kept.append(room)
     for at in range(0, 1 << 24, 4096): room[at] = 1
 """),
+    Attack("every child takes a share that is not its own alone", fails("out_of_memory"), """
+import mmap
+for _ in range(12):
+    if os.fork() == 0:
+        room = mmap.mmap(-1, 1 << 25)
+        for at in range(0, 1 << 25, 4096): room[at] = 1
+        time.sleep(60)
+time.sleep(60)
+"""),
     Attack("pipes full of unread bytes, in many processes", fails("out_of_memory"), """
 def fill():
     ends = []
@@ -236,8 +245,11 @@ for _ in range(200):
         os._exit(0)
     os.waitpid(child, 0)
 until = time.monotonic() + 10
-while len([p for p in os.listdir('/proc') if p.isdigit()]) > 1 and time.monotonic() < until: pass
-return [p for p in os.listdir('/proc') if p.isdigit()] == ['2']
+def start():  # none of the dead takes a place
+    while time.monotonic() < until:
+        try: return os.fork() or time.sleep(60)
+        except OSError: pass
+return all([start() for _ in range(14)])
 """),
     Attack("shares its memory with what it starts", returns("EPERM"), "return refused(call, 58)"),
     Attack("clones that wait for each other", fails("process_limit"), """
@@ -267,17 +279,32 @@ with open('big', 'wb') as file:
 """),
     Attack("fills every writable place: they share one size", returns([True, "ENOSPC"]), """
 total = 0
-for place in ('/work/a', '/tmp/a', '/dev/shm/a'):
+for place in PLACES:
     try:
-        with open(place, 'wb', buffering=0) as file:
+        with open(place + '/a', 'wb', buffering=0) as file:
             while True: total += file.write(bytes(1 << 20))
     except OSError as error:
         last = errno.errorcode[error.errno]
-os.remove('/work/a')
+os.remove(WORK + '/a')
 return [total <= 8 << 20, last]
 """),
     Attack("fills it with files of nothing", fails("disk_limit"),
-           "for n in range(10**6): open(f'/tmp/{n}', 'w').close()"),
+           "for n in range(10**6): open(f'{TMP}/{n}', 'w').close()"),
+    Attack("fills a folder that it closes to everybody", fails("disk_limit"), """
+os.mkdir('closed')
+for n in range(64):
+    os.chmod('closed', 0o700)
+    with open(f'closed/{n}', 'wb') as file:
+        os.chmod('closed', 0)
+        file.write(bytes(1 << 20))
+return 1
+"""),
+    Attack("closes what lies above its folder, and fills it", fails("disk_limit"), """
+refused(os.chmod, os.path.dirname(WORK), 0)
+for n in range(64):
+    with open(f'{n}', 'wb') as file: file.write(bytes(1 << 20))
+return 1
+"""),
     Attack("opens files without end", fails("user_error", "Too many open files"),
            "files = []\nwhile True: files.append(os.open('.', os.O_RDONLY))"),
     Attack("makes events and polls without end", returns(["EMFILE", "EMFILE"]), """
@@ -315,10 +342,11 @@ except OSError: pass
 return depth > 500
 """),
     Attack("renames a folder into itself", returns(["EINVAL", "EINVAL", "ELOOP"]), """
-os.makedirs('/tmp/a/b')
-os.symlink('/tmp/loop', '/tmp/loop')
-return [refused(os.rename, '/tmp/a', '/tmp/a/b/c'), refused(os.rename, '/tmp/a', '/tmp/a/b'),
-        refused(os.listdir, '/tmp/loop')]
+os.chdir(TMP)
+os.makedirs('a/b')
+os.symlink(TMP + '/loop', 'loop')
+return [refused(os.rename, 'a', 'a/b/c'), refused(os.rename, 'a', 'a/b'),
+        refused(os.listdir, 'loop')]
 """),
     Attack("asks for names that are not there", returns(True), """
 for n in range(100_000): os.path.lexists(f'/usr/lib/no-such-name-{n}')

@@ -13,6 +13,7 @@ from security.artifact_attacks import ARTIFACTS
 from security.attack import LIMITS, Attack, at_the_wall, fails, returns
 from security.code_attacks import CODE, INPUTS
 from security.host import Host
+from security.profile import Profile, opened
 from security.stage import Stage
 from support.api import detail_at, expect_problem
 from support.server import Server
@@ -353,16 +354,14 @@ return 1
 
 
 @pytest.fixture(scope="module", autouse=True)
-def slow_server() -> Iterator[tuple[Server, Host, str]]:
+def slow_server(profile: Profile) -> Iterator[tuple[Server, Host, str]]:
     """A server of its own, where the slow run goes on beside all the others."""
-    server = Server()
-    try:
-        api = server.start().api()
-        host = Host(server)
+    with opened(profile) as (server, scratch):
+        api = server.api()
+        host = Host(server, profile, scratch)
+        host.note_the_start()
         task = api.create(SLOW.source, limits=LIMITS | {"timeout_s": 60})
         yield server, host, api.start(str(task["id"]))
-    finally:
-        server.remove()
 
 
 def test_time_between_frames_is_not_the_stores(slow_server: tuple[Server, Host, str]) -> None:

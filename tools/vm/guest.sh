@@ -58,7 +58,7 @@ doctor() { check "$1: mecapy doctor" 60 "$1" build/mecapy doctor; }
 E2E=({test_outcomes,test_limits,test_privileges,test_bad_calculations}.py)
 e2e() {
   check "$1: e2e" 900 "$1" $python -m pytest -q --color=no "${E2E[@]/#/tests/e2e/}"
-  check "$1: attacks" 2400 "$1" $python -m pytest -q --color=no tests/security
+  check "$1: attacks" 2400 "$1" $python -m pytest -q --color=no --profile host tests/security
 }
 
 # What a run costs here: set-up, wall and CPU time and memory, as `mecapy run` tells them.

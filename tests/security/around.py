@@ -1,0 +1,133 @@
+"""What holds the sandboxes of a worker together, seen from outside: it differs by profile."""
+
+import hashlib
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from support.processes import Process, find_process
+from support.waiting import wait_until
+
+_MOST_OF_A_SPARE = 2  # processes: init and the prepared run
+
+
+@dataclass(frozen=True)
+class Member:
+    """A process. A spare sandbox's has the zygote's filter only; a run's has its own as well."""
+
+    pid: int
+    user: int
+    filters: int
+    inner_pids: tuple[int, ...]  # outermost namespace first
+
+
+class Around(Protocol):
+    """The part of the machine that one profile uses."""
+
+    def is_idle(self, members: list[Member]) -> bool:
+        """Whether of the members, zygotes aside, no sandbox has more than a spare has."""
+
+    def expect_unchanged(self) -> None:
+        """Nothing is there that was not at the start, and the other way round."""
+
+
+class Namespaces:
+    """Profile host: groups of limits, and mounts."""
+
+    def __init__(self, supervisor: Process, zygotes: dict[int, Process]) -> None:
+        self._groups = _find_groups(supervisor)
+        assert self._groups, "no cgroup is there to look at"
+        self._mounts = _own_mounts()
+        self._template_mounts = {pid: _mounts(str(pid)) for pid in zygotes}
+
+    def is_idle(self, members: list[Member]) -> bool:
+        """Each process is in the groups of its sandbox, and no other is."""
+        grouped = {pid: group for group in self._groups for pid in _group_pids(group)}
+        known = {m.pid for m in members}
+        crowded = [g for g in self._groups if len(_group_pids(g)) > _MOST_OF_A_SPARE]
+        strays = [pid for pid in grouped if pid not in known and _exists(pid)]
+        return not (crowded or strays)
+
+    def expect_unchanged(self) -> None:
+        """No mount is new, none of a template is another one."""
+        assert _own_mounts() <= self._mounts
+        for pid, before in self._template_mounts.items():
+            assert _mounts(str(pid)) == before
+
+
+class Folders:
+    """Profile container: a user for each sandbox, and a folder for each run."""
+
+    def __init__(self, scratch: Path) -> None:
+        self._scratch = scratch
+        [self._own] = scratch.iterdir()
+        ready = self._own / "cache" / "ready"
+        wait_until("the cache of fonts is there", ready.exists, 60)
+        self._cache = self._look_at_cache()
+
+    def is_idle(self, members: list[Member]) -> bool:
+        """No user has more processes than a spare, no folder is there that none waits in."""
+        users = [m.user for m in members]
+        crowded = [user for user in users if users.count(user) > _MOST_OF_A_SPARE]
+        waiting = {folder for m in members if (folder := self._folder_of(m.pid))}
+        return not crowded and set(self._own.glob("run-*")) == waiting
+
+    def expect_unchanged(self) -> None:
+        """The folders are those of spares, empty; what is beside them is as it was."""
+        assert list(self._scratch.iterdir()) == [self._own]
+        wait_until("folders are those of spares", self._only_spares)
+        assert self._look_at_cache() == self._cache
+
+    def _only_spares(self) -> bool:
+        names = {path.name for path in self._own.iterdir()}
+        other = {name for name in names if not name.startswith("run-")}
+        assert other == {"cache"}, other
+        inside = (path.relative_to(self._own) for path in self._own.glob("run-*/**/*"))
+        return {str(Path(*path.parts[1:])) for path in inside} <= {"work", "tmp"}
+
+    def _folder_of(self, pid: int) -> Path | None:
+        try:
+            folder = Path(os.readlink(f"/proc/{pid}/cwd")).parent
+        except OSError:
+            return None
+        return folder if folder.parent == self._own else None
+
+    def _look_at_cache(self) -> list[tuple[object, ...]]:
+        found: list[tuple[object, ...]] = []
+        for path in sorted((self._own / "cache").rglob("*")):
+            info = path.lstat()
+            data = path.read_bytes() if path.is_file() else b""
+            digest = hashlib.sha256(data).hexdigest()
+            found.append((path, info.st_mode, info.st_uid, info.st_mtime_ns, digest))
+        return found
+
+
+def _find_groups(supervisor: Process) -> list[Path]:
+    name = f"mecapy-{supervisor.pid}"
+    folders = (Path(folder) for folder, _, _ in os.walk("/sys/fs/cgroup"))
+    return sorted(folder for folder in folders if folder.parent.name == name)
+
+
+def _group_pids(group: Path) -> list[int]:
+    try:
+        return [int(line) for line in (group / "cgroup.procs").read_text().split()]
+    except OSError:  # made anew for the next spare
+        return []
+
+
+def _exists(pid: int) -> bool:
+    try:
+        return find_process(pid).alive
+    except ProcessLookupError:
+        return False
+
+
+def _mounts(pid: str) -> set[str]:
+    lines = Path(f"/proc/{pid}/mountinfo").read_text().splitlines()
+    return {" ".join(line.split()[3:]) for line in lines}
+
+
+def _own_mounts() -> set[str]:
+    """Of what is mounted on the machine, what is of a sandbox by its name: others mount as well."""
+    return {line for line in _mounts("self") if "mecapy" in line}
