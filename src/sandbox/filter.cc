@@ -28,7 +28,16 @@ int add_row(scmp_filter_ctx context, std::uint32_t action, const SyscallRow& row
 
 std::uint32_t action_of(FilterKind kind, SyscallUse use) {
   if (kind == FilterKind::run) return SCMP_ACT_ERRNO(EPERM);
-  return use == SyscallUse::absent ? SCMP_ACT_ERRNO(ENOSYS) : SCMP_ACT_ALLOW;
+  switch (use) {
+    case SyscallUse::run:
+    case SyscallUse::setup:
+      return SCMP_ACT_ALLOW;
+    case SyscallUse::absent:
+      return SCMP_ACT_ERRNO(ENOSYS);
+    case SyscallUse::unsupported:
+      return SCMP_ACT_ERRNO(EOPNOTSUPP);
+  }
+  return SCMP_ACT_KILL_PROCESS;
 }
 
 // libseccomp only writes to a descriptor.

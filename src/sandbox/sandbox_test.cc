@@ -62,6 +62,21 @@ def calculate(inputs):
   EXPECT_EQ(run.result(), "[0,1,0]");
 }
 
+TEST_F(Runs, FilesCanBeCopiedInEveryWay) {
+  const Played run = play(R"(
+import os, shutil
+def calculate(inputs):
+    os.mkdir('a')
+    with open('a/x', 'w') as file: file.write('x')
+    shutil.copy('a/x', 'b')
+    shutil.copy2('a/x', 'c')
+    shutil.copytree('a', 'd')
+    shutil.move('a', 'e')
+    return sorted(os.path.join(f, n) for f, _, names in os.walk('.') for n in names)
+)");
+  EXPECT_EQ(run.result(), R"(["./b","./c","./d/x","./e/x"])") << run.message();
+}
+
 TEST_F(Runs, Inputs_AreRevived) {
   const Played run =
       play("def calculate(inputs):\n    return float(inputs['a'].sum())\n",

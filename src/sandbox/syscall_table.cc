@@ -304,6 +304,16 @@ const std::vector<SyscallRow>& syscall_table() {
       {SCMP_SYS(prctl), setup, {equals(0, PR_CAPBSET_DROP)}, "giving up capabilities"},
       {SCMP_SYS(prctl), setup, {equals(0, PR_CAP_AMBIENT)}, "giving up capabilities"},
       {SCMP_SYS(prctl), setup, {equals(0, PR_SET_SECCOMP)}, "the second filter"},
+      // Marks on files that others could read.
+      {SCMP_SYS(getxattr), unsupported, {}, "shutil.copy2, copytree"},
+      {SCMP_SYS(lgetxattr), unsupported, {}, "shutil.copy2, copytree"},
+      {SCMP_SYS(fgetxattr), unsupported, {}, "shutil.copy2, copytree"},
+      {SCMP_SYS(listxattr), unsupported, {}, "shutil.copy2, copytree"},
+      {SCMP_SYS(llistxattr), unsupported, {}, "shutil.copy2, copytree"},
+      {SCMP_SYS(flistxattr), unsupported, {}, "shutil.copy2, copytree"},
+      {SCMP_SYS(setxattr), unsupported, {}, "shutil.copy2, copytree"},
+      {SCMP_SYS(lsetxattr), unsupported, {}, "shutil.copy2, copytree"},
+      {SCMP_SYS(fsetxattr), unsupported, {}, "shutil.copy2, copytree"},
       // Present or not, told to be absent.
       {SCMP_SYS(io_uring_setup), absent, {}, "would act outside every filter"},
       {SCMP_SYS(io_uring_enter), absent, {}, "would act outside every filter"},

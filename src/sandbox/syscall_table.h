@@ -1,7 +1,8 @@
 // The one list of system calls that the zygote and the runs may make, and why each.
 //
-// Two filters are made from it (filter.h). The zygote installs the first: every row is allowed, the
-// rest is EPERM. A run inherits it and adds the second, which takes the `setup` rows away again.
+// Two filters are made from it (filter.h). The zygote installs the first: every row is allowed or
+// answered as it says, the rest is EPERM. A run inherits it and adds the second, which takes the
+// `setup` rows away again.
 #pragma once
 
 #include <seccomp.h>
@@ -12,9 +13,10 @@
 namespace mecapy::sandbox {
 
 enum class SyscallUse : std::uint8_t {
-  run,     // the author's code may call it
-  setup,   // the zygote, init and the run until its last step; not the author's code
-  absent,  // answered ENOSYS: the caller has an older way that a filter can judge
+  run,          // the author's code may call it
+  setup,        // the zygote, init and the run until its last step; not the author's code
+  absent,       // answered ENOSYS: the caller has an older way that a filter can judge
+  unsupported,  // answered EOPNOTSUPP: what a file system may lack, and callers do without
 };
 
 // One argument must compare as said; libseccomp's words (seccomp_rule_add(3)).

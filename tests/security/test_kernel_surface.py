@@ -71,8 +71,11 @@ CALLS = [
     calls("timers and descriptors the kernel keeps", "EPERM",
           "timer_create=222 timerfd_create=283 signalfd=282 signalfd4=289 io_setup=206"
           " io_submit=209 io_destroy=207"),
+    calls("attributes of files", "ENOTSUP",
+          "setxattr=188 lsetxattr=189 fsetxattr=190 getxattr=191 lgetxattr=192 fgetxattr=193"
+          " listxattr=194 llistxattr=195 flistxattr=196"),
     calls("marks on files", "EPERM",
-          "setxattr=188 lsetxattr=189 fsetxattr=190 getxattr=191 listxattr=194 removexattr=197"
+          "removexattr=197 lremovexattr=198 fremovexattr=199 setxattrat=463 getxattrat=464"
           " chown=92 fchown=93 lchown=94 fchownat=260 file_setattr=469"),
     calls("calls newer than the filter", "EPERM",
           "futex_waitv=449 futex_wake=454 futex_wait=455 futex_requeue=456 next=480 far=511"),

@@ -337,9 +337,12 @@ def test_reading_code_harms_nobody(stage: Stage, attack: Attack) -> None:
     kept = stage.api.post("/api/tasks", {"name": "attack", "code": attack.module})
     assert kept.status_code == (422 if refused else 201), kept.text
     if refused:
-        run = stage.api.post("/api/tasks/execute", {"code": attack.module})
-        problem = expect_problem(run, 422, "invalid_code", "/code")
-        assert re.search(attack.ends.message, detail_at(problem, "/code"))
+        answer = stage.api.post("/api/tasks/execute", {"code": attack.module})
+        if answer.status_code == 202:  # on a slow machine the look takes more than its second
+            attack.ends.judge(stage.api.end(answer.json()["run_id"]))
+        else:
+            problem = expect_problem(answer, 422, "invalid_code", "/code")
+            assert re.search(attack.ends.message, detail_at(problem, "/code"))
     stage.expect_clean()
 
 
