@@ -38,7 +38,10 @@ def measure_sandbox(folder: Path, python: Path, rounds: int) -> Json:
         by_phase.setdefault(measured["phase"], []).append(measured)
     phases = {phase: _describe(found) for phase, found in by_phase.items()}
     return {
-        "layers": {layer["name"]: layer["state"] for layer in told["layers"]},
+        "layers": {
+            layer["name"]: f"{layer['state']}: {layer['detail']}".rstrip(": ")
+            for layer in told["layers"]
+        },
         "slots": told["slots"],
         "rounds": rounds,
         "phases": phases,

@@ -14,8 +14,10 @@
 
 #include "sandbox/packet.h"
 #include "sandbox/protocol.h"
+#include "zygote/hot_pages.h"
 #include "zygote/interpreter.h"
 #include "zygote/merge.h"
+#include "zygote/rehearsal.h"
 #include "zygote/remap.h"
 #include "zygote/report.h"
 
@@ -38,8 +40,9 @@ constexpr int kChannel = 3;
   ::_exit(1);
 }
 
-[[noreturn]] void be_fork(base::Fd ctl) {
+[[noreturn]] void be_fork(base::Fd ctl, const HotPages* hot_pages) {
   ::close(kSocket);
+  if (hot_pages != nullptr) make_own(*hot_pages);
   if (::chdir("/work") != 0 || !wake_interpreter("")) ::_exit(1);
   RunReport prepared;
   prepared.kind = RunReport::Kind::prepared;
@@ -67,13 +70,13 @@ pid_t clone_fork(int* tid) {
 #endif
 }
 
-[[noreturn]] void serve(int* tid) {
+[[noreturn]] void serve(int* tid, const HotPages* hot_pages) {
   while (true) {
     ZygoteRequest request;
     sandbox::PacketFds fds;
     if (sandbox::receive_packet(kSocket, request, &fds) != sandbox::Received::packet) ::_exit(0);
     const pid_t pid = clone_fork(tid);
-    if (pid == 0) be_fork(std::move(fds[0]));
+    if (pid == 0) be_fork(std::move(fds[0]), hot_pages);
     ZygoteReply reply;
     reply.kind = ZygoteReply::Kind::cloned;
     reply.ticket = request.ticket;
@@ -86,6 +89,7 @@ pid_t clone_fork(int* tid) {
 [[noreturn]] void live(const char* modules, const PythonPlaces& places) {
   std::string error;
   if (!start_interpreter(modules, places, error)) refuse(error, 0);
+  if (!load_rehearsal(places.runtime, "")) refuse("the rehearsal is missing", ENOENT);
   int* tid = nullptr;
   if (::prctl(PR_GET_TID_ADDRESS, &tid) != 0) refuse("PR_GET_TID_ADDRESS", errno);
   prepare_for_forks();
@@ -94,8 +98,10 @@ pid_t clone_fork(int* tid) {
   sandbox::StepFailure step = merge_library_mappings();
   if (!step) step = remap_dirty_memory(ignored);
   if (step) refuse(step.step, step.error);
+  const HotPages* const hot_pages = learn_hot_pages(rehearse_run, step);
+  if (step) refuse(step.step, step.error);
   if (!sandbox::send_packet(kSocket, ZygoteReply{})) ::_exit(0);
-  serve(tid);
+  serve(tid, hot_pages);
 }
 
 }  // namespace

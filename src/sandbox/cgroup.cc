@@ -164,6 +164,8 @@ StepFailure CgroupSlot::limit_memory(std::int64_t bytes) {
   if (swap && !write_text(at, "memory.memsw.limit_in_bytes", "-1")) return failed("memory.memsw");
   if (!write_text(at, "memory.limit_in_bytes", text)) return failed("memory.limit_in_bytes");
   if (swap && !write_text(at, "memory.memsw.limit_in_bytes", text)) return failed("memory.memsw");
+  // Also where swap is not counted: a group at its limit is then not swapped out.
+  if (!write_text(at, "memory.swappiness", "0")) return failed("memory.swappiness");
   return {};
 }
 

@@ -7,6 +7,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
+
 #include "base/fd.h"
 #include "sandbox/cgroup.h"
 #include "sandbox/kernel_file.h"
@@ -85,6 +87,22 @@ StepFailure mount_template() {
   return {};
 }
 
+// /proc/swaps has a heading.
+bool machine_swaps() {
+  const std::string swaps = read_text(AT_FDCWD, "/proc/swaps").value_or("");
+  return std::ranges::count(swaps, '\n') > 1;
+}
+
+// A run that is swapped out would use more than it was granted.
+StepFailure bound_swap(const ControllerPlace& place) {
+  if (!machine_swaps() || place.version == 1) return {};  // v1: memory.swappiness
+  const std::string folder = place.folder + "/mecapy-" + std::to_string(::getpid());
+  if (::mkdir(folder.c_str(), 0755) != 0) return failed("make a cgroup");
+  const bool bounded = ::access((folder + "/memory.swap.max").c_str(), F_OK) == 0;
+  ::rmdir(folder.c_str());
+  return bounded ? StepFailure{} : failed("bound swap (memory.swap.max)", ENOENT);
+}
+
 // v2 also asks to hand the controller to children, and to move this process out of their way.
 StepFailure make_group(const ControllerPlace& place) {
   const std::string folder = place.folder + "/mecapy-" + std::to_string(::getpid());
@@ -130,7 +148,13 @@ Sight look_at_cgroup(const ProbePlace&, const char* controller) {
   const ControllerPlace place = find_controllers()[static_cast<std::size_t>(index)];
   if (place.version == 0) return seen(State::missing, place.why);
   const std::string where = "v" + std::to_string(place.version) + ", " + place.folder;
-  Sight sight = try_in_child([&] { return make_group(place); }, where);
+  Sight sight = try_in_child(
+      [&] {
+        StepFailure step = make_group(place);
+        if (!step && index == Controller::memory) step = bound_swap(place);
+        return step;
+      },
+      where);
   if (sight.state != State::enforced) sight.detail += " (" + where + ")";
   return sight;
 }

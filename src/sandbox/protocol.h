@@ -62,7 +62,8 @@ struct FrontReply {
   std::int64_t written_bytes = -1;
   Passed passed = Passed::nothing;
   std::int64_t peak_tasks = 0;
-  std::int64_t zygote_memory = 0;  // pong: bytes that zygotes and waiting sandboxes hold
+  std::int64_t zygote_memory = 0;  // pong: bytes that zygotes hold
+  std::int64_t spare_memory = 0;   // pong: bytes that waiting sandboxes hold beside them
   Text<1024> text{};               // refused: why; ended: the set-up step that failed
 };
 

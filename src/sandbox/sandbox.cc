@@ -84,6 +84,7 @@ class SupervisedSandbox final : public Sandbox {
     if (reply.kind == FrontReply::Kind::pong) {
       event.kind = Event::Kind::pong;
       event.zygote_memory = reply.zygote_memory;
+      event.spare_memory = reply.spare_memory;
       return std::optional<Event>(std::move(event));
     }
     event.run = reply.run;

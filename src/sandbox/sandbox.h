@@ -43,7 +43,8 @@ struct Options {
   // Zygotes that would hold more bytes together are not started: smaller ones serve. Those that are
   // always there are.
   std::int64_t zygote_memory = std::int64_t{512} << 20;
-  std::string scratch = "/tmp";  // container: the runs' folders are made in here
+  std::int64_t zygote_forks = 50'000;  // after so many, a zygote is made anew
+  std::string scratch = "/tmp";        // container: the runs' folders are made in here
   // What the supervisor finds out at its start, for what it starts.
   bool time_namespace = false;  // host: the kernel has them
   bool own_users = true;        // each run is a user of its own; container: where that can be
@@ -82,7 +83,8 @@ struct Event {
   Kind kind = Kind::started;
   std::uint64_t run = 0;
   Evidence evidence{};             // ended only; started fills setup_us
-  std::int64_t zygote_memory = 0;  // pong only: bytes that zygotes and waiting sandboxes hold
+  std::int64_t zygote_memory = 0;  // pong only: bytes that zygotes hold
+  std::int64_t spare_memory = 0;   // pong only: bytes that waiting sandboxes hold beside them
 };
 
 // The front's ends of one run's pipes, non-blocking and close-on-exec. Closing them early is

@@ -133,7 +133,8 @@ void Supervisor::front_readable() {
     } else {
       FrontReply pong;
       pong.kind = FrontReply::Kind::pong;
-      pong.zygote_memory = memory_held();
+      pong.zygote_memory = zygotes_->memory();
+      pong.spare_memory = spare_memory();
       tell(pong);
     }
   }
@@ -248,8 +249,8 @@ int Supervisor::running(ZygoteKind kind) const {
       slots_, [&](const Slot& slot) { return slot.claimed() && slot.kind() == kind; }));
 }
 
-std::int64_t Supervisor::memory_held() const {
-  std::int64_t bytes = zygotes_->memory();
+std::int64_t Supervisor::spare_memory() const {
+  std::int64_t bytes = 0;
   for (const Slot& slot : slots_) {
     if (slot.is_spare()) bytes += zygotes_->copied_by(slot.kind());
   }
@@ -307,7 +308,13 @@ void Supervisor::zygote_died(ZygoteKind kind) {
 void Supervisor::tend_zygotes() {
   const SteadyTime now = steady_clock::now();
   const auto worn = zygotes_->tend(now);
-  if (worn && !outstanding(*worn)) zygotes_->end(*worn, now);
+  if (worn && !outstanding(*worn)) {
+    zygotes_->end(*worn, now);
+    // They are of the old template, and hold it.
+    for (Slot& slot : slots_) {
+      if (slot.is_spare() && slot.kind() == *worn) slot.kill();
+    }
+  }
   if (zygotes_->hopeless()) front_gone_ = true;  // the front sees the hang-up
 }
 

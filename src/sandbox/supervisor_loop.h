@@ -41,7 +41,7 @@ class Supervisor {
   bool prepare(Slot& slot, ZygoteKind kind);
   void refill();
   void note_spare_gone(const Slot& slot);
-  std::int64_t memory_held() const;
+  std::int64_t spare_memory() const;
   int spares(ZygoteKind kind) const;
   int running(ZygoteKind kind) const;
   void refill(ZygoteKind kind);

@@ -190,6 +190,54 @@ TEST_F(SupervisorTest, PreparedSandbox_ThatDied_IsReplaced) {
   EXPECT_EQ(calculate("return 1").code(), "completed");
 }
 
+TEST_F(SupervisorTest, PreparedSandboxes_AreOneMoreThanTheRuns) {
+  EXPECT_EQ(calculate("return 1").code(), "completed");
+  const std::uint64_t run = next_run_++;
+  auto pipes = sandbox_->start(run, quick());
+  ASSERT_TRUE(pipes.has_value());
+  ASSERT_TRUE(wait_for_start());
+  EXPECT_TRUE(eventually([] { return prepared().size() == 2; }));
+  sandbox_->kill(run);
+  (void)wait_for_ends(1);
+}
+
+// A zygote that was forked as often as it may: its sandboxes go with it, and runs go on.
+class Rotation : public SupervisorTest {
+ protected:
+  static void SetUpTestSuite() {
+    Options options = test_options();
+    options.zygote_forks = 5;
+    auto launched = launch(options);
+    EXPECT_TRUE(launched) << launched.error().message;
+    if (HasFailure()) ::_exit(1);
+    sandbox_ = std::move(launched.value());
+  }
+  // The inode of the sealed file its memory is mapped from; empty when it is gone.
+  static std::string template_of(pid_t pid) {
+    const std::string path = "/proc/" + std::to_string(pid) + "/maps";
+    std::istringstream maps(read_text(AT_FDCWD, path.c_str()).value_or(""));
+    std::string range, mode, offset, device, inode, name;
+    for (std::string line; std::getline(maps, line);) {
+      std::istringstream(line) >> range >> mode >> offset >> device >> inode >> name;
+      if (name == "/memfd:template") return inode;
+    }
+    return "";
+  }
+};
+
+TEST_F(Rotation, AnOldTemplate_IsUsedByNoLaterRun) {
+  const std::vector<pid_t> first = zygotes();
+  for (int i = 0; i < 20; ++i) EXPECT_EQ(calculate("return 1").code(), "completed");
+  EXPECT_TRUE(eventually([&] { return zygotes().size() == 2 && zygotes() != first; }));
+  EXPECT_TRUE(eventually([] {
+    std::set<std::string> templates;
+    for (const pid_t zygote : zygotes()) templates.insert(template_of(zygote));
+    return templates.size() == 2 && !prepared().empty() &&
+           std::ranges::all_of(prepared(),
+                               [&](pid_t pid) { return templates.contains(template_of(pid)); });
+  }));
+}
+
 // So that a fork has no page tables to copy (zygote/remap.h).
 TEST_F(SupervisorTest, Zygote_HoldsNextToNoMemoryOfItsOwn) {
   EXPECT_EQ(calculate("return np.ones(3).sum()").code(), "completed");

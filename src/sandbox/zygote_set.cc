@@ -15,13 +15,15 @@ using std::chrono::steady_clock;
 
 constexpr int kMostFailures = 5;
 constexpr milliseconds kFirstPause{100};
-// What all forks of one zygote share, the hash seed and the places of its libraries, is renewed.
-constexpr std::int64_t kMostServed = 50'000;
+// What all forks of one zygote share, the hash seed and the places of its libraries, is renewed:
+// then, or after Options::zygote_forks.
 constexpr std::chrono::hours kLongestLife{1};
 // The large ones hold up to 110 MiB.
 constexpr std::chrono::minutes kIdle{10};
 // One that was not asked for so long makes room.
 constexpr std::chrono::minutes kUnwanted{1};
+// One that does not say that it is ready is killed; its socket's hang-up is the rest.
+constexpr std::chrono::minutes kLongestStart{1};
 
 constexpr std::array kAlwaysThere = {ZygoteKind::bare, ZygoteKind::numpy};
 
@@ -81,10 +83,13 @@ std::int64_t ZygoteSet::memory() const {
   return bytes;
 }
 
-// One that was never ready is tried: it says what it holds.
+// One that was never ready is tried: it says what it holds. One at a time, or several together
+// could hold more than all may.
 bool ZygoteSet::fits(ZygoteKind kind) const {
+  const auto loads = [](const Zygote& zygote) { return zygote.process.socket && !zygote.ready; };
   return is_always_there(kind) ||
-         memory() + zygotes_[index_of(kind)].memory <= options_.zygote_memory;
+         (std::ranges::none_of(zygotes_, loads) &&
+          memory() + zygotes_[index_of(kind)].memory <= options_.zygote_memory);
 }
 
 std::optional<ZygoteKind> ZygoteSet::one_too_many(SteadyTime now) {
@@ -169,16 +174,21 @@ std::optional<ZygoteKind> ZygoteSet::tend(SteadyTime now) {
         zygote.failures = 0;
       }
     }
+    if (zygote.process.socket && !zygote.ready && now - zygote.born > kLongestStart) kill(row.kind);
     if (!zygote.ready) continue;
     const bool idle = !is_always_there(row.kind) && now - zygote.used > kIdle;
-    if (idle || zygote.served >= kMostServed || now - zygote.born > kLongestLife) return row.kind;
+    if (idle || zygote.served >= options_.zygote_forks || now - zygote.born > kLongestLife)
+      return row.kind;
   }
   return one_too_many(now);
 }
 
 SteadyTime ZygoteSet::next_tend(SteadyTime now) const {
   SteadyTime next = now + kIdle;
-  for (const Zygote& zygote : zygotes_) next = std::min(next, zygote.revive_at);
+  for (const Zygote& zygote : zygotes_) {
+    next = std::min(next, zygote.revive_at);
+    if (zygote.process.socket && !zygote.ready) next = std::min(next, zygote.born + kLongestStart);
+  }
   return next;
 }
 

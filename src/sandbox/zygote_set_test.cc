@@ -2,6 +2,7 @@
 #include "sandbox/zygote_set.h"
 
 #include <poll.h>
+#include <sys/socket.h>
 
 #include "base/clock.h"
 #include "sandbox/sandbox_fixture.h"
@@ -67,6 +68,45 @@ TEST_F(ZygoteSetTest, ALargeKind_IsStartedWhenAskedForAndTheNextSmallerServesMea
   set_.end(ZygoteKind::scipy, now);
   EXPECT_EQ(set_.best_for(ZygoteKind::numpy, now + minutes(11)), ZygoteKind::numpy);
   EXPECT_EQ(set_.tend(now + minutes(11)), std::nullopt);  // not started again by itself
+}
+
+TEST_F(ZygoteSetTest, OneThatWasForkedOften_IsNamed) {
+  const SteadyTime now = steady_clock::now();
+  options_.zygote_forks = 2;
+  int pair[2] = {-1, -1};
+  ASSERT_EQ(::socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair), 0);
+  base::Fd near(pair[0]);  // closed: the inits end at once
+  near.reset();
+  const base::Fd far(pair[1]);
+  ASSERT_TRUE(set_.ask(ZygoteKind::numpy, 1, far.get()));
+  EXPECT_EQ(set_.tend(now), std::nullopt);
+  ASSERT_TRUE(set_.ask(ZygoteKind::numpy, 2, far.get()));
+  EXPECT_EQ(set_.tend(now), ZygoteKind::numpy);
+}
+
+TEST_F(ZygoteSetTest, OneLarge_IsLoadedAtATime) {
+  const SteadyTime now = steady_clock::now();
+  (void)set_.best_for(ZygoteKind::scipy, now);
+  (void)set_.best_for(ZygoteKind::pandas, now);
+  EXPECT_FALSE(set_.ask(ZygoteKind::pandas, 1, 0));  // not started
+  hear_ready(ZygoteKind::scipy);
+  (void)set_.best_for(ZygoteKind::pandas, now);
+  hear_ready(ZygoteKind::pandas);
+}
+
+TEST_F(ZygoteSetTest, OneThatHangsWhileItLoads_IsKilled) {
+  const SteadyTime now = steady_clock::now();
+  (void)set_.best_for(ZygoteKind::scipy, now);
+  EXPECT_LE(set_.next_tend(now), now + minutes(1));
+  (void)set_.tend(now + minutes(2));
+  const base::Deadline deadline = base::after(patience() * seconds(10));
+  std::optional<ZygoteReply> word;
+  while (!word && steady_clock::now() < deadline) {
+    word = set_.next(ZygoteKind::scipy);
+    ::poll(nullptr, 0, 2);
+  }
+  ASSERT_TRUE(word);
+  EXPECT_EQ(word->kind, ZygoteReply::Kind::failed);
 }
 
 TEST_F(ZygoteSetTest, WhatDoesNotFit_IsEndedAndNotStartedAgain) {

@@ -80,6 +80,7 @@ Runner::Runner(asio::io_context& io, asio::thread_pool& threads,
       events_(io, sandbox_->event_fd()),
       pulse_(io),
       free_slots_(sandbox_->slots()) {
+  sandbox_->ping();
   asio::co_spawn(io_, pump_events(), asio::detached);
   asio::co_spawn(io_, watch_supervisor(), asio::detached);
 }
@@ -101,7 +102,10 @@ awaitable<void> Runner::pump_events() {
       }
       if (!*event) break;
       unanswered_pings_ = 0;
-      if ((*event)->kind == sandbox::Event::Kind::pong) zygote_memory_ = (*event)->zygote_memory;
+      if ((*event)->kind == sandbox::Event::Kind::pong) {
+        zygote_memory_ = (*event)->zygote_memory;
+        spare_memory_ = (*event)->spare_memory;
+      }
       const auto it = live_.find((*event)->run);
       if (it == live_.end()) continue;
       Live& live = *it->second;

@@ -83,8 +83,10 @@ class Runner {
   // Attempts in the sandbox, and waiting for a slot.
   std::size_t running() const { return live_.size(); }
   std::size_t waiting() const { return waiting_.size(); }
-  // Bytes that interpreters loaded ahead and waiting sandboxes hold, as last heard.
+  // Bytes that zygotes, and beside them waiting sandboxes, hold: as last heard, at most some
+  // seconds ago.
   std::int64_t zygote_memory() const { return zygote_memory_; }
+  std::int64_t spare_memory() const { return spare_memory_; }
 
  private:
   struct Live;
@@ -117,6 +119,7 @@ class Runner {
   std::uint64_t next_run_ = 1;
   int unanswered_pings_ = 0;
   std::int64_t zygote_memory_ = 0;
+  std::int64_t spare_memory_ = 0;
   CodeKinds kinds_;
 };
 

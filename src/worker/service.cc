@@ -176,7 +176,8 @@ std::string Service::health() const {
                        .text("status", draining_ ? "draining" : "ok")
                        .integer("running", static_cast<std::int64_t>(runner_.running()))
                        .integer("waiting", static_cast<std::int64_t>(runner_.waiting()))
-                       .integer("zygotes_mb", runner_.zygote_memory() >> 20))
+                       .integer("zygotes_mb", runner_.zygote_memory() >> 20)
+                       .integer("spares_mb", runner_.spare_memory() >> 20))
       .finish();
 }
 

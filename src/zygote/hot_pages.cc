@@ -21,6 +21,8 @@ constexpr std::uint64_t kExclusive = 1ULL << 56;
 constexpr std::uint64_t kFileOrShared = 1ULL << 61;
 constexpr std::uint64_t kPresent = 1ULL << 63;
 
+constexpr int kWritable = PROT_READ | PROT_WRITE;
+
 // What the copy writes and its parent reads, outside everything that is looked at.
 struct Notes {
   MemoryMap map;
@@ -65,7 +67,7 @@ Notes::End look_around(const MemoryMap& before, Notes& notes) {
   for (std::size_t i = 0; i < before.count; ++i) {
     const Mapping& mapping = before.rows[i];
     const bool told = !mapping.shared && (!mapping.special || mapping.stack) &&
-                      (mapping.protection & PROT_READ) != 0;
+                      (mapping.protection & kWritable) == kWritable;
     if (told && !look_at(mapping, pagemap, notes)) return Notes::End::untold;
   }
   return Notes::End::done;
@@ -77,6 +79,18 @@ const HotPages* keep(const HotPages& pages) {
   if (at == MAP_FAILED) return nullptr;
   auto* const kept = new (at) HotPages(pages);
   return ::mprotect(at, sizeof(HotPages), PROT_READ) == 0 ? kept : nullptr;
+}
+
+}  // namespace
+
+namespace {
+
+// Before Linux 5.14: one by one. Nothing else runs in this process.
+void touch(const PageRange& range) {
+  for (std::uint64_t page = range.begin; page < range.end; page += kPage) {
+    auto* const byte = reinterpret_cast<volatile char*>(page);
+    *byte = *byte;
+  }
 }
 
 }  // namespace
@@ -118,8 +132,8 @@ const HotPages* learn_hot_pages(bool (*rehearse)(), StepFailure& step) {
 void make_own(const HotPages& pages) {
   for (std::size_t i = 0; i < pages.count; ++i) {
     const PageRange& range = pages.ranges[i];
-    (void)::madvise(reinterpret_cast<void*>(range.begin), range.end - range.begin,
-                    MADV_POPULATE_WRITE);
+    void* const at = reinterpret_cast<void*>(range.begin);
+    if (::madvise(at, range.end - range.begin, MADV_POPULATE_WRITE) != 0) touch(range);
   }
 }
 

@@ -17,7 +17,7 @@ struct PageRange {
 };
 
 struct HotPages {
-  std::array<PageRange, 8192> ranges;
+  std::array<PageRange, 8192> ranges;  // what is beyond them stays as it is
   std::size_t count = 0;
 
   std::int64_t bytes() const;
@@ -28,7 +28,7 @@ struct HotPages {
 // kernel does not tell pages.
 const HotPages* learn_hot_pages(bool (*rehearse)(), sandbox::StepFailure& step);
 
-// In a copy of the process that learnt. Kernels before 5.14 cannot: then nothing happens.
+// In a copy of the process that learnt.
 void make_own(const HotPages& pages);
 
 }  // namespace mecapy::zygote

@@ -111,7 +111,9 @@ Profile profile_of(std::span<char*> readable) {
   std::string error;
   if (!start_interpreter(modules, places, error)) refuse(error, 0);
   const bool at_root = profile.readable.empty();
-  if (!load_rehearsal(places.runtime, at_root ? "" : std::string(places.cache) + "/rehearsal")) {
+  if (!load_rehearsal(
+          places.runtime,
+          at_root ? "" : std::string(places.cache) + "/rehearsal-" + std::to_string(::getpid()))) {
     refuse("the rehearsal is missing", ENOENT);
   }
   if (!is_single_threaded()) refuse("the zygote has more than one thread", EBUSY);

@@ -16,10 +16,9 @@
 
 namespace mecapy::zygote {
 
-// Call it last, single-threaded, after a child could be forked from this state. A child that gives
-// memory back with MADV_DONTNEED finds the template's bytes there, not zeros: glibc and CPython do
-// not rely on them.
-// `bytes`: what the sealed file holds.
+// Call it single-threaded, when a child could be forked from this state, and run no Python after
+// it. A child that gives memory back with MADV_DONTNEED finds the template's bytes there, not
+// zeros: glibc and CPython do not rely on them. `bytes`: what the sealed file holds.
 sandbox::StepFailure remap_dirty_memory(std::int64_t& bytes);
 
 }  // namespace mecapy::zygote

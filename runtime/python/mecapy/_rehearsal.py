@@ -21,21 +21,16 @@ def calculate(inputs: dict[str, Any]) -> dict[str, Any]:
     if "numpy" in sys.modules:
         import numpy as np
 
-        stiffness = np.array([[4.0, 1.0], [1.0, 3.0]])
-        moved = np.linalg.solve(stiffness, np.array([1.0, 2.0]))
         x = np.linspace(0.0, 1.0, 50)
-        result["moved"] = moved
-        result["peak"] = float(np.sin(x).max())
-    if "scipy.optimize" in sys.modules:
-        from scipy import optimize  # type: ignore[import-untyped]
+        deflection = x**2 * (3.0 - x) / 6.0
+        result["deflection"] = float(np.interp(0.3, x, deflection))
+        result["modes"] = np.sqrt(np.linalg.eigvalsh(np.diag([2.0, 3.0]) - 0.5))
+    if "scipy.integrate" in sys.modules:
+        from scipy import integrate  # type: ignore[import-untyped]
 
-        result["root"] = optimize.brentq(lambda y: y * y - 2.0, 0.0, 2.0)
+        result["area"] = integrate.quad(math.cos, 0.0, 1.0)[0]
     if "pandas" in sys.modules:
         import pandas as pd  # type: ignore[import-untyped]
 
-        result["mean"] = float(pd.Series([1.0, 2.0, 3.0]).mean())
-    if "matplotlib.pyplot" in sys.modules:
-        import matplotlib.pyplot as plt
-
-        result["red"] = plt.get_cmap("viridis")(0.0)[0]
+        result["load"] = float(pd.DataFrame({"load": [1.0, 2.0, 3.0]})["load"].max())
     return result
