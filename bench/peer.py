@@ -29,7 +29,8 @@ def bubblewrapped_python(python: Path) -> list[str]:
     links = ["--symlink", "usr/lib", "/lib", "--symlink", "usr/lib64", "/lib64"]
     own = ["--proc", "/proc", "--dev", "/dev", "--tmpfs", "/tmp", "--tmpfs", "/work"]
     user = ["--uid", "1000", "--gid", "1000", "--cap-drop", "ALL", "--new-session"]
-    confined = ["bwrap", "--unshare-all", "--die-with-parent", *user, *root, *links, *own]
+    # The packages last: they may lie below a folder that is made anew in here.
+    confined = ["bwrap", "--unshare-all", "--die-with-parent", *user, *links, *own, *root]
     return [*confined, "--chdir", "/work", f"{venv}/bin/{python.name}", "-c"]
 
 

@@ -113,7 +113,10 @@ class Serve:
 
 def _zygote_role(pid: int) -> str:
     """Its kind is its first argument; sandboxes are in pid namespaces of their own."""
-    kind = Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")[1].decode() or "bare"
+    words = Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
+    if len(words) < 2:  # it is being taken down
+        return "prepared sandboxes"
+    kind = words[1].decode() or "bare"
     own = re.search(r"^NSpid:\s+\d+$", Path(f"/proc/{pid}/status").read_text(), re.MULTILINE)
     return f"zygote {kind}" if own else "prepared sandboxes"
 
