@@ -81,6 +81,14 @@ Result<model::RunId> run_id(const Call& call) {
   return *id;
 }
 
+Result<std::optional<int>> wanted_version(const Call& call) {
+  const auto text = call.query("version");
+  if (!text) return std::optional<int>();
+  const auto number = parse_number<int>(*text);
+  if (!number || *number < 0) return wrong_query("version", "must be a whole number");
+  return number;
+}
+
 Result<store::PageRequest> page_request(const Call& call) {
   store::PageRequest page;
   if (const auto limit = call.query("limit")) {

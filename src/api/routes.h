@@ -110,6 +110,7 @@ awaitable<Result<model::Task>> find_task(Api& api, const Call& call, model::Task
 // no worker can look at it within `patience`. Good code is remembered for a while.
 awaitable<Result<void>> check_code(Api& api, const std::string& code,
                                    std::chrono::milliseconds patience);
+Result<std::optional<int>> wanted_version(const Call& call);  // ?version=N, nothing when absent
 Result<store::PageRequest> page_request(const Call& call);
 Result<std::chrono::milliseconds> wait_time(const Call& call);  // ?wait=SECONDS, 0 when absent
 // With a SHA-256 of the whole request: see read_post.

@@ -1,5 +1,3 @@
-#include <charconv>
-
 #include "api/routes.h"
 #include "wire/api_json.h"
 
@@ -50,19 +48,9 @@ awaitable<Answer> Routes::list_tasks(Api& api, Call& call) {
 awaitable<Answer> Routes::get_task(Api& api, Call& call) {
   auto id = task_id(call);
   if (!id) co_return id.error();
-  std::optional<int> version;
-  if (const auto text = call.query("version")) {
-    int number = 0;
-    const char* const end = text->data() + text->size();
-    const auto read = std::from_chars(text->data(), end, number);
-    if (read.ec != std::errc() || read.ptr != end || number < 0) {
-      co_return Error{ErrorCode::invalid_fields,
-                      "some query parameters are wrong",
-                      {{"#query/version", "must be a whole number", {}, {}}}};
-    }
-    version = number;
-  }
-  auto task = co_await find_task(api, call, *id, {version, "#query/version"});
+  auto version = wanted_version(call);
+  if (!version) co_return version.error();
+  auto task = co_await find_task(api, call, *id, {*version, "#query/version"});
   if (!task) co_return task.error();
   co_return json_response(200, wire::task_json(*task));
 }

@@ -61,9 +61,8 @@ std::vector<SettingRow> fixed_rows() {
        false,
        {"host", "container"}},
       {"worker.zygotes_mb", &S::worker_zygotes_mb,
-       "memory that interpreters with packages loaded ahead may hold together; the two smallest "
-       "are "
-       "always there",
+       "memory, MiB, that interpreters with packages loaded ahead may hold together; the two "
+       "smallest are always there",
        open, 0, 1e6},
       {"worker.scratch", &S::worker_scratch,
        "profile container: folder in which the working folders of runs are made"},

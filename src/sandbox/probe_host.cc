@@ -93,24 +93,20 @@ bool machine_swaps() {
   return std::ranges::count(swaps, '\n') > 1;
 }
 
-// A run that is swapped out would use more than it was granted.
-StepFailure bound_swap(const ControllerPlace& place) {
-  if (!machine_swaps() || place.version == 1) return {};  // v1: memory.swappiness
+// v2 also asks to hand the controller to children, and to move this process out of their way. Where
+// the machine swaps, a run of v2 must be kept from it (v1: memory.swappiness): it would use more
+// than it was granted.
+StepFailure make_group(const ControllerPlace& place, Controller controller) {
   const std::string folder = place.folder + "/mecapy-" + std::to_string(::getpid());
   if (::mkdir(folder.c_str(), 0755) != 0) return failed("make a cgroup");
-  const bool bounded = ::access((folder + "/memory.swap.max").c_str(), F_OK) == 0;
-  ::rmdir(folder.c_str());
-  return bounded ? StepFailure{} : failed("bound swap (memory.swap.max)", ENOENT);
-}
-
-// v2 also asks to hand the controller to children, and to move this process out of their way.
-StepFailure make_group(const ControllerPlace& place) {
-  const std::string folder = place.folder + "/mecapy-" + std::to_string(::getpid());
-  if (::mkdir(folder.c_str(), 0755) != 0) return failed("make a cgroup");
+  const bool bounds_swap = ::access((folder + "/memory.swap.max").c_str(), F_OK) == 0;
   ::rmdir(folder.c_str());
   if (place.version == 1) return {};
   for (const char* file : {"/cgroup.subtree_control", "/cgroup.procs"}) {
     if (::access((place.folder + file).c_str(), W_OK) != 0) return failed("write into a cgroup");
+  }
+  if (controller == Controller::memory && !bounds_swap && machine_swaps()) {
+    return failed("bound swap (memory.swap.max)", ENOENT);
   }
   return {};
 }
@@ -148,13 +144,7 @@ Sight look_at_cgroup(const ProbePlace&, const char* controller) {
   const ControllerPlace place = find_controllers()[static_cast<std::size_t>(index)];
   if (place.version == 0) return seen(State::missing, place.why);
   const std::string where = "v" + std::to_string(place.version) + ", " + place.folder;
-  Sight sight = try_in_child(
-      [&] {
-        StepFailure step = make_group(place);
-        if (!step && index == Controller::memory) step = bound_swap(place);
-        return step;
-      },
-      where);
+  Sight sight = try_in_child([&] { return make_group(place, index); }, where);
   if (sight.state != State::enforced) sight.detail += " (" + where + ")";
   return sight;
 }

@@ -80,7 +80,6 @@ Runner::Runner(asio::io_context& io, asio::thread_pool& threads,
       events_(io, sandbox_->event_fd()),
       pulse_(io),
       free_slots_(sandbox_->slots()) {
-  sandbox_->ping();
   asio::co_spawn(io_, pump_events(), asio::detached);
   asio::co_spawn(io_, watch_supervisor(), asio::detached);
 }
@@ -123,6 +122,8 @@ awaitable<void> Runner::pump_events() {
 // still itself.
 awaitable<void> Runner::watch_supervisor() {
   while (true) {
+    ++unanswered_pings_;
+    sandbox_->ping();
     error_code ec;
     pulse_.expires_after(kPulse);
     co_await pulse_.async_wait(asio::redirect_error(asio::use_awaitable, ec));
@@ -132,8 +133,6 @@ awaitable<void> Runner::watch_supervisor() {
       on_lost_();
       co_return;
     }
-    ++unanswered_pings_;
-    sandbox_->ping();
   }
 }
 

@@ -25,7 +25,7 @@ constexpr int kWritable = PROT_READ | PROT_WRITE;
 
 // What the copy writes and its parent reads, outside everything that is looked at.
 struct Notes {
-  MemoryMap map;
+  MemoryMap map;  // before the rehearsal
   HotPages pages;
   std::array<std::uint64_t, 65536> entries;
   enum class End : std::uint8_t { broken, done, untold } end = End::broken;
@@ -61,11 +61,11 @@ bool look_at(const Mapping& mapping, const base::Fd& pagemap, Notes& notes) {
   return true;
 }
 
-Notes::End look_around(const MemoryMap& before, Notes& notes) {
+Notes::End look_around(Notes& notes) {
   const base::Fd pagemap(::open("/proc/self/pagemap", O_RDONLY | O_CLOEXEC));
   if (!pagemap) return Notes::End::untold;
-  for (std::size_t i = 0; i < before.count; ++i) {
-    const Mapping& mapping = before.rows[i];
+  for (std::size_t i = 0; i < notes.map.count; ++i) {
+    const Mapping& mapping = notes.map.rows[i];
     const bool told = !mapping.shared && (!mapping.special || mapping.stack) &&
                       (mapping.protection & kWritable) == kWritable;
     if (told && !look_at(mapping, pagemap, notes)) return Notes::End::untold;
@@ -80,10 +80,6 @@ const HotPages* keep(const HotPages& pages) {
   auto* const kept = new (at) HotPages(pages);
   return ::mprotect(at, sizeof(HotPages), PROT_READ) == 0 ? kept : nullptr;
 }
-
-}  // namespace
-
-namespace {
 
 // Before Linux 5.14: one by one. Nothing else runs in this process.
 void touch(const PageRange& range) {
@@ -112,7 +108,7 @@ const HotPages* learn_hot_pages(bool (*rehearse)(), StepFailure& step) {
   if (step) return nullptr;
   const pid_t pid = ::fork();
   if (pid == 0) {
-    if (rehearse()) notes->end = look_around(notes->map, *notes);
+    if (rehearse()) notes->end = look_around(*notes);
     ::_exit(0);
   }
   int status = 0;
