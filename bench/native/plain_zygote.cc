@@ -92,7 +92,7 @@ pid_t clone_fork(int* tid) {
   if (!load_rehearsal(places.runtime, "")) refuse("the rehearsal is missing", ENOENT);
   int* tid = nullptr;
   if (::prctl(PR_GET_TID_ADDRESS, &tid) != 0) refuse("PR_GET_TID_ADDRESS", errno);
-  prepare_for_forks();
+  if (!prepare_for_forks()) refuse("prepare Python for forks", EPROTO);
   ::malloc_trim(0);  // as the zygote
   std::int64_t ignored = 0;
   sandbox::StepFailure step = merge_library_mappings();

@@ -2,10 +2,12 @@
 #include <fcntl.h>
 #include <sys/xattr.h>
 
+#include <algorithm>
 #include <map>
 #include <sstream>
+#include <vector>
 
-#include "sandbox/cgroup.h"
+#include "sandbox/cgroup_places.h"
 #include "sandbox/kernel_file.h"
 
 namespace mecapy::sandbox {

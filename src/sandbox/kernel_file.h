@@ -6,6 +6,8 @@
 #include <string>
 #include <string_view>
 
+#include "base/fd.h"
+
 namespace mecapy::sandbox {
 
 // The whole content; nothing when it cannot be read. `folder` may be AT_FDCWD.
@@ -16,5 +18,22 @@ std::optional<std::int64_t> read_number(int folder, const char* name);
 std::optional<std::int64_t> read_keyed(int folder, const char* name, std::string_view key);
 // One write of the whole text. False with errno.
 bool write_text(int folder, const char* name, std::string_view text);
+
+// One of at most a page that stays open, to be read or written again and again. Not for lists of
+// processes on cgroup v1: who keeps one open reads it as it was up to a second ago.
+class KernelFile {
+ public:
+  KernelFile() = default;
+  // `access`: O_RDONLY or O_WRONLY. Without the file, it can be neither read nor written.
+  KernelFile(int folder, const char* name, int access);
+  std::optional<std::int64_t> number() const;
+  std::optional<std::int64_t> keyed(std::string_view key) const;
+  bool write(std::string_view text) const;
+  explicit operator bool() const { return static_cast<bool>(file_); }
+
+ private:
+  std::optional<std::string> text() const;
+  base::Fd file_;
+};
 
 }  // namespace mecapy::sandbox

@@ -35,6 +35,8 @@ StepFailure write_sets(const Sets& sets) {
   return {};
 }
 
+}  // namespace
+
 StepFailure shrink_bounding_set(std::initializer_list<int> kept) {
   for (int cap = 0; cap < 64; ++cap) {
     if (std::ranges::find(kept, cap) != kept.end()) continue;
@@ -46,10 +48,12 @@ StepFailure shrink_bounding_set(std::initializer_list<int> kept) {
   return {};
 }
 
-}  // namespace
-
 StepFailure keep_capabilities(std::initializer_list<int> kept) {
   if (const StepFailure step = shrink_bounding_set(kept)) return step;
+  return keep_only(kept);
+}
+
+StepFailure keep_only(std::initializer_list<int> kept) {
   if (::prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0) != 0) {
     return failed("clear ambient capabilities");
   }

@@ -13,6 +13,11 @@ namespace mecapy::sandbox {
 // process that may not shrink it and has no_new_privs: it can then win nothing from it.
 StepFailure keep_capabilities(std::initializer_list<int> kept);
 
+// Its two parts. The bounding set is that of all children to come, and costs a call for each
+// capability there is.
+StepFailure shrink_bounding_set(std::initializer_list<int> kept);
+StepFailure keep_only(std::initializer_list<int> kept);
+
 // Becomes `uid`, of no group but its own, and keeps `kept` also for the program it will execute.
 StepFailure become_with(std::uint32_t uid, std::initializer_list<int> kept);
 

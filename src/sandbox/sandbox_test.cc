@@ -35,15 +35,15 @@ TEST_F(Runs, NumpyArrayAndNan_HaveTheDocumentedEncoding) {
             R"("n":{"$type":"float","value":"inf"}})");
 }
 
-// The objects of a bare import: what a run writes was copied before it was asked for, so what is
-// left are the first reads (zygote/hot_pages.h; without it 130 and more).
+// What runs have in common was copied before it was asked for, so what is left are the first reads
+// (zygote/hot_pages.h; without it 120 and more).
 TEST_F(Runs, WhatRunsWrite_WasCopiedAhead) {
   const Played run = play(R"(
 import resource
 BEGIN = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
 import numpy as np
 def calculate(inputs):
-    np.linalg.solve(np.eye(2), np.ones(2))
+    print('mean', float((2.0 * np.array([1.0, 2.0])).mean()))
     return resource.getrusage(resource.RUSAGE_SELF).ru_minflt - BEGIN
 )");
   EXPECT_LT(std::stoi(run.result()), 100);

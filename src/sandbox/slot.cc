@@ -21,7 +21,7 @@ using std::chrono::duration_cast;
 using std::chrono::microseconds;
 
 constexpr auto kSetupDeadline = std::chrono::seconds(10);
-constexpr auto kPollPeriod = std::chrono::milliseconds(100);
+constexpr auto kPollPeriod = std::chrono::milliseconds(100);  // of looks at what a run has used
 constexpr auto kClearPeriod = std::chrono::milliseconds(2);  // a cgroup about to be empty
 
 std::int64_t micros(SteadyTime from, SteadyTime to) {
@@ -191,6 +191,7 @@ void Slot::become_ready(const RunReport& report) {
   ready_ = time_of(report);
   deadline_ = ready_ + duration_cast<std::chrono::steady_clock::duration>(
                            std::chrono::duration<double>(start_.request.limits.timeout_s));
+  next_look_ = ready_ + kPollPeriod;
   end_.setup_us = micros(start_.received, ready_);
 }
 
@@ -236,6 +237,8 @@ void Slot::check(SteadyTime now) {
     end_.deadline_fired = true;
     return kill();
   }
+  if (now < next_look_) return;
+  next_look_ = now + kPollPeriod;
   const GroupUse use = keeper_->use();
   if (use.oom_kills > 0) {
     kill();  // v1 kills one process of the group; a run without one of its own is not a run
@@ -255,7 +258,7 @@ SteadyTime Slot::next_check(SteadyTime now) const {
     case State::starting:
       return deadline_;
     case State::running:
-      return std::min(deadline_, now + kPollPeriod);
+      return std::min(deadline_, next_look_);
     case State::clearing:
       return now + (init_ > 0 ? kPollPeriod : kClearPeriod);
   }

@@ -108,6 +108,7 @@ class Slot {
   base::Fd ctl_;
   SteadyTime ready_{};
   SteadyTime deadline_{};  // of the preparation, of the start, then of the run
+  SteadyTime next_look_{};  // at what the run has used
   SteadyTime ended_{};
   bool waits_for_zygote_ = false;
   bool newly_ready_ = false;

@@ -189,6 +189,8 @@ const std::vector<SyscallRow>& syscall_table() {
       {SCMP_SYS(madvise), run, {equals(2, MADV_DONTDUMP)}, "mmap.madvise"},
       {SCMP_SYS(madvise), run, {equals(2, MADV_DODUMP)}, "mmap.madvise"},
       {SCMP_SYS(madvise), setup, {equals(2, MADV_POPULATE_WRITE)}, "copies hot pages ahead"},
+      {SCMP_SYS(process_madvise), setup, {equals(3, MADV_POPULATE_WRITE)}, "and all at once"},
+      {SCMP_SYS(pidfd_open), setup, {}, "of itself, for process_madvise"},
       {SCMP_SYS(msync), run, {}, "numpy.memmap"},
       {SCMP_SYS(brk), run, {}, "memory"},
       // Processes and threads, inside the run's own pid namespace.

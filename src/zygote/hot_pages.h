@@ -3,6 +3,8 @@
 // would fault for each with its client waiting.
 #pragma once
 
+#include <sys/uio.h>
+
 #include <array>
 #include <cstddef>
 #include <cstdint>
@@ -11,13 +13,8 @@
 
 namespace mecapy::zygote {
 
-struct PageRange {
-  std::uint64_t begin = 0;
-  std::uint64_t end = 0;
-};
-
 struct HotPages {
-  std::array<PageRange, 8192> ranges;  // what is beyond them stays as it is
+  std::array<iovec, 8192> ranges;  // what is beyond them stays as it is
   std::size_t count = 0;
 
   std::int64_t bytes() const;

@@ -93,6 +93,7 @@ StepFailure set_up(const SandboxSetup& setup) {
   if (const StepFailure step = become_author()) return step;
   if (const StepFailure step = mount_writable(setup.disk)) return step;
   if (const StepFailure step = mount_proc()) return step;
+  if (const StepFailure step = sandbox::shrink_bounding_set({})) return step;
   constexpr std::string_view kName = "mecapy";
   if (::sethostname(kName.data(), kName.size()) != 0) return failed("sethostname");
   return {};
@@ -116,7 +117,7 @@ int wait_for(pid_t run) {
 [[noreturn]] void watch_over(pid_t run, const base::Fd& ctl, const WriteCount& writes) {
   // Without handlers (Python's are copied with the zygote) no signal from inside reaches pid 1.
   if (const StepFailure step = sandbox::reset_signals()) die(ctl.get(), step);
-  if (const StepFailure step = sandbox::keep_capabilities({})) die(ctl.get(), step);
+  if (const StepFailure step = sandbox::keep_only({})) die(ctl.get(), step);
   RunReport report;
   report.kind = RunReport::Kind::ended;
   report.wait_status = wait_for(run);

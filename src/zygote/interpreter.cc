@@ -141,7 +141,17 @@ bool start_interpreter(const char* modules, const PythonPlaces& places, std::str
   return started;
 }
 
-void prepare_for_forks() { PyOS_BeforeFork(); }
+bool prepare_for_forks() {
+  PyOS_BeforeFork();
+  // After it: this was no fork of a calculation.
+  PyObject* module = PyImport_ImportModule("mecapy._forks");
+  PyObject* done =
+      module != nullptr ? PyObject_CallMethod(module, "release_at_fork", nullptr) : nullptr;
+  if (done == nullptr) PyErr_Clear();
+  Py_XDECREF(done);
+  Py_XDECREF(module);
+  return done != nullptr;
+}
 
 bool wake_interpreter(const char* folder) {
   if (!renew_generator()) return false;

@@ -18,8 +18,8 @@ struct PythonPlaces {
 bool start_interpreter(const char* modules, const PythonPlaces& places, std::string& error);
 
 // Takes the interpreter's locks, as before os.fork: from here on the zygote and init run no Python,
-// and the run releases them with wake_interpreter.
-void prepare_for_forks();
+// and the run releases them with wake_interpreter. False when Python refuses.
+bool prepare_for_forks();
 
 // In the run, before it has a job: finishes the fork for Python (mecapy._harness). `folder`: of the
 // run, with `work` and `tmp` in it; "" where these are at the root. False when that failed.

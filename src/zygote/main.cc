@@ -125,7 +125,7 @@ Profile profile_of(std::span<char*> readable) {
                            build_filter(sandbox::FilterKind::run, kit.filter)}) {
     if (step) refuse(step.step, step.error);
   }
-  prepare_for_forks();
+  if (!prepare_for_forks()) refuse("prepare Python for forks", EPROTO);
   // Or the first large allocation of each copy would tidy up the whole heap, and so copy it.
   ::malloc_trim(0);
   if (const StepFailure step = merge_library_mappings()) refuse(step.step, step.error);

@@ -133,7 +133,8 @@ StepFailure make_walls(const RunPlace& place, Walls& walls) {
 StepFailure confine(const RunGo& go, const RunPlace& place, const Walls& walls) {
   if (const StepFailure step = limit_resources(go)) return step;
   if (const StepFailure step = sandbox::stay_behind(walls.files)) return step;
-  if (const StepFailure step = sandbox::keep_capabilities({})) return step;
+  // init has emptied the bounding set.
+  if (const StepFailure step = sandbox::keep_only({})) return step;
   if (const StepFailure step = sandbox::set_no_new_privs()) return step;
   if (::prctl(PR_SET_DUMPABLE, 0) != 0) return failed("PR_SET_DUMPABLE");
   if (place.shares_processes) {

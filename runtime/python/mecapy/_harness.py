@@ -9,7 +9,6 @@ from __future__ import annotations
 import ast
 import contextlib
 import dis
-import gc
 import json
 import linecache
 import os
@@ -17,7 +16,7 @@ import sys
 import types
 from typing import Any
 
-from mecapy import _artifacts, _forks, _importing, _places, _progress
+from mecapy import _artifacts, _importing, _places, _progress
 from mecapy._blas import set_threads
 from mecapy._channel import MIB, Channel, Job
 from mecapy._decoding import decode
@@ -61,16 +60,14 @@ def main(fd: int, blas_threads: int) -> int:
 def wake(folder: str) -> None:
     """Make this copy of the zygote a process of its own, before it is given a job.
 
-    Its working folders are below `folder`, or at the root when that is empty.
-
-    Undoes what is good for a template and bad for a run: one seed for all, no collector. numpy's
-    global generator has got a new state already (src/zygote/interpreter.cc).
+    Its working folders are below `folder`, or at the root when that is empty. numpy's global
+    generator has got a new state already (src/zygote/interpreter.cc).
     """
     if folder:
         _places.set_for_run(folder)
-    _forks.release()
-    sys.path.insert(0, _places.work)
-    gc.enable()
+        sys.path[0] = _places.work
+    if "random" in sys.modules:
+        sys.modules["random"].seed()
 
 
 _REHEARSAL = b"""

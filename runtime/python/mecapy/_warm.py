@@ -14,10 +14,10 @@ from mecapy import _forks, _places
 
 
 def warm(modules: str, packages: str, cache: str) -> None:
-    """Make the interpreter ready to be copied.
+    """Make the interpreter ready to be copied, so that a copy has as little as can be to do.
 
-    The garbage collector is off until the run turns it on: a collection in a copy would touch, and
-    so copy, every page of the template.
+    All there is then is kept from the garbage collector: a collection in a copy would touch, and so
+    copy, every page of the template.
 
     Parameters
     ----------
@@ -44,15 +44,18 @@ def warm(modules: str, packages: str, cache: str) -> None:
             if "matplotlib.pyplot" in names:
                 _use_matplotlib()
         mecapy._harness.rehearse()
+    _forks.settle()
     for stream in (sys.stdout, sys.stderr):
         assert isinstance(stream, io.TextIOWrapper)
         stream.reconfigure(line_buffering=True)
     gc.collect()
     gc.freeze()
+    gc.enable()
     if names and "matplotlib.pyplot" not in names:
         import mecapy._fonts
 
         mecapy._fonts.fill_cache()
+    sys.path.insert(0, _places.work)  # the author's own files, as beside a script
 
 
 def _use_numpy() -> None:
