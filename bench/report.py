@@ -69,7 +69,7 @@ def _print_sandbox(sandbox: Json) -> None:
     print(
         f"{'':40}{'first line':>18}{'run':>18}{'set-up':>9}{'CPU':>9}{'front':>9}\n"
         f"{'':40}{'p50':>9}{'p99':>9}{'p50':>9}{'p99':>9}{'p50':>9}{'a run':>9}{'a run':>9}"
-        f"{'runs/s':>9}{'others':>9}"
+        f"{'runs/s':>9}"
     )
     for place, phase, title in PHASES:
         row = sandbox["phases"][phase]
@@ -78,7 +78,6 @@ def _print_sandbox(sandbox: Json) -> None:
             f"  {title:38}{row['first_line_p50_ms']:9.2f}{row['first_line_p99_ms']:9.2f}"
             f"{row['p50_ms']:9.2f}{row['p99_ms']:9.2f}{setup}{row['cpu_ms_per_run']:9.2f}"
             f"{row['front_cpu_ms_per_run']:9.2f}{row['runs_per_second']:9.1f}"
-            f"{row['others_cpu_share']:9.0%}"
         )
     for peer, title in PEERS:
         row = sandbox["peers"][peer]

@@ -6,7 +6,6 @@ machine did in one of them does not count.
 """
 
 import json
-import os
 import statistics
 import subprocess
 from collections.abc import Sequence
@@ -80,13 +79,6 @@ def _describe(rounds: list[Json]) -> Json:
         "run_cpu_p50_ms": percentile_ms("cpu_us", 50),
         "cpu_ms_per_run": over_rounds(
             [one["place_cpu_us"] / 1e3 / len(one["total_us"]) for one in rounds]
-        ),
-        # Of all CPUs, what others used meanwhile: the kernel's work for these runs is part of it.
-        "others_cpu_share": over_rounds(
-            [
-                one["others_cpu_us"] / 1e6 / one["seconds"] / len(os.sched_getaffinity(0))
-                for one in rounds
-            ]
         ),
         "front_cpu_ms_per_run": over_rounds(
             [one["front_cpu_us"] / 1e3 / len(one["total_us"]) for one in rounds]

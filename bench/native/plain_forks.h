@@ -32,7 +32,6 @@ class PlainForks final : public sandbox::Sandbox {
   void kill(std::uint64_t run) override;
   int slots() const override { return slots_; }
   void ping() override {}
-  pid_t zygote() const { return zygote_.pid; }
 
  private:
   struct Fork {

@@ -59,7 +59,6 @@ struct Subject {
 struct Bench {
   sandbox::Options options{};
   std::unique_ptr<sandbox::Sandbox> sandbox{};
-  pid_t supervisor = -1;
   std::array<Subject, sandbox::kZygoteKinds> subjects{};
 
   Subject& subject(sandbox::ZygoteKind kind) { return subjects[sandbox::index_of(kind)]; }
@@ -111,7 +110,6 @@ Result<void> launch_all(Bench& bench) {
   auto launched = sandbox::launch(bench.options);
   if (!launched) return launched.error();
   bench.sandbox = std::move(*launched);
-  bench.supervisor = own_children().at(0);
   for (const auto kind : {kNumpy, kFull}) {
     if (const auto plain = launch_plain(bench, kind); !plain) return plain.error();
   }
@@ -152,24 +150,15 @@ json::object to_json(const Phase& phase, const std::vector<Sample>& samples) {
   return answer;
 }
 
-// Of everything that works for the runs of this place but the front. Sandboxes are the supervisor's
-// descendants, plain forks children of this process.
-std::int64_t place_cpu_us(Bench& bench, const Phase& phase) {
-  if (phase.place == Place::sandbox) return tree_cpu_us(bench.supervisor);
-  return tree_cpu_us(bench.subject(phase.kind).plain->zygote()) + ended_children_cpu_us();
-}
-
 Result<json::object> measure(Bench& bench, const Phase& phase) {
   const std::int64_t machine_before = machine_cpu_us();
   const std::int64_t front_before = own_cpu_us();
-  const std::int64_t place_before = place_cpu_us(bench, phase);
   const auto begin = std::chrono::steady_clock::now();
   const auto samples =
       run_all(place_of(bench, phase), bench.subject(phase.kind).work, phase.runs, phase.in_flight);
   const std::chrono::duration<double> took = std::chrono::steady_clock::now() - begin;
   if (!samples) return samples.error();
   const std::int64_t front_cpu = own_cpu_us() - front_before;
-  const std::int64_t place_cpu = place_cpu_us(bench, phase) - place_before;
   const std::int64_t machine_cpu = machine_cpu_us() - machine_before;
   for (const Sample& sample : *samples) {
     if (!sample.ahead || sample.value != samples->front().value) {
@@ -179,8 +168,9 @@ Result<json::object> measure(Bench& bench, const Phase& phase) {
   json::object answer = to_json(phase, *samples);
   answer["seconds"] = took.count();
   answer["front_cpu_us"] = front_cpu;
-  answer["place_cpu_us"] = place_cpu;
-  answer["others_cpu_us"] = std::max<std::int64_t>(0, machine_cpu - front_cpu - place_cpu);
+  // Of everything that works for the runs but the front. What the kernel takes down when a sandbox
+  // is over is counted for no process: so it is all there is, on a machine with nothing else to do.
+  answer["place_cpu_us"] = machine_cpu - front_cpu;
   return answer;
 }
 

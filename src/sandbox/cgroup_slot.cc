@@ -164,7 +164,7 @@ StepFailure CgroupSlot::limit_cpu(double cpus) {
 
 StepFailure CgroupSlot::limit(const model::Limits& limits) {
   const auto bytes = static_cast<std::int64_t>(limits.memory_mb * 1024 * 1024);
-  const auto tasks = static_cast<std::int64_t>(limits.processes) + 1;  // init counts
+  const auto tasks = static_cast<std::int64_t>(limits.processes) + kOwnProcesses;
   if (part(Controller::memory) && bytes != memory_bytes_) {
     if (const StepFailure step = limit_memory(bytes)) return step;
     memory_bytes_ = bytes;
@@ -225,8 +225,10 @@ bool CgroupSlot::empty() const {
                              [](const Group& g) { return members_of(g.folder.get()).empty(); });
 }
 
-bool CgroupSlot::holds_only(pid_t pid) const {
-  return !groups_.empty() && members_of(groups_.front().folder.get()) == std::vector<pid_t>{pid};
+bool CgroupSlot::is_over(pid_t init) const {
+  if (groups_.empty()) return false;
+  const std::vector<pid_t> left = members_of(groups_.front().folder.get());
+  return left.size() <= kOwnProcesses && std::ranges::find(left, init) != left.end();
 }
 
 void CgroupSlot::kill_all() const {

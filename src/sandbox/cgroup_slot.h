@@ -25,6 +25,9 @@ inline constexpr std::string_view kGroupPrefix = "mecapy-";
 std::vector<pid_t> members_of(int folder, const std::string& procs = "cgroup.procs");
 void kill_members(const std::vector<pid_t>& pids);
 
+// Processes of a sandbox that are not the run's: init and the holder of the run's memory.
+inline constexpr std::int64_t kOwnProcesses = 2;
+
 // What a group has counted: CPU time since limit(), the rest since renew().
 struct GroupUse {
   std::int64_t oom_kills = 0;
@@ -49,8 +52,9 @@ class CgroupSlot {
   void let_die();
   GroupUse use() const;
   bool empty() const;
-  // Whether `pid` is in it and no other process.
-  bool holds_only(pid_t pid) const;
+  // Whether the processes of a sandbox are left and no others: `init`, and at most the one that
+  // holds the run's memory (zygote/memory_holder.h).
+  bool is_over(pid_t init) const;
   void kill_all() const;
   void remove() const;
 

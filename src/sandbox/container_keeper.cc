@@ -85,7 +85,7 @@ class ContainerKeeper final : public Keeper {
   // Init has emptied the folder; else it died, and this does.
   bool empty() const override { return folder_.empty() || Scratch::remove_folder(folder_); }
   void kill_all() const override {}
-  bool holds_only(pid_t) const override { return false; }
+  bool is_over(pid_t) const override { return false; }
 
  private:
   WatchParts parts_;

@@ -64,7 +64,7 @@ class HostKeeper final : public Keeper {
   GroupUse use() const override { return parts_.cgroup.use(); }
   bool empty() const override { return parts_.cgroup.empty(); }
   void kill_all() const override { parts_.cgroup.kill_all(); }
-  bool holds_only(pid_t init) const override { return parts_.cgroup.holds_only(init); }
+  bool is_over(pid_t init) const override { return parts_.cgroup.is_over(init); }
 
  private:
   NamespaceParts parts_;

@@ -32,8 +32,9 @@ class Keeper {
   // Whether no process and no file is left, once init is gone.
   virtual bool empty() const = 0;
   virtual void kill_all() const = 0;
-  // Whether init is the last process, and what is left of it nobody's business.
-  virtual bool holds_only(pid_t init) const = 0;
+  // Whether, the run being over, nothing is left but what the sandbox itself is made of, and that
+  // is nobody's business.
+  virtual bool is_over(pid_t init) const = 0;
 };
 
 // CPU time past which a run is ended. Without a CPU limit of its own the wall limit and the quota

@@ -49,6 +49,26 @@ def calculate(inputs):
   EXPECT_LT(std::stoi(run.result()), 100);
 }
 
+// Beside the run are init and the process that holds its memory (zygote/memory_holder.h), which is
+// nobody's child to wait for.
+TEST_F(Runs, WhatHoldsTheMemory_IsNoChild) {
+  const Played run = play(R"(
+import os
+def calculate(inputs):
+    try:
+        waited = os.wait()
+    except ChildProcessError:
+        waited = 'nobody'
+    try:
+        os.kill(3, 0)
+        held = os.getpid() == 2
+    except OSError:
+        held = False
+    return [waited, held]
+)");
+  EXPECT_EQ(run.result(), in_container() ? R"(["nobody",false])" : R"(["nobody",true])");
+}
+
 // One executable and one writable mapping for each library (zygote/merge.h), never both in one.
 TEST_F(Runs, LibrariesAreFewMappings) {
   const Played run = play(R"(

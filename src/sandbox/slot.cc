@@ -297,8 +297,8 @@ bool Slot::reap(SteadyTime now) {
     int status = 0;
     rusage use{};
     if (::wait4(init_, &status, WNOHANG, &use) != init_) {
-      // Init has told the end and is the last one: what is left of it is nobody's business.
-      if (claimed_ && reported_ && keeper_->holds_only(init_)) return true;
+      // Init has told the end: what the kernel still has to take down keeps nobody waiting.
+      if (claimed_ && reported_ && keeper_->is_over(init_)) return true;
       if (reported_) keeper_->end(init_);
       return false;
     }

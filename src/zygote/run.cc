@@ -12,6 +12,7 @@
 #include "sandbox/packet.h"
 #include "sandbox/privileges.h"
 #include "zygote/interpreter.h"
+#include "zygote/memory_holder.h"
 #include "zygote/report.h"
 #include "zygote/self_check.h"
 #include "zygote/writable.h"
@@ -176,6 +177,10 @@ void be_run(base::Fd ctl, const RunPlace& place, const RunKit& kit) {
   }
   if (const StepFailure step = confine(go, place, walls)) die_of(step);
   walls.files.reset();
+  alignas(16) HolderStack holder;
+  if (!place.shares_processes) {
+    if (const StepFailure step = hold_memory(holder)) die_of(step);
+  }
   report(sandbox::RunReport::Kind::ready);
   ::close(kCtl);
   ::_exit(enter_run(kChannel, go.blas_threads));

@@ -32,6 +32,8 @@ def call(number, *arguments):
     got = libc.syscall(ctypes.c_long(number), *wide)
     if got < 0: raise OSError(ctypes.get_errno(), 'refused')
     return got
+# The run; in a pid namespace of its own, where it is 2, also what holds its memory.
+OWN = {os.getpid(), 3} if os.getpid() == 2 else {os.getpid()}
 def refused(act, *arguments, **named):
     try: act(*arguments, **named)
     except OSError as error: return errno.errorcode.get(error.errno, type(error).__name__)

@@ -21,11 +21,11 @@ REACH = [
     Attack("looks for other processes", returns([["2"], []]), """
 try: seen = sorted(name for name in os.listdir('/proc') if name.isdigit())
 except PermissionError: seen = []
-return [seen, [pid for pid in range(3, 40_000) if refused(os.kill, pid, 0) != 'ESRCH']]
+return [seen, [pid for pid in {*range(3, 40_000)} - OWN if refused(os.kill, pid, 0) != 'ESRCH']]
 """),
     Attack("signals every process there may be", returns([]), """
 own = os.getpid()
-numbers = {*range(2, 40_000), *range(max(2, own - 2000), own + 2000)} - {own}
+numbers = {*range(2, 40_000), *range(max(2, own - 2000), own + 2000)} - OWN
 return [pid for pid in numbers for sign in (1, -1) if refused(os.kill, sign * pid, 23) == 'done']
 """),
     Attack("signals everybody", returns(["EPERM", "EPERM"]), """
@@ -191,6 +191,16 @@ return 1
 ]  # fmt: skip
 
 LEFT = [
+    Attack("leaves a child in the place of what holds its memory", returns("left"), """
+for held in OWN - {os.getpid()}: os.kill(held, 9)
+if os.fork() == 0: time.sleep(100)
+return 'left'
+"""),
+    Attack("stops, wakes and ends what holds its memory", returns("alone"), """
+for held in OWN - {os.getpid()}:
+    for number in (19, 18, *range(1, 65)): refused(os.kill, held, number)
+return 'alone'
+"""),
     Attack("leaves files, links and pipes in every place", returns(1), """
 for place in PLACES:
     open(place + '/.left', 'w').write('secret')
@@ -345,7 +355,7 @@ time.sleep(60)
 """
 LOOKS = """
 number, files = inputs['other']
-reached = [pid for pid in {*range(3, 5000), number} - {os.getpid()}
+reached = [pid for pid in {*range(3, 5000), number} - OWN
            if refused(os.kill, pid, 9) == 'done']
 shown = [path for path in files + [os.path.dirname(path) + '/..' for path in files]
          if path.startswith('/tmp/mecapy') and 'done' in (refused(os.listdir, path), refused(

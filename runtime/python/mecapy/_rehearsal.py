@@ -26,15 +26,4 @@ def calculate(inputs: dict[str, Any]) -> dict[str, Any]:
         import numpy as np
 
         result["mean"] = float((2.0 * np.array(values)).mean())
-    if "scipy.integrate" in sys.modules:
-        from scipy import integrate  # type: ignore[import-untyped]
-
-        x = np.linspace(0.0, 1.0, 50)
-        deflection = x**2 * (3.0 - x) / 6.0
-        result["deflection"] = float(np.interp(0.3, x, deflection))
-        result["area"] = integrate.quad(math.cos, 0.0, 1.0)[0]
-    if "pandas" in sys.modules:
-        import pandas as pd  # type: ignore[import-untyped]
-
-        result["load"] = float(pd.DataFrame({"load": [1.0, 2.0, 3.0]})["load"].max())
     return result
