@@ -386,6 +386,22 @@ return [fd for fd in range(256) if is_open(fd)])");
   EXPECT_EQ(run.result(), "[0,1,2,3]") << run.message();
 }
 
+// One slot after another has the same network namespace, and each slot its own.
+TEST_F(Attack, Sockets_AreSeenByTheirRunOnly) {
+  const std::string looks = R"(
+import socket
+def count(): return open('/proc/self/net/unix').read().count('\n') - 1
+def calculate(inputs):
+    try: seen = count()
+    except PermissionError: return 'closed'
+    kept = socket.socketpair()
+    return [seen, count()]
+)";
+  for (int i = 0; i <= 2 * test_options().sandboxes(); ++i) {
+    EXPECT_EQ(play(looks).result(), by_profile("[0,2]", R"("closed")"));
+  }
+}
+
 TEST_F(Attack, Leftovers_DoNotReachTheNextRun) {
   const Played left = calculate(R"(
 for place in [os.getcwd(), os.environ['TMPDIR']] + ['/dev/shm'] * (os.getcwd() == '/work'):

@@ -60,6 +60,8 @@ class ContainerKeeper final : public Keeper {
     return {};
   }
 
+  std::vector<int> namespaces() const override { return {}; }
+
   StepFailure limit(const model::Limits& limits, RunGo& go) override {
     go.tasks = most_tasks(limits, parts_.user.has_value());
     go.address_bytes =

@@ -17,22 +17,41 @@ Error cannot(const StepFailure& step) {
                                       std::strerror(step.error));
 }
 
+// The zygotes' user is the first of the block.
+std::uint32_t user_of(const Options& options, int slot) {
+  return options.uid_base + 1 + static_cast<std::uint32_t>(slot);
+}
+
 class HostGround final : public Ground {
  public:
-  HostGround(const Options& options, IdBlock ids, std::unique_ptr<CgroupTree> cgroups)
-      : options_(options), ids_(std::move(ids)), cgroups_(std::move(cgroups)) {}
+  HostGround(const Options& options, IdBlock ids, std::unique_ptr<CgroupTree> cgroups,
+             std::vector<SlotNamespaces> namespaces)
+      : options_(options),
+        ids_(std::move(ids)),
+        cgroups_(std::move(cgroups)),
+        namespaces_(std::move(namespaces)) {}
 
   std::unique_ptr<Keeper> keeper(int k) override {
-    const std::uint32_t user = options_.uid_base + 1 + static_cast<std::uint32_t>(k);
-    return keep_in_namespaces(
-        {user, cgroups_->slot(k), cgroups_->places(), options_.time_namespace});
+    return keep_in_namespaces({user_of(options_, k), namespaces_[static_cast<std::size_t>(k)],
+                               cgroups_->slot(k), cgroups_->places(), options_.time_namespace});
   }
 
  private:
   const Options& options_;
   IdBlock ids_;  // ours until this process is gone
   std::unique_ptr<CgroupTree> cgroups_;
+  std::vector<SlotNamespaces> namespaces_;
 };
+
+Result<std::vector<SlotNamespaces>> make_namespaces(const Options& options) {
+  std::vector<SlotNamespaces> all(static_cast<std::size_t>(options.sandboxes()));
+  for (int k = 0; k < options.sandboxes(); ++k) {
+    SlotNamespaces& one = all[static_cast<std::size_t>(k)];
+    const StepFailure step = make_slot_namespaces(options.uid_base, user_of(options, k), one);
+    if (step) return cannot(step);
+  }
+  return all;
+}
 
 Result<std::unique_ptr<CgroupTree>> make_cgroups(const Options& options) {
   std::unique_ptr<CgroupTree> cgroups;
@@ -60,9 +79,13 @@ Result<std::unique_ptr<Ground>> make_host_ground(Options& options,
   options.time_namespace = is_enforced(layers, LayerKey::time_namespace);
   auto cgroups = make_cgroups(options);
   if (!cgroups) return cgroups.error();
+  // An init is an orphan when the zygote tells of it (zygote/birth.h), and comes to this process.
+  if (::prctl(PR_SET_CHILD_SUBREAPER, 1) != 0) return cannot(failed("PR_SET_CHILD_SUBREAPER"));
   if (const StepFailure step = keep_supervisor_capabilities(Profile::host)) return cannot(step);
-  return std::unique_ptr<Ground>(
-      std::make_unique<HostGround>(options, std::move(*ids), std::move(*cgroups)));
+  auto namespaces = make_namespaces(options);
+  if (!namespaces) return namespaces.error();
+  return std::unique_ptr<Ground>(std::make_unique<HostGround>(
+      options, std::move(*ids), std::move(*cgroups), std::move(*namespaces)));
 }
 
 class ContainerGround final : public Ground {
@@ -72,7 +95,7 @@ class ContainerGround final : public Ground {
 
   std::unique_ptr<Keeper> keeper(int k) override {
     std::optional<std::uint32_t> user;
-    if (options_.own_users) user = options_.uid_base + 1 + static_cast<std::uint32_t>(k);
+    if (options_.own_users) user = user_of(options_, k);
     return keep_by_watching({user, *scratch_});
   }
 

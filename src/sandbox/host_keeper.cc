@@ -1,30 +1,12 @@
 // Namespaces hold a sandbox together: init is pid 1 of its own, and with it everything ends. The
 // cgroup bounds and counts.
-#include <fcntl.h>
-
 #include <csignal>
-#include <string>
 
-#include "base/fd.h"
 #include "sandbox/keeper.h"
-#include "sandbox/kernel_file.h"
 #include "sandbox/packet.h"
 
 namespace mecapy::sandbox {
 namespace {
-
-// setgroups must be denied before an unprivileged map may be written; one line maps `author` inside
-// to this slot's user outside (user_namespaces(7)).
-StepFailure write_maps(pid_t pid, std::uint32_t outer) {
-  const std::string folder = "/proc/" + std::to_string(pid);
-  const base::Fd proc(::open(folder.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC));
-  if (!proc) return failed("open /proc of init");
-  const std::string map = std::to_string(kInnerUid) + " " + std::to_string(outer) + " 1\n";
-  if (!write_text(proc.get(), "setgroups", "deny")) return failed("deny setgroups");
-  if (!write_text(proc.get(), "gid_map", map)) return failed("write gid_map");
-  if (!write_text(proc.get(), "uid_map", map)) return failed("write uid_map");
-  return {};
-}
 
 class HostKeeper final : public Keeper {
  public:
@@ -32,8 +14,12 @@ class HostKeeper final : public Keeper {
 
   StepFailure renew() override { return parts_.cgroup.renew(parts_.places); }
 
+  std::vector<int> namespaces() const override {
+    return {parts_.namespaces.user.get(), parts_.namespaces.net.get()};
+  }
+
   StepFailure admit(pid_t init, int ctl, const DiskBounds& disk) override {
-    if (const StepFailure step = write_maps(init, parts_.user)) return step;
+    if (!is_mapped_to(init, parts_.user)) return failed("find init in its namespace", EPERM);
     const std::vector<int> doors = parts_.cgroup.doors();
     if (doors.size() > kMaxPacketFds) return failed("hand over the cgroups", E2BIG);
     SandboxSetup setup;

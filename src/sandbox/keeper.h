@@ -7,11 +7,13 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "model/limits.h"
 #include "sandbox/cgroup.h"
 #include "sandbox/protocol.h"
 #include "sandbox/scratch.h"
+#include "sandbox/slot_namespaces.h"
 #include "sandbox/step.h"
 
 namespace mecapy::sandbox {
@@ -21,6 +23,8 @@ class Keeper {
   virtual ~Keeper() = default;
   // As new, before init is cloned.
   virtual StepFailure renew() = 0;
+  // Descriptors the zygote needs for it, beside ctl.
+  virtual std::vector<int> namespaces() const = 0;
   // Init is there: lets it in and sends its SandboxSetup over `ctl`.
   virtual StepFailure admit(pid_t init, int ctl, const DiskBounds& disk) = 0;
   // Sets the limits of the run to come, and those that it sets itself.
@@ -45,6 +49,7 @@ DiskBounds disk_of(const model::Limits& limits);
 // host: namespaces and cgroups. `user`: outside, of this slot.
 struct NamespaceParts {
   std::uint32_t user;
+  const SlotNamespaces& namespaces;
   CgroupSlot& cgroup;
   const ControllerPlaces& places;
   bool time_namespace;

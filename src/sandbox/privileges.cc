@@ -68,11 +68,16 @@ StepFailure keep_only(std::initializer_list<int> kept) {
   return write_sets(sets);
 }
 
-StepFailure become_with(std::uint32_t uid, std::initializer_list<int> kept) {
-  if (::prctl(PR_SET_KEEPCAPS, 1, 0, 0, 0) != 0) return failed("PR_SET_KEEPCAPS");
+StepFailure become(std::uint32_t uid) {
   if (::setgroups(0, nullptr) != 0) return failed("setgroups");
   if (::setresgid(uid, uid, uid) != 0) return failed("setresgid");
   if (::setresuid(uid, uid, uid) != 0) return failed("setresuid");
+  return {};
+}
+
+StepFailure become_with(std::uint32_t uid, std::initializer_list<int> kept) {
+  if (::prctl(PR_SET_KEEPCAPS, 1, 0, 0, 0) != 0) return failed("PR_SET_KEEPCAPS");
+  if (const StepFailure step = become(uid)) return step;
   Sets sets{};
   const Mask mask = mask_of(kept);
   for (std::size_t i = 0; i < sets.size(); ++i) {

@@ -18,6 +18,8 @@ StepFailure keep_capabilities(std::initializer_list<int> kept);
 StepFailure shrink_bounding_set(std::initializer_list<int> kept);
 StepFailure keep_only(std::initializer_list<int> kept);
 
+// Becomes `uid`, of no group but its own. A root loses all capabilities with it.
+StepFailure become(std::uint32_t uid);
 // Becomes `uid`, of no group but its own, and keeps `kept` also for the program it will execute.
 StepFailure become_with(std::uint32_t uid, std::initializer_list<int> kept);
 

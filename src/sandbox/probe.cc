@@ -173,7 +173,7 @@ Sight look_at_environment(const ProbePlace& place) {
   const Options& options = place.options;
   const auto steps = [&]() -> StepFailure {
     if (options.profile == Profile::container && place.own_users) {
-      if (const StepFailure step = become(place.uid)) return step;
+      if (const StepFailure step = take_user(place.uid)) return step;
     }
     const auto readable = [](const std::string& path) { return ::access(path.c_str(), R_OK) == 0; };
     if (!readable(options.site_packages + "/numpy")) {
@@ -220,7 +220,7 @@ const std::vector<ProbeRow>& probe_table() {
   using enum LayerKey;
   static const std::vector<ProbeRow> table = {
       {another_user,
-       [](const ProbePlace& p) { return try_in_child([&] { return become(p.uid); }); }},
+       [](const ProbePlace& p) { return try_in_child([&] { return take_user(p.uid); }); }},
       {user_ids, look_at_user_ids},
       {own_users, look_at_own_users},
       {never_root, look_at_root_user},
@@ -280,7 +280,7 @@ Sight try_in_child(const Steps& steps, std::string detail) {
   return seen(state, std::string(trial.step.view()) + ": " + std::strerror(trial.error));
 }
 
-StepFailure become(std::uint32_t uid) {
+StepFailure take_user(std::uint32_t uid) {
   if (::setresgid(uid, uid, uid) != 0) return failed("setresgid");
   if (::setresuid(uid, uid, uid) != 0) return failed("setresuid");
   // The change of user hides /proc/self from its own user; the id maps are written there.

@@ -39,7 +39,7 @@ bool may_write_anywhere(std::string& where) {
 }
 
 StepFailure no_open_folder(std::uint32_t uid) {
-  if (const StepFailure step = become(uid)) return step;
+  if (const StepFailure step = take_user(uid)) return step;
   std::string where;
   return may_write_anywhere(where) ? does_not_hold("a run could write into a folder open to all")
                                    : StepFailure{};
@@ -100,7 +100,7 @@ Sight look_at_own_users(const ProbePlace& place) {
                          CAP_DAC_OVERRIDE})) {
     return seen(State::refused, "root without the capabilities to change users");
   }
-  return try_in_child([&] { return become(place.uid); });
+  return try_in_child([&] { return take_user(place.uid); });
 }
 
 Sight look_at_root_user(const ProbePlace& place) {

@@ -24,7 +24,7 @@ using State = Layer::State;
 // As the zygote does it: an unprivileged user makes a user namespace and, in it, the others. A time
 // namespace comes after the others (init.cc).
 StepFailure unshare_as(std::uint32_t uid, int flags) {
-  if (const StepFailure step = become(uid)) return step;
+  if (const StepFailure step = take_user(uid)) return step;
   if (::unshare(CLONE_NEWUSER | flags) != 0) return failed("unshare");
   const std::string map = std::to_string(kInnerUid) + " " + std::to_string(uid) + " 1\n";
   if (!write_text(AT_FDCWD, "/proc/self/setgroups", "deny")) return failed("deny setgroups");

@@ -34,7 +34,7 @@ Sight seen(Layer::State state, std::string detail, std::string advice = {});
 // A check that shows, by itself, that a layer does not hold.
 inline StepFailure does_not_hold(const char* step) { return failed(step, EOPNOTSUPP); }
 
-StepFailure become(std::uint32_t uid);
+StepFailure take_user(std::uint32_t uid);
 
 // probe_host.cc
 Sight look_at_user_ids(const ProbePlace& place);

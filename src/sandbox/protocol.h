@@ -67,7 +67,8 @@ struct FrontReply {
   Text<1024> text{};               // refused: why; ended: the set-up step that failed
 };
 
-// supervisor -> zygote: make the init of a sandbox. One descriptor: ctl.
+// supervisor -> zygote: make the init of a sandbox. Descriptors: ctl; in the profile host then the
+// slot's user namespace and its network namespace.
 struct ZygoteRequest {
   std::uint64_t ticket = 0;
 };
@@ -92,7 +93,7 @@ struct DiskBounds {
 };
 
 // supervisor -> init, once it is known for what it is.
-// host: its id maps are written: it may mount, and join the cgroups whose doors come as
+// host: it may mount, and join the cgroups whose doors come as
 // descriptors. On v2 joining can wait some milliseconds for an RCU grace period, so init does it
 // itself: nobody else waits.
 // container: one descriptor comes, of a socket that brings WatchLimits; its hang-up means: end all.

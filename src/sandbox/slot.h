@@ -44,6 +44,7 @@ class Slot {
 
   State state() const { return state_; }
   bool claimed() const { return claimed_; }
+  std::vector<int> namespaces() const { return keeper_->namespaces(); }
   // Not claimed, and a sandbox or on its way to be one.
   bool is_spare() const;
   std::uint64_t ticket() const { return ticket_; }

@@ -2,8 +2,8 @@
 //
 // The supervisor is forked from the front (launch) while that is still root and single-threaded. It
 // never executes another program, never runs two threads and never reads a byte that a run wrote.
-// It needs its privilege for four things: the template's mounts, the cgroups, the id maps of each
-// run, and killing. All other capabilities it gives up at once. This is the profile host; what the
+// It needs its privilege for four things: the template's mounts, the cgroups, the id maps of the
+// slots, and killing. All other capabilities it gives up at once. This is the profile host; what the
 // profile container does instead stands in container_keeper.cc and ARCHITECTURE.md.
 //
 // Start: every required layer is tried in a throw-away child (probe.cc); a block of user ids that
@@ -12,8 +12,9 @@
 // with the reason: nothing falls from one profile to the other.
 //
 // A sandbox is prepared ahead of its run: the supervisor makes a slot's cgroup as new and asks the
-// zygote, which clones init into new namespaces as a child of the supervisor. The supervisor maps
-// its user; init mounts, joins the cgroup by descriptors the supervisor opened, and forks the run.
+// zygote, which clones init into the slot's user and network namespace (slot_namespaces.h) and new
+// ones of the other kinds, as a child of the supervisor (zygote/birth.h). Init mounts, joins the
+// cgroup by descriptors the supervisor opened, and forks the run.
 // The run copies the pages that runs write (zygote/hot_pages.h), wakes Python, says `prepared` and
 // waits. There is one such spare more than
 // runs (at most as many as slots).
@@ -22,7 +23,8 @@
 // and passes limits and pipes on to a prepared sandbox. The run bounds its folder, takes from
 // itself what it no longer needs, says `ready` on ctl, closes it, and only then reads the author's
 // code. Init reports how the run ended and waits. One `ended` goes to the front when no process but
-// init is left in the cgroup, or none once init is killed; with it every process of its pid
+// init and the holder of the run's memory (zygote/memory_holder.h) is left in the cgroup, or none
+// once init is killed; with it every process of its pid
 // namespace ends, and the slot is free again once init is reaped and the cgroup is empty (slot.cc).
 // A sandbox serves one run.
 //

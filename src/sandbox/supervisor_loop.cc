@@ -222,7 +222,9 @@ bool Supervisor::prepare(Slot& slot, ZygoteKind kind) {
     slot.not_cloned(step.error);
     return false;
   }
-  if (!zygotes_->ask(kind, slot.ticket(), far_ctl.get())) {
+  std::vector<int> fds = slot.namespaces();
+  fds.insert(fds.begin(), far_ctl.get());
+  if (!zygotes_->ask(kind, slot.ticket(), fds)) {
     slot.not_cloned(ECHILD);
     zygote_died(kind);
     return false;

@@ -135,7 +135,7 @@ TEST_F(SupervisorTest, EndedRun_LeavesNothingInItsCgroups) {
       JobKind::calculate,
       "import os, time\ndef calculate(i):\n os.fork(); os.fork(); time.sleep(60)", "{}", quick());
   ASSERT_EQ(::write(channel.get(), job.data(), job.size()), static_cast<ssize_t>(job.size()));
-  constexpr std::size_t kProcesses = 5;  // init and four
+  constexpr std::size_t kProcesses = 6;  // init, the holder of the memory, and four
   fs::path group;
   ASSERT_TRUE(eventually([&] {
     for (const fs::path& slot : slot_groups(supervisor())) {

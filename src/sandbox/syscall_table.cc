@@ -13,12 +13,12 @@
 
 namespace mecapy::sandbox {
 
-// CLONE_PARENT makes init the supervisor's child; the exit signal is then the zygote's own, SIGCHLD
-// (kernel/fork.c, copy_process), so the low byte stays 0. CHILD_SETTID lets glibc know its new tid.
-const std::uint64_t kInitCloneFlags = CLONE_NEWUSER | CLONE_NEWPID | CLONE_NEWNS | CLONE_NEWNET |
-                                      CLONE_NEWIPC | CLONE_NEWUTS | CLONE_PARENT |
-                                      CLONE_CHILD_SETTID;
+// CHILD_SETTID lets glibc know its new tid.
+const std::uint64_t kInitCloneFlags =
+    CLONE_NEWPID | CLONE_NEWNS | CLONE_NEWIPC | CLONE_NEWUTS | CLONE_CHILD_SETTID | SIGCHLD;
 
+// CLONE_PARENT makes init the supervisor's child; the exit signal is then the zygote's own, SIGCHLD
+// (kernel/fork.c, copy_process), so the low byte stays 0.
 const std::uint64_t kContainerInitCloneFlags = CLONE_PARENT | CLONE_CHILD_SETTID;
 
 namespace {
@@ -289,6 +289,8 @@ const std::vector<SyscallRow>& syscall_table() {
        setup,
        {equals(0, CLONE_NEWCGROUP | CLONE_NEWTIME)},
        "and clocks of its own"},
+      {SCMP_SYS(setns), setup, {equals(1, CLONE_NEWUSER)}, "into the slot's namespaces"},
+      {SCMP_SYS(setns), setup, {equals(1, CLONE_NEWNET)}, "into the slot's namespaces"},
       {SCMP_SYS(mount), setup, {}, "the run's own mounts"},
       {SCMP_SYS(umount2), setup, {}, "the run's own mounts"},
       {SCMP_SYS(sethostname), setup, {}, "the run's host name"},

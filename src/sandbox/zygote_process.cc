@@ -1,7 +1,6 @@
 #include "sandbox/zygote_process.h"
 
 #include <fcntl.h>
-#include <grp.h>
 #include <linux/capability.h>
 #include <poll.h>
 #include <sys/prctl.h>
@@ -66,10 +65,7 @@ StepFailure arrange_descriptors(int socket, int program) {
 
 StepFailure become_nobody(std::uint32_t uid) {
   if (const StepFailure step = keep_capabilities({CAP_SETUID, CAP_SETGID})) return step;
-  if (::setgroups(0, nullptr) != 0) return failed("setgroups");
-  if (::setresgid(uid, uid, uid) != 0) return failed("setresgid");
-  if (::setresuid(uid, uid, uid) != 0) return failed("setresuid");
-  return {};
+  return become(uid);
 }
 
 // Into the place where runs will be, as its own user, without capabilities; where no user namespace

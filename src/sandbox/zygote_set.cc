@@ -122,12 +122,11 @@ std::optional<ZygoteKind> ZygoteSet::best_for(ZygoteKind wanted, SteadyTime now)
   return std::nullopt;
 }
 
-bool ZygoteSet::ask(ZygoteKind kind, std::uint64_t ticket, int far_ctl) {
+bool ZygoteSet::ask(ZygoteKind kind, std::uint64_t ticket, std::span<const int> fds) {
   Zygote& zygote = at(kind);
-  const int passed[] = {far_ctl};
   if (!zygote.process.socket) return false;
   ++zygote.served;
-  return send_packet(zygote.process.socket.get(), ZygoteRequest{ticket}, passed);
+  return send_packet(zygote.process.socket.get(), ZygoteRequest{ticket}, fds);
 }
 
 std::optional<ZygoteReply> ZygoteSet::next(ZygoteKind kind) {

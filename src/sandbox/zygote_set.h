@@ -7,6 +7,7 @@
 #include <chrono>
 #include <functional>
 #include <optional>
+#include <span>
 #include <string>
 
 #include "sandbox/step.h"
@@ -34,8 +35,8 @@ class ZygoteSet {
   // The best kind at or below `wanted` that can make a sandbox now. Starts `wanted` if need be and
   // if it fits into the memory zygotes may hold; one that nobody wants any more makes room.
   std::optional<ZygoteKind> best_for(ZygoteKind wanted, SteadyTime now);
-  // Asks for a sandbox's init. False when that zygote is gone.
-  bool ask(ZygoteKind kind, std::uint64_t ticket, int far_ctl);
+  // Asks for a sandbox's init. `fds`: as ZygoteRequest says. False when that zygote is gone.
+  bool ask(ZygoteKind kind, std::uint64_t ticket, std::span<const int> fds);
   // The next word of `kind`; nothing when there is none now. After `failed` it must be ended.
   std::optional<ZygoteReply> next(ZygoteKind kind);
   // Ends it; it is started again after a pause, when it is one that is always there.

@@ -75,12 +75,12 @@ TEST_F(ZygoteSetTest, OneThatWasForkedOften_IsNamed) {
   options_.zygote_forks = 2;
   int pair[2] = {-1, -1};
   ASSERT_EQ(::socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair), 0);
-  base::Fd near(pair[0]);  // closed: the inits end at once
-  near.reset();
+  const base::Fd near(pair[0]);
   const base::Fd far(pair[1]);
-  ASSERT_TRUE(set_.ask(ZygoteKind::numpy, 1, far.get()));
+  const int fds[] = {far.get()};  // without namespaces: it says that it cannot
+  ASSERT_TRUE(set_.ask(ZygoteKind::numpy, 1, fds));
   EXPECT_EQ(set_.tend(now), std::nullopt);
-  ASSERT_TRUE(set_.ask(ZygoteKind::numpy, 2, far.get()));
+  ASSERT_TRUE(set_.ask(ZygoteKind::numpy, 2, fds));
   EXPECT_EQ(set_.tend(now), ZygoteKind::numpy);
 }
 
@@ -88,7 +88,7 @@ TEST_F(ZygoteSetTest, OneLarge_IsLoadedAtATime) {
   const SteadyTime now = steady_clock::now();
   (void)set_.best_for(ZygoteKind::scipy, now);
   (void)set_.best_for(ZygoteKind::pandas, now);
-  EXPECT_FALSE(set_.ask(ZygoteKind::pandas, 1, 0));  // not started
+  EXPECT_FALSE(set_.ask(ZygoteKind::pandas, 1, {}));  // not started
   hear_ready(ZygoteKind::scipy);
   (void)set_.best_for(ZygoteKind::pandas, now);
   hear_ready(ZygoteKind::pandas);
@@ -122,7 +122,7 @@ TEST_F(ZygoteSetTest, WhatDoesNotFit_IsEndedAndNotStartedAgain) {
   set_.end(ZygoteKind::scipy, now);
   EXPECT_EQ(set_.memory(), always);
   EXPECT_EQ(set_.best_for(ZygoteKind::scipy, now), ZygoteKind::numpy);
-  EXPECT_FALSE(set_.ask(ZygoteKind::scipy, 1, 0));  // it was not started
+  EXPECT_FALSE(set_.ask(ZygoteKind::scipy, 1, {}));  // it was not started
   options_.zygote_memory = always * 100;
   (void)set_.best_for(ZygoteKind::scipy, now);
   hear_ready(ZygoteKind::scipy);
@@ -159,7 +159,7 @@ TEST_F(ZygoteSetTest, ADeadBareOne_LeavesNothingToServeWith) {
   set_.end(ZygoteKind::numpy, steady_clock::now());
   set_.end(ZygoteKind::bare, steady_clock::now());
   EXPECT_EQ(set_.best_for(ZygoteKind::numpy, steady_clock::now()), std::nullopt);
-  EXPECT_FALSE(set_.ask(ZygoteKind::numpy, 1, 0));
+  EXPECT_FALSE(set_.ask(ZygoteKind::numpy, 1, {}));
   EXPECT_FALSE(set_.hopeless());
 }
 

@@ -6,24 +6,21 @@
 // without capabilities, secrets or open files but a socket at descriptor 3. It loads Python,
 // installs the big seccomp filter and then runs a native loop: receive the ctl of a sandbox, clone
 // its init. It never sees the code, the inputs or the results of anyone.
-#include <linux/sched.h>
 #include <malloc.h>
 #include <sys/prctl.h>
-#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include <filesystem>
 #include <span>
 #include <string>
+#include <vector>
 
 #include "sandbox/filter.h"
 #include "sandbox/packet.h"
 #include "sandbox/protocol.h"
-#include "sandbox/syscall_table.h"
-#include "zygote/contained_init.h"
+#include "zygote/birth.h"
 #include "zygote/hot_pages.h"
-#include "zygote/init.h"
 #include "zygote/interpreter.h"
 #include "zygote/merge.h"
 #include "zygote/rehearsal.h"
@@ -54,73 +51,37 @@ bool is_single_threaded() {
   return !failed && std::distance(begin(tasks), end(tasks)) == 1;
 }
 
-// Where glibc keeps its thread's id: a raw clone must have the kernel renew it
-// (PR_GET_TID_ADDRESS).
-int* tid_address() {
-  int* address = nullptr;
-  return ::prctl(PR_GET_TID_ADDRESS, &address) == 0 ? address : nullptr;
-}
-
-// clone(2) without a new stack: returns twice, as fork does. The last two arguments change places
-// between architectures.
-pid_t clone_init(std::uint64_t flags, int* tid) {
-#if defined(__x86_64__)
-  return static_cast<pid_t>(::syscall(SYS_clone, flags, 0, nullptr, tid, 0));
-#else
-  return static_cast<pid_t>(::syscall(SYS_clone, flags, 0, nullptr, 0, tid));
-#endif
-}
-
-// What differs between the profiles: how init is cloned, and what it does.
-struct Profile {
-  std::uint64_t clone_flags = sandbox::kInitCloneFlags;
-  std::vector<std::string> readable{};  // container
-
-  [[noreturn]] void live(base::Fd ctl, const RunKit& kit) const {
-    if (readable.empty()) be_init(std::move(ctl), kit);
-    be_contained_init(std::move(ctl), readable, kit);
-  }
-};
-
-Profile profile_of(std::span<char*> readable) {
-  if (readable.empty()) return {};
-  return {sandbox::kContainerInitCloneFlags, {readable.begin(), readable.end()}};
-}
-
-[[noreturn]] void serve(const Profile& profile, const RunKit& kit, int* tid) {
+[[noreturn]] void serve(Births& births) {
   while (true) {
     ZygoteRequest request;
     sandbox::PacketFds fds;
     if (sandbox::receive_packet(kSocket, request, &fds) != sandbox::Received::packet) ::_exit(0);
     ::waitpid(-1, nullptr, WNOHANG);  // the helper that filled the font cache (mecapy._warm)
-    const pid_t pid = clone_init(profile.clone_flags, tid);
-    if (pid == 0) {
-      ::close(kSocket);
-      profile.live(std::move(fds[0]), kit);
-    }
+    const Birth birth = births.make(fds);
     ZygoteReply reply;
     reply.kind = ZygoteReply::Kind::cloned;
     reply.ticket = request.ticket;
-    reply.pid = pid;
-    reply.error = pid < 0 ? errno : 0;
+    reply.pid = birth.init;
+    reply.error = birth.error;
     if (!sandbox::send_packet(kSocket, reply)) ::_exit(0);
   }
 }
 
-[[noreturn]] void live(const char* modules, const PythonPlaces& places, const Profile& profile) {
+[[noreturn]] void live(const char* modules, const PythonPlaces& places,
+                       std::vector<std::string> readable) {
   std::string error;
   if (!start_interpreter(modules, places, error)) refuse(error, 0);
-  const bool at_root = profile.readable.empty();
+  const bool at_root = readable.empty();
   if (!load_rehearsal(
           places.runtime,
           at_root ? "" : std::string(places.cache) + "/rehearsal-" + std::to_string(::getpid()))) {
     refuse("the rehearsal is missing", ENOENT);
   }
   if (!is_single_threaded()) refuse("the zygote has more than one thread", EBUSY);
-  int* const tid = tid_address();
-  if (tid == nullptr) refuse("PR_GET_TID_ADDRESS", errno);
   sandbox::FilterProgram zygote_filter;
   RunKit kit;
+  Births births(kit, std::move(readable));
+  if (!births.prepare()) refuse("PR_GET_TID_ADDRESS", errno);
   for (StepFailure step : {build_filter(sandbox::FilterKind::zygote, zygote_filter),
                            build_filter(sandbox::FilterKind::run, kit.filter)}) {
     if (step) refuse(step.step, step.error);
@@ -140,7 +101,7 @@ Profile profile_of(std::span<char*> readable) {
     refuse(step.step, step.error);
   if (kit.hot_pages != nullptr) ready.copied = kit.hot_pages->bytes();
   if (!sandbox::send_packet(kSocket, ready)) ::_exit(0);
-  serve(profile, kit, tid);
+  serve(births);
 }
 
 }  // namespace
@@ -151,5 +112,6 @@ int main(int count, char** arguments) {
   constexpr std::size_t kFixed = 6;
   const std::span<char*> all(arguments, static_cast<std::size_t>(count));
   if (all.size() < kFixed) refuse("started with too few arguments", 0);
-  live(all[2], {all[3], all[4], all[5]}, profile_of(all.subspan(kFixed)));
+  const std::span<char*> readable = all.subspan(kFixed);
+  live(all[2], {all[3], all[4], all[5]}, {readable.begin(), readable.end()});
 }

@@ -348,7 +348,8 @@ def test_nothing_of_an_earlier_run_is_in_memory(stage: Stage, first_line: str) -
 WAITS = """
 for place in PLACES: open(place + '/mine', 'w').write('mine')
 os.mkfifo(TMP + '/pipe')
-import json
+import json, socket
+pair = socket.socketpair()
 files = [place + '/mine' for place in PLACES] + [TMP + '/pipe']
 print(json.dumps([os.getpid(), files]), flush=True)
 time.sleep(60)
@@ -360,7 +361,9 @@ reached = [pid for pid in {*range(3, 5000), number} - OWN
 shown = [path for path in files + [os.path.dirname(path) + '/..' for path in files]
          if path.startswith('/tmp/mecapy') and 'done' in (refused(os.listdir, path), refused(
              os.open, path, os.O_WRONLY | os.O_NONBLOCK), refused(os.rename, path, TMP + '/took'))]
-return [reached, shown, [path for path in files if os.path.exists(path)]]
+try: sockets = open('/proc/self/net/unix').read().splitlines()[1:]
+except PermissionError: sockets = []
+return [reached, shown, [path for path in files if os.path.exists(path)], sockets]
 """
 
 
@@ -373,7 +376,7 @@ def test_a_run_at_the_same_time_is_not_seen(stage: Stage) -> None:
     looking = stage.run(
         Attack("looks", returns(None), LOOKS).source, {"other": other}, dict(LIMITS)
     )
-    assert looking["result"] == [[], [], []], looking
+    assert looking["result"] == [[], [], [], []], looking
     assert stage.api.run(waiting)["status"] == "running"
     stage.api.cancel(waiting)
     assert stage.api.end(waiting)["status"] == "cancelled"
