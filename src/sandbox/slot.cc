@@ -22,7 +22,7 @@ using std::chrono::microseconds;
 
 constexpr auto kSetupDeadline = std::chrono::seconds(10);
 constexpr auto kPollPeriod = std::chrono::milliseconds(100);  // of looks at what a run has used
-constexpr auto kClearPeriod = std::chrono::milliseconds(2);  // a cgroup about to be empty
+constexpr auto kClearPeriod = std::chrono::milliseconds(2);   // a cgroup about to be empty
 
 std::int64_t micros(SteadyTime from, SteadyTime to) {
   return duration_cast<microseconds>(to - from).count();

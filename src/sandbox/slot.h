@@ -108,7 +108,7 @@ class Slot {
   pid_t init_ = -1;
   base::Fd ctl_;
   SteadyTime ready_{};
-  SteadyTime deadline_{};  // of the preparation, of the start, then of the run
+  SteadyTime deadline_{};   // of the preparation, of the start, then of the run
   SteadyTime next_look_{};  // at what the run has used
   SteadyTime ended_{};
   bool waits_for_zygote_ = false;

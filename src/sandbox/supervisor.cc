@@ -3,8 +3,8 @@
 // The supervisor is forked from the front (launch) while that is still root and single-threaded. It
 // never executes another program, never runs two threads and never reads a byte that a run wrote.
 // It needs its privilege for four things: the template's mounts, the cgroups, the id maps of the
-// slots, and killing. All other capabilities it gives up at once. This is the profile host; what the
-// profile container does instead stands in container_keeper.cc and ARCHITECTURE.md.
+// slots, and killing. All other capabilities it gives up at once. This is the profile host; what
+// the profile container does instead stands in container_keeper.cc and ARCHITECTURE.md.
 //
 // Start: every required layer is tried in a throw-away child (probe.cc); a block of user ids that
 // is nobody else's is claimed (user_ids.h); the cgroups are made; the zygote is started in the

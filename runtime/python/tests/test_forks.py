@@ -53,7 +53,15 @@ def test_what_needs_no_preparation_is_done_once_in_the_zygote():
 
 
 def test_the_first_fork_after_the_release_and_all_others_run_them_all():
-    whole = "child lock-before lock-child cache-child parent lock-before lock-parent".split()
+    whole = [
+        "child",
+        "lock-before",
+        "lock-child",
+        "cache-child",
+        "parent",
+        "lock-before",
+        "lock-parent",
+    ]
     assert answer(HOOKS + "_forks.release_at_fork(); fork(); fork()") == whole * 2
 
 
