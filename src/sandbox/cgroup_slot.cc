@@ -13,6 +13,7 @@ namespace mecapy::sandbox {
 namespace {
 
 constexpr std::int64_t kCpuPeriodUs = 100'000;
+constexpr std::int64_t kSoonFreed = 128 << 20;
 constexpr std::array<Controller, kControllers> kAll = {Controller::memory, Controller::pids,
                                                        Controller::cpu, Controller::cpuacct};
 
@@ -226,7 +227,7 @@ bool CgroupSlot::empty() const {
 }
 
 bool CgroupSlot::is_over(pid_t init) const {
-  if (groups_.empty()) return false;
+  if (groups_.empty() || peak_memory_.number().value_or(0) > kSoonFreed) return false;
   const std::vector<pid_t> left = members_of(groups_.front().folder.get());
   return left.size() <= kOwnProcesses && std::ranges::find(left, init) != left.end();
 }

@@ -53,7 +53,8 @@ class CgroupSlot {
   GroupUse use() const;
   bool empty() const;
   // Whether the processes of a sandbox are left and no others: `init`, and at most the one that
-  // holds the run's memory (zygote/memory_holder.h).
+  // holds the run's memory (zygote/memory_holder.h). Not when that is large: who hears of the end
+  // starts the next run, which has been granted the memory.
   bool is_over(pid_t init) const;
   void kill_all() const;
   void remove() const;

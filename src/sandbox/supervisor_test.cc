@@ -152,6 +152,26 @@ TEST_F(SupervisorTest, EndedRun_LeavesNothingInItsCgroups) {
   }
 }
 
+// Who hears of the end may use the memory.
+TEST_F(SupervisorTest, EndOfALargeRun_IsToldWhenItsMemoryIsFree) {
+  const std::uint64_t run = next_run_++;
+  auto pipes = sandbox_->start(run, quick());
+  ASSERT_TRUE(pipes.has_value());
+  const std::string job =
+      encode_job(JobKind::calculate, "import os\ndef calculate(i):\n os.kept = b'x' * (200 << 20)",
+                 "{}", quick());
+  ASSERT_EQ(::write(pipes->channel.get(), job.data(), job.size()),
+            static_cast<ssize_t>(job.size()));
+  std::int64_t held = 0;
+  wait_for_ends(1);
+  for (const fs::path& slot : slot_groups(supervisor())) {
+    for (const char* file : {"memory.usage_in_bytes", "memory.current"}) {
+      held += read_number(AT_FDCWD, (slot / file).c_str()).value_or(0);
+    }
+  }
+  EXPECT_LT(held, 100 << 20);
+}
+
 // What the kernel holds for a run that has ended (dentries, page cache) counts against no other.
 TEST_F(SupervisorTest, EachRun_HasAMemoryGroupOfItsOwn) {
   const auto inodes = [] {
