@@ -1,5 +1,7 @@
 """The server most tests share, its users, and the order of the files: quick ones first."""
 
+import shutil
+import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -11,6 +13,8 @@ from support.server import Server
 # Files that are not named here come before those that are: these take seconds each.
 SLOW_LAST = (
     "test_cli",
+    "test_cli_run",
+    "test_cli_doctor",
     "test_privileges",
     "test_platform_outcomes",
     "test_drain",
@@ -63,3 +67,28 @@ def own_server() -> Iterator[Callable[..., Server]]:
     yield make
     for one in made:
         one.remove()
+
+
+BOLT = """
+def calculate(inputs):
+    import numpy as np
+    print('a line of the log')
+    return {'stress': inputs['force'] / inputs['section']}
+"""
+
+
+@pytest.fixture
+def bolt(tmp_path: Path) -> Path:
+    """The seed's calculation as a file."""
+    path = tmp_path / "bolt.py"
+    path.write_text(BOLT)
+    return path
+
+
+@pytest.fixture
+def open_folder() -> Iterator[Path]:
+    """A folder that every user may enter; pytest's own are closed."""
+    path = Path(tempfile.mkdtemp(prefix="mecapy-e2e-", dir="/tmp"))
+    path.chmod(0o755)
+    yield path
+    shutil.rmtree(path)
