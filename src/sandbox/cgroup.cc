@@ -90,6 +90,13 @@ bool is_refused(int error) { return error == EROFS || error == EACCES || error =
 
 }  // namespace
 
+// /proc/swaps has a heading.
+bool bounds_swap(const std::string& group) {
+  if (::access((group + "/memory.swap.max").c_str(), F_OK) == 0) return true;
+  const std::string swaps = read_text(AT_FDCWD, "/proc/swaps").value_or("");
+  return std::ranges::count(swaps, '\n') <= 1;
+}
+
 StepFailure delegate(const std::string& own, const std::string& controllers) {
   const std::string file = own + "/cgroup.subtree_control";
   for (int moves = 0; moves < kMostMoves; ++moves) {
@@ -142,6 +149,10 @@ StepFailure CgroupTree::make(int slots, std::unique_ptr<CgroupTree>& tree) {
     const std::string parent = place.folder + "/" + name;
     if (std::ranges::find(tree->parents_, parent) != tree->parents_.end()) continue;
     if (const StepFailure step = tree->add_parent(place, parent)) return step;
+  }
+  const ControllerPlace& memory = tree->places_[static_cast<std::size_t>(Controller::memory)];
+  if (memory.version == 2 && !bounds_swap(memory.folder + "/" + name)) {
+    return failed("bound swap (memory.swap.max)", ENOENT);
   }
   for (int k = 0; k < slots; ++k) {
     std::vector<std::string> folders;

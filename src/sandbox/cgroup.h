@@ -12,6 +12,11 @@
 
 namespace mecapy::sandbox {
 
+// Whether a group of v2, which has the memory controller, keeps its processes from swapping: it
+// can, or the machine does not swap. One that swaps uses more than it was granted (v1:
+// memory.swappiness).
+bool bounds_swap(const std::string& group);
+
 // Ends what supervisors that were killed have left running, and removes their groups: before their
 // user ids are given to somebody else. Waits for the dying, at most 10 s.
 void remove_stale_cgroups();

@@ -87,25 +87,22 @@ StepFailure mount_template() {
   return {};
 }
 
-// /proc/swaps has a heading.
-bool machine_swaps() {
-  const std::string swaps = read_text(AT_FDCWD, "/proc/swaps").value_or("");
-  return std::ranges::count(swaps, '\n') > 1;
+// Whether what a run of v2 swaps can be bounded. A group tells once it has the controller, which
+// this process hands on only when it starts: its own has it, unless that is the root of all.
+bool may_bound_swap(const std::string& own) {
+  return bounds_swap(own) || ::access((own + "/memory.max").c_str(), F_OK) != 0;
 }
 
-// v2 also asks to hand the controller to children, and to move this process out of their way. Where
-// the machine swaps, a run of v2 must be kept from it (v1: memory.swappiness): it would use more
-// than it was granted.
+// v2 also asks to hand the controller to children, and to move this process out of their way.
 StepFailure make_group(const ControllerPlace& place, Controller controller) {
   const std::string folder = place.folder + "/mecapy-" + std::to_string(::getpid());
   if (::mkdir(folder.c_str(), 0755) != 0) return failed("make a cgroup");
-  const bool bounds_swap = ::access((folder + "/memory.swap.max").c_str(), F_OK) == 0;
   ::rmdir(folder.c_str());
   if (place.version == 1) return {};
   for (const char* file : {"/cgroup.subtree_control", "/cgroup.procs"}) {
     if (::access((place.folder + file).c_str(), W_OK) != 0) return failed("write into a cgroup");
   }
-  if (controller == Controller::memory && !bounds_swap && machine_swaps()) {
+  if (controller == Controller::memory && !may_bound_swap(place.folder)) {
     return failed("bound swap (memory.swap.max)", ENOENT);
   }
   return {};
