@@ -1,5 +1,10 @@
 // Attacks on the channel: what a run sends is hostile. After each: one verdict (play), the
 // supervisor alive and the next run clean (TearDown).
+#include <cerrno>
+#include <string>
+#include <string_view>
+
+#include "sandbox/protocol.h"
 #include "sandbox/sandbox_fixture.h"
 
 namespace mecapy::sandbox {
@@ -126,6 +131,69 @@ class Evil:
 return Evil())");
   EXPECT_EQ(run.code(), "invalid_result") << run.message();
   EXPECT_EQ(run.message(), "result is an Evil, which has no encoding");
+}
+
+// The bytes of a report as only a sandbox's set-up sends it: that it failed, and with it the run.
+std::string forged_report() {
+  RunReport report;
+  report.kind = RunReport::Kind::failed;
+  report.error = EIO;
+  report.step.set("forged");
+  return {reinterpret_cast<const char*>(&report), sizeof report};
+}
+
+std::string hex_of(std::string_view bytes) {
+  std::string text;
+  for (const char byte : bytes) {
+    constexpr const char* kDigits = "0123456789abcdef";
+    text += kDigits[static_cast<unsigned char>(byte) >> 4];
+    text += kDigits[static_cast<unsigned char>(byte) & 15];
+  }
+  return text;
+}
+
+// What holds the run's memory is stopped as early as a run can, often before its first instruction;
+// then its stack is made to have it write the report to descriptor 4 (x86-64) and say how that
+// went.
+TEST_F(ChannelAttack, TheHolderOfTheMemory_HasNoWayToTheSupervisor) {
+  const std::string code = R"(
+import os
+if os.getpid() == 2: os.kill(3, 19)
+import ctypes, mmap, struct, time
+libc = ctypes.CDLL(None)
+def own(bytes): return ctypes.create_string_buffer(bytes, len(bytes))
+def calculate(inputs):
+    if os.getpid() != 2: return 'none'
+    rows = [line.split() for line in open('/proc/self/maps')]
+    def spans(keep): return [[int(p, 16) for p in r[0].split('-')] for r in rows if keep(r)]
+    [(low, high)] = spans(lambda row: row[-1] == '[stack]')
+    code = spans(lambda row: 'x' in row[1])
+    said, got = own(bytes.fromhex(inputs['report'])), ctypes.c_long(0)
+    program = (b'\x48\xc7\xc0\1\0\0\0\x48\xc7\xc7\4\0\0\0'                 # write(4,
+               b'\x48\xbe' + struct.pack('<Q', ctypes.addressof(said)) +         #   said,
+               b'\x48\xc7\xc2' + struct.pack('<I', len(said)) + b'\x0f\x05'      #   its size)
+               b'\x48\xbe' + struct.pack('<Q', ctypes.addressof(got)) +          # got =
+               b'\x48\x89\x06\xb8\x22\0\0\0\x0f\x05\xeb\xf7')                  # pause for ever
+    page = mmap.mmap(-1, 4096, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
+    page.write(program)
+    at = ctypes.addressof(ctypes.c_char.from_buffer(page))
+    assert libc.mprotect(ctypes.c_void_p(at), 4096, 5) == 0
+    stack = ctypes.string_at(low, high - low)
+    begins = [low + i for i in range(0, len(stack) - 16, 16)  # a function and no argument
+              if stack[i + 8:i + 16] == bytes(8)
+              and any(b <= int.from_bytes(stack[i:i + 8], 'little') < e for b, e in code)]
+    for begin in begins[-1:]: ctypes.memmove(begin, struct.pack('<QQ', at, 0), 16)
+    os.kill(3, 18)
+    deadline = time.monotonic() + 0.03
+    while got.value == 0 and time.monotonic() < deadline: os.sched_yield()
+    return 'wrote' if got.value > 0 else 'none'
+)";
+  const std::string inputs = R"({"report":")" + hex_of(forged_report()) + R"("})";
+  for (int i = 0; i < 20; ++i) {  // it is a race
+    const Played run = play(code, inputs);
+    ASSERT_EQ(run.code(), "completed") << run.message();
+    ASSERT_EQ(run.result(), R"("none")");
+  }
 }
 
 }  // namespace

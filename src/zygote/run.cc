@@ -177,12 +177,11 @@ void be_run(base::Fd ctl, const RunPlace& place, const RunKit& kit) {
   }
   if (const StepFailure step = confine(go, place, walls)) die_of(step);
   walls.files.reset();
-  alignas(16) HolderStack holder;
-  if (!place.shares_processes) {
-    if (const StepFailure step = hold_memory(holder)) die_of(step);
-  }
   report(sandbox::RunReport::Kind::ready);
   ::close(kCtl);
+  // Only now: the run can stop it before it has closed what it was born with.
+  alignas(16) HolderStack holder;
+  if (!place.shares_processes) hold_memory(holder);
   ::_exit(enter_run(kChannel, go.blas_threads));
 }
 
