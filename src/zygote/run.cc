@@ -72,6 +72,7 @@ rlim_t mapped_bytes() {
 
 StepFailure limit_resources(const RunGo& go) {
   constexpr rlim_t kStack = 8 * 1024 * 1024;
+  constexpr rlim_t kSignals = 256;
   struct Row {
     __rlimit_resource resource;
     rlim_t soft;
@@ -87,6 +88,9 @@ StepFailure limit_resources(const RunGo& go) {
       {RLIMIT_STACK, kStack, kStack, "RLIMIT_STACK"},
       {RLIMIT_MEMLOCK, 0, 0, "RLIMIT_MEMLOCK"},
       {RLIMIT_MSGQUEUE, 0, 0, "RLIMIT_MSGQUEUE"},
+      // A share: above it there is one count for all runs, of the user that made their namespaces
+      // (kernel/ucount.c).
+      {RLIMIT_SIGPENDING, kSignals, kSignals, "RLIMIT_SIGPENDING"},
   };
   for (const Row& row : rows) {
     if (const StepFailure step = limit(row.resource, row.soft, row.hard, row.name)) return step;

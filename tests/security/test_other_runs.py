@@ -40,6 +40,15 @@ for init in {1, os.getppid()}:
 time.sleep(0.05)
 return 'alive'
 """),
+    Attack("fills the queue of signals that all runs share", returns([True, "EAGAIN"]), """
+import signal
+signal.pthread_sigmask(signal.SIG_BLOCK, [40])
+own, count, how = os.getpid(), 0, 'done'
+while how == 'done' and count < 1000:
+    how = refused(call, 234, own, own, 40)
+    count += 1
+return [count <= 257, how]
+"""),
     Attack("takes the supervisor's name", returns("mecapy-superv"), """
 name = ctypes.create_string_buffer(b'mecapy-superv')
 call(157, 15, ctypes.addressof(name), 0, 0, 0)
