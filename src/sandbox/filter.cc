@@ -36,6 +36,8 @@ std::uint32_t action_of(FilterKind kind, SyscallUse use) {
       return SCMP_ACT_ERRNO(ENOSYS);
     case SyscallUse::unsupported:
       return SCMP_ACT_ERRNO(EOPNOTSUPP);
+    case SyscallUse::needless:
+      return SCMP_ACT_ERRNO(0);
   }
   return SCMP_ACT_KILL_PROCESS;
 }

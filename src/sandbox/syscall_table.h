@@ -17,6 +17,7 @@ enum class SyscallUse : std::uint8_t {
   setup,        // the zygote, init and the run until its last step; not the author's code
   absent,       // answered ENOSYS: the caller has an older way that a filter can judge
   unsupported,  // answered EOPNOTSUPP: what a file system may lack, and callers do without
+  needless,     // told done: what would change nothing that the run can see
 };
 
 // One argument must compare as said; libseccomp's words (seccomp_rule_add(3)).

@@ -190,6 +190,17 @@ return True
 how = refused(os.open, '/dev/urandom', os.O_WRONLY)
 return [how in ('EACCES', 'done'), refused(call, 16, os.open('/dev/urandom', 0), 0x40085203, 0)]
 """),
+    Attack("works the disk below the files that all runs read",
+           returns([["done"] * 3, ["EPERM"] * 3]), """
+import fcntl
+fd, far = os.open(os.__file__, os.O_RDONLY), os.pipe()[1]
+page = libc.mmap
+page.restype = ctypes.c_void_p
+at = page(None, ctypes.c_size_t(4096), 1, 1, fd, ctypes.c_long(0))
+return [[refused(call, 74, far), refused(call, 75, far), refused(call, 26, at, 4096, 5)],
+        [refused(call, 221, fd, 0, 0, 4), refused(os.open, os.__file__, os.O_DIRECT),
+         refused(fcntl.fcntl, fd, fcntl.F_SETFL, os.O_DIRECT)]]
+"""),
     Attack("sows the seeds of the next run", returns(1), """
 import random
 import numpy as np
