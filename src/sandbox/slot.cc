@@ -48,7 +48,7 @@ RunGo go_of(const model::Limits& limits) {
 }  // namespace
 
 bool Slot::is_spare() const {
-  return !claimed_ &&
+  return !claimed_ && ctl_ &&  // hung up: it died while it waited
          (state_ == State::asked || state_ == State::preparing || state_ == State::prepared);
 }
 
