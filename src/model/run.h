@@ -1,6 +1,7 @@
 // A run: one execution of one version of a task, from acceptance to its single recorded end.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -33,6 +34,22 @@ struct Usage {
   // What its processes gave to write(2) and its like, by the kernel's count: files, log and result.
   // -1 when nobody could tell: the sandbox was killed, or the kernel does not count.
   std::int64_t written_bytes = -1;
+};
+
+// The members of Usage by the names they have on the worker's wire and as columns of the store.
+struct UsageRow {
+  std::string_view name;
+  std::int64_t Usage::*field;
+};
+inline constexpr std::array kUsageTable = {
+    UsageRow{"wall_us", &Usage::wall_us},
+    UsageRow{"cpu_us", &Usage::cpu_us},
+    UsageRow{"peak_memory_bytes", &Usage::peak_memory_bytes},
+    UsageRow{"setup_us", &Usage::setup_us},
+    UsageRow{"log_bytes", &Usage::log_bytes},
+    UsageRow{"result_bytes", &Usage::result_bytes},
+    UsageRow{"artifact_bytes", &Usage::artifact_bytes},
+    UsageRow{"written_bytes", &Usage::written_bytes},
 };
 
 struct Artifact {

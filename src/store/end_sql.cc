@@ -34,31 +34,11 @@ model::Payload result_of(const model::RunEnd& end) {
   return end.status == model::RunStatus::completed ? end.result : model::Payload{};
 }
 
-struct UsageColumns {
-  long long wall_us, cpu_us, peak_memory_bytes, setup_us, log_bytes, result_bytes, artifact_bytes,
-      written_bytes;
-
-  explicit UsageColumns(const model::Usage& u)
-      : wall_us(u.wall_us),
-        cpu_us(u.cpu_us),
-        peak_memory_bytes(u.peak_memory_bytes),
-        setup_us(u.setup_us),
-        log_bytes(u.log_bytes),
-        result_bytes(u.result_bytes),
-        artifact_bytes(u.artifact_bytes),
-        written_bytes(u.written_bytes) {}
-
-  void use_in(soci::statement& statement) const {
-    statement.exchange(use(wall_us, "wall_us"));
-    statement.exchange(use(cpu_us, "cpu_us"));
-    statement.exchange(use(peak_memory_bytes, "peak_memory_bytes"));
-    statement.exchange(use(setup_us, "setup_us"));
-    statement.exchange(use(log_bytes, "log_bytes"));
-    statement.exchange(use(result_bytes, "result_bytes"));
-    statement.exchange(use(artifact_bytes, "artifact_bytes"));
-    statement.exchange(use(written_bytes, "written_bytes"));
+void use_usage(soci::statement& statement, const model::Usage& usage) {
+  for (const model::UsageRow& row : model::kUsageTable) {
+    statement.exchange(use(usage.*row.field, std::string(row.name)));
   }
-};
+}
 
 }  // namespace
 
@@ -68,13 +48,12 @@ Result<bool> record_end(Connection& connection, base::TimePoint now, const Lease
   const long long us = to_us(now);
   const std::string status(model::name(end.status));
   const FailureColumns failure(failure_of(end));
-  const UsageColumns usage(end.usage);
   const model::Payload result = result_of(end);
   const int artifact_count = static_cast<int>(end.artifacts.size());
   const int log_truncated = end.log_truncated ? 1 : 0;
   const auto parts = [&](soci::statement& s) {
     failure.use_in(s);
-    usage.use_in(s);
+    use_usage(s, end.usage);
   };
   const long long ended =
       connection.execute(kEnd, use(status, "status"), use(us, "now"), parts,

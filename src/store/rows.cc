@@ -38,9 +38,9 @@ model::Task TaskRow::task() const {
 
 void RunRow::into(soci::statement& statement) {
   add_into(statement, id, task_id, owner, version, status, attempt, cancel_requested, queued_at,
-           started_at, finished_at, failure_code, failure_line, failure_column, wall_us, cpu_us,
-           peak_memory_bytes, setup_us, log_bytes, result_bytes, artifact_bytes, written_bytes,
-           artifact_count, log_truncated, failure_message, failure_traceback);
+           started_at, finished_at, failure_code, failure_line, failure_column);
+  for (const model::UsageRow& row : model::kUsageTable) add_into(statement, usage.*row.field);
+  add_into(statement, artifact_count, log_truncated, failure_message, failure_traceback);
 }
 
 void RunRow::into_payloads(soci::statement& statement) {
@@ -59,7 +59,7 @@ model::Run RunRow::run() const {
           .end = {.status = now,
                   .result = {.inline_bytes = result, .key = result_key},
                   .failure = failure(),
-                  .usage = usage(),
+                  .usage = usage,
                   .log = {.inline_bytes = log, .key = log_key},
                   .log_truncated = log_truncated != 0},
           .cancel_requested = cancel_requested != 0,
@@ -76,17 +76,6 @@ std::optional<model::Failure> RunRow::failure() const {
                         .traceback = failure_traceback.get().value_or(""),
                         .line = failure_line.get(),
                         .column = failure_column.get()};
-}
-
-model::Usage RunRow::usage() const {
-  return {.wall_us = wall_us,
-          .cpu_us = cpu_us,
-          .peak_memory_bytes = peak_memory_bytes,
-          .setup_us = setup_us,
-          .log_bytes = log_bytes,
-          .result_bytes = result_bytes,
-          .artifact_bytes = artifact_bytes,
-          .written_bytes = written_bytes};
 }
 
 }  // namespace mecapy::store

@@ -35,7 +35,8 @@ struct TaskRow {
   model::Task task() const;
 };
 
-// The columns of a run but for its inputs, result and log.
+// The columns of a run but for its inputs, result and log; what it used is in the order of
+// model::kUsageTable.
 inline constexpr char kRunColumns[] =
     "id, task_id, owner, version, status, attempt, cancel_requested, queued_at, started_at,"
     " finished_at, failure_code, failure_line, failure_column, wall_us, cpu_us,"
@@ -53,8 +54,8 @@ struct RunRow {
   Nullable<long long> started_at, finished_at;
   Nullable<std::string> failure_code;
   Nullable<int> failure_line, failure_column;
-  long long wall_us = 0, cpu_us = 0, peak_memory_bytes = 0, setup_us = 0, log_bytes = 0,
-            result_bytes = 0, artifact_bytes = 0, written_bytes = -1, artifact_count = 0;
+  model::Usage usage{};
+  long long artifact_count = 0;
   int log_truncated = 0;
   Nullable<std::string> failure_message, failure_traceback;
 
@@ -69,7 +70,6 @@ struct RunRow {
 
  private:
   std::optional<model::Failure> failure() const;
-  model::Usage usage() const;
 };
 
 // An id that the database holds. It was checked before it was written.

@@ -1,7 +1,6 @@
 #include "wire/worker_json.h"
 
 #include <algorithm>
-#include <array>
 #include <boost/json/parse.hpp>
 #include <cctype>
 #include <map>
@@ -28,25 +27,9 @@ Error wrong_field(std::string pointer, std::string detail) {
                {{std::move(pointer), std::move(detail), {}, {}}}};
 }
 
-// The whole-number members of Usage, by their names on the wire.
-struct UsageRow {
-  std::string_view name;
-  std::int64_t model::Usage::*field;
-};
-constexpr std::array kUsage = {
-    UsageRow{"wall_us", &model::Usage::wall_us},
-    UsageRow{"cpu_us", &model::Usage::cpu_us},
-    UsageRow{"peak_memory_bytes", &model::Usage::peak_memory_bytes},
-    UsageRow{"setup_us", &model::Usage::setup_us},
-    UsageRow{"log_bytes", &model::Usage::log_bytes},
-    UsageRow{"result_bytes", &model::Usage::result_bytes},
-    UsageRow{"artifact_bytes", &model::Usage::artifact_bytes},
-    UsageRow{"written_bytes", &model::Usage::written_bytes},
-};
-
 std::string usage_json(const model::Usage& usage) {
   ObjectWriter out;
-  for (const UsageRow& row : kUsage) out.integer(row.name, usage.*row.field);
+  for (const model::UsageRow& row : model::kUsageTable) out.integer(row.name, usage.*row.field);
   return std::move(out).finish();
 }
 
@@ -178,7 +161,7 @@ Result<model::RunEnd> read_end(const Raw& raw) {
   if (const auto it = raw.find("usage"); it != raw.end()) {
     const json::value value = parse(it->second);
     const Object usage(value);
-    for (const UsageRow& row : kUsage) {
+    for (const model::UsageRow& row : model::kUsageTable) {
       end.usage.*row.field = std::max<std::int64_t>(0, usage.integer(row.name));
     }
   }
