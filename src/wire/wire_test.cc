@@ -165,6 +165,15 @@ TEST(WorkerJson, AnEndSurvivesTheWire) {
   EXPECT_EQ(read->end.artifacts.at(0).key, "artifacts/r/a/b.png");
 }
 
+TEST(WorkerJson, WhatNobodyCouldMeasure_IsNotTakenForNothing) {
+  std::string line = end_line(model::failed_end(model::OutcomeCode::timeout, "too long"));
+  line.pop_back();
+  const auto read = read_worker_line(line);
+  ASSERT_TRUE(read) << read.error().message;
+  EXPECT_EQ(read->end.usage.written_bytes, -1);
+  EXPECT_EQ(read->end.usage.wall_us, 0);
+}
+
 TEST(Patch, NullTakesAwayWhatMayBeAbsentAndNothingElse) {
   const auto patch = read_patch(R"({"estimated_duration_s": null, "description":null})",
                                 model::default_ceilings());

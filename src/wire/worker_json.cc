@@ -67,9 +67,9 @@ class Object {
     const json::value* v = find(name);
     return v != nullptr && v->is_string() ? std::string(v->get_string()) : std::string();
   }
-  std::int64_t integer(std::string_view name) const {
+  std::int64_t integer(std::string_view name, std::int64_t otherwise = 0) const {
     const json::value* v = find(name);
-    return v != nullptr && v->is_int64() ? v->get_int64() : 0;
+    return v != nullptr && v->is_int64() ? v->get_int64() : otherwise;
   }
   std::optional<int> maybe_int(std::string_view name) const {
     const json::value* v = find(name);
@@ -162,7 +162,8 @@ Result<model::RunEnd> read_end(const Raw& raw) {
     const json::value value = parse(it->second);
     const Object usage(value);
     for (const model::UsageRow& row : model::kUsageTable) {
-      end.usage.*row.field = std::max<std::int64_t>(0, usage.integer(row.name));
+      const std::int64_t unknown = model::Usage{}.*row.field;
+      end.usage.*row.field = std::max(unknown, usage.integer(row.name, unknown));
     }
   }
   if (const auto it = raw.find("artifacts"); it != raw.end()) {
