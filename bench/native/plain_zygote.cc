@@ -28,7 +28,6 @@ using sandbox::RunReport;
 using sandbox::ZygoteReply;
 using sandbox::ZygoteRequest;
 
-constexpr int kSocket = 3;
 constexpr int kChannel = 3;
 
 [[noreturn]] void refuse(const std::string& why, int error) {
@@ -36,12 +35,12 @@ constexpr int kChannel = 3;
   reply.kind = ZygoteReply::Kind::failed;
   reply.error = error;
   reply.text.set(why);
-  (void)sandbox::send_packet(kSocket, reply);
+  (void)sandbox::send_packet(sandbox::kZygoteSocket, reply);
   ::_exit(1);
 }
 
 [[noreturn]] void be_fork(base::Fd ctl, const HotPages* hot_pages) {
-  ::close(kSocket);
+  ::close(sandbox::kZygoteSocket);
   if (hot_pages != nullptr) make_own(*hot_pages);
   if (::chdir("/work") != 0 || !wake_interpreter("")) ::_exit(1);
   RunReport prepared;
@@ -74,7 +73,8 @@ pid_t clone_fork(int* tid) {
   while (true) {
     ZygoteRequest request;
     sandbox::PacketFds fds;
-    if (sandbox::receive_packet(kSocket, request, &fds) != sandbox::Received::packet) ::_exit(0);
+    if (sandbox::receive_packet(sandbox::kZygoteSocket, request, &fds) != sandbox::Received::packet)
+      ::_exit(0);
     const pid_t pid = clone_fork(tid);
     if (pid == 0) be_fork(std::move(fds[0]), hot_pages);
     ZygoteReply reply;
@@ -82,7 +82,7 @@ pid_t clone_fork(int* tid) {
     reply.ticket = request.ticket;
     reply.pid = pid;
     reply.error = pid < 0 ? errno : 0;
-    if (!sandbox::send_packet(kSocket, reply)) ::_exit(0);
+    if (!sandbox::send_packet(sandbox::kZygoteSocket, reply)) ::_exit(0);
   }
 }
 
@@ -100,7 +100,7 @@ pid_t clone_fork(int* tid) {
   if (step) refuse(step.step, step.error);
   const HotPages* const hot_pages = learn_hot_pages(rehearse_run, step);
   if (step) refuse(step.step, step.error);
-  if (!sandbox::send_packet(kSocket, ZygoteReply{})) ::_exit(0);
+  if (!sandbox::send_packet(sandbox::kZygoteSocket, ZygoteReply{})) ::_exit(0);
   serve(tid, hot_pages);
 }
 

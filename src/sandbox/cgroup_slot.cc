@@ -116,10 +116,8 @@ StepFailure CgroupSlot::renew_groups(const ControllerPlaces& places) {
     open_ = !step;
     return step;
   }
-  for (Group& group : groups_) {
-    if (&group == part(Controller::memory).group) return renew_group(group);
-  }
-  return {};
+  const Part& memory = part(Controller::memory);
+  return memory ? renew_group(*memory.group) : StepFailure{};
 }
 
 StepFailure CgroupSlot::renew(const ControllerPlaces& places) {

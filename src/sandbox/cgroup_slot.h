@@ -68,7 +68,7 @@ class CgroupSlot {
   // One controller, in the group whose folder it governs.
   struct Part {
     int version = 0;
-    const Group* group = nullptr;  // version 0: none
+    Group* group = nullptr;  // version 0: none
     int folder() const { return group->folder.get(); }
     explicit operator bool() const { return version != 0; }
   };

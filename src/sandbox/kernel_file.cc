@@ -48,11 +48,6 @@ std::optional<std::int64_t> read_number(int folder, const char* name) {
   return text ? to_number(*text) : std::nullopt;
 }
 
-std::optional<std::int64_t> read_keyed(int folder, const char* name, std::string_view key) {
-  const auto text = read_text(folder, name);
-  return text ? number_after(key, *text) : std::nullopt;
-}
-
 bool write_text(int folder, const char* name, std::string_view text) {
   const base::Fd file(::openat(folder, name, O_WRONLY | O_CLOEXEC));
   return file && ::write(file.get(), text.data(), text.size()) == static_cast<ssize_t>(text.size());

@@ -14,8 +14,6 @@ namespace mecapy::sandbox {
 std::optional<std::string> read_text(int folder, const char* name);
 // The content as one number, in full.
 std::optional<std::int64_t> read_number(int folder, const char* name);
-// The number after `key` in a file of "key number" lines.
-std::optional<std::int64_t> read_keyed(int folder, const char* name, std::string_view key);
 // One write of the whole text. False with errno.
 bool write_text(int folder, const char* name, std::string_view text);
 
@@ -27,6 +25,7 @@ class KernelFile {
   // `access`: O_RDONLY or O_WRONLY. Without the file, it can be neither read nor written.
   KernelFile(int folder, const char* name, int access);
   std::optional<std::int64_t> number() const;
+  // The number after `key` in a file of "key number" lines.
   std::optional<std::int64_t> keyed(std::string_view key) const;
   bool write(std::string_view text) const;
   explicit operator bool() const { return static_cast<bool>(file_); }

@@ -67,6 +67,8 @@ struct FrontReply {
   Text<1024> text{};               // refused: why; ended: the set-up step that failed
 };
 
+constexpr int kZygoteSocket = 3;  // where the zygote program finds its end
+
 // supervisor -> zygote: make the init of a sandbox. Descriptors: ctl; in the profile host then the
 // slot's user namespace and its network namespace.
 struct ZygoteRequest {

@@ -26,7 +26,6 @@ namespace {
 using base::Fd;
 
 constexpr int kReadyDeadlineMs = 30'000;
-constexpr int kSocket = 3;   // where the zygote program finds its socket
 constexpr int kProgram = 4;  // the program file, closed by execveat
 
 // One BLAS thread and one malloc arena: a zygote must be single-threaded, its forks small. Symbols
@@ -57,7 +56,7 @@ StepFailure arrange_descriptors(int socket, int program) {
   for (int fd = 0; fd < 3; ++fd) {
     if (::dup2(null, fd) < 0) return failed("arrange descriptors");
   }
-  if (::dup2(high_socket, kSocket) < 0) return failed("arrange descriptors");
+  if (::dup2(high_socket, kZygoteSocket) < 0) return failed("arrange descriptors");
   if (::dup3(high_program, kProgram, O_CLOEXEC) < 0) return failed("arrange descriptors");
   if (::close_range(kProgram + 1, ~0U, 0) != 0) return failed("close_range");
   return {};
@@ -113,7 +112,7 @@ std::vector<std::string> zygote_places(const Options& options) {
   const int program = ::open(options.zygote_program.c_str(), O_RDONLY | O_CLOEXEC);
   if (program < 0) step = failed("open the zygote program");
   if (!step) step = arrange_descriptors(socket, program);
-  if (!step) socket = kSocket;
+  if (!step) socket = kZygoteSocket;
   if (!step) step = prepare_child(options, supervisor);
   if (!step) {
     std::string name(zygote_row(kind).name);

@@ -11,14 +11,13 @@
 #include <csignal>
 #include <cstdint>
 
+#include "sandbox/protocol.h"
 #include "sandbox/syscall_table.h"
 #include "zygote/contained_init.h"
 #include "zygote/init.h"
 
 namespace mecapy::zygote {
 namespace {
-
-constexpr int kSocket = 3;  // the zygote's own
 
 // Before init's stack: what is called between here and the clone.
 constexpr std::size_t kStackGap = 4096;
@@ -69,7 +68,7 @@ int Births::make_init(void* at) {
 bool Births::prepare() { return ::prctl(PR_GET_TID_ADDRESS, &tid_) == 0; }
 
 void Births::live(sandbox::PacketFds& fds) const {
-  ::close(kSocket);
+  ::close(sandbox::kZygoteSocket);
   for (std::size_t i = 1; i < fds.size(); ++i) fds[i].reset();
   if (readable_.empty()) be_init(std::move(fds[0]), kit_);
   be_contained_init(std::move(fds[0]), readable_, kit_);

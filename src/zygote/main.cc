@@ -33,14 +33,12 @@ using sandbox::StepFailure;
 using sandbox::ZygoteReply;
 using sandbox::ZygoteRequest;
 
-constexpr int kSocket = 3;
-
 [[noreturn]] void refuse(const std::string& why, int error) {
   ZygoteReply reply;
   reply.kind = ZygoteReply::Kind::failed;
   reply.error = error;
   reply.text.set(why);
-  (void)sandbox::send_packet(kSocket, reply);
+  (void)sandbox::send_packet(sandbox::kZygoteSocket, reply);
   ::_exit(1);
 }
 
@@ -55,7 +53,8 @@ bool is_single_threaded() {
   while (true) {
     ZygoteRequest request;
     sandbox::PacketFds fds;
-    if (sandbox::receive_packet(kSocket, request, &fds) != sandbox::Received::packet) ::_exit(0);
+    if (sandbox::receive_packet(sandbox::kZygoteSocket, request, &fds) != sandbox::Received::packet)
+      ::_exit(0);
     ::waitpid(-1, nullptr, WNOHANG);  // the helper that filled the font cache (mecapy._warm)
     const Birth birth = births.make(fds);
     ZygoteReply reply;
@@ -63,7 +62,7 @@ bool is_single_threaded() {
     reply.ticket = request.ticket;
     reply.pid = birth.init;
     reply.error = birth.error;
-    if (!sandbox::send_packet(kSocket, reply)) ::_exit(0);
+    if (!sandbox::send_packet(sandbox::kZygoteSocket, reply)) ::_exit(0);
   }
 }
 
@@ -100,7 +99,7 @@ bool is_single_threaded() {
   if (const StepFailure step = sandbox::install_filter(zygote_filter))
     refuse(step.step, step.error);
   if (kit.hot_pages != nullptr) ready.copied = kit.hot_pages->bytes();
-  if (!sandbox::send_packet(kSocket, ready)) ::_exit(0);
+  if (!sandbox::send_packet(sandbox::kZygoteSocket, ready)) ::_exit(0);
   serve(births);
 }
 

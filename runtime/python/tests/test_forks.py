@@ -4,14 +4,11 @@ from __future__ import annotations
 
 import subprocess
 import sys
-import textwrap
 
 
 def answer(code: str) -> list[str]:
     """What a fresh interpreter prints: hooks cannot be taken back."""
-    done = subprocess.run(
-        [sys.executable, "-c", textwrap.dedent(code)], capture_output=True, text=True, check=True
-    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     return done.stdout.split()
 
 
