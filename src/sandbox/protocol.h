@@ -19,7 +19,7 @@
 
 namespace mecapy::sandbox {
 
-using Passed = Evidence::Passed;
+using Passed = Observed::Passed;
 
 // A fixed text field: cut when too long, always terminated.
 template <std::size_t N>
@@ -42,26 +42,11 @@ struct FrontRequest {
   ZygoteKind zygote = ZygoteKind::numpy;  // start: what the code imports
 };
 
-// supervisor -> front.
-struct FrontReply {
+// supervisor -> front. Of a run: all that was observed with ended, setup_us with started.
+struct FrontReply : Observed {
   enum class Kind : std::uint8_t { ready, refused, started, ended, pong };
   Kind kind = Kind::ready;
   std::uint64_t run = 0;
-  std::uint8_t exit = 0;  // Evidence::Exit
-  bool deadline_fired = false;
-  bool cpu_fired = false;
-  bool kill_requested = false;
-  bool disk_full = false;
-  int status = 0;
-  std::int64_t oom_kills = 0;
-  std::int64_t pids_refused = 0;
-  std::int64_t setup_us = 0;
-  std::int64_t wall_us = 0;
-  std::int64_t cpu_us = 0;
-  std::int64_t peak_memory_bytes = 0;
-  std::int64_t written_bytes = -1;
-  Passed passed = Passed::nothing;
-  std::int64_t peak_tasks = 0;
   std::int64_t zygote_memory = 0;  // pong: bytes that zygotes hold
   std::int64_t spare_memory = 0;   // pong: bytes that waiting sandboxes hold beside them
   Text<1024> text{};               // refused: why; ended: the set-up step that failed

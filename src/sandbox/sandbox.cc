@@ -26,26 +26,7 @@ constexpr int kExitDeadlineMs = 6'000;
 
 Error gone() { return fail(ErrorCode::sandbox, "the sandbox's supervisor is gone"); }
 
-Evidence evidence_of(const FrontReply& reply) {
-  Evidence evidence;
-  evidence.exit = static_cast<Evidence::Exit>(reply.exit);
-  evidence.status = reply.status;
-  evidence.setup_step = std::string(reply.text.view());
-  evidence.deadline_fired = reply.deadline_fired;
-  evidence.cpu_fired = reply.cpu_fired;
-  evidence.kill_requested = reply.kill_requested;
-  evidence.oom_kills = reply.oom_kills;
-  evidence.pids_refused = reply.pids_refused;
-  evidence.disk_full = reply.disk_full;
-  evidence.setup_us = reply.setup_us;
-  evidence.wall_us = reply.wall_us;
-  evidence.cpu_us = reply.cpu_us;
-  evidence.peak_memory_bytes = reply.peak_memory_bytes;
-  evidence.written_bytes = reply.written_bytes;
-  evidence.passed = reply.passed;
-  evidence.peak_tasks = reply.peak_tasks;
-  return evidence;
-}
+Evidence evidence_of(const FrontReply& reply) { return {{reply}, std::string(reply.text.view())}; }
 
 bool set_nonblocking(int fd) {
   const int flags = ::fcntl(fd, F_GETFL);

@@ -55,12 +55,11 @@ struct Options {
   int sandboxes() const { return spares() + 2 * slots; }
 };
 
-// How a run's process ended, seen from outside it.
-struct Evidence {
+// What the supervisor has seen of a run: plain, as the front hears it (protocol.h).
+struct Observed {
   enum class Exit : std::uint8_t { exited, signalled, setup_failed };
   Exit exit = Exit::setup_failed;
   int status = 0;                 // exit status, signal number, or errno of the failed set-up step
-  std::string setup_step{};       // setup_failed: which ("mount /work")
   bool deadline_fired = false;    // killed at the wall limit
   bool cpu_fired = false;         // killed at the CPU limit
   bool kill_requested = false;    // killed by Sandbox::kill
@@ -76,6 +75,11 @@ struct Evidence {
   enum class Passed : std::uint8_t { nothing, memory, cpu, processes, disk };
   Passed passed = Passed::nothing;
   std::int64_t peak_tasks = 0;
+};
+
+// How a run's process ended, seen from outside it.
+struct Evidence : Observed {
+  std::string setup_step{};  // setup_failed: which ("mount /work")
 };
 
 struct Event {

@@ -134,7 +134,7 @@ std::optional<Start> Slot::take_run_back() {
 void Slot::fail_setup(const StepFailure& step) {
   if (!faulted_) {
     faulted_ = true;
-    end_.exit = static_cast<std::uint8_t>(Evidence::Exit::setup_failed);
+    end_.exit = Evidence::Exit::setup_failed;
     end_.status = step.error;
     if (step.step != nullptr) end_.text.set(step.step);
   }
@@ -214,8 +214,7 @@ void Slot::note_end(const RunReport& report) {
   end_.disk_full = report.disk_full;
   const int status = report.wait_status;
   const bool by_signal = WIFSIGNALED(status);
-  end_.exit =
-      static_cast<std::uint8_t>(by_signal ? Evidence::Exit::signalled : Evidence::Exit::exited);
+  end_.exit = by_signal ? Evidence::Exit::signalled : Evidence::Exit::exited;
   end_.status = by_signal ? WTERMSIG(status) : WEXITSTATUS(status);
 }
 
@@ -275,12 +274,12 @@ void Slot::init_gone(int wait_status, std::int64_t cpu_us, SteadyTime now) {
   const bool was_ready = ready_ != SteadyTime{};
   if (!was_ready && !end_.kill_requested) {
     faulted_ = true;
-    end_.exit = static_cast<std::uint8_t>(Evidence::Exit::setup_failed);
+    end_.exit = Evidence::Exit::setup_failed;
     end_.status = ECHILD;
     end_.text.set("init of the run died");
     return;
   }
-  end_.exit = static_cast<std::uint8_t>(Evidence::Exit::signalled);
+  end_.exit = Evidence::Exit::signalled;
   end_.status = WIFSIGNALED(wait_status) ? WTERMSIG(wait_status) : SIGKILL;
 }
 

@@ -148,7 +148,7 @@ void Supervisor::kill_run(std::uint64_t run) {
   FrontReply reply;
   reply.kind = FrontReply::Kind::ended;
   reply.run = run;
-  reply.exit = static_cast<std::uint8_t>(Evidence::Exit::signalled);
+  reply.exit = Evidence::Exit::signalled;
   reply.status = SIGKILL;
   reply.kill_requested = true;
   tell(reply);

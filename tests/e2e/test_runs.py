@@ -36,6 +36,12 @@ def test_a_run_says_when_what_and_how_much(api: Api) -> None:
     assert usage["setup_ms"] > 0
 
 
+def test_what_a_killed_run_wrote_is_not_told_as_nothing(api: Api) -> None:
+    run = api.calculate("def calculate(i):\n    while True: pass\n", limits={"timeout_s": 0.3})
+    assert run["error"]["code"] == "timeout"
+    assert "written_bytes" not in run["usage"]
+
+
 def test_the_results_of_a_run_are_its_result_and_artifacts(api: Api) -> None:
     run = api.calculate("def calculate(inputs):\n    return [1, 2.5, 'x', None, {'k': [True]}]")
     results = api.read(f"/api/runs/{run['id']}/results")
