@@ -1,4 +1,5 @@
-// The filter of a run that has no pid namespace around it.
+// The filters of a run that has no namespaces around it, beside those of the table of system calls:
+// each names calls that the table allows.
 #pragma once
 
 #include "sandbox/step.h"

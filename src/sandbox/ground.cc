@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <cstring>
 
+#include "sandbox/cgroup.h"
 #include "sandbox/privileges.h"
 #include "sandbox/user_ids.h"
 

@@ -10,7 +10,7 @@
 #include <vector>
 
 #include "model/limits.h"
-#include "sandbox/cgroup.h"
+#include "sandbox/cgroup_slot.h"
 #include "sandbox/protocol.h"
 #include "sandbox/scratch.h"
 #include "sandbox/slot_namespaces.h"

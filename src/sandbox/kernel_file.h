@@ -1,4 +1,4 @@
-// Small files of the kernel: one number or one word each.
+// Small files of the kernel: one number, one word, or lines of "key number".
 #pragma once
 
 #include <cstdint>

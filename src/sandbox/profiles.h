@@ -60,7 +60,8 @@ enum class LayerKey : std::uint8_t {
   python_environment,
   zygote_program,
 };
-inline constexpr std::size_t kLayers = 31;
+inline constexpr std::size_t kLayers =
+    static_cast<std::size_t>(LayerKey::zygote_program) + 1;  // the last
 
 struct LayerRow {
   LayerKey key;

@@ -1,13 +1,12 @@
 // One slot: the life of one sandbox after another, as the supervisor drives it. Each sandbox is
 // used for one run.
 //
-//   free ─prepare─▶ asked ─cloned─▶ preparing ─prepared─▶ prepared ─claim─▶ starting ─ready─▶
-//   running
-//    ▲                └──────────┴──── any failure, kill ────┴───────────────┴──────────────┴─▶
-//    clearing
-//    └────────────────────────────────────────────────────────────────────────────────────────────┘
+// free ─prepare─▶ asked ─cloned─▶ preparing ─prepared─▶ prepared ─claim─▶ starting ─ready─▶ running
+//  ▲                └───────────────┴── any failure, kill ──┴───────────────┴────────────────┤
+//  └───────────────────────────────────────────────── clearing ◀─────────────────────────────┘
 // A run may claim the slot at any time before `starting`; it then starts as soon as the sandbox is
-// prepared. From `claim` on, exactly one end is told, and only once no process of the run is left.
+// prepared. From `claim` on, exactly one end is told, and only once no process of the run is left
+// but, perhaps, the holder of its memory (zygote/memory_holder.h).
 #pragma once
 
 #include <sys/types.h>
@@ -59,12 +58,12 @@ class Slot {
   // The sandbox could not be made; its slot is clearing.
   bool is_faulty() const { return faulted_; }
 
-  // Begins a sandbox: makes the cgroup as new and the ctl pair. On success `far_ctl` goes to the
+  // Begins a sandbox: its keeper's part as new, and the ctl pair. On success `far_ctl` goes to the
   // zygote, of `kind`, with `ticket`; after a failure the slot is clearing.
   StepFailure prepare(ZygoteKind kind, std::uint64_t ticket, SteadyTime now, base::Fd& far_ctl);
   // Gives the sandbox to a run.
   void claim(Start start);
-  // The zygote made init: its id maps and its part of the set-up.
+  // The zygote made init: the keeper lets it in, with its part of the set-up.
   void cloned(pid_t init);
   // No init: the zygote refused, or died (ECHILD).
   void not_cloned(int error);

@@ -16,17 +16,16 @@
 // ones of the other kinds, as a child of the supervisor (zygote/birth.h). Init mounts, joins the
 // cgroup by descriptors the supervisor opened, and forks the run.
 // The run copies the pages that runs write (zygote/hot_pages.h), wakes Python, says `prepared` and
-// waits. There is one such spare more than
-// runs (at most as many as slots).
+// waits. Of each kind of zygote in demand there is one such spare more than there are runs of it,
+// and no more than may run (Options::spares() bounds them together).
 //
 // A run: the front sends start with the run's two pipes. The supervisor sets the cgroup's limits
 // and passes limits and pipes on to a prepared sandbox. The run bounds its folder, takes from
 // itself what it no longer needs, says `ready` on ctl, closes it, and only then reads the author's
 // code. Init reports how the run ended and waits. One `ended` goes to the front when no process but
 // init and the holder of the run's memory (zygote/memory_holder.h) is left in the cgroup, or none
-// once init is killed; with it every process of its pid
-// namespace ends, and the slot is free again once init is reaped and the cgroup is empty (slot.cc).
-// A sandbox serves one run.
+// once init is killed; with it every process of its pid namespace ends, and the slot is free again
+// once init is reaped and the cgroup is empty (slot.cc). A sandbox serves one run.
 //
 // Ends: wall deadline, CPU time, OOM and the front's kill all come down to SIGKILL for init. When
 // the zygote dies, runs that exist go on; those it had not cloned yet wait for the next: a new one

@@ -151,8 +151,7 @@ const std::vector<SyscallRow>& syscall_table() {
       {SCMP_SYS(epoll_pwait), run, {}, "asyncio"},
       {SCMP_SYS(eventfd2), run, {}, "os.eventfd"},
       // A pair inside the process, for asyncio and multiprocessing.Pipe. No socket can be made that
-      // has
-      // an address, and none of the pair can be given one.
+      // has an address, and none of the pair can be given one.
       {SCMP_SYS(socketpair), run, {equals(0, AF_UNIX)}, "asyncio's wake-up, multiprocessing.Pipe"},
       // No MSG_OOB: out-of-band data of Unix sockets is code that nothing needs, and was a way out
       // before (CVE-2025-38236).
@@ -183,8 +182,7 @@ const std::vector<SyscallRow>& syscall_table() {
       {SCMP_SYS(mremap), run, {}, "memory"},
       {SCMP_SYS(mprotect), run, {}, "memory, libraries, thread stacks"},
       // Not MADV_MERGEABLE, which tells one run what another's pages hold, nor what poisons,
-      // collapses
-      // or evicts pages.
+      // collapses or evicts pages.
       {SCMP_SYS(madvise), run, {equals(2, MADV_NORMAL)}, "mmap.madvise"},
       {SCMP_SYS(madvise), run, {equals(2, MADV_RANDOM)}, "mmap.madvise"},
       {SCMP_SYS(madvise), run, {equals(2, MADV_SEQUENTIAL)}, "mmap.madvise"},

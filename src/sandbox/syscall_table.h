@@ -2,7 +2,9 @@
 //
 // Two filters are made from it (filter.h). The zygote installs the first: every row is allowed or
 // answered as it says, the rest is EPERM. A run inherits it and adds the second, which takes the
-// `setup` rows away again.
+// `setup` rows away again. In the profile container, further ones take away what namespaces would
+// have held (contained_filter.h): they name calls, so one allowed here that signals, leaves the
+// process group or changes a file's mode or times has to be named there as well.
 #pragma once
 
 #include <seccomp.h>
