@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # The worker in a real container without capabilities: builds an image from build/, then runs
-# tests/container in it. Needs root and Debian's podman; needs no registry and no engine.
+# tests/container and the attacks of tests/security in it. Needs root and Debian's podman; needs no registry and no engine.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 export STORAGE_DRIVER=vfs BUILDAH_ISOLATION=chroot
@@ -65,6 +65,9 @@ with open(f"{sys.argv[1]}/seccomp-no-landlock.json", "w") as file:
 PYTHON
 
 tools/install.sh test-venv
+export MECAPY_IMAGE=$image
+export MECAPY_SECCOMP=$work/seccomp.json MECAPY_SECCOMP_NO_LANDLOCK=$work/seccomp-no-landlock.json
 say "running tests/container"
-MECAPY_IMAGE=$image MECAPY_SECCOMP=$work/seccomp.json MECAPY_SECCOMP_NO_LANDLOCK=$work/seccomp-no-landlock.json \
-  build/test-venv/bin/python -m pytest -q tests/container "$@"
+build/test-venv/bin/python -m pytest -q tests/container "$@"
+say "running tests/security in a container"
+build/test-venv/bin/python -m pytest -q tests/security --profile container_unprivileged "$@"

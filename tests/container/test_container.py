@@ -7,7 +7,6 @@ import base64
 import json
 import os
 import socket
-import subprocess
 import time
 import uuid
 from collections.abc import Iterator
@@ -17,39 +16,10 @@ from typing import Any
 import httpx
 import pytest
 
+from support.container import MECAPY, ROOT_AS_USUAL, once, podman, run_flags
+
 ROOT = Path(__file__).resolve().parents[2]
 EXAMPLES = sorted(path.parent.name for path in (ROOT / "examples").glob("*/calc.py"))
-MECAPY = "/opt/mecapy/mecapy"
-
-
-def podman(*arguments: str, timeout_s: float = 120) -> "subprocess.CompletedProcess[str]":
-    """One podman command, to its end."""
-    return subprocess.run(
-        ["podman", "--cgroup-manager", "cgroupfs", *arguments],
-        capture_output=True,
-        text=True,
-        timeout=timeout_s,
-        check=False,
-        stdin=subprocess.DEVNULL,
-    )
-
-
-NOBODY = ("--user", "1000", "--cap-drop", "all")
-ROOT_AS_USUAL = ("--user", "0")  # with podman's default capabilities
-
-
-def run_flags(who: tuple[str, ...] = NOBODY, host: str = "MECAPY_SECCOMP") -> list[str]:
-    """How the container is started, on a host with the seccomp profile that `host` names."""
-    return [
-        *("--network=host", "--runtime", "runc", "--ulimit", "nofile=1024:4096"),
-        *("--ulimit", "nproc=4096:4096", "--memory", "1g", *who),
-        *("--security-opt", f"seccomp={os.environ[host]}"),
-    ]
-
-
-def once(*command: str, flags: list[str] | None = None) -> "subprocess.CompletedProcess[str]":
-    """One command in a container of its own."""
-    return podman("run", "--rm", *(flags or run_flags()), os.environ["MECAPY_IMAGE"], *command)
 
 
 def test_doctor_says_that_container_can_be_kept_and_host_cannot() -> None:

@@ -19,7 +19,9 @@ class Member:
     pid: int
     user: int
     filters: int
-    inner_pids: tuple[int, ...]  # outermost namespace first
+    inner_pids: tuple[int, ...]  # of the namespaces below the machine's, outermost first
+    namespace: str  # of processes
+    ended_of: int | None  # the parent that has yet to take it away
 
 
 class Around(Protocol):
@@ -42,7 +44,9 @@ class Namespaces:
         self._template_mounts = {pid: _mounts(str(pid)) for pid in zygotes}
 
     def is_idle(self, members: list[Member]) -> bool:
-        """Each process is in the groups of its sandbox, and no other is."""
+        """Each process is in the groups of its sandbox, and no other is; no run is in a spare."""
+        if any(m.inner_pids and m.inner_pids[-1] > _MOST_OF_A_SPARE for m in members):
+            return False
         grouped = {pid: group for group in self._groups for pid in _group_pids(group)}
         known = {m.pid for m in members}
         crowded = [g for g in self._groups if len(_group_pids(g)) > _MOST_OF_A_SPARE]
@@ -57,7 +61,7 @@ class Namespaces:
 
 
 class Folders:
-    """Profile container: a user for each sandbox, and a folder for each run."""
+    """Profile container: a folder for each sandbox, where its run is, beside its init."""
 
     def __init__(self, scratch: Path) -> None:
         self._scratch = scratch
@@ -67,11 +71,15 @@ class Folders:
         self._cache = self._look_at_cache()
 
     def is_idle(self, members: list[Member]) -> bool:
-        """No user has more processes than a spare, no folder is there that none waits in."""
+        """In each folder one process waits, its user has no more than spares have."""
+        waiting: dict[int, list[Path]] = {}
+        for member in members:
+            folder = self._folder_of(member.pid)
+            waiting.setdefault(member.user, []).extend([folder] if folder else [])
         users = [m.user for m in members]
-        crowded = [user for user in users if users.count(user) > _MOST_OF_A_SPARE]
-        waiting = {folder for m in members if (folder := self._folder_of(m.pid))}
-        return not crowded and set(self._own.glob("run-*")) == waiting
+        crowded = any(users.count(u) > _MOST_OF_A_SPARE * len(f) for u, f in waiting.items())
+        folders = [folder for of_user in waiting.values() for folder in of_user]
+        return not crowded and sorted(self._own.glob("run-*")) == sorted(folders)
 
     def expect_unchanged(self) -> None:
         """The folders are those of spares, empty; what is beside them is as it was."""

@@ -18,7 +18,8 @@ LIMITS: dict[str, float] = {
 }
 
 # What every attack has at hand. WORK and TMP are its folders, PLACES all that it may write to;
-# `refused(act, ...)` is the name of the error, or "done"; `call` a raw system call that raises
+# `refused(act, ...)` is the name of the error, or "done"; `changes(act, path, ...)` whether it
+# changed the mode or the times, be it told done or not; `call` a raw system call that raises
 # OSError, its arguments 64 bits wide; `frame` writes a frame into the result channel.
 PRELUDE = """\
 import ctypes, errno, os, sys, time
@@ -38,6 +39,14 @@ def refused(act, *arguments, **named):
     try: act(*arguments, **named)
     except OSError as error: return errno.errorcode.get(error.errno, type(error).__name__)
     return 'done'
+def changes(act, path, *arguments):
+    def seen():
+        info = os.stat(path)
+        return info.st_mode, info.st_mtime_ns
+    try: before = seen()
+    except OSError: return False  # no way leads there
+    refused(act, path, *arguments)
+    return seen() != before
 def frame(kind, payload=b''):
     rest = kind + len(payload).to_bytes(4, 'little') + payload
     while rest: rest = rest[os.write(3, rest):]

@@ -6,13 +6,13 @@ import pytest
 
 pytest.register_assert_rewrite("security", "support")
 
-from security.profile import PROFILES, Profile, opened  # noqa: E402
+from security.profile import EVERY_PROFILE, PROFILES, Profile, opened  # noqa: E402
 from security.stage import Stage  # noqa: E402
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """Where only one profile can be had: --profile host."""
-    names = [profile.name for profile in PROFILES]
+    """Where only one profile can be had, or another than the usual ones: --profile host."""
+    names = [profile.name for profile in EVERY_PROFILE]
     parser.addoption("--profile", choices=names, help="play the attacks in this profile only")
 
 
@@ -21,7 +21,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     if "profile" not in metafunc.fixturenames:
         return
     only = metafunc.config.getoption("profile")
-    profiles = [profile for profile in PROFILES if only in (None, profile.name)]
+    profiles = [p for p in EVERY_PROFILE if p.name == only] if only else PROFILES
     metafunc.parametrize("profile", profiles, ids=lambda p: p.name, scope="module")
 
 
@@ -34,7 +34,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 def _order(item: pytest.Item) -> tuple[str, int, int]:
     assert isinstance(item, pytest.Function)
     profile = item.callspec.params.get("profile") if hasattr(item, "callspec") else None
-    rank = PROFILES.index(profile) if profile else -1
+    rank = EVERY_PROFILE.index(profile) if profile else -1
     return str(item.path), rank, item.function.__code__.co_firstlineno
 
 

@@ -1,5 +1,7 @@
 """Where an attack ends otherwise in the profile `container`, and why: all others end as in `host`.
 
+AS_ONE_USER has what is other again in a real container, where all runs are the worker's user.
+
 Every reason is in docs/security.md, "The profile container", in these words (test_contained.py).
 ANY stands for what differs by machine.
 """
@@ -9,15 +11,18 @@ from dataclasses import dataclass, field
 from unittest.mock import ANY
 
 from security.attack import Attack, Verdict, at_the_wall, fails, returns
+from security.profile import HOST, Profile
 
 
 @dataclass(frozen=True)
 class Difference:
-    """The one end there; `limits` only let it come sooner."""
+    """The one end there; `limits` only let it come sooner. Artifacts and log where they differ."""
 
     ends: Verdict
     why: str
     limits: Mapping[str, float] = field(default_factory=dict)
+    artifacts: tuple[str, ...] | None = None
+    log: str | None = None
 
 
 def _no_proc(name: str) -> Verdict:
@@ -84,6 +89,24 @@ DIFFERENCES: dict[str, Difference] = {
 }
 
 
-def difference(attack: Attack) -> Difference | None:
+_NO_MODES = "`chmod` and `utime` are told done and do nothing"
+_SHARED_MEMORY = "Memory that processes of a run share counts once for each"
+AS_ONE_USER: dict[str, Difference] = {
+    "opens the machine's files": Difference(returns([]), _NO_MODES),
+    "a file nobody may read": Difference(returns(1), _NO_MODES, artifacts=("closed", "ok"), log=""),
+    "a working folder nobody may read": Difference(returns(1), _NO_MODES, log=""),
+    "pipes full of unread bytes, in many processes": Difference(
+        fails("out_of_memory"), _SHARED_MEMORY
+    ),
+    "socket pairs full of unread bytes, in many processes": Difference(
+        fails("out_of_memory"), _SHARED_MEMORY
+    ),
+}
+
+
+def difference(attack: Attack, profile: Profile) -> Difference | None:
     """What is other about this attack there."""
-    return DIFFERENCES.get(attack.name)
+    if profile is HOST:
+        return None
+    other = AS_ONE_USER.get(attack.name) if profile.one_user else None
+    return other or DIFFERENCES.get(attack.name)

@@ -13,6 +13,8 @@ from support.waiting import wait_until
 
 # Of one supervisor: its zygotes' user, then one for each sandbox it can have (sandbox/sandbox.h).
 _USERS = 1 + 3 * (os.cpu_count() or 1) + 4
+# Old enough that it is no init being born, which looks like its zygote for a moment.
+_GROWN_S = 1
 # Where a file would be that got out of a sandbox.
 _PUBLIC_PLACES = ("/", "/tmp", "/dev/shm", "/var/tmp", "/run", "/dev/mqueue")
 # The data folder's own (main/data_folder.h), and an object's place in it.
@@ -33,19 +35,20 @@ class Host:
         # Init and run of a spare have the zygote's name, but users of a higher number.
         named = [p for p in self.supervisor.children() if p.name == "mecapy-zygote"]
         first = min(int(process.status("Uid")[0]) for process in named)
-        self.users = range(first, first + _USERS)
+        self.users = range(first, first + (1 if profile.one_user else _USERS))
 
     def note_the_start(self) -> None:
         """What is there now is what is to be there after each attack."""
         self._zygotes: dict[int, Process] = {}
-        self._note_zygotes()
-        assert self._zygotes
+        wait_until("a zygote is there", self._note_zygotes)
         self._roles = {role: self._server.process(role) for role in ("api", "worker")}
         self._around: Around = (
             Namespaces(self.supervisor, self._zygotes)
             if self._profile is HOST
             else Folders(self._scratch)
         )
+        # As in the container, when the server is in one.
+        self._root = f"/proc/{self.supervisor.pid}/root"
         self._public = self._public_files()
 
     def expect_unchanged(self, runs: set[str]) -> None:
@@ -81,22 +84,56 @@ class Host:
             if ("memfd:template" in rest if template else rest[0] == "r" and "[v" not in rest)
         ]
 
-    def _note_zygotes(self) -> None:
+    def _note_zygotes(self) -> bool:
+        """Add those that are new; whether there is one."""
         for child in self.supervisor.children():
             try:
-                if _is_zygote(child, self.users.start) and child.alive:
+                if self._is_zygote(child) and child.age_s > _GROWN_S and child.alive:
                     self._zygotes.setdefault(child.pid, child)
             except (OSError, KeyError):
                 continue
+        return bool(self._zygotes)
 
     def _nothing_runs(self) -> bool:
-        members = [m for m in _members() if m.user in self.users and m.pid not in self._zygotes]
-        running = [m for m in members if m.filters > 1 or (m.inner_pids and m.inner_pids[-1] > 2)]
-        return not running and self._around.is_idle(members)
+        self._note_zygotes()
+        ours = self._our_members()
+        spare = max(m.filters for m in ours if m.pid in self._zygotes)
+        # What filled a zygote's caches and has ended is taken away at its next clone.
+        others = [m for m in ours if m.pid not in self._zygotes]
+        members = [m for m in others if m.ended_of not in self._zygotes]
+        return all(m.filters <= spare for m in members) and self._around.is_idle(members)
+
+    def _our_members(self) -> list[Member]:
+        """The zygotes and all that came of them."""
+        members = [m for m in _members() if m.user in self.users]
+        if not self._profile.one_user:
+            return members
+        # The users of runs are nobody else's; this one may be somebody's.
+        platform = {process.pid for process in self._platform()}
+        space = os.readlink(f"/proc/{self.supervisor.pid}/ns/pid")
+        return [m for m in members if m.namespace == space and m.pid not in platform]
+
+    def _platform(self) -> list[Process]:
+        worker = self._server.process("worker")
+        return [self._server.main, self._server.process("api"), worker, self.supervisor]
+
+    def _is_zygote(self, child: Process) -> bool:
+        """An init is of the same program: it is the first process of a namespace, or has a folder.
+
+        Both have one socket, the zygote that to the supervisor, an init that to the front.
+        """
+        own_namespace = len(child.status("NSpid")) > len(self.supervisor.status("NSpid"))
+        return (
+            child.name == "mecapy-zygote"
+            and not own_namespace
+            and int(child.status("Uid")[0]) == self.users.start
+            and os.readlink(f"/proc/{child.pid}/fd/3").startswith("socket:")
+            and not os.path.lexists(f"/proc/{child.pid}/fd/5")
+        )
 
     def _public_files(self) -> set[str]:
         found = set()
-        for place in _PUBLIC_PLACES:
+        for place in (self._root + place for place in _PUBLIC_PLACES):
             for name in os.listdir(place) if os.path.isdir(place) else ():
                 path = os.path.join(place, name)
                 try:
@@ -122,19 +159,6 @@ class Host:
         return unexpected
 
 
-def _is_zygote(child: Process, user: int) -> bool:
-    """An init is of the same program: it is the first process of a namespace, or of another user.
-
-    Before it is, it has closed the zygote's socket.
-    """
-    return (
-        child.name == "mecapy-zygote"
-        and len(child.status("NSpid")) == 1
-        and int(child.status("Uid")[0]) == user
-        and os.readlink(f"/proc/{child.pid}/fd/3").startswith("socket:")
-    )
-
-
 def _members() -> list[Member]:
     found = []
     for name in os.listdir("/proc"):
@@ -142,12 +166,15 @@ def _members() -> list[Member]:
             continue
         try:
             text = Path(f"/proc/{name}/status").read_text()
+            namespace = os.readlink(f"/proc/{name}/ns/pid")
         except OSError:
             continue
         rows = dict(line.split(":\t", 1) for line in text.splitlines() if ":\t" in line)
         filters = int(rows.get("Seccomp_filters", "0"))
         inner = tuple(map(int, rows.get("NSpid", "").split()[1:]))
-        found.append(Member(int(name), int(rows["Uid"].split()[1]), filters, inner))
+        user = int(rows["Uid"].split()[1])
+        ended_of = int(rows["PPid"]) if rows["State"].startswith("Z") else None
+        found.append(Member(int(name), user, filters, inner, namespace, ended_of))
     return found
 
 

@@ -7,7 +7,7 @@ from security import test_kernel_surface as kernel
 from security import test_other_runs as others
 from security import test_resources as resources
 from security import test_result_channel as channel
-from security.contained import DIFFERENCES
+from security.contained import AS_ONE_USER, DIFFERENCES
 
 ATTACKS = (
     kernel.CALLS + kernel.ARGUMENTS + kernel.INTERFACES + kernel.PROC
@@ -23,10 +23,12 @@ def test_each_difference_is_of_one_attack_and_is_one() -> None:
     for attack in ATTACKS:
         other = DIFFERENCES.get(attack.name)
         assert other is None or repr(other.ends) != repr(attack.ends) or other.limits, attack.name
+    assert {name: named[name] for name in AS_ONE_USER} == dict.fromkeys(AS_ONE_USER, 1)
 
 
 def test_each_reason_is_in_the_documentation() -> None:
     page = Path(__file__).resolve().parents[2] / "docs" / "security.md"
     words = " ".join(page.read_text().split())
-    missing = {other.why for other in DIFFERENCES.values() if other.why not in words}
+    differences = [*DIFFERENCES.values(), *AS_ONE_USER.values()]
+    missing = {other.why for other in differences if other.why not in words}
     assert not missing

@@ -251,8 +251,9 @@ for name in ('1/environ', '1/mem', '1/root', '1/fd', '1/maps', 'self/mem', 'self
              'net/tcp', 'config.gz', 'cmdline', 'version', 'meminfo', 'stat', 'cpuinfo'):
     try:
         fd = os.open('/proc/' + name, os.O_RDONLY)
-        found[name] = len(os.read(fd, 100))
-    except OSError: pass
+        told = os.read(fd, 100)
+    except OSError: continue
+    if told: found[name] = len(told)  # an engine masks with /dev/null
 return found
 """),
     Attack("another namespace through the links of /proc", returns({}), """

@@ -3,12 +3,9 @@
 After each the machine is looked at (stage.py); some look at the next run, or one beside them.
 """
 
-import json
-import secrets
-
 import pytest
 
-from security.attack import LIMITS, Attack, at_the_wall, fails, returns
+from security.attack import Attack, at_the_wall, fails, returns
 from security.stage import Stage
 
 FILES_OF_THE_MACHINE = """
@@ -66,8 +63,8 @@ return [place for place in places if os.path.exists(place)]
     Attack("opens the machine's files", returns([]), FILES_OF_THE_MACHINE + """
 return [place for place in places if 'done' in (
     refused(os.open, place, os.O_RDONLY), refused(os.listdir, place),
-    refused(os.link, place, WORK + '/link'), refused(os.truncate, place, 0),
-    refused(os.chmod, place, 0o777), refused(os.utime, place))]
+    refused(os.link, place, WORK + '/link'), refused(os.truncate, place, 0))
+    or changes(os.chmod, place, 0o700) or changes(os.utime, place)]
 """),
     Attack("secrets in its surroundings", returns([[], True]), """
 shown = ' '.join(f'{k}={v}' for k, v in os.environ.items()).lower()
@@ -99,14 +96,15 @@ for place in (*shared, '/', '/usr/lib', '/usr/lib/python3.11', '/etc', '/mecapy'
               '/mecapy/cache', '/mecapy/cache/ready', '/mnt', '/proc/self', '/proc'):
     for act in (lambda p: os.close(os.open(p + '/x', os.O_CREAT | os.O_WRONLY)),
                 lambda p: os.mkdir(p + '/d'), lambda p: os.symlink('/', p + '/l'),
-                lambda p: os.mkfifo(p + '/f'), lambda p: os.chmod(p, 0o777),
-                lambda p: os.utime(p), lambda p: os.rename(p, TMP + '/moved'),
+                lambda p: os.mkfifo(p + '/f'), lambda p: os.rename(p, TMP + '/moved'),
                 lambda p: os.link('/etc/passwd', p + '/k')):
         if refused(act, place) == 'done': written.append(place)
+    if changes(os.chmod, place, 0o700) or changes(os.utime, place): written.append(place)
 for file in ('/etc/passwd', mecapy.__file__, os.__file__):
     for act in (lambda p: open(p, 'r+b'), lambda p: os.truncate(p, 0), lambda p: os.remove(p),
-                lambda p: os.chmod(p, 0o777), lambda p: os.link(p, TMP + '/link')):
+                lambda p: os.link(p, TMP + '/link')):
         if refused(act, file) == 'done': written.append(file)
+    if changes(os.chmod, file, 0o700) or changes(os.utime, file): written.append(file)
 return written
 """),
     Attack("byte code for the next one to import", returns([[], True]), """
@@ -312,92 +310,3 @@ return [True, True]
 @pytest.mark.parametrize("attack", REACH + SHARED + LEFT, ids=lambda a: a.name)
 def test_no_other_run_is_reached(stage: Stage, attack: Attack) -> None:
     stage.play(attack)
-
-
-# The two halves come apart and are never put together, so that the look does not find itself.
-SEARCH = """
-first, second = (inputs[half].encode() for half in ('first', 'second'))
-near, far = os.pipe()
-os.set_blocking(far, False)
-def holds(data):
-    at = data.find(first)
-    while at >= 0 and data[at + len(first):at + len(first) + len(second)] != second:
-        at = data.find(first, at + 1)
-    return at >= 0
-def own_ranges():
-    for line in open('/proc/self/maps').readlines():
-        words = line.split()
-        if words[1][0] == 'r' and '[v' not in line: yield [int(p, 16) for p in words[0].split('-')]
-def copied(begin, end):  # by the kernel, which tells of what is not there
-    data = bytearray()
-    while begin < end:
-        try: count = call(1, far, begin, min(65536, end - begin))
-        except OSError: begin += 4096
-        else:
-            data += os.read(near, count)
-            begin += count
-    return data
-found, seen = [], 0
-try: ranges = list(own_ranges())
-except PermissionError: ranges = inputs['ranges']
-for begin, end in ranges:
-    data = copied(begin, end)
-    seen += len(data)
-    if holds(data): found.append(begin)
-import mecapy._places
-for folder, _, files in os.walk(mecapy._places.cache):
-    for name in files:
-        if holds(open(os.path.join(folder, name), 'rb').read()): found.append(name)
-return [found, seen > 10 << 20]
-"""
-
-
-@pytest.mark.parametrize("first_line", ["", "import numpy"])
-def test_nothing_of_an_earlier_run_is_in_memory(stage: Stage, first_line: str) -> None:
-    first, second = secrets.token_hex(12), secrets.token_hex(12)
-    keeps = f"{first_line}\ndef calculate(inputs):\n    kept = [inputs['x'] + c for c in 'abc']\n"
-    code = keeps + f"    return len(kept)  # {first + second}\n"
-    for _ in range(3):
-        assert stage.run(code, {"x": first + second})["result"] == 3
-    body = f"{first_line}\n{SEARCH}"
-    halves = {"first": first, "second": second}
-    search = Attack("search", returns([[], True]), body, {"memory_mb": 1024}, halves, memory="all")
-    stage.play(search)
-
-
-WAITS = """
-for place in PLACES: open(place + '/mine', 'w').write('mine')
-os.mkfifo(TMP + '/pipe')
-import json, socket
-pair = socket.socketpair()
-files = [place + '/mine' for place in PLACES] + [TMP + '/pipe']
-print(json.dumps([os.getpid(), files]), flush=True)
-time.sleep(60)
-"""
-LOOKS = """
-number, files = inputs['other']
-reached = [pid for pid in {*range(3, 5000), number} - OWN
-           if refused(os.kill, pid, 9) == 'done']
-shown = [path for path in files + [os.path.dirname(path) + '/..' for path in files]
-         if path.startswith('/tmp/mecapy') and 'done' in (refused(os.listdir, path), refused(
-             os.open, path, os.O_WRONLY | os.O_NONBLOCK), refused(os.rename, path, TMP + '/took'))]
-try: sockets = open('/proc/self/net/unix').read().splitlines()[1:]
-except PermissionError: sockets = []
-return [reached, shown, [path for path in files if os.path.exists(path)], sockets]
-"""
-
-
-def test_a_run_at_the_same_time_is_not_seen(stage: Stage) -> None:
-    source = Attack("waits", returns(None), WAITS).source
-    task = stage.api.create(source, limits=dict(LIMITS))
-    waiting = stage.api.start(str(task["id"]))
-    stage.api.wait_for_log(waiting, "\n")
-    other = json.loads(stage.api.log(waiting))
-    looking = stage.run(
-        Attack("looks", returns(None), LOOKS).source, {"other": other}, dict(LIMITS)
-    )
-    assert looking["result"] == [[], [], [], []], looking
-    assert stage.api.run(waiting)["status"] == "running"
-    stage.api.cancel(waiting)
-    assert stage.api.end(waiting)["status"] == "cancelled"
-    stage.expect_clean()

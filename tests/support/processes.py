@@ -22,6 +22,12 @@ class Process:
         return fields[0] != "Z" or int(fields[17]) > 1
 
     @property
+    def age_s(self) -> float:
+        """For how long it has been there."""
+        up = float(Path("/proc/uptime").read_text().split()[0])
+        return up - self.born / os.sysconf("SC_CLK_TCK")
+
+    @property
     def name(self) -> str:
         """The program's short name, empty when it has gone."""
         try:

@@ -81,12 +81,7 @@ class Server:
         """Start it and return when it says that it is ready, on the same port as the last time."""
         with (self.folder / "stderr.txt").open("a") as errors:
             self._process = subprocess.Popen(
-                [
-                    *_USUAL_FILE_LIMIT,
-                    *(str(binary()), "serve"),
-                    *("--port", str(self.port)),
-                    *("--data-dir", str(self.data_dir)),
-                ],
+                self._command(),
                 env=environment(self._settings),
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.PIPE,
@@ -98,6 +93,12 @@ class Server:
         threading.Thread(target=_read_lines, args=reading, daemon=True).start()
         self.port = self._await_ready(lines, timeout_s)
         return self
+
+    def _command(self) -> list[str]:
+        return [*_USUAL_FILE_LIMIT, str(binary()), *self._arguments()]
+
+    def _arguments(self) -> list[str]:
+        return ["serve", "--port", str(self.port), "--data-dir", str(self.data_dir)]
 
     def _await_ready(self, lines: "queue.Queue[str | None]", timeout_s: float) -> int:
         said = []
