@@ -104,6 +104,21 @@ TEST_F(Apart, EachRun_IsAUserOutsideThatNobodyElseIs) {
   }
 }
 
+// What all runs of a zygote share is a file that not even root could write (zygote/remap.h).
+TEST_F(Apart, TheMemoryThatRunsShare_IsSealed) {
+  for (const pid_t zygote : of_supervisor(true)) {
+    const std::string proc = "/proc/" + std::to_string(zygote);
+    const std::string maps = read_text(AT_FDCWD, (proc + "/maps").c_str()).value_or("");
+    const std::size_t name = maps.find("/memfd:template");
+    ASSERT_NE(name, std::string::npos) << maps;
+    const std::size_t line = maps.rfind('\n', name) + 1;
+    const std::string range = maps.substr(line, maps.find(' ', line) - line);
+    const base::Fd file(::open((proc + "/map_files/" + range).c_str(), O_RDONLY | O_CLOEXEC));
+    EXPECT_EQ(::fcntl(file.get(), F_GET_SEALS),
+              F_SEAL_WRITE | F_SEAL_GROW | F_SEAL_SHRINK | F_SEAL_SEAL);
+  }
+}
+
 // What the kernel answers to a trial, and what doctor calls it: one that nobody can tell is not
 // enforced, and never the host's refusal.
 TEST(Probe, WhatATrialMeets_IsToldApart) {
