@@ -109,8 +109,10 @@ StepFailure resize(const sandbox::DiskBounds& disk) {
 
 // For where no pid namespace does it.
 StepFailure keep_apart(const RunPlace& place) {
-  // What watches over the run comes first.
-  if (::setpriority(PRIO_PROCESS, 0, kContainedNice) != 0) return failed("setpriority");
+  // What watches over the run comes first. A worker may have been made to give way itself; nobody
+  // here may go back on that.
+  const int nice = std::max(::getpriority(PRIO_PROCESS, 0), kContainedNice);
+  if (::setpriority(PRIO_PROCESS, 0, nice) != 0) return failed("setpriority");
   const long abi = sandbox::landlock_abi();
   if (place.shares_user) {
     if (const StepFailure step = sandbox::keep_modes(abi >= sandbox::kLandlockTruncate))

@@ -62,6 +62,20 @@ def test_doctor_tells_of_the_profile_that_is_asked_for(open_folder: Path) -> Non
     assert "must be one of host, container" in done.stderr
 
 
+def test_container_runs_below_a_worker_that_gives_way_to_others(open_folder: Path) -> None:
+    (open_folder / "calc.py").write_text("def calculate(inputs):\n    return 1\n")
+    asked = ["run", "--profile", "container", str(open_folder / "calc.py")]
+    done = subprocess.run(
+        ["nice", "-n", "15", "unshare", "--mount", "sh", "-c", IN_THE_OPEN, "mecapy", *asked],
+        env=environment({}),
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert (done.returncode, done.stdout) == (0, "1\n"), done.stderr
+
+
 @pytest.mark.parametrize("name", ["file", "file/data", "closed/data"])
 def test_doctor_and_serve_agree_on_a_data_folder_that_cannot_be(
     open_folder: Path, name: str
