@@ -132,7 +132,8 @@ def _exists(pid: int) -> bool:
 
 
 def _mounts(pid: str) -> set[str]:
-    lines = Path(f"/proc/{pid}/mountinfo").read_text().splitlines()
+    # A file of the machine that was replaced meanwhile (/etc/ld.so.cache) is the same in a template.
+    lines = Path(f"/proc/{pid}/mountinfo").read_text().replace("//deleted ", " ").splitlines()
     return {" ".join(line.split()[3:]) for line in lines}
 
 

@@ -15,6 +15,9 @@ from support.waiting import wait_until
 _USERS = 1 + 3 * (os.cpu_count() or 1) + 4
 # Old enough that it is no init being born, which looks like its zygote for a moment.
 _GROWN_S = 1
+# Of one process, beside those it had at the start: what sandboxes and clients need meanwhile. Each
+# class sends some hundred runs.
+_MORE_DESCRIPTORS = 32
 # Where a file would be that got out of a sandbox.
 _PUBLIC_PLACES = ("/", "/tmp", "/dev/shm", "/var/tmp", "/run", "/dev/mqueue")
 # The data folder's own (main/data_folder.h), and an object's place in it.
@@ -50,6 +53,7 @@ class Host:
         # As in the container, when the server is in one.
         self._root = f"/proc/{self.supervisor.pid}/root"
         self._public = self._public_files()
+        self._descriptors = self._count_descriptors()
 
     def expect_unchanged(self, runs: set[str]) -> None:
         """After an attack: all is as it was, but for the objects of `runs`."""
@@ -64,6 +68,11 @@ class Host:
         # What was being written is removed on a thread of its own.
         wait_until("half-written objects go", lambda: not self._half_written())
         assert not self._unexpected_data(runs)
+
+    def expect_no_descriptor_kept(self) -> None:
+        """After many runs: none of the platform's processes holds something of each."""
+        for process, count in self._count_descriptors().items():
+            assert count <= self._descriptors[process] + _MORE_DESCRIPTORS, process.name
 
     def memory_of_zygotes(self) -> dict[int, str]:
         """For each zygote a digest of the memory that all its forks share."""
@@ -116,6 +125,9 @@ class Host:
     def _platform(self) -> list[Process]:
         worker = self._server.process("worker")
         return [self._server.main, self._server.process("api"), worker, self.supervisor]
+
+    def _count_descriptors(self) -> dict[Process, int]:
+        return {one: len(os.listdir(f"/proc/{one.pid}/fd")) for one in self._platform()}
 
     def _is_zygote(self, child: Process) -> bool:
         """An init is of the same program: it is the first process of a namespace, or has a folder.

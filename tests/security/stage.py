@@ -80,6 +80,7 @@ class Stage:
         for numpy, before in self._before.items():
             assert self._honest(numpy, whole=True) == before
         self.host.expect_unchanged(self._runs)
+        self.host.expect_no_descriptor_kept()
         self.host.expect_same_memory(self._memory)
 
     def _honest(self, numpy: bool, whole: bool = False) -> Json:
