@@ -38,20 +38,24 @@ class Namespaces:
     """Profile host: groups of limits, and mounts."""
 
     def __init__(self, supervisor: Process, zygotes: dict[int, Process]) -> None:
+        self._supervisor = supervisor
         self._groups = _find_groups(supervisor)
         assert self._groups, "no cgroup is there to look at"
         self._mounts = _own_mounts()
         self._template_mounts = {pid: _mounts(str(pid)) for pid in zygotes}
 
     def is_idle(self, members: list[Member]) -> bool:
-        """Each process is in the groups of its sandbox, and no other is; no run is in a spare."""
+        """Each process is in the groups of its sandbox, and no other is; no run is in a spare.
+
+        No group is new; one is not there for a moment, while it is made anew.
+        """
         if any(m.inner_pids and m.inner_pids[-1] > _MOST_OF_A_SPARE for m in members):
             return False
         grouped = {pid: group for group in self._groups for pid in _group_pids(group)}
         known = {m.pid for m in members}
         crowded = [g for g in self._groups if len(_group_pids(g)) > _MOST_OF_A_SPARE]
         strays = [pid for pid in grouped if pid not in known and _exists(pid)]
-        return not (crowded or strays)
+        return not (crowded or strays) and _find_groups(self._supervisor) == self._groups
 
     def expect_unchanged(self) -> None:
         """No mount is new, none of a template is another one."""
@@ -132,7 +136,7 @@ def _exists(pid: int) -> bool:
 
 
 def _mounts(pid: str) -> set[str]:
-    # A file of the machine that was replaced meanwhile (/etc/ld.so.cache) is the same in a template.
+    # A file of the machine that is replaced (/etc/ld.so.cache) stays in a template as it was.
     lines = Path(f"/proc/{pid}/mountinfo").read_text().replace("//deleted ", " ").splitlines()
     return {" ".join(line.split()[3:]) for line in lines}
 
