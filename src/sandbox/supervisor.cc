@@ -36,6 +36,7 @@
 
 #include <fcntl.h>
 #include <sys/prctl.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <csignal>
@@ -57,6 +58,7 @@ StepFailure become_supervisor(int front, pid_t parent) {
   if (::prctl(PR_SET_PDEATHSIG, SIGKILL) != 0) return failed("PR_SET_PDEATHSIG");
   if (::getppid() != parent) return failed("the front died", ESRCH);
   ::prctl(PR_SET_NAME, "mecapy-superv");
+  ::umask(022);  // runs are to read what is made for them, whatever the operator's own files are
   const Fd null(::open("/dev/null", O_RDWR | O_CLOEXEC));
   if (!null) return failed("open /dev/null");
   if (::dup2(null.get(), 0) < 0 || ::dup2(null.get(), 1) < 0) return failed("dup2");
