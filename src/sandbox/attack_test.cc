@@ -347,7 +347,7 @@ return [written, listed('/'), listed('/dev')])");
   EXPECT_EQ(
       run.result(),
       by_profile(R"([[],["dev","etc","lib","lib64","mecapy","mnt","proc","tmp","usr","work"],)"
-                 R"(["null","random","shm","urandom","zero"]])",
+                 R"(["null","shm","urandom","zero"]])",
                  R"([[],"closed","closed"])"))
       << run.message();
 }

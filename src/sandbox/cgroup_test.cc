@@ -239,6 +239,23 @@ TEST_F(CgroupTest, KillAll_EndsEveryProcess) {
   EXPECT_TRUE(eventually([this] { return slot().empty(); }));
 }
 
+// Not while a child of the run lives: only init, and beside it the holder of the run's memory.
+TEST_F(CgroupTest, IsOver_OnlyWhenInitAndTheHolderAreLeft) {
+  limit();
+  const pid_t init = start([] { ::pause(); });
+  const pid_t holder = start([] { ::pause(); });
+  const pid_t child = start([] { ::pause(); });
+  ASSERT_TRUE(eventually([this] { return processes() == 3; }));
+  EXPECT_FALSE(slot().is_over(init));
+  ::kill(child, SIGKILL);
+  wait_status(child);
+  EXPECT_TRUE(slot().is_over(init));
+  ::kill(holder, SIGKILL);
+  wait_status(holder);
+  EXPECT_TRUE(slot().is_over(init));
+  EXPECT_FALSE(slot().is_over(holder));
+}
+
 TEST_F(CgroupTest, Renewed_CountsFromNothing) {
   limit();
   const int status = wait_status(start([] { take(256 * kMiB); }));

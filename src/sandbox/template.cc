@@ -43,7 +43,6 @@ std::vector<Bind> binds_of(const Options& options) {
       {"/dev/null", "dev/null", device, always},
       {"/dev/zero", "dev/zero", device, always},
       {"/dev/urandom", "dev/urandom", device, always},
-      {"/dev/random", "dev/random", device, if_present},
   };
 }
 

@@ -107,6 +107,13 @@ bool borne_out(OutcomeCode code, const Evidence& evidence, const model::Limits& 
   }
 }
 
+std::string before_failing(const Evidence& evidence, const model::Limits& limits) {
+  if (evidence.peak_memory_bytes <= 0) {  // not measured
+    return "an allocation failed where " + number(limits.memory_mb) + " MiB are the limit";
+  }
+  return used_of(evidence.peak_memory_bytes, limits.memory_mb) + " before an allocation failed";
+}
+
 // Limits that the harness met inside the run get the figures measured from outside.
 void add_figures(Failure& failure, const Evidence& evidence, const model::Limits& limits) {
   // numpy's tofile and others lose the errno of a full disk; the working folder itself does not.
@@ -117,8 +124,7 @@ void add_figures(Failure& failure, const Evidence& evidence, const model::Limits
   if (!borne_out(failure.code, evidence, limits)) failure.code = OutcomeCode::user_error;
   const std::string said = failure.message.empty() ? "" : " (" + failure.message + ")";
   if (failure.code == OutcomeCode::out_of_memory) {
-    failure.message = "out of memory: " + used_of(evidence.peak_memory_bytes, limits.memory_mb) +
-                      " before an allocation failed" + said;
+    failure.message = "out of memory: " + before_failing(evidence, limits) + said;
   } else if (failure.code == OutcomeCode::disk_limit) {
     failure.message =
         "the working folder is full: at most " + number(limits.disk_mb) + " MiB" + said;

@@ -117,6 +117,13 @@ TEST(Judge, ALimitTheAuthorOnlyClaims_IsHisOwnError) {
   EXPECT_EQ(code(signalled(SIGXCPU), {}), OutcomeCode::crashed);
 }
 
+// cgroup v2 without memory.peak (before Linux 5.19): no figure is told that nobody measured.
+TEST(Judge, MemoryThatWasNotMeasured_IsNotToldAsUsed) {
+  const Evidence unmeasured = exited(1);
+  EXPECT_EQ(message(unmeasured, failure("out_of_memory")),
+            "out of memory: an allocation failed where 2048 MiB are the limit (said)");
+}
+
 TEST(Judge, HarnessKinds_AreOnlyTheCalculationsOrLimits) {
   EXPECT_EQ(code(exited(1), failure("user_error")), OutcomeCode::user_error);
   EXPECT_EQ(code(exited(1), failure("invalid_code")), OutcomeCode::invalid_code);

@@ -115,6 +115,8 @@ StepFailure keep_apart(const RunPlace& place) {
   if (::setpriority(PRIO_PROCESS, 0, nice) != 0) return failed("setpriority");
   const long abi = sandbox::landlock_abi();
   if (place.shares_user) {
+    // It alone keeps files apart there: doctor saw it, but this is where it must hold.
+    if (abi == 0) return failed("landlock", ENOSYS);
     if (const StepFailure step = sandbox::keep_modes(abi >= sandbox::kLandlockTruncate))
       return step;
   }
