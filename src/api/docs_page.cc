@@ -55,7 +55,9 @@ The same contract for programs: <a href="/api/openapi.json">/api/openapi.json</a
 <a href="#values">Values</a>
 <a href="#outcomes">Outcomes</a><a href="#errors">Errors</a><a href="#shapes">Shapes</a></nav>
 <h2 id="start">First calculation</h2>
-<pre>curl -s "$MECAPY_URL/api/tasks/execute?wait=30" \
+<pre>export MECAPY_URL=http://127.0.0.1:8080   # where this page is
+export MECAPY_TOKEN=...                   # serve tells where it is kept; mecapy token NAME makes another
+curl -s "$MECAPY_URL/api/tasks/execute?wait=30" \
   -H "Authorization: Bearer $MECAPY_TOKEN" -H "Content-Type: application/json" \
   -d '{"code": "def calculate(inputs):\n    return {\"stress\": inputs[\"force\"] / inputs[\"section\"]}",
        "inputs": {"force": 1000, "section": 10}}'</pre>

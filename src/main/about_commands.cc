@@ -35,6 +35,21 @@ std::ptrdiff_t tokens_of(const std::string& path, const std::string& user) {
   return count;
 }
 
+// Whether all runs at once find the memory that they may ask for; advice when not.
+void tell_of_memory(const config::Settings& settings) {
+  const double wanted = concurrency(settings) * settings.ceilings.memory_mb +
+                        static_cast<double>(settings.worker_zygotes_mb);
+  const double there = memory_of_machine_mb();
+  if (there <= 0 || wanted <= there) return;
+  std::printf(
+      "memory: %d runs of up to %g MiB and the zygotes' %lld MiB are %g MiB, here are %.0f MiB\n"
+      "  -> memory: a run may be killed before it reaches its limit, and is then told as crashed: "
+      "lower "
+      "limits.max_memory_mb or worker.concurrency\n",
+      concurrency(settings), settings.ceilings.memory_mb,
+      static_cast<long long>(settings.worker_zygotes_mb), wanted, there);
+}
+
 // Tells of the data folder; changes nothing when it is not there yet.
 bool data_folder_fine(const config::Settings& settings) {
   const char* path = settings.data_dir.c_str();
@@ -84,7 +99,14 @@ int doctor(const config::Settings& settings) {
     if (!layer.advice.empty()) advice.push_back(layer.name + ": " + layer.advice);
   }
   std::fputs(cli::table(rows).c_str(), stdout);
+  if (::geteuid() != 0 && options.profile == sandbox::Profile::host && !fine) {
+    // What else is refused follows from it; other advice would weaken the machine for nothing.
+    advice = {
+        "start as root: serve and worker give it up themselves, the part that makes sandboxes "
+        "keeps the capabilities it needs"};
+  }
   for (const std::string& line : advice) std::printf("  -> %s\n", line.c_str());
+  tell_of_memory(settings);
   fine = data_folder_fine(settings) && fine;
   const std::string of = " in the profile " + std::string(profile.name);
   std::printf("This machine %s run calculations safely%s%s\n", fine ? "can" : "cannot", of.c_str(),

@@ -7,10 +7,12 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <csignal>
 #include <cstring>
 #include <filesystem>
+#include <fstream>
 #include <thread>
 
 #include "main/data_folder.h"
@@ -142,6 +144,20 @@ std::string doubt_about_user(uid_t uid) {
   return "user " + std::to_string(uid) + " serves the data folder, but " + owner->words() +
          ", who can so read every run: set server.run_as_uid to an id of its own, or give the "
          "folder to a user made for it";
+}
+
+double memory_of_machine_mb() {
+  constexpr double kMib = 1024.0 * 1024.0;
+  double least = static_cast<double>(::sysconf(_SC_PHYS_PAGES)) *
+                 static_cast<double>(::sysconf(_SC_PAGESIZE)) / kMib;
+  // A container sees its own group at the root. "max", or a number no machine has, is no bound.
+  for (const char* path :
+       {"/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes"}) {
+    std::ifstream file(path);
+    double bytes = 0;
+    if (file >> bytes && bytes > 0) least = std::min(least, bytes / kMib);
+  }
+  return std::max(least, 0.0);
 }
 
 Result<void> become(uid_t uid) {

@@ -31,6 +31,9 @@ Result<void> can_make_data_dir(const config::Settings& settings);
 // is.
 std::string doubt_about_user(uid_t uid);
 
+// What this machine, or the container it is, has for processes, MiB; 0 when nobody can tell.
+double memory_of_machine_mb();
+
 // Gives root up for good: groups, gid, uid; no way back. Nothing to do for others.
 Result<void> become(uid_t uid);
 

@@ -137,8 +137,11 @@ void print_failure(const model::Failure& failure, const std::string& file) {
   std::fprintf(stderr, "mecapy: %s%s: %.*s\n", std::string(row.name).c_str(), where.c_str(),
                static_cast<int>(message.size()), message.data());
   if (failure.code == model::OutcomeCode::out_of_memory) {
-    std::fputs("mecapy: -l memory_mb=N asks for more, up to the ceiling limits.max_memory_mb\n",
-               stderr);
+    std::fputs(
+        "mecapy: -l memory_mb=N asks for more, up to the ceiling limits.max_memory_mb: mecapy "
+        "config "
+        "shows it, MECAPY_LIMITS_MAX_MEMORY_MB=N raises it\n",
+        stderr);
   }
 }
 

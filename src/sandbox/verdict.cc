@@ -7,6 +7,8 @@
 #include <cstring>
 #include <string_view>
 
+#include "sandbox/keeper.h"
+
 namespace mecapy::sandbox {
 namespace {
 
@@ -24,7 +26,9 @@ std::string number(double value) {
   return text;
 }
 
-std::string seconds(double s) { return number(s) + " s"; }
+// Three digits behind the point at most: what lies beyond is nobody's to act on.
+std::string rounded(double value) { return number(std::round(value * 1000) / 1000); }
+std::string seconds(double s) { return rounded(s) + " s"; }
 
 // Whole MiB, rounded to the nearest: what a person compares with the limit.
 std::string used_of(std::int64_t bytes, double limit_mb) {
@@ -107,6 +111,11 @@ bool borne_out(OutcomeCode code, const Evidence& evidence, const model::Limits& 
   }
 }
 
+std::string full_folder(const model::Limits& limits) {
+  return "the working folder is full: at most " + number(limits.disk_mb) + " MiB and " +
+         std::to_string(disk_of(limits).inodes) + " files and folders";
+}
+
 std::string before_failing(const Evidence& evidence, const model::Limits& limits) {
   if (evidence.peak_memory_bytes <= 0) {  // not measured
     return "an allocation failed where " + number(limits.memory_mb) + " MiB are the limit";
@@ -121,13 +130,18 @@ void add_figures(Failure& failure, const Evidence& evidence, const model::Limits
       failure.message.starts_with("OSError")) {
     failure.code = OutcomeCode::disk_limit;
   }
-  if (!borne_out(failure.code, evidence, limits)) failure.code = OutcomeCode::user_error;
+  if (!borne_out(failure.code, evidence, limits)) {
+    // The interpreter may have asked for more at once than there is: nothing of it was used.
+    if (failure.code == OutcomeCode::out_of_memory) {
+      failure.message += " (the memory limit is " + number(limits.memory_mb) + " MiB)";
+    }
+    failure.code = OutcomeCode::user_error;
+  }
   const std::string said = failure.message.empty() ? "" : " (" + failure.message + ")";
   if (failure.code == OutcomeCode::out_of_memory) {
     failure.message = "out of memory: " + before_failing(evidence, limits) + said;
   } else if (failure.code == OutcomeCode::disk_limit) {
-    failure.message =
-        "the working folder is full: at most " + number(limits.disk_mb) + " MiB" + said;
+    failure.message = full_folder(limits) + said;
   } else if (failure.code == OutcomeCode::process_limit) {
     failure.message =
         "too many processes or threads: at most " + number(limits.processes) + " at once" + said;
@@ -175,8 +189,7 @@ std::optional<Failure> limit_reached(const Evidence& evidence, const ChannelRepo
             " at once, at most " + number(limits.processes)};
   }
   if (evidence.passed == Passed::disk) {
-    return Failure{OutcomeCode::disk_limit,
-                   "the working folder is full: at most " + number(limits.disk_mb) + " MiB"};
+    return Failure{OutcomeCode::disk_limit, full_folder(limits)};
   }
   if (evidence.deadline_fired) {
     std::string message =

@@ -7,8 +7,10 @@
 #include <boost/asio/detached.hpp>
 #include <boost/asio/experimental/awaitable_operators.hpp>
 #include <boost/asio/redirect_error.hpp>
+#include <boost/asio/steady_timer.hpp>
 #include <boost/asio/use_awaitable.hpp>
 #include <boost/asio/write.hpp>
+#include <csignal>
 
 #include "base/id.h"
 #include "sandbox/verdict.h"
@@ -27,6 +29,7 @@ constexpr std::chrono::seconds kStoreDeadline{30};
 constexpr std::chrono::seconds kSlotDeadline{60};
 constexpr std::chrono::seconds kPulse{2};
 constexpr int kMostUnanswered = 5;
+constexpr std::chrono::milliseconds kShutdownIsHeard{200};
 
 // The first attempt has the plain key; later ones have their number in it, so that a late attempt
 // never touches what a recorded one wrote.
@@ -258,6 +261,20 @@ awaitable<Result<void>> keep(objects::ObjectStore& objects, std::string key, std
 
 }  // namespace
 
+// Who stops a service by signals to all its processes, as systemd does unless told otherwise, ends
+// runs as well. A run may hear of it before this process does.
+awaitable<bool> Runner::ended_by_shutdown(const sandbox::Evidence& evidence) {
+  using Exit = sandbox::Evidence::Exit;
+  const bool ours = evidence.deadline_fired || evidence.cpu_fired || evidence.kill_requested ||
+                    evidence.oom_kills > 0 || evidence.passed != sandbox::Evidence::Passed::nothing;
+  if (ours || evidence.exit != Exit::signalled) co_return false;
+  if (evidence.status == SIGTERM && !draining_) {
+    asio::steady_timer timer(io_, kShutdownIsHeard);
+    co_await timer.async_wait(asio::use_awaitable);
+  }
+  co_return draining_ && (evidence.status == SIGTERM || evidence.status == SIGKILL);
+}
+
 awaitable<model::RunEnd> Runner::run_in_slot(Attempt& attempt, Sink& sink, Stop& stop) {
   const std::uint64_t run = next_run_++;
   auto pipes = sandbox_->start(run, attempt.limits, attempt.zygote);
@@ -283,6 +300,10 @@ awaitable<model::RunEnd> Runner::run_in_slot(Attempt& attempt, Sink& sink, Stop&
   model::RunEnd end = sandbox::judge(*live.evidence, collected.report, attempt.limits);
   if (stop.requested) {
     end = {.status = model::RunStatus::cancelled, .usage = end.usage};
+  } else if (end.status != model::RunStatus::completed &&
+             co_await ended_by_shutdown(*live.evidence)) {
+    co_return model::failed_end(model::OutcomeCode::worker_lost,
+                                "ended by a signal while the worker was shutting down");
   } else if (collected.storage_error) {  // which is why the run was killed
     co_return model::failed_end(
         model::OutcomeCode::storage_unavailable,

@@ -80,6 +80,9 @@ class Runner {
   // Runs it to its end; every failure is in the RunEnd. `sink` and `stop` must outlive the call.
   awaitable<model::RunEnd> run(Attempt attempt, Sink& sink, Stop& stop);
 
+  // The worker shuts down: a run that a signal ends from now on is lost, not crashed.
+  void drain() { draining_ = true; }
+
   // Attempts in the sandbox, and waiting for a slot.
   std::size_t running() const { return live_.size(); }
   std::size_t waiting() const { return waiting_.size(); }
@@ -102,6 +105,7 @@ class Runner {
   // The zygote that suits the attempt. May take a look at its code first, in the slot it has.
   awaitable<sandbox::ZygoteKind> choose_zygote(const Attempt& attempt, Stop& stop);
   awaitable<model::RunEnd> run_in_slot(Attempt& attempt, Sink& sink, Stop& stop);
+  awaitable<bool> ended_by_shutdown(const sandbox::Evidence& evidence);
 
   boost::asio::io_context& io_;
   boost::asio::thread_pool& threads_;
@@ -118,6 +122,7 @@ class Runner {
   int checking_ = 0;
   std::uint64_t next_run_ = 1;
   int unanswered_pings_ = 0;
+  bool draining_ = false;
   std::int64_t zygote_memory_ = 0;
   std::int64_t spare_memory_ = 0;
   CodeKinds kinds_;

@@ -34,7 +34,10 @@ class Service {
   // Refuses before the body is read: wrong token, path or method.
   std::optional<net::Response> admit(const net::Request& head) const;
   // Takes no new runs from now on; running() tells when the last has ended.
-  void drain() { draining_ = true; }
+  void drain() {
+    draining_ = true;
+    runner_.drain();
+  }
   std::size_t running() const { return executions_.size(); }
 
   // The JSON of an error answer.

@@ -31,6 +31,19 @@ def test_doctor_fails_where_runs_would_not_be_isolated(open_folder: Path) -> Non
     )
     assert done.returncode == 71, done.stdout + done.stderr
     assert "This machine cannot run calculations safely in the profile host" in done.stdout
+    # The one advice that helps; what else is refused follows from it.
+    advice = [line for line in done.stdout.splitlines() if line.startswith("  -> ")]
+    assert advice[0].startswith("  -> start as root")
+    assert not any("sysctl" in line for line in advice)
+
+
+def test_doctor_tells_when_runs_may_ask_for_more_memory_than_there_is(open_folder: Path) -> None:
+    large = {"MECAPY_LIMITS_MAX_MEMORY_MB": "100000000", "MECAPY_WORKER_CONCURRENCY": "3"}
+    arguments = ("doctor", "--data-dir", str(open_folder / "data"))
+    told = run_mecapy(*arguments, settings=large).stdout
+    assert "memory: 3 runs of up to 1e+08 MiB" in told
+    assert "lower limits.max_memory_mb or worker.concurrency" in told
+    assert "memory: " not in run_mecapy(*arguments).stdout
 
 
 # A clone may lie in a folder that is closed to others; without a root of their own, runs reach what

@@ -178,3 +178,16 @@ def test_an_idle_server_is_ready_and_ends_at_once(own_server: MakeServer) -> Non
     server = own_server()
     assert server.api(None).get("/health/ready").status_code == 200
     assert server.terminate(timeout_s=5) == 0
+
+
+def test_signals_to_all_processes_at_once_lose_no_run(own_server: MakeServer) -> None:
+    """As a service manager does that ends a whole group: the run is repeated, not blamed."""
+    server = own_server(server_drain_s=5)
+    run_id = begin(server, seconds=2, n=5)
+    for process in [server.main, *server.main.descendants()]:
+        process.send(signal.SIGTERM)
+    server.wait()
+    again = server.start().api()
+    ended = again.end(run_id)
+    assert ended["status"] == "completed", ended
+    assert ended["attempt"] == 2
