@@ -208,7 +208,8 @@ for i in range(1000):
     with open(f'f{i}', 'wb') as file: file.write(bytes(1 << 20))
 )");
   EXPECT_EQ(run.code(), "disk_limit");
-  EXPECT_EQ(run.message(), "the working folder is full: at most 64 MiB and 16384 files and folders");
+  EXPECT_EQ(run.message(),
+            "the working folder is full: at most 64 MiB and 16384 files and folders");
 }
 
 TEST_F(Contained, CpuTimeOfChildrenNobodyWaitsFor_Counts) {
