@@ -1,5 +1,6 @@
 """The platform's own faults: named as such, tried again, and never blamed on the author."""
 
+import contextlib
 import signal
 import time
 from collections.abc import Callable
@@ -160,12 +161,19 @@ def test_a_sandbox_that_dies_before_the_run_is_internal(own_server: MakeServer) 
     server = own_server(dispatcher_max_attempts=1)
     api = server.api()
     task_id = str(api.create(LONG)["id"])
+    zygotes = [p for p in server.supervisor().children() if not is_sandbox(p)]
+    for zygote in zygotes:  # no further sandbox is made meanwhile
+        zygote.send(signal.SIGSTOP)
     sandboxes = stop_prepared_sandboxes(server)  # they take the run and do nothing with it
     run_id = api.start(task_id, {"seconds": 0, "n": 1})
     wait_until("the run is on the worker", lambda: api.run(run_id)["status"] == "running")
     for sandbox in sandboxes:
         sandbox.send(signal.SIGKILL)
     expect_platform_failure(api.end(run_id), "internal")
+    for zygote in zygotes:
+        zygote.send(signal.SIGCONT)
+    # One that dies at the moment it is given to a run costs an attempt, and there is only one here.
+    wait_until("another sandbox waits", lambda: bool(prepared_sandboxes(server, sandboxes)))
     assert api.execute(task_id, {"seconds": 0, "n": 2})["result"] == {"n": 2}
 
 
@@ -260,9 +268,23 @@ def end_prepared_sandboxes(server: Server, zygote: Process) -> None:
         others = [p for p in supervisor.children() if p != zygote]
         for process in others:
             process.send(signal.SIGKILL)
-        return not others
+        # Another zygote may be there again at once; nothing is prepared from it for these runs.
+        return not any(is_sandbox(process) for process in others)
 
     wait_until("no prepared sandbox is left", ended)
+
+
+def is_sandbox(process: Process) -> bool:
+    """Whether it is the first process of a sandbox, and still there."""
+    with contextlib.suppress(OSError, KeyError):
+        return len(process.status("NSpid")) == 2
+    return False
+
+
+def prepared_sandboxes(server: Server, known: list[Process]) -> list[Process]:
+    """Sandboxes with a run that waits, without those that are `known`."""
+    inits = [p for p in server.supervisor().children() if p not in known and is_sandbox(p)]
+    return [init for init in inits if init.children()]
 
 
 def stop_prepared_sandboxes(server: Server) -> list[Process]:
@@ -270,11 +292,13 @@ def stop_prepared_sandboxes(server: Server) -> list[Process]:
     inits: list[Process] = []
 
     def stopped() -> bool:
-        inits[:] = [p for p in server.supervisor().children() if len(p.status("NSpid")) == 2]
+        inits[:] = [p for p in server.supervisor().children() if is_sandbox(p)]
         waiting = [run for init in inits for run in init.children()]
         for run in waiting:
             run.send(signal.SIGSTOP)
-        return bool(waiting) and all(run.status("State")[0] == "T" for run in waiting)
+        # One that is still being made would take the run and do it.
+        whole = 0 < len(inits) == len(waiting)
+        return whole and all(run.status("State")[0] == "T" for run in waiting)
 
     wait_until("what waits for a run is stopped", stopped)
     return inits
