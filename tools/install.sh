@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Installs what is missing: `install.sh packages bench-packages venv test-venv vm lock`. Each step is skipped when it is done.
+# Installs what is missing: `install.sh packages bench-packages services venv test-venv vm lock`. Each step is skipped when it is done.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -7,7 +7,7 @@ cd "$(dirname "$0")/.."
 PACKAGES=(
   clang-16 libclang-rt-16-dev clang-format clang-tidy-16 cmake ninja-build ccache pkg-config make git
   libboost1.81-dev libboost-json1.81-dev libboost-url1.81-dev
-  libssl-dev libsoci-dev libsqlite3-dev libseccomp-dev
+  libssl-dev libsoci-dev libsqlite3-dev libpq-dev libseccomp-dev
   libspdlog-dev libcli11-dev libtomlplusplus-dev libgtest-dev
   python3.11 python3.11-dev python3.11-venv libpython3.11-dev curl ca-certificates
 )
@@ -15,6 +15,9 @@ BENCH_PACKAGES=(bubblewrap)  # peers that `make bench` measures beside the sandb
 
 # What tools/vm.sh makes its guest with and runs it in.
 VM_PACKAGES=(qemu-system-x86 mmdebstrap e2fsprogs)
+
+# What tools/services.sh starts; no cluster of PostgreSQL is made for the machine.
+SERVICE_PACKAGES=(postgresql-15)
 
 say() { printf '==> %s\n' "$*" >&2; }
 
@@ -73,6 +76,10 @@ for step in "$@"; do
   case $step in
     packages) packages "${PACKAGES[@]}" ;;
     bench-packages) packages "${BENCH_PACKAGES[@]}" ;;
+    services)
+      [ -d /etc/postgresql-common ] || { mkdir -p /etc/postgresql-common; echo create_main_cluster = false >/etc/postgresql-common/createcluster.conf; }
+      packages "${SERVICE_PACKAGES[@]}"
+      ;;
     vm) packages "${VM_PACKAGES[@]}" ;;
     venv) environment build/venv runtime/python/requirements.lock ;;
     test-venv) environment build/test-venv tests/requirements.lock ;;

@@ -22,8 +22,11 @@ namespace asio = boost::asio;
 class Request {
  public:
   virtual ~Request() = default;
-  // Does the work. False when it failed, and what it wrote must be rolled back.
+  // Does the work. False when it failed, and what it wrote must be rolled back. May be called
+  // again, on another connection.
   virtual bool run(Connection& connection) = 0;
+  // Why the last run() failed; nothing when it did not.
+  virtual std::optional<ErrorCode> failure() const = 0;
   // Makes `error` the answer, whatever run() found.
   virtual void fail_with(const Error& error) = 0;
   // Hands the answer to the waiting coroutine, on that one's executor. Called once, last.
@@ -46,6 +49,11 @@ class PendingRequest final : public Request {
       result_.emplace(connection.translate(e));
     }
     return result_->has_value();
+  }
+
+  std::optional<ErrorCode> failure() const override {
+    if (!result_ || *result_) return std::nullopt;
+    return result_->error().code;
   }
 
   void fail_with(const Error& error) override { result_.emplace(error); }

@@ -1,228 +1,57 @@
-// The store over SQLite: each call goes to the writer or to a reader, and runs the shared SQL
-// there.
+// The store over SQLite: one thread that writes, a few that read.
 #include <utility>
 
-#include "store/column.h"
-#include "store/dispatch_sql.h"
-#include "store/end_sql.h"
-#include "store/idempotency_sql.h"
-#include "store/object_sql.h"
-#include "store/run_sql.h"
+#include "store/migrations.h"
+#include "store/sql_store.h"
 #include "store/sqlite_connection.h"
 #include "store/sqlite_lock.h"
-#include "store/sqlite_migrations.h"
 #include "store/sqlite_readers.h"
 #include "store/sqlite_writer.h"
 #include "store/store.h"
-#include "store/task_sql.h"
 
 namespace mecapy::store {
 namespace {
 
 constexpr int kReaders = 2;
-constexpr Sql kPing = "SELECT COUNT(*) FROM schema_migrations";
 
-using Key = std::optional<Idempotency>;
-using model::Job;
-using model::Run;
-using model::Task;
-
-struct Parts {
-  base::Fd lock;
-  std::unique_ptr<Connection> writer;
-  std::vector<std::unique_ptr<Connection>> readers;
-};
-
-class SqliteStore final : public Store {
+class SqliteDatabase final : public Database {
  public:
-  SqliteStore(Parts parts, std::shared_ptr<const base::Clock> clock)
-      : lock_(std::move(parts.lock)),
-        clock_(std::move(clock)),
-        writer_(std::move(parts.writer)),
-        readers_(std::move(parts.readers)) {}
+  SqliteDatabase(base::Fd lock, std::unique_ptr<Connection> writer,
+                 std::vector<std::unique_ptr<Connection>> readers)
+      : lock_(std::move(lock)), writer_(std::move(writer)), readers_(std::move(readers)) {}
 
-  awaitable<Result<Created<Task>>> create_task(Task task, Key key) override {
-    return write<Created<Task>>(
-        [this, task = std::move(task), key = std::move(key)](Connection& c) {
-          return store::create_task(c, clock_->now(), task, key);
-        });
+  void write(std::unique_ptr<Request> request, Durability durability) override {
+    writer_.submit(std::move(request), durability);
   }
-  awaitable<Result<std::optional<Task>>> task_made_by(std::string user, Idempotency key) override {
-    return read<std::optional<Task>>([user = std::move(user), key = std::move(key)](Connection& c) {
-      return store::task_made_by(c, user, key);
-    });
-  }
-  awaitable<Result<Task>> get_task(std::string user, model::TaskId id,
-                                   std::optional<int> version) override {
-    return read<Task>([user = std::move(user), id = std::move(id), version](Connection& c) {
-      return store::get_task(c, user, id, version);
-    });
-  }
-  awaitable<Result<Page<Task>>> list_tasks(std::string user, PageRequest page) override {
-    return read<Page<Task>>([user = std::move(user), page = std::move(page)](Connection& c) {
-      return store::list_tasks(c, user, page);
-    });
-  }
-  awaitable<Result<Task>> update_task(std::string user, model::TaskId id,
-                                      TaskChange change) override {
-    return write<Task>([this, user = std::move(user), id = std::move(id),
-                        change = std::move(change)](Connection& c) {
-      return store::update_task(c, clock_->now(), user, id, change);
-    });
-  }
-  awaitable<Result<void>> delete_task(std::string user, model::TaskId id) override {
-    return write<void>([this, user = std::move(user), id = std::move(id)](Connection& c) {
-      return store::delete_task(c, clock_->now(), user, id);
-    });
-  }
-
-  awaitable<Result<Created<Run>>> submit_run(Run run, Key key) override {
-    return write<Created<Run>>([this, run = std::move(run), key = std::move(key)](Connection& c) {
-      return store::submit_run(c, clock_->now(), run, key);
-    });
-  }
-  awaitable<Result<Created<Run>>> submit_ad_hoc(Task task, Run run, Key key) override {
-    return write<Created<Run>>(
-        [this, task = std::move(task), run = std::move(run), key = std::move(key)](Connection& c) {
-          return store::submit_ad_hoc(c, clock_->now(), task, run, key);
-        });
-  }
-  awaitable<Result<std::optional<Run>>> run_made_by(std::string user, Idempotency key) override {
-    return read<std::optional<Run>>([user = std::move(user), key = std::move(key)](Connection& c) {
-      return store::run_made_by(c, user, key);
-    });
-  }
-  awaitable<Result<Run>> get_run(std::string user, model::RunId id) override {
-    return read<Run>([user = std::move(user), id = std::move(id)](Connection& c) {
-      return store::get_run(c, user, id);
-    });
-  }
-  awaitable<Result<std::optional<Run>>> latest_run(std::string user, model::TaskId id) override {
-    return read<std::optional<Run>>([user = std::move(user), id = std::move(id)](Connection& c) {
-      return store::latest_run(c, user, id);
-    });
-  }
-  awaitable<Result<Page<Run>>> list_runs(std::string user, RunFilter filter,
-                                         PageRequest page) override {
-    return read<Page<Run>>([user = std::move(user), filter = std::move(filter),
-                            page = std::move(page)](Connection& c) {
-      return store::list_runs(c, user, filter, page);
-    });
-  }
-  awaitable<Result<Run>> request_cancel(std::string user, model::RunId id) override {
-    return write<Run>([this, user = std::move(user), id = std::move(id)](Connection& c) {
-      return store::request_cancel(c, clock_->now(), user, id);
-    });
-  }
-
-  awaitable<Result<std::optional<Job>>> claim(model::RunId id, std::string claimant,
-                                              base::TimePoint lease_until) override {
-    return write<std::optional<Job>>(
-        [this, claim = Claim{std::move(id), std::move(claimant), lease_until}](Connection& c) {
-          return store::claim(c, clock_->now(), claim);
-        },
-        Durability::process_death);
-  }
-  awaitable<Result<LeaseReport>> extend_leases(std::string claimant, std::vector<Lease> leases,
-                                               base::TimePoint lease_until) override {
-    return write<LeaseReport>(
-        [claimant = std::move(claimant), leases = std::move(leases), lease_until](Connection& c) {
-          return store::extend_leases(c, claimant, leases, lease_until);
-        },
-        Durability::process_death);
-  }
-  awaitable<Result<bool>> record_end(Lease lease, model::RunEnd end) override {
-    return write<bool>([this, lease = std::move(lease), end = std::move(end)](Connection& c) {
-      return store::record_end(c, clock_->now(), lease, end);
-    });
-  }
-  awaitable<Result<bool>> requeue(Requeue request) override {
-    return write<bool>([this, request = std::move(request)](
-                           Connection& c) { return store::requeue(c, clock_->now(), request); },
-                       Durability::process_death);
-  }
-  awaitable<Result<std::vector<Lease>>> dead_leases(base::TimePoint now,
-                                                    std::optional<std::string> also_not_of,
-                                                    int limit) override {
-    return read<std::vector<Lease>>(
-        [now, also_not_of = std::move(also_not_of), limit](Connection& c) {
-          return store::dead_leases(c, now, also_not_of, limit);
-        });
-  }
-  awaitable<Result<std::vector<QueuedRun>>> queued_runs(std::string after, int limit) override {
-    return read<std::vector<QueuedRun>>([after = std::move(after), limit](Connection& c) {
-      return store::queued_runs(c, after, limit);
-    });
-  }
-
-  awaitable<Result<std::vector<RunObjects>>> run_objects(std::vector<model::RunId> ids) override {
-    return read<std::vector<RunObjects>>(
-        [ids = std::move(ids)](Connection& c) { return store::run_objects(c, ids); });
-  }
-
-  awaitable<Result<void>> ping() override {
-    return read<void>([](Connection& c) -> Result<void> {
-      int migrations = 0;
-      c.one_row(kPing, soci::into(migrations));
-      return {};
-    });
-  }
-  awaitable<Result<void>> prune_idempotency(base::TimePoint before) override {
-    return write<void>([before](Connection& c) -> Result<void> {
-      prune_keys(c, before);
-      return {};
-    });
-  }
+  void read(std::unique_ptr<Request> request) override { readers_.submit(std::move(request)); }
 
  private:
-  template <class T, class Work>
-  awaitable<Result<T>> write(Work work, Durability durability = Durability::power_loss) {
-    return await_request<T>(std::move(work), [this, durability](std::unique_ptr<Request> request) {
-      writer_.submit(std::move(request), durability);
-    });
-  }
-  template <class T, class Work>
-  awaitable<Result<T>> read(Work work) {
-    return await_request<T>(std::move(work), [this](std::unique_ptr<Request> request) {
-      readers_.submit(std::move(request));
-    });
-  }
-
   base::Fd lock_;  // released last
-  std::shared_ptr<const base::Clock> clock_;
   SqliteWriter writer_;
   SqliteReaders readers_;
 };
-
-Result<void> migrate(Connection& connection, base::TimePoint now) {
-  try {
-    return migrate_sqlite(connection, now);
-  } catch (const soci::soci_error& e) {
-    return connection.translate(e);
-  }
-}
 
 }  // namespace
 
 Result<std::unique_ptr<Store>> open_sqlite(const std::string& path,
                                            std::shared_ptr<const base::Clock> clock) {
-  Parts parts;
   auto lock = lock_sqlite(path);
   if (!lock) return lock.error();
-  parts.lock = std::move(*lock);
   if (auto made = make_sqlite_file(path); !made) return made.error();
 
   auto writer = connect_sqlite(path, SqliteUse::write);
   if (!writer) return writer.error();
-  parts.writer = std::move(*writer);
-  if (auto migrated = migrate(*parts.writer, clock->now()); !migrated) return migrated.error();
+  if (auto done = migrate(**writer, kSqliteWords, clock->now()); !done) return done.error();
 
+  std::vector<std::unique_ptr<Connection>> readers;
   for (int i = 0; i < kReaders; ++i) {
     auto reader = connect_sqlite(path, SqliteUse::read);
     if (!reader) return reader.error();
-    parts.readers.push_back(std::move(*reader));
+    readers.push_back(std::move(*reader));
   }
-  return std::make_unique<SqliteStore>(std::move(parts), std::move(clock));
+  auto database =
+      std::make_unique<SqliteDatabase>(std::move(*lock), std::move(*writer), std::move(readers));
+  return make_sql_store(std::move(database), std::move(clock));
 }
 
 }  // namespace mecapy::store

@@ -14,7 +14,7 @@
 
 #include "base/fd.h"
 #include "base/test_folder.h"
-#include "store/sqlite_migrations.h"
+#include "store/migrations.h"
 #include "store/store_contract.h"
 
 namespace mecapy::store {
@@ -125,8 +125,8 @@ TEST(Sqlite, Migrations_AreRecordedOnceAndInOrder) {
   int count = 0, newest = 0;
   session << "SELECT COUNT(*), MAX(number) FROM schema_migrations", soci::into(count),
       soci::into(newest);
-  EXPECT_EQ(count, newest_sqlite_schema());
-  EXPECT_EQ(newest, newest_sqlite_schema());
+  EXPECT_EQ(count, newest_schema());
+  EXPECT_EQ(newest, newest_schema());
 }
 
 TEST(Sqlite, NewerDatabase_IsRefusedAndLeftAlone) {

@@ -16,12 +16,9 @@
 #include "base/result.h"
 #include "store/connection.h"
 #include "store/request.h"
+#include "store/sql_store.h"
 
 namespace mecapy::store {
-
-// Whether a write must survive a loss of power before it is answered, or kill -9 of the process
-// only. A relaxed write becomes durable with the next durable one.
-enum class Durability { power_loss, process_death };
 
 class SqliteWriter {
  public:

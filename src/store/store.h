@@ -21,6 +21,7 @@
 
 #include <boost/asio/awaitable.hpp>
 #include <chrono>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -188,5 +189,20 @@ class Store {
 // time owns a database: a second one is conflict ("in use by another mecapy serve").
 Result<std::unique_ptr<Store>> open_sqlite(const std::string& path,
                                            std::shared_ptr<const base::Clock> clock);
+
+struct PostgresOptions {
+  std::string url;  // postgresql://..., as libpq takes it
+  int connections = 8;
+  std::chrono::milliseconds patience{5'000};  // for a database that is away, before a call fails
+  std::chrono::milliseconds give_up{12'000};  // on one that does not answer: above its own timeout
+  // Told, on a thread of the store, why the database cannot be reached; nothing when it can again.
+  std::function<void(std::optional<std::string>)> on_change{};
+};
+
+// Opens the PostgreSQL database at options.url (version 15 or later) and migrates it; several
+// processes may do so at once, and use it together. usage for a URL that is none, or that asks for
+// less than sslmode=verify-full from a server on another machine.
+Result<std::unique_ptr<Store>> open_postgres(PostgresOptions options,
+                                             std::shared_ptr<const base::Clock> clock);
 
 }  // namespace mecapy::store

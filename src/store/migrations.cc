@@ -1,7 +1,9 @@
-#include "store/sqlite_migrations.h"
+#include "store/migrations.h"
 
 #include <array>
 #include <string>
+#include <string_view>
+#include <utility>
 #include <vector>
 
 #include "store/column.h"
@@ -20,58 +22,59 @@ struct Migration {
 // Ids are UUIDv7 text: their order is the order in which they were made. Times are microseconds
 // UTC. Rows with large columns keep SQLite's rowid (a WITHOUT ROWID tree suits small rows only),
 // and their large columns come last, so that reading the others does not touch overflow pages.
+// Words that begin with '$' are the dialect's own (migrations.h).
 const std::vector<Migration>& migrations() {
   static const std::vector<Migration> table = {
       {1,
        "tasks, versions, runs, artifacts, idempotency",
        {
            R"sql(CREATE TABLE tasks (
-             id TEXT PRIMARY KEY NOT NULL,
+             id $ID PRIMARY KEY NOT NULL,
              owner TEXT NOT NULL,
              name TEXT NOT NULL,
              description TEXT NOT NULL,
              tags TEXT NOT NULL,
-             estimated_duration_s REAL,
-             ad_hoc INTEGER NOT NULL,
-             deleted INTEGER NOT NULL DEFAULT 0,
-             latest_version INTEGER NOT NULL,
-             created_at INTEGER NOT NULL,
-             updated_at INTEGER NOT NULL))sql",
+             estimated_duration_s $REAL,
+             ad_hoc $INTEGER NOT NULL,
+             deleted $INTEGER NOT NULL DEFAULT 0,
+             latest_version $INTEGER NOT NULL,
+             created_at $INTEGER NOT NULL,
+             updated_at $INTEGER NOT NULL))sql",
            "CREATE INDEX tasks_listed ON tasks (owner, id) WHERE ad_hoc = 0 AND deleted = 0",
            R"sql(CREATE TABLE task_versions (
-             task_id TEXT NOT NULL REFERENCES tasks (id),
-             number INTEGER NOT NULL,
+             task_id $ID NOT NULL REFERENCES tasks (id),
+             number $INTEGER NOT NULL,
              limits TEXT NOT NULL,
-             created_at INTEGER NOT NULL,
+             created_at $INTEGER NOT NULL,
              inputs TEXT NOT NULL,
              code TEXT NOT NULL,
              PRIMARY KEY (task_id, number)))sql",
            R"sql(CREATE TABLE runs (
-             id TEXT PRIMARY KEY NOT NULL,
-             task_id TEXT NOT NULL,
+             id $ID PRIMARY KEY NOT NULL,
+             task_id $ID NOT NULL,
              owner TEXT NOT NULL,
-             version INTEGER NOT NULL,
+             version $INTEGER NOT NULL,
              status TEXT NOT NULL,
-             attempt INTEGER NOT NULL DEFAULT 0,
-             cancel_requested INTEGER NOT NULL DEFAULT 0,
-             queued_at INTEGER NOT NULL,
-             not_before INTEGER NOT NULL,
-             started_at INTEGER,
-             finished_at INTEGER,
+             attempt $INTEGER NOT NULL DEFAULT 0,
+             cancel_requested $INTEGER NOT NULL DEFAULT 0,
+             queued_at $INTEGER NOT NULL,
+             not_before $INTEGER NOT NULL,
+             started_at $INTEGER,
+             finished_at $INTEGER,
              claimant TEXT,
-             lease_until INTEGER,
+             lease_until $INTEGER,
              failure_code TEXT,
-             failure_line INTEGER,
-             failure_column INTEGER,
-             wall_us INTEGER NOT NULL DEFAULT 0,
-             cpu_us INTEGER NOT NULL DEFAULT 0,
-             peak_memory_bytes INTEGER NOT NULL DEFAULT 0,
-             setup_us INTEGER NOT NULL DEFAULT 0,
-             log_bytes INTEGER NOT NULL DEFAULT 0,
-             result_bytes INTEGER NOT NULL DEFAULT 0,
-             artifact_bytes INTEGER NOT NULL DEFAULT 0,
-             artifact_count INTEGER NOT NULL DEFAULT 0,
-             log_truncated INTEGER NOT NULL DEFAULT 0,
+             failure_line $INTEGER,
+             failure_column $INTEGER,
+             wall_us $INTEGER NOT NULL DEFAULT 0,
+             cpu_us $INTEGER NOT NULL DEFAULT 0,
+             peak_memory_bytes $INTEGER NOT NULL DEFAULT 0,
+             setup_us $INTEGER NOT NULL DEFAULT 0,
+             log_bytes $INTEGER NOT NULL DEFAULT 0,
+             result_bytes $INTEGER NOT NULL DEFAULT 0,
+             artifact_bytes $INTEGER NOT NULL DEFAULT 0,
+             artifact_count $INTEGER NOT NULL DEFAULT 0,
+             log_truncated $INTEGER NOT NULL DEFAULT 0,
              failure_message TEXT,
              failure_traceback TEXT,
              inputs_key TEXT NOT NULL,
@@ -89,68 +92,91 @@ const std::vector<Migration>& migrations() {
            "CREATE INDEX runs_running ON runs (lease_until, claimant, id, attempt)"
            " WHERE status = 'running'",
            R"sql(CREATE TABLE artifacts (
-             run_id TEXT NOT NULL REFERENCES runs (id),
-             position INTEGER NOT NULL,
+             run_id $ID NOT NULL REFERENCES runs (id),
+             position $INTEGER NOT NULL,
              name TEXT NOT NULL,
-             size INTEGER NOT NULL,
+             size $INTEGER NOT NULL,
              content_type TEXT NOT NULL,
              sha256 TEXT NOT NULL,
              object_key TEXT NOT NULL,
-             PRIMARY KEY (run_id, position)) WITHOUT ROWID)sql",
+             PRIMARY KEY (run_id, position)) $COMPACT)sql",
            R"sql(CREATE TABLE idempotency (
              owner TEXT NOT NULL,
              idempotency_key TEXT NOT NULL,
              request_hash TEXT NOT NULL,
              kind TEXT NOT NULL,
-             resource_id TEXT NOT NULL,
-             created_at INTEGER NOT NULL,
-             PRIMARY KEY (owner, idempotency_key)) WITHOUT ROWID)sql",
+             resource_id $ID NOT NULL,
+             created_at $INTEGER NOT NULL,
+             PRIMARY KEY (owner, idempotency_key)) $COMPACT)sql",
            "CREATE INDEX idempotency_by_age ON idempotency (created_at)",
        }},
       {2,
        "what a run wrote",
        {
-           "ALTER TABLE runs ADD COLUMN written_bytes INTEGER NOT NULL DEFAULT -1",
+           "ALTER TABLE runs ADD COLUMN written_bytes $INTEGER NOT NULL DEFAULT -1",
        }},
   };
   return table;
 }
 
-constexpr Sql kCreateRecord =
+constexpr const char* kCreateRecord =
     "CREATE TABLE IF NOT EXISTS schema_migrations ("
-    "number INTEGER PRIMARY KEY NOT NULL, name TEXT NOT NULL, applied_at INTEGER NOT NULL)";
+    "number $INTEGER PRIMARY KEY NOT NULL, name TEXT NOT NULL, applied_at $INTEGER NOT NULL)";
 constexpr Sql kReadRecord = "SELECT COALESCE(MAX(number), 0) FROM schema_migrations";
 constexpr Sql kWriteRecord =
     "INSERT INTO schema_migrations (number, name, applied_at) VALUES (:number, :name, :now)";
 
-void apply(Connection& connection, const Migration& migration, base::TimePoint now) {
+std::string in_dialect(std::string statement, const DialectWords& words) {
+  const std::pair<std::string_view, const char*> spelt[] = {{"$ID", words.id},
+                                                            {"$INTEGER", words.integer},
+                                                            {"$REAL", words.real},
+                                                            {"$COMPACT", words.compact}};
+  for (const auto& [name, word] : spelt) {
+    for (std::size_t at = 0; (at = statement.find(name, at)) != std::string::npos;) {
+      statement.replace(at, name.size(), word);
+    }
+  }
+  return statement;
+}
+
+void apply(Connection& connection, const Migration& migration, const DialectWords& words,
+           base::TimePoint now) {
   const std::string name = migration.name;
   const long long applied_at = to_us(now);
   soci::transaction transaction(connection.session());
-  for (const char* statement : migration.statements) connection.session() << statement;
+  for (const char* statement : migration.statements) {
+    connection.session() << in_dialect(statement, words);
+  }
   connection.execute(kWriteRecord, soci::use(migration.number, "number"), soci::use(name, "name"),
                      soci::use(applied_at, "now"));
   transaction.commit();
 }
 
-}  // namespace
-
-int newest_sqlite_schema() { return migrations().back().number; }
-
-Result<void> migrate_sqlite(Connection& connection, base::TimePoint now) {
-  connection.execute(kCreateRecord);
+Result<void> bring_up(Connection& connection, const DialectWords& words, base::TimePoint now) {
+  connection.session() << in_dialect(kCreateRecord, words);
   int at = 0;
   connection.one_row(kReadRecord, soci::into(at));
-  if (at > newest_sqlite_schema()) {
+  if (at > newest_schema()) {
     return fail(ErrorCode::storage, "the database has schema " + std::to_string(at) +
                                         ", but this mecapy knows only up to " +
-                                        std::to_string(newest_sqlite_schema()) +
-                                        ": use the newer mecapy");
+                                        std::to_string(newest_schema()) + ": use the newer mecapy");
   }
   for (const Migration& migration : migrations()) {
-    if (migration.number > at) apply(connection, migration, now);
+    if (migration.number > at) apply(connection, migration, words, now);
   }
   return {};
+}
+
+}  // namespace
+
+int newest_schema() { return migrations().back().number; }
+
+Result<void> migrate(Connection& connection, const DialectWords& words, base::TimePoint now) {
+  try {
+    return bring_up(connection, words, now);
+  } catch (const soci::soci_error& e) {
+    return connection.translate(e);
+  }
 }
 
 }  // namespace mecapy::store

@@ -1,0 +1,186 @@
+#include "store/sql_store.h"
+
+#include <utility>
+
+#include "store/column.h"
+#include "store/dispatch_sql.h"
+#include "store/end_sql.h"
+#include "store/idempotency_sql.h"
+#include "store/object_sql.h"
+#include "store/run_sql.h"
+#include "store/task_sql.h"
+
+namespace mecapy::store {
+namespace {
+
+constexpr Sql kPing = "SELECT COUNT(*) FROM schema_migrations";
+
+using Key = std::optional<Idempotency>;
+using model::Job;
+using model::Run;
+using model::Task;
+
+class SqlStore final : public Store {
+ public:
+  SqlStore(std::unique_ptr<Database> database, std::shared_ptr<const base::Clock> clock)
+      : clock_(std::move(clock)), database_(std::move(database)) {}
+
+  awaitable<Result<Created<Task>>> create_task(Task task, Key key) override {
+    return write<Created<Task>>(
+        [this, task = std::move(task), key = std::move(key)](Connection& c) {
+          return store::create_task(c, clock_->now(), task, key);
+        });
+  }
+  awaitable<Result<std::optional<Task>>> task_made_by(std::string user, Idempotency key) override {
+    return read<std::optional<Task>>([user = std::move(user), key = std::move(key)](Connection& c) {
+      return store::task_made_by(c, user, key);
+    });
+  }
+  awaitable<Result<Task>> get_task(std::string user, model::TaskId id,
+                                   std::optional<int> version) override {
+    return read<Task>([user = std::move(user), id = std::move(id), version](Connection& c) {
+      return store::get_task(c, user, id, version);
+    });
+  }
+  awaitable<Result<Page<Task>>> list_tasks(std::string user, PageRequest page) override {
+    return read<Page<Task>>([user = std::move(user), page = std::move(page)](Connection& c) {
+      return store::list_tasks(c, user, page);
+    });
+  }
+  awaitable<Result<Task>> update_task(std::string user, model::TaskId id,
+                                      TaskChange change) override {
+    return write<Task>([this, user = std::move(user), id = std::move(id),
+                        change = std::move(change)](Connection& c) {
+      return store::update_task(c, clock_->now(), user, id, change);
+    });
+  }
+  awaitable<Result<void>> delete_task(std::string user, model::TaskId id) override {
+    return write<void>([this, user = std::move(user), id = std::move(id)](Connection& c) {
+      return store::delete_task(c, clock_->now(), user, id);
+    });
+  }
+
+  awaitable<Result<Created<Run>>> submit_run(Run run, Key key) override {
+    return write<Created<Run>>([this, run = std::move(run), key = std::move(key)](Connection& c) {
+      return store::submit_run(c, clock_->now(), run, key);
+    });
+  }
+  awaitable<Result<Created<Run>>> submit_ad_hoc(Task task, Run run, Key key) override {
+    return write<Created<Run>>(
+        [this, task = std::move(task), run = std::move(run), key = std::move(key)](Connection& c) {
+          return store::submit_ad_hoc(c, clock_->now(), task, run, key);
+        });
+  }
+  awaitable<Result<std::optional<Run>>> run_made_by(std::string user, Idempotency key) override {
+    return read<std::optional<Run>>([user = std::move(user), key = std::move(key)](Connection& c) {
+      return store::run_made_by(c, user, key);
+    });
+  }
+  awaitable<Result<Run>> get_run(std::string user, model::RunId id) override {
+    return read<Run>([user = std::move(user), id = std::move(id)](Connection& c) {
+      return store::get_run(c, user, id);
+    });
+  }
+  awaitable<Result<std::optional<Run>>> latest_run(std::string user, model::TaskId id) override {
+    return read<std::optional<Run>>([user = std::move(user), id = std::move(id)](Connection& c) {
+      return store::latest_run(c, user, id);
+    });
+  }
+  awaitable<Result<Page<Run>>> list_runs(std::string user, RunFilter filter,
+                                         PageRequest page) override {
+    return read<Page<Run>>([user = std::move(user), filter = std::move(filter),
+                            page = std::move(page)](Connection& c) {
+      return store::list_runs(c, user, filter, page);
+    });
+  }
+  awaitable<Result<Run>> request_cancel(std::string user, model::RunId id) override {
+    return write<Run>([this, user = std::move(user), id = std::move(id)](Connection& c) {
+      return store::request_cancel(c, clock_->now(), user, id);
+    });
+  }
+
+  awaitable<Result<std::optional<Job>>> claim(model::RunId id, std::string claimant,
+                                              base::TimePoint lease_until) override {
+    return write<std::optional<Job>>(
+        [this, claim = Claim{std::move(id), std::move(claimant), lease_until}](Connection& c) {
+          return store::claim(c, clock_->now(), claim);
+        },
+        Durability::process_death);
+  }
+  awaitable<Result<LeaseReport>> extend_leases(std::string claimant, std::vector<Lease> leases,
+                                               base::TimePoint lease_until) override {
+    return write<LeaseReport>(
+        [claimant = std::move(claimant), leases = std::move(leases), lease_until](Connection& c) {
+          return store::extend_leases(c, claimant, leases, lease_until);
+        },
+        Durability::process_death);
+  }
+  awaitable<Result<bool>> record_end(Lease lease, model::RunEnd end) override {
+    return write<bool>([this, lease = std::move(lease), end = std::move(end)](Connection& c) {
+      return store::record_end(c, clock_->now(), lease, end);
+    });
+  }
+  awaitable<Result<bool>> requeue(Requeue request) override {
+    return write<bool>([this, request = std::move(request)](
+                           Connection& c) { return store::requeue(c, clock_->now(), request); },
+                       Durability::process_death);
+  }
+  awaitable<Result<std::vector<Lease>>> dead_leases(base::TimePoint now,
+                                                    std::optional<std::string> also_not_of,
+                                                    int limit) override {
+    return read<std::vector<Lease>>(
+        [now, also_not_of = std::move(also_not_of), limit](Connection& c) {
+          return store::dead_leases(c, now, also_not_of, limit);
+        });
+  }
+  awaitable<Result<std::vector<QueuedRun>>> queued_runs(std::string after, int limit) override {
+    return read<std::vector<QueuedRun>>([after = std::move(after), limit](Connection& c) {
+      return store::queued_runs(c, after, limit);
+    });
+  }
+
+  awaitable<Result<std::vector<RunObjects>>> run_objects(std::vector<model::RunId> ids) override {
+    return read<std::vector<RunObjects>>(
+        [ids = std::move(ids)](Connection& c) { return store::run_objects(c, ids); });
+  }
+
+  awaitable<Result<void>> ping() override {
+    return read<void>([](Connection& c) -> Result<void> {
+      int migrations = 0;
+      c.one_row(kPing, soci::into(migrations));
+      return {};
+    });
+  }
+  awaitable<Result<void>> prune_idempotency(base::TimePoint before) override {
+    return write<void>([before](Connection& c) -> Result<void> {
+      prune_keys(c, before);
+      return {};
+    });
+  }
+
+ private:
+  template <class T, class Work>
+  awaitable<Result<T>> write(Work work, Durability durability = Durability::power_loss) {
+    return await_request<T>(std::move(work), [this, durability](std::unique_ptr<Request> request) {
+      database_->write(std::move(request), durability);
+    });
+  }
+  template <class T, class Work>
+  awaitable<Result<T>> read(Work work) {
+    return await_request<T>(std::move(work), [this](std::unique_ptr<Request> request) {
+      database_->read(std::move(request));
+    });
+  }
+
+  std::shared_ptr<const base::Clock> clock_;
+  std::unique_ptr<Database> database_;  // last: its threads use the clock
+};
+
+}  // namespace
+
+std::unique_ptr<Store> make_sql_store(std::unique_ptr<Database> database,
+                                      std::shared_ptr<const base::Clock> clock) {
+  return std::make_unique<SqlStore>(std::move(database), std::move(clock));
+}
+
+}  // namespace mecapy::store

@@ -1,0 +1,31 @@
+// The store over any SQL database: each call of Store as a request of the shared SQL (*_sql.cc).
+#pragma once
+
+#include <memory>
+
+#include "base/clock.h"
+#include "store/request.h"
+#include "store/store.h"
+
+namespace mecapy::store {
+
+// Whether a write must survive a loss of power before it is answered, or kill -9 of the process
+// only. A relaxed write becomes durable with the next durable one.
+enum class Durability { power_loss, process_death };
+
+// The threads and connections of one database. Every request is one transaction; its answer is
+// given when that has ended, one way or the other. Thread-safe. Its end waits for what was begun.
+class Database {
+ public:
+  virtual ~Database() = default;
+  virtual void write(std::unique_ptr<Request> request, Durability durability) = 0;
+  // Sees one state of the database from its begin to its end, and what was committed before it
+  // began.
+  virtual void read(std::unique_ptr<Request> request) = 0;
+};
+
+// `database` has the newest schema (migrations.h).
+std::unique_ptr<Store> make_sql_store(std::unique_ptr<Database> database,
+                                      std::shared_ptr<const base::Clock> clock);
+
+}  // namespace mecapy::store

@@ -1,0 +1,70 @@
+// For tests: a database of one's own on the PostgreSQL that tools/services.sh started.
+#pragma once
+
+#include <soci/postgresql/soci-postgresql.h>
+#include <soci/soci.h>
+
+#include <fstream>
+#include <stdexcept>
+#include <string>
+
+#include "base/id.h"
+
+namespace mecapy::store {
+
+inline std::string postgres_url() {
+  std::ifstream file(MECAPY_SERVICES "/postgres/url");
+  std::string url;
+  if (!std::getline(file, url)) {
+    throw std::runtime_error("no PostgreSQL is there to test on: run `make services`");
+  }
+  return url;
+}
+
+// A role and a schema of its name, where its tables are, that go with this object.
+class TestSchema {
+ public:
+  TestSchema() {
+    admin("CREATE ROLE " + name_ + " LOGIN PASSWORD '" + name_ + "'");
+    admin("CREATE SCHEMA AUTHORIZATION " + name_);
+  }
+  ~TestSchema() {
+    try {
+      end_connections();
+      admin("SET client_min_messages = 'warning'; DROP SCHEMA " + name_ + " CASCADE");
+      admin("DROP ROLE " + name_);
+    } catch (const soci::soci_error&) {
+      // They stay until the server is made anew.
+    }
+  }
+  TestSchema(const TestSchema&) = delete;
+  TestSchema& operator=(const TestSchema&) = delete;
+
+  std::string url() const {
+    std::string url = postgres_url();
+    const std::size_t begin = url.find("//") + 2;
+    return url.replace(begin, url.find('@') - begin, name_ + ":" + name_);
+  }
+  // A connection beside the store's.
+  soci::session session() const { return {soci::postgresql, url() + "&application_name=test"}; }
+
+  // As an operator, or an accident: no connection of this role stays, or is let in.
+  void end_connections() const {
+    admin(
+        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'mecapy'"
+        " AND usename = '" +
+        name_ + "'");
+  }
+  void close() const { admin("ALTER ROLE " + name_ + " NOLOGIN"); }
+  void open() const { admin("ALTER ROLE " + name_ + " LOGIN"); }
+
+ private:
+  static void admin(const std::string& statement) {
+    static soci::session session(soci::postgresql, postgres_url());
+    session << statement;
+  }
+
+  std::string name_ = "t" + base::random_hex(12);
+};
+
+}  // namespace mecapy::store

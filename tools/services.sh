@@ -1,0 +1,103 @@
+#!/usr/bin/env bash
+# The services that MecaPy can stand on, from packages, for tests and for trying: all on loopback, on
+# free ports, below build/services. `tools/services.sh start [NAME...]`, `stop`, `urls`. Started ones
+# stay until `stop`; starting one that runs does nothing. No container engine is needed.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+umask 022
+
+SERVICES=(postgres)
+PASSWORD=mecapy-for-tests
+PG=/usr/lib/postgresql/15/bin
+
+say() { printf '==> %s\n' "$*" >&2; }
+complain() { say "$*"; exit 1; }
+
+here=$PWD/build/services
+free_port() { python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])'; }
+is_running() { [ -f "$here/$1/pid" ] && kill -0 "$(cat "$here/$1/pid")" 2>/dev/null; }
+
+# Waits until the command $2... succeeds, while the service $1 lives; its log else.
+await() {
+  local name=$1; shift
+  for _ in $(seq 600); do
+    "$@" >/dev/null 2>&1 && return
+    is_running "$name" || { tail -n 20 "$here/$name/log" >&2; complain "$name has ended"; }
+    sleep 0.1
+  done
+  tail -n 20 "$here/$name/log" >&2
+  complain "$name did not get ready within a minute"
+}
+
+# A certificate of its own for 127.0.0.1 and localhost, as a managed service has: $1/cert.pem, $1/key.pem.
+certificate() {
+  openssl req -x509 -newkey rsa:2048 -nodes -days 30 -subj /CN=mecapy-test -keyout "$1/key.pem" -out "$1/cert.pem" \
+    -addext subjectAltName=IP:127.0.0.1,DNS:localhost -addext basicConstraints=critical,CA:FALSE 2>/dev/null
+  chmod 600 "$1/key.pem"
+}
+
+# Runs $2... as the service $1, away from this shell, as the user of its folder.
+launch() {
+  local name=$1 user; shift
+  user=$(stat -c %U "$here/$name")
+  setsid runuser -u "$user" -- "$@" </dev/null >"$here/$name/log" 2>&1 &
+  local child=$!
+  for _ in $(seq 100); do
+    pgrep -P "$child" >"$here/$name/pid" && return
+    kill -0 "$child" 2>/dev/null || break
+    sleep 0.05
+  done
+  printf '%s\n' "$child" >"$here/$name/pid"
+}
+
+# The server refuses to be root, and its user must be able to reach its folder.
+start_postgres() {
+  local port; port=$(free_port)
+  if [ ! -d "$here/postgres/data" ]; then
+    mkdir -p "$here/postgres"
+    certificate "$here/postgres"
+    chown -R postgres: "$here/postgres"
+    printf '%s' "$PASSWORD" >"$here/postgres/password"
+    runuser -u postgres -- "$PG/initdb" -D "$here/postgres/data" -U mecapy -A scram-sha-256 -E UTF8 --locale C.UTF-8 \
+      --pwfile "$here/postgres/password" >"$here/postgres/initdb.log"
+  fi
+  launch postgres "$PG/postgres" -D "$here/postgres/data" -p "$port" -c listen_addresses=127.0.0.1 \
+    -c unix_socket_directories= -c max_connections=200 -c ssl=on \
+    -c ssl_cert_file="$here/postgres/cert.pem" -c ssl_key_file="$here/postgres/key.pem"
+  printf 'postgresql://mecapy:%s@127.0.0.1:%s/postgres?sslmode=verify-full&sslrootcert=%s\n' \
+    "$PASSWORD" "$port" "$here/postgres/cert.pem" >"$here/postgres/url"
+  await postgres "$PG/pg_isready" -q -h 127.0.0.1 -p "$port"
+}
+
+stop() {
+  is_running "$1" || return 0
+  local pid; pid=$(cat "$here/$1/pid")
+  kill -INT "$pid"
+  for _ in $(seq 200); do kill -0 "$pid" 2>/dev/null || return 0; sleep 0.05; done
+  kill -KILL "$pid"
+}
+
+urls() {
+  for name in "${SERVICES[@]}"; do
+    is_running "$name" && printf '%-9s %s\n' "$name" "$(cat "$here/$name/url")"
+  done
+  return 0
+}
+
+action=${1:-}; shift || true
+names=("$@")
+[ $# -gt 0 ] || names=("${SERVICES[@]}")
+case $action in
+  start)
+    [ "$(id -u)" = 0 ] || complain "the services are started as root: PostgreSQL runs as a user of its own"
+    tools/install.sh services
+    mkdir -p "$here"
+    for name in "${names[@]}"; do
+      is_running "$name" || { say "starting $name"; "start_$name"; }
+    done
+    urls
+    ;;
+  stop) for name in "${SERVICES[@]}"; do stop "$name"; done ;;
+  urls) urls ;;
+  *) complain "usage: tools/services.sh start [NAME...] | stop | urls" ;;
+esac
