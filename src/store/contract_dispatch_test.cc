@@ -114,6 +114,48 @@ TEST_P(StoreContract, FailureWithoutAPlace_HasNone) {
   EXPECT_FALSE(get(lease.run_id).end.failure->column);
 }
 
+TEST_P(StoreContract, ZeroCharacters_AreReplacedNotTheEndOfTheText) {
+  const std::string with_zero("a\0b\0", 4);
+  const std::string replaced =
+      "a\xef\xbf\xbd"
+      "b\xef\xbf\xbd";
+  const Lease lease = running();
+  model::RunEnd end = failed(model::OutcomeCode::user_error);
+  end.failure->message = with_zero;
+  end.failure->traceback = with_zero;
+  end.log.inline_bytes = with_zero;
+  EXPECT_TRUE(*await(store_->record_end(lease, end)));
+  const model::Run run = get(lease.run_id);
+  EXPECT_EQ(run.end.failure->message, replaced);
+  EXPECT_EQ(run.end.failure->traceback, replaced);
+  EXPECT_EQ(run.end.log.inline_bytes, replaced);
+}
+
+// A run that goes back into the queue at that moment is cancelled, too.
+TEST_P(StoreContract, CancelsAmongRequeues_AlwaysEndTheRun) {
+  for (int round = 0; round < 20; ++round) {
+    const Lease lease = running();
+    const Requeue back{lease, {model::OutcomeCode::worker_lost, "gone"}, clock_->now()};
+    std::optional<Result<bool>> requeued;
+    std::optional<Result<model::Run>> cancelled;
+    std::vector<awaitable<bool>> calls;
+    const auto requeue = [&]() -> awaitable<bool> {
+      requeued = co_await store_->requeue(back);
+      co_return true;
+    };
+    const auto cancel = [&]() -> awaitable<bool> {
+      cancelled = co_await store_->request_cancel("ann", lease.run_id);
+      co_return true;
+    };
+    calls.push_back(requeue());
+    calls.push_back(cancel());
+    await_all(std::move(calls));
+    ASSERT_TRUE(*cancelled) << cancelled->error().message;
+    ASSERT_TRUE(*requeued);
+    EXPECT_EQ(get(lease.run_id).status, RunStatus::cancelled) << round;
+  }
+}
+
 TEST_P(StoreContract, EveryOutcomeCode_IsKept) {
   for (const model::OutcomeRow& outcome : model::outcome_table()) {
     const Lease lease = running();

@@ -5,6 +5,7 @@
 #include "store/artifact_sql.h"
 #include "store/column.h"
 #include "store/failure_columns.h"
+#include "store/text_codec.h"
 
 namespace mecapy::store {
 namespace {
@@ -49,18 +50,18 @@ Result<bool> record_end(Connection& connection, base::TimePoint now, const Lease
   const std::string status(model::name(end.status));
   const FailureColumns failure(failure_of(end));
   const model::Payload result = result_of(end);
+  const std::string log = without_zeros(end.log.inline_bytes);
   const int artifact_count = static_cast<int>(end.artifacts.size());
   const int log_truncated = end.log_truncated ? 1 : 0;
   const auto parts = [&](soci::statement& s) {
     failure.use_in(s);
     use_usage(s, end.usage);
   };
-  const long long ended =
-      connection.execute(kEnd, use(status, "status"), use(us, "now"), parts,
-                         use(artifact_count, "artifact_count"), use(log_truncated, "log_truncated"),
-                         use(result.key, "result_key"), use(result.inline_bytes, "result"),
-                         use(end.log.key, "log_key"), use(end.log.inline_bytes, "log"),
-                         use(lease.run_id.str(), "id"), use(lease.attempt, "attempt"));
+  const long long ended = connection.execute(
+      kEnd, use(status, "status"), use(us, "now"), parts, use(artifact_count, "artifact_count"),
+      use(log_truncated, "log_truncated"), use(result.key, "result_key"),
+      use(result.inline_bytes, "result"), use(end.log.key, "log_key"), use(log, "log"),
+      use(lease.run_id.str(), "id"), use(lease.attempt, "attempt"));
   if (ended == 0) return false;
   insert_artifacts(connection, lease.run_id.str(), end.artifacts);
   return true;

@@ -47,14 +47,15 @@ constexpr Sql kListStatus = kListStatusText;
 constexpr Sql kListTask = kListTaskText;
 constexpr Sql kListTaskStatus = kListTaskStatusText;
 
+// First what holds for both, which also keeps the run as it is until the next statement.
+constexpr Sql kAskToCancel =
+    "UPDATE runs SET cancel_requested = 1"
+    " WHERE id = :id AND owner = :owner AND status IN ('queued', 'running')";
 constexpr Sql kCancelQueued =
-    "UPDATE runs SET status = 'cancelled', cancel_requested = 1, finished_at = :now,"
+    "UPDATE runs SET status = 'cancelled', finished_at = :now,"
     " failure_code = NULL, failure_message = NULL, failure_traceback = NULL,"
     " failure_line = NULL, failure_column = NULL"
     " WHERE id = :id AND owner = :owner AND status = 'queued'";
-constexpr Sql kCancelRunning =
-    "UPDATE runs SET cancel_requested = 1"
-    " WHERE id = :id AND owner = :owner AND status = 'running'";
 
 // Sets what the store sets; not_found when the task or its version is not there.
 Result<void> insert_run(Connection& connection, base::TimePoint now, model::Run& run) {
@@ -176,10 +177,10 @@ Result<Page<model::Run>> list_runs(Connection& connection, const std::string& us
 Result<model::Run> request_cancel(Connection& connection, base::TimePoint now,
                                   const std::string& user, const model::RunId& id) {
   const long long us = to_us(now);
-  const bool done =
-      connection.execute(kCancelQueued, use(us, "now"), use(id.str(), "id"), use(user, "owner")) +
-          connection.execute(kCancelRunning, use(id.str(), "id"), use(user, "owner")) >
-      0;
+  const bool done = connection.execute(kAskToCancel, use(id.str(), "id"), use(user, "owner")) > 0;
+  if (done) {
+    connection.execute(kCancelQueued, use(us, "now"), use(id.str(), "id"), use(user, "owner"));
+  }
   Result<model::Run> run = get_run(connection, user, id);
   if (run && !done) {
     return fail(ErrorCode::conflict,

@@ -7,7 +7,8 @@
 //    cut costs a repeated attempt, never a run.
 //  - Each call is one transaction: it happens as a whole or not at all.
 //  - Rows of another user are not_found, as if they did not exist.
-//  - Strings that are JSON (inputs, results) are kept byte for byte.
+//  - Strings that are JSON (inputs, results) are kept byte for byte. Zero characters in a log or in
+//    the words of a failure come back as U+FFFD.
 //  - Failures of the database itself are ErrorCode::storage, and say nothing of its content.
 //  - An id that is there already is conflict.
 // Thread-safe. No call blocks the calling executor: each suspends and resumes on the executor it

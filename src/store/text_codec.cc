@@ -2,6 +2,8 @@
 
 #include <charconv>
 
+#include "base/utf8.h"
+
 namespace mecapy::store {
 namespace {
 
@@ -35,6 +37,13 @@ model::Limits decode_limits(std::string_view text) {
     set_limit(limits, item.substr(0, equals), item.substr(equals + 1));
   }
   return limits;
+}
+
+std::string without_zeros(std::string text) {
+  for (std::size_t at = 0; (at = text.find('\0', at)) != std::string::npos;) {
+    text.replace(at, 1, base::kReplacement);
+  }
+  return text;
 }
 
 std::string encode_tags(const std::vector<std::string>& tags) {

@@ -1,4 +1,4 @@
-// Small lists that are one text column: limits and tags.
+// What becomes one text column: lists of limits and tags, and text of a calculation.
 #pragma once
 
 #include <string>
@@ -14,6 +14,10 @@ namespace mecapy::store {
 // is passed over.
 std::string encode_limits(const model::Limits& limits);
 model::Limits decode_limits(std::string_view text);
+
+// Text of a calculation, as every dialect can keep it: a zero character, which PostgreSQL refuses,
+// is U+FFFD.
+std::string without_zeros(std::string text);
 
 // Each tag ends with a newline; a newline or backslash within a tag is escaped by a backslash.
 std::string encode_tags(const std::vector<std::string>& tags);
