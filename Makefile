@@ -4,7 +4,7 @@ BUILD := build$(if $(filter-out release,$(PRESET)),-$(PRESET))
 PYTHON := build/venv/bin/python
 TEST_PYTHON := build/test-venv/bin/python
 
-.PHONY: help demo build test unit e2e security container-test sanitize fuzz lint fmt check bench soak vm lock install clean
+.PHONY: help demo build test unit e2e security container-test sanitize fuzz lint fmt check services services-stop bench soak vm lock install clean
 
 help:  ## what there is
 	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 16
@@ -19,6 +19,7 @@ demo: build  ## a first calculation, end to end, with what each stage cost
 	@tools/demo.sh
 
 unit: build  ## the tests beside the code
+	@tools/services.sh start
 	@tools/build.sh $(PRESET) all
 	@ctest --preset $(PRESET) --no-tests=error -j 2
 
@@ -33,6 +34,12 @@ security: build  ## attacks through the public door, in both profiles, and what 
 	@$(TEST_PYTHON) -m pytest -q tests/security
 
 test: unit e2e security  ## every test
+
+services: build  ## PostgreSQL, Redis and S3 on loopback, from packages; their URLs
+	@tools/services.sh start
+
+services-stop:  ## ends them
+	@tools/services.sh stop
 
 sanitize:  ## the unit tests under address, undefined-behaviour and thread sanitizers
 	@tools/install.sh packages venv

@@ -17,7 +17,10 @@ BENCH_PACKAGES=(bubblewrap)  # peers that `make bench` measures beside the sandb
 VM_PACKAGES=(qemu-system-x86 mmdebstrap e2fsprogs)
 
 # What tools/services.sh starts; no cluster of PostgreSQL is made for the machine.
-SERVICE_PACKAGES=(postgresql-15)
+SERVICE_PACKAGES=(postgresql-15 redis-server openssl)
+
+# An S3 server over a folder; built once, and kept for further clones.
+VERSITYGW=v1.7.0
 
 say() { printf '==> %s\n' "$*" >&2; }
 
@@ -59,6 +62,19 @@ environment() {
   printf '%s' "$stamp" >"$folder/.lock"
 }
 
+# The program NAME of the Go module $2 at version $3, in the cache folder that is printed.
+go_program() {
+  local name=$1 folder=${XDG_CACHE_HOME:-$HOME/.cache}/mecapy/$1-$3
+  if [ ! -x "$folder/$name" ]; then
+    command -v go >/dev/null || { say "Go 1.25 or later is needed to build $name: https://go.dev/dl"; exit 1; }
+    say "building $name $3"
+    mkdir -p "$folder"
+    GOBIN=$folder GOFLAGS=-p=2 go install "$2@$3"
+  fi
+  mkdir -p build/services
+  ln -sfn "$folder/$name" "build/services/$name.program"
+}
+
 lock() {
   local work
   work=$(mktemp -d)
@@ -79,6 +95,7 @@ for step in "$@"; do
     services)
       [ -d /etc/postgresql-common ] || { mkdir -p /etc/postgresql-common; echo create_main_cluster = false >/etc/postgresql-common/createcluster.conf; }
       packages "${SERVICE_PACKAGES[@]}"
+      go_program versitygw github.com/versity/versitygw/cmd/versitygw "$VERSITYGW"
       ;;
     vm) packages "${VM_PACKAGES[@]}" ;;
     venv) environment build/venv runtime/python/requirements.lock ;;

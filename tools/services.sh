@@ -6,7 +6,7 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 umask 022
 
-SERVICES=(postgres)
+SERVICES=(postgres redis s3)
 PASSWORD=mecapy-for-tests
 PG=/usr/lib/postgresql/15/bin
 
@@ -67,6 +67,44 @@ start_postgres() {
   printf 'postgresql://mecapy:%s@127.0.0.1:%s/postgres?sslmode=verify-full&sslrootcert=%s\n' \
     "$PASSWORD" "$port" "$here/postgres/cert.pem" >"$here/postgres/url"
   await postgres "$PG/pg_isready" -q -h 127.0.0.1 -p "$port"
+}
+
+start_redis() {
+  local port; port=$(free_port)
+  mkdir -p "$here/redis"
+  [ -f "$here/redis/cert.pem" ] || certificate "$here/redis"
+  cat >"$here/redis/redis.conf" <<CONF
+bind 127.0.0.1
+port 0
+tls-port $port
+tls-cert-file $here/redis/cert.pem
+tls-key-file $here/redis/key.pem
+tls-ca-cert-file $here/redis/cert.pem
+tls-auth-clients no
+save ""
+dir $here/redis
+user default off
+user mecapy on >$PASSWORD ~* &* +@all
+CONF
+  chown -R redis: "$here/redis"
+  launch redis /usr/bin/redis-server "$here/redis/redis.conf"
+  printf 'rediss://mecapy:%s@127.0.0.1:%s/0?ca=%s\n' "$PASSWORD" "$port" "$here/redis/cert.pem" >"$here/redis/url"
+  await redis env REDISCLI_AUTH="$PASSWORD" redis-cli --tls --cacert "$here/redis/cert.pem" --user mecapy -p "$port" ping
+}
+
+# versitygw over a folder; the bucket is made.
+start_s3() {
+  local port; port=$(free_port)
+  mkdir -p "$here/s3/buckets" "$here/s3/users"
+  [ -f "$here/s3/cert.pem" ] || certificate "$here/s3"
+  launch s3 env ROOT_ACCESS_KEY=mecapy ROOT_SECRET_KEY="$PASSWORD" "$here/versitygw.program" --port "127.0.0.1:$port" \
+    --region fr-par --cert "$here/s3/cert.pem" --key "$here/s3/key.pem" --iam-dir "$here/s3/users" posix "$here/s3/buckets"
+  printf 's3://mecapy?endpoint=https://127.0.0.1:%s&ca=%s\n' "$port" "$here/s3/cert.pem" >"$here/s3/url"
+  printf 'mecapy %s\n' "$PASSWORD" >"$here/s3/keys"
+  await s3 curl -s --cacert "$here/s3/cert.pem" "https://127.0.0.1:$port/"
+  curl -sf --cacert "$here/s3/cert.pem" --aws-sigv4 aws:amz:fr-par:s3 --user "mecapy:$PASSWORD" \
+    -H "x-amz-content-sha256: $(sha256sum </dev/null | cut -d' ' -f1)" -X PUT "https://127.0.0.1:$port/mecapy" >/dev/null \
+    || [ -d "$here/s3/buckets/mecapy" ]
 }
 
 stop() {

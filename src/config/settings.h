@@ -26,6 +26,8 @@ struct Settings {
   std::int64_t server_max_connections = 4096;
   std::int64_t server_run_as_uid = 64100;
   std::string dev_token;
+  std::string database_url;  // "" means SQLite in the data folder
+  std::int64_t database_connections = 8;
   std::int64_t objects_inline_limit = 32 * 1024;
   std::int64_t queue_capacity = 100'000;
   std::int64_t dispatcher_max_attempts = 5;

@@ -18,6 +18,7 @@
 #include "janitor/janitor.h"
 #include "main/commands.h"
 #include "main/data_folder.h"
+#include "main/parts.h"
 #include "main/process.h"
 #include "main/pulse.h"
 #include "net/http_server.h"
@@ -56,6 +57,7 @@ dispatcher::Options dispatcher_options(const config::Settings& s) {
   options.backoff = std::chrono::milliseconds(s.dispatcher_backoff_ms);
   options.backoff_max = std::max(options.backoff, options.backoff_max);
   options.lease = ms(s.dispatcher_lease_s);
+  options.owns_store = !shares_store(s);
   options.reconcile_every = std::min(options.reconcile_every, options.lease / 2);
   return options;
 }
@@ -228,7 +230,7 @@ int run_api(const config::Settings& settings, base::Fd pulse) {
   raise_file_limit();
   ignore_broken_pipes();
   const DataFolder folder{settings.data_dir};
-  auto store = store::open_sqlite(folder.database(), std::make_shared<base::SystemClock>());
+  auto store = open_store(settings, std::make_shared<base::SystemClock>());
   if (!store) return complain(store.error());
   auto objects = objects::open_folder(folder.objects());
   if (!objects) return complain(objects.error());

@@ -170,6 +170,7 @@ Result<void> become(uid_t uid) {
   if (::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0) {
     return fail(ErrorCode::internal, "no_new_privs was refused");
   }
+  ::unsetenv("HOME");  // root's: libraries that look for their files there would only be refused
   return {};
 }
 

@@ -22,12 +22,10 @@ constexpr Parameter kDefaults[] = {
     {"keepalives_interval", "5"}, {"keepalives_count", "3"},     {"application_name", "mecapy"},
     {"client_encoding", "UTF8"},
 };
-// The last is for a process of ours that hangs with a transaction open.
-constexpr const char* kSession[] = {
-    "SET statement_timeout = '8s'",
-    "SET lock_timeout = '5s'",
-    "SET idle_in_transaction_session_timeout = '15s'",
-};
+// In one message. The last is for a process of ours that hangs with a transaction open.
+constexpr const char* kSession =
+    "SET client_min_messages = 'warning'; SET statement_timeout = '8s'; SET lock_timeout = '5s';"
+    " SET idle_in_transaction_session_timeout = '15s'";
 constexpr std::string_view kSafeMode = "verify-full";
 
 using Options = std::map<std::string, std::string>;
@@ -98,7 +96,7 @@ Result<std::string> complete_postgres_url(const std::string& url) {
 Result<std::unique_ptr<Connection>> connect_postgres(const std::string& complete_url) {
   try {
     auto session = std::make_unique<soci::session>(soci::postgresql, complete_url);
-    for (const char* statement : kSession) *session << statement;
+    *session << kSession;
     return std::make_unique<Connection>(std::move(session), translate_postgres);
   } catch (const soci::soci_error& e) {
     std::string reason = e.what();
