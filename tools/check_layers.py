@@ -16,6 +16,9 @@ INCLUDE = re.compile(r'^#include [<"]([^>"]+)[>"]', re.MULTILINE)
 FOREIGN = {
     "boost/beast": {"net"},
     "curl/": {"net"},
+    "hiredis/": {"redis"},
+    "libpq-fe.h": {"store"},
+    "pugixml": {"objects"},
     "soci/": {"store"},
     "sqlite3.h": {"store"},
     "seccomp.h": {"sandbox", "zygote"},

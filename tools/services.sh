@@ -15,7 +15,13 @@ complain() { say "$*"; exit 1; }
 
 here=$PWD/build/services
 free_port() { python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])'; }
-is_running() { [ -f "$here/$1/pid" ] && kill -0 "$(cat "$here/$1/pid")" 2>/dev/null; }
+# When the process $1 was born, in clock ticks: a number may be used again.
+born() { sed 's/.*) //' "/proc/$1/stat" 2>/dev/null | cut -d' ' -f20; }
+pid_of() { cut -d' ' -f1 "$here/$1/pid"; }
+is_running() {
+  local since
+  [ -f "$here/$1/pid" ] && since=$(born "$(pid_of "$1")") && [ -n "$since" ] && [ "$since" = "$(cut -d' ' -f2 "$here/$1/pid")" ]
+}
 
 # Waits until the command $2... succeeds, while the service $1 lives; its log else.
 await() {
@@ -41,13 +47,14 @@ launch() {
   local name=$1 user; shift
   user=$(stat -c %U "$here/$name")
   setsid runuser -u "$user" -- "$@" </dev/null >"$here/$name/log" 2>&1 &
-  local child=$!
+  local child=$! pid=
   for _ in $(seq 100); do
-    pgrep -P "$child" >"$here/$name/pid" && return
+    pid=$(pgrep -P "$child") && break
     kill -0 "$child" 2>/dev/null || break
     sleep 0.05
   done
-  printf '%s\n' "$child" >"$here/$name/pid"
+  [ -n "$pid" ] || pid=$child
+  printf '%s %s\n' "$pid" "$(born "$pid")" >"$here/$name/pid"
 }
 
 # The server refuses to be root, and its user must be able to reach its folder.
@@ -109,10 +116,9 @@ start_s3() {
 
 stop() {
   is_running "$1" || return 0
-  local pid; pid=$(cat "$here/$1/pid")
-  kill -INT "$pid"
-  for _ in $(seq 200); do kill -0 "$pid" 2>/dev/null || return 0; sleep 0.05; done
-  kill -KILL "$pid"
+  kill -INT "$(pid_of "$1")"
+  for _ in $(seq 200); do is_running "$1" || return 0; sleep 0.05; done
+  kill -KILL "$(pid_of "$1")"
 }
 
 urls() {

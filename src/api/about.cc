@@ -34,15 +34,20 @@ awaitable<Answer> Routes::ready(Api& api, Call&) {
   const auto database = co_await parts(api).store.ping();
   const auto storage = co_await parts(api).objects.ping(base::after(kProbe));
   const auto worker = co_await parts(api).worker_ready();
+  // Without its Redis a queue works for this process alone.
+  const auto queue = parts(api).queue.health();
   const bool fine = database && storage && worker && !draining(api);
   wire::ObjectWriter checks;
   checks.text("database", verdict(database))
       .text("objects", verdict(storage))
+      .text("queue", verdict(queue))
       .text("worker", verdict(worker))
       .text("accepting", draining(api) ? "shutting down" : "ok");
   net::Response response =
       json_response(fine ? 200 : 503, std::move(wire::ObjectWriter()
-                                                    .text("status", fine ? "ok" : "unavailable")
+                                                    .text("status", !fine   ? "unavailable"
+                                                                    : queue ? "ok"
+                                                                            : "degraded")
                                                     .raw("checks", std::move(checks).finish()))
                                           .finish());
   if (!fine) response.headers.emplace_back("Retry-After", "1");

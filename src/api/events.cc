@@ -119,7 +119,7 @@ awaitable<void> tell_end(Api& api, const model::Run& run, Cursor cursor, net::Re
 
 // Follows a run until it ends or the watcher goes.
 awaitable<void> follow(Api& api, model::Run run, Cursor cursor, net::ResponseStream& out) {
-  const auto channel = Routes::parts(api).feed.open(run.id);
+  const auto channel = Routes::parts(api).feed.watch(run.id);
   std::string told_progress;
   while (true) {
     const feed::Channel::State& state = channel->state();
@@ -153,7 +153,7 @@ awaitable<Answer> Routes::run_events(Api& api, Call& call) {
   auto id = run_id(call);
   if (!id) co_return id.error();
   const auto channel =
-      parts(api).feed.open(*id);  // before the look into the store: nothing is missed
+      parts(api).feed.watch(*id);  // before the look into the store: nothing is missed
   auto run = co_await parts(api).store.get_run(call.caller.user, *id);
   if (!run) co_return run.error();
   const Cursor cursor = parse_cursor(call.request().header("last-event-id").value_or(""));

@@ -6,6 +6,9 @@
 namespace mecapy::api {
 namespace {
 
+// Another process has told by then what it knows of a run, or it does not run there.
+constexpr std::chrono::milliseconds kHearsay{150};
+
 awaitable<Result<model::Run>> find_run(Api& api, const Call& call) {
   auto id = run_id(call);
   if (!id) co_return id.error();
@@ -81,9 +84,14 @@ awaitable<Answer> Routes::run_logs(Api& api, Call& call) {
   if (model::is_end(run->status)) co_return co_await send_log(api, call, *run);
   net::Response response;
   response.content_type = "text/plain; charset=utf-8";
-  if (const auto channel = parts(api).feed.find(run->id)) {
-    response.body = channel->state().log;
+  const auto channel = parts(api).feed.watch(run->id);
+  // Of a run of another process the log is asked for.
+  const bool elsewhere = parts(api).feed.is_shared() && channel->state().attempt == 0;
+  const base::Deadline heard = base::after(elsewhere ? kHearsay : std::chrono::milliseconds(0));
+  while (channel->state().log.empty() && std::chrono::steady_clock::now() < heard) {
+    co_await channel->changed(channel->state().version, heard);
   }
+  response.body = channel->state().log;
   co_return response;
 }
 
@@ -115,6 +123,7 @@ awaitable<Answer> Routes::cancel_run(Api& api, Call& call) {
     if (auto channel = parts(api).feed.find(*id)) channel->set_status(run->status, run->attempt);
   } else {
     parts(api).cancel(*id);
+    parts(api).feed.cancel_elsewhere(*id);
   }
   co_return json_response(200, wire::run_json(*run, std::nullopt));
 }

@@ -34,6 +34,15 @@ std::vector<SettingRow> fixed_rows() {
        "postgresql://USER:PASSWORD@HOST:PORT/NAME; a file in the data folder when empty", secret},
       {"database.connections", &S::database_connections, "to a PostgreSQL database, by each serve",
        open, 1, 100},
+      {"redis.url", &S::redis_url,
+       "rediss://USER:PASSWORD@HOST:PORT/DATABASE?ca=FILE of the queue; in memory when empty",
+       secret},
+      {"objects.url", &S::objects_url,
+       "s3://BUCKET/PREFIX?endpoint=URL&region=fr-par&style=virtual|path&ca=FILE, or "
+       "file:///FOLDER; a "
+       "folder in the data folder when empty"},
+      {"objects.access_key", &S::objects_access_key, "of the bucket", Secrecy::workers_secret},
+      {"objects.secret_key", &S::objects_secret_key, "of the bucket", Secrecy::workers_secret},
       {"objects.inline_limit", &S::objects_inline_limit,
        "inputs, results and logs up to this travel inline, bytes", open, 0, 1 << 20},
       {"queue.capacity", &S::queue_capacity, "runs that may wait; beyond it submits get 429", open,

@@ -94,7 +94,7 @@ Result<void> apply(Loaded& loaded, const SettingRow& row, const std::string& tex
   if (!problem.empty()) {
     return fail(ErrorCode::usage,
                 source + ": " + row.name + " " + problem +
-                    (row.secrecy == Secrecy::secret ? "" : ", not \"" + text + "\""));
+                    (row.secrecy != Secrecy::open ? "" : ", not \"" + text + "\""));
   }
   loaded.origin[row.name] = source;
   return {};
@@ -188,14 +188,18 @@ Result<Loaded> load(const Sources& sources) {
   return loaded;
 }
 
-std::string shown(const SettingRow& row, const Settings& settings) {
-  const std::string text = std::visit(
+std::string value_text(const SettingRow& row, const Settings& settings) {
+  return std::visit(
       Overloaded{[&](std::string Settings::*f) { return settings.*f; },
                  [&](std::int64_t Settings::*f) { return to_text(settings.*f); },
                  [&](double Settings::*f) { return to_text(settings.*f); },
                  [&](double model::Limits::*f) { return to_text(settings.ceilings.*f); }},
       row.field);
-  return row.secrecy == Secrecy::secret && !text.empty() ? "***" : text;
+}
+
+std::string shown(const SettingRow& row, const Settings& settings) {
+  const std::string text = value_text(row, settings);
+  return row.secrecy != Secrecy::open && !text.empty() ? "***" : text;
 }
 
 std::string default_data_dir() {

@@ -28,6 +28,10 @@ struct Settings {
   std::string dev_token;
   std::string database_url;  // "" means SQLite in the data folder
   std::int64_t database_connections = 8;
+  std::string redis_url;    // "" means a queue in memory
+  std::string objects_url;  // "" means a folder in the data folder
+  std::string objects_access_key;
+  std::string objects_secret_key;
   std::int64_t objects_inline_limit = 32 * 1024;
   std::int64_t queue_capacity = 100'000;
   std::int64_t dispatcher_max_attempts = 5;
@@ -46,7 +50,8 @@ struct Settings {
   model::Limits ceilings = model::default_ceilings();
 };
 
-enum class Secrecy : std::uint8_t { open, secret };
+// A secret of the worker's is handed to the local worker, too; no other secret is.
+enum class Secrecy : std::uint8_t { open, secret, workers_secret };
 
 struct SettingRow {
   std::string name;  // in mecapy.toml: "server.port" is port in [server]
@@ -84,7 +89,9 @@ struct Sources {
 // source.
 Result<Loaded> load(const Sources& sources);
 
-// The current value as text; secrets are "***" when set.
+// The current value as text.
+std::string value_text(const SettingRow& row, const Settings& settings);
+// The same for people to see: secrets are "***" when set.
 std::string shown(const SettingRow& row, const Settings& settings);
 
 // /var/lib/mecapy for root, else $XDG_DATA_HOME/mecapy or ~/.local/share/mecapy.

@@ -130,11 +130,9 @@ awaitable<void> Dispatcher::run_one(model::RunId id) {
   if (draining_) co_return;  // the store still has it queued
   auto job =
       co_await parts_.store.claim(id, options_.claimant, parts_.clock.now() + options_.lease);
-  if (!job) {
-    spdlog::warn("claim of {}: {}", id.str(), job.error().message);
-    co_return;  // the reconciler finds it again
-  }
-  if (*job) co_await attempt(std::move(**job));
+  if (job && *job) co_return co_await attempt(std::move(**job));
+  if (!job) spdlog::warn("claim of {}: {}", id.str(), job.error().message);
+  parts_.queue.done(id);  // not ours; or the reconciler finds it again
 }
 
 awaitable<void> Dispatcher::attempt(model::Job job) {
@@ -155,27 +153,41 @@ awaitable<void> Dispatcher::finish(model::Job job, model::RunEnd end,
     end = model::failed_end(model::OutcomeCode::internal, "cancelled, though nobody asked for it");
   }
   const bool cancelled = end.status == model::RunStatus::cancelled;
-  if (!active->lost) {
-    if (cancelled && active->interrupted) {
-      co_await put_back(lease,
-                        {model::OutcomeCode::worker_lost, "stopped by a shutdown", "", {}, {}},
-                        parts_.clock.now());
-    } else if (retryable(end) && job.attempt < options_.max_attempts) {
-      spdlog::warn("run {} attempt {}: {}: {}", job.run_id.str(), job.attempt,
-                   model::row(end.failure->code).name, end.failure->message);
-      co_await put_back(lease, *end.failure, retry_at(job.attempt));
-    } else {
-      const model::RunStatus status = end.status;
-      // A run that was cut off has no log of its own: what was heard of it is kept.
-      if (end.log.inline_bytes.empty() && !end.log.stored()) {
-        end.log.inline_bytes = active->channel->state().log;
-        end.usage.log_bytes = static_cast<std::int64_t>(end.log.inline_bytes.size());
-      }
-      if (co_await record(lease, std::move(end))) active->channel->set_status(status, job.attempt);
-    }
+  if (active->lost) {
+    parts_.queue.done(job.run_id);
+  } else if (cancelled && active->interrupted) {
+    co_await put_back(lease, {model::OutcomeCode::worker_lost, "stopped by a shutdown", "", {}, {}},
+                      parts_.clock.now());
+  } else if (retryable(end) && job.attempt < options_.max_attempts) {
+    spdlog::warn("run {} attempt {}: {}: {}", job.run_id.str(), job.attempt,
+                 model::row(end.failure->code).name, end.failure->message);
+    co_await put_back(lease, *end.failure, retry_at(job.attempt));
+  } else {
+    co_await conclude(lease, std::move(end), *active);
   }
   active->channel->touch();
   active_.erase(job.run_id);
+}
+
+// The last word on the run, as far as this process has one.
+awaitable<void> Dispatcher::conclude(store::Lease lease, model::RunEnd end, Active& active) {
+  const model::RunId id = lease.run_id;
+  const int attempt = lease.attempt;
+  const model::RunStatus status = end.status;
+  const std::string given_up =
+      retryable(end) ? std::string(model::row(end.failure->code).name) : "";
+  // A run that was cut off has no log of its own: what was heard of it is kept.
+  if (end.log.inline_bytes.empty() && !end.log.stored()) {
+    end.log.inline_bytes = active.channel->state().log;
+    end.usage.log_bytes = static_cast<std::int64_t>(end.log.inline_bytes.size());
+  }
+  if (co_await record(std::move(lease), std::move(end)))
+    active.channel->set_status(status, attempt);
+  if (given_up.empty()) {
+    parts_.queue.done(id);
+  } else {
+    parts_.queue.bury(id, given_up);
+  }
 }
 
 // The end must get into the store as long as it can be ours: after that the lease is over and
@@ -201,6 +213,7 @@ awaitable<void> Dispatcher::put_back(store::Lease lease, model::Failure failure,
   const model::RunId id = lease.run_id;
   store::Requeue request{std::move(lease), std::move(failure), not_before};
   auto done = co_await parts_.store.requeue(std::move(request));
+  parts_.queue.done(id);
   if (!done) {
     spdlog::error("run {} could not be put back: {}", id.str(), done.error().message);
     co_return;  // its lease ends, and the reconciler puts it back

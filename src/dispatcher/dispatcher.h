@@ -76,6 +76,7 @@ class Dispatcher {
   awaitable<void> run_one(model::RunId id);
   awaitable<void> attempt(model::Job job);
   awaitable<void> finish(model::Job job, model::RunEnd end, std::shared_ptr<Active> active);
+  awaitable<void> conclude(store::Lease lease, model::RunEnd end, Active& active);
   awaitable<void> put_back(store::Lease lease, model::Failure failure, base::TimePoint not_before);
   awaitable<bool> record(store::Lease lease, model::RunEnd end);
   base::TimePoint retry_at(int attempt) const;

@@ -57,6 +57,9 @@ class WatchedQueue final : public queue::Queue {
   awaitable<std::optional<model::RunId>> pop(base::Deadline deadline) override {
     return inner_->pop(deadline);
   }
+  void done(const model::RunId& id) override { inner_->done(id); }
+  void bury(const model::RunId& id, const std::string& why) override { inner_->bury(id, why); }
+  Result<void> health() const override { return inner_->health(); }
   std::size_t size() const override { return inner_->size(); }
   std::size_t capacity() const override { return inner_->capacity(); }
   void close() override { inner_->close(); }

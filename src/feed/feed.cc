@@ -6,14 +6,15 @@
 
 namespace mecapy::feed {
 
-Channel::Channel(const boost::asio::any_io_executor& executor) : executor_(executor) {}
+Channel::Channel(const boost::asio::any_io_executor& executor, model::RunId id, Outlet* outlet)
+    : executor_(executor), id_(std::move(id)), outlet_(outlet) {}
 
 void Channel::touch() {
   ++state_.version;
   for (auto& [id, timer] : waiters_) timer->cancel();
 }
 
-void Channel::set_status(model::RunStatus status, int attempt) {
+void Channel::take_status(model::RunStatus status, int attempt) {
   if (attempt != state_.attempt) {
     state_.log.clear();
     state_.progress.clear();
@@ -23,12 +24,41 @@ void Channel::set_status(model::RunStatus status, int attempt) {
   touch();
 }
 
+void Channel::set_status(model::RunStatus status, int attempt) {
+  take_status(status, attempt);
+  if (outlet_ != nullptr) outlet_->status_changed(id_, state_);
+}
+
 void Channel::add_log(std::string_view text) {
   state_.log += text;
   touch();
+  if (outlet_ != nullptr) outlet_->log_added(id_, state_, text);
 }
 
 void Channel::set_progress(std::string_view json) {
+  state_.progress = json;
+  touch();
+  if (outlet_ != nullptr) outlet_->progress_changed(id_, state_);
+}
+
+void Channel::hear_status(model::RunStatus status, int attempt) {
+  if (attempt < state_.attempt || (attempt == state_.attempt && model::is_end(state_.status)))
+    return;
+  take_status(status, attempt);
+}
+
+bool Channel::hear_log(int attempt, std::size_t offset, std::string_view text) {
+  if (attempt != state_.attempt) return true;
+  if (offset > state_.log.size()) return false;
+  const std::size_t known = state_.log.size() - offset;
+  if (known >= text.size()) return true;
+  state_.log += text.substr(known);
+  touch();
+  return true;
+}
+
+void Channel::hear_progress(int attempt, std::string_view json) {
+  if (attempt != state_.attempt) return;
   state_.progress = json;
   touch();
 }
@@ -49,9 +79,19 @@ std::shared_ptr<Channel> Feed::open(const model::RunId& id) {
     std::erase_if(channels_, [](const auto& entry) { return entry.second.expired(); });
     sweep_at_ = std::max<std::size_t>(64, 2 * channels_.size());
   }
-  auto channel = std::make_shared<Channel>(executor_);
+  auto channel = std::make_shared<Channel>(executor_, id, outlet_);
   channels_[id] = channel;
   return channel;
+}
+
+std::shared_ptr<Channel> Feed::watch(const model::RunId& id) {
+  auto channel = open(id);
+  if (outlet_ != nullptr) outlet_->watched(id);
+  return channel;
+}
+
+void Feed::cancel_elsewhere(const model::RunId& id) {
+  if (outlet_ != nullptr) outlet_->cancel(id);
 }
 
 std::shared_ptr<Channel> Feed::find(const model::RunId& id) const {

@@ -1,6 +1,6 @@
 // The feed: what happens to runs right now, for those who watch (wait, server-sent events). It
 // keeps nothing that matters: the store has the truth, and a watcher that missed something reads it
-// there.
+// there. Processes that share a Redis hear of each other's runs (relay.h).
 //
 // Used on one thread, the one of the io_context.
 #pragma once
@@ -20,10 +20,13 @@
 
 namespace mecapy::feed {
 
+class Outlet;
+
 // One run as it is watched. Lives as long as somebody holds it.
 class Channel {
  public:
-  explicit Channel(const boost::asio::any_io_executor& executor);
+  // `outlet` hears of what happens here; none when null.
+  Channel(const boost::asio::any_io_executor& executor, model::RunId id, Outlet* outlet);
 
   // What is known so far. `log` is that of the current attempt, from its first byte.
   struct State {
@@ -35,32 +38,66 @@ class Channel {
   };
   const State& state() const { return state_; }
 
+  // What happens in this process.
   void set_status(model::RunStatus status, int attempt);
   void add_log(std::string_view text);
   void set_progress(std::string_view json);
   // Wakes the watchers, who then read the store.
   void touch();
 
+  // The same, told by another process; of an attempt before the current one nothing is taken.
+  void hear_status(model::RunStatus status, int attempt);
+  // `text` begins at `offset` of the log. False when what lies before it is not here.
+  bool hear_log(int attempt, std::size_t offset, std::string_view text);
+  void hear_progress(int attempt, std::string_view json);
+
   // Returns when state().version is not `seen` any more, or at the deadline.
   boost::asio::awaitable<void> changed(std::uint64_t seen, base::Deadline deadline);
 
  private:
+  void take_status(model::RunStatus status, int attempt);
+
   boost::asio::any_io_executor executor_;
+  model::RunId id_;
+  Outlet* outlet_;
   State state_;
   std::unordered_map<std::uint64_t, boost::asio::steady_timer*> waiters_;
   std::uint64_t next_waiter_ = 0;
 };
 
+// Where what happens in this process is told to others (relay.h).
+class Outlet {
+ public:
+  virtual ~Outlet() = default;
+  virtual void status_changed(const model::RunId& id, const Channel::State& state) = 0;
+  virtual void log_added(const model::RunId& id, const Channel::State& state,
+                         std::string_view text) = 0;
+  virtual void progress_changed(const model::RunId& id, const Channel::State& state) = 0;
+  // Somebody here wants log and progress of a run that may be anywhere.
+  virtual void watched(const model::RunId& id) = 0;
+  virtual void cancel(const model::RunId& id) = 0;
+};
+
 class Feed {
  public:
   explicit Feed(boost::asio::any_io_executor executor) : executor_(std::move(executor)) {}
+  // Of channels opened from now on. It must outlive them.
+  void set_outlet(Outlet* outlet) { outlet_ = outlet; }
+
   // The channel of `id`, made when nobody has it.
   std::shared_ptr<Channel> open(const model::RunId& id);
+  // The same, for one who wants log and progress as well, wherever it runs.
+  std::shared_ptr<Channel> watch(const model::RunId& id);
   // The channel of `id` when somebody has it.
   std::shared_ptr<Channel> find(const model::RunId& id) const;
+  // Whether runs may happen in other processes that can be heard.
+  bool is_shared() const { return outlet_ != nullptr; }
+  // Stops `id` when it runs in another process.
+  void cancel_elsewhere(const model::RunId& id);
 
  private:
   boost::asio::any_io_executor executor_;
+  Outlet* outlet_ = nullptr;
   std::unordered_map<model::RunId, std::weak_ptr<Channel>> channels_;
   std::size_t sweep_at_ = 64;
 };

@@ -50,9 +50,9 @@ net::ServerOptions server_options(const config::Settings& s) {
   return options;
 }
 
-dispatcher::Options dispatcher_options(const config::Settings& s) {
+dispatcher::Options dispatcher_options(const config::Settings& s, std::string claimant) {
   dispatcher::Options options;
-  options.claimant = base::make_uuid7();
+  options.claimant = std::move(claimant);
   options.max_attempts = static_cast<int>(s.dispatcher_max_attempts);
   options.backoff = std::chrono::milliseconds(s.dispatcher_backoff_ms);
   options.backoff_max = std::max(options.backoff, options.backoff_max);
@@ -76,22 +76,31 @@ awaitable<Result<void>> ask_worker(std::string socket) {
 // All parts of the API process, joined.
 class ApiProcess {
  public:
-  ApiProcess(const config::Settings& settings, std::unique_ptr<store::Store> store,
-             std::unique_ptr<objects::ObjectStore> objects, std::string token,
+  // What settings chose.
+  struct Opened {
+    std::unique_ptr<store::Store> store;
+    std::unique_ptr<objects::ObjectStore> objects;
+    std::unique_ptr<queue::Queue> queue;
+    std::string claimant;
+  };
+  ApiProcess(const config::Settings& settings, Opened opened, std::string token,
              std::string about_token)
       : settings_(settings),
         socket_(DataFolder{settings.data_dir}.socket()),
         about_token_(std::move(about_token)),
-        store_(std::move(store)),
-        objects_(std::move(objects)),
+        store_(std::move(opened.store)),
+        objects_(std::move(opened.objects)),
         feed_(io_.get_executor()),
-        queue_(queue::make_memory_queue(static_cast<std::size_t>(settings.queue_capacity), clock_)),
+        queue_(std::move(opened.queue)),
         backend_(backends::make_local({socket_, concurrency(settings)})),
         router_({backend_.get()}),
-        dispatcher_(io_, {*store_, *queue_, router_, feed_, *clock_}, dispatcher_options(settings)),
+        dispatcher_(io_, {*store_, *queue_, router_, feed_, *clock_},
+                    dispatcher_options(settings, opened.claimant)),
         authenticator_(
             auth::make_token_authenticator({token, DataFolder{settings.data_dir}.tokens()})),
         api_(parts(), {settings.ceilings, settings.objects_inline_limit}),
+        relay_(share_feed(settings, io_.get_executor(), feed_, opened.claimant,
+                          [this](const model::RunId& id) { dispatcher_.cancel(id); })),
         signals_(io_, SIGTERM, SIGINT) {}
 
   int run(base::Fd pulse) {
@@ -219,6 +228,7 @@ class ApiProcess {
   std::unique_ptr<auth::Authenticator> authenticator_;
   asio::thread_pool threads_{kThreads};
   api::Api api_;
+  std::unique_ptr<feed::Relay> relay_;
   std::unique_ptr<net::HttpServer> server_;
   asio::signal_set signals_;
   int status_ = 0;
@@ -230,10 +240,14 @@ int run_api(const config::Settings& settings, base::Fd pulse) {
   raise_file_limit();
   ignore_broken_pipes();
   const DataFolder folder{settings.data_dir};
-  auto store = open_store(settings, std::make_shared<base::SystemClock>());
+  const auto clock = std::make_shared<base::SystemClock>();
+  const std::string claimant = base::make_uuid7();
+  auto store = open_store(settings, clock);
   if (!store) return complain(store.error());
-  auto objects = objects::open_folder(folder.objects());
+  auto objects = open_objects(settings);
   if (!objects) return complain(objects.error());
+  auto queue = open_queue(settings, claimant, clock);
+  if (!queue) return complain(queue.error());
   std::string token = settings.dev_token;
   std::string about_token;
   if (token.empty()) {
@@ -244,8 +258,9 @@ int run_api(const config::Settings& settings, base::Fd pulse) {
     token = std::move(*made);
     about_token = first ? token + " (shown this once; kept in " + path + ")" : "in " + path;
   }
-  ApiProcess process(settings, std::move(*store), std::move(*objects), std::move(token),
-                     std::move(about_token));
+  ApiProcess process(settings,
+                     {std::move(*store), std::move(*objects), std::move(*queue), claimant},
+                     std::move(token), std::move(about_token));
   return process.run(std::move(pulse));
 }
 

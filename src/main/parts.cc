@@ -2,6 +2,8 @@
 
 #include <spdlog/spdlog.h>
 
+#include <cmath>
+#include <string_view>
 #include <utility>
 
 #include "main/data_folder.h"
@@ -9,13 +11,18 @@
 namespace mecapy::main {
 namespace {
 
-void tell_of_database(const std::optional<std::string>& trouble) {
-  if (trouble) {
-    spdlog::error("{}", *trouble);
-  } else {
-    spdlog::info("the database can be reached again");
-  }
+// What a part tells when it is away, and when it is there again.
+auto tell_of(const char* part) {
+  return [part](const std::optional<std::string>& trouble) {
+    if (trouble) {
+      spdlog::error("{}: {}", part, *trouble);
+    } else {
+      spdlog::info("{}: there", part);
+    }
+  };
 }
+
+constexpr std::string_view kFile = "file://";
 
 }  // namespace
 
@@ -27,8 +34,49 @@ Result<std::unique_ptr<store::Store>> open_store(const config::Settings& setting
   store::PostgresOptions options;
   options.url = settings.database_url;
   options.connections = static_cast<int>(settings.database_connections);
-  options.on_change = tell_of_database;
+  options.on_change = tell_of("database");
   return store::open_postgres(std::move(options), std::move(clock));
+}
+
+Result<std::unique_ptr<objects::ObjectStore>> open_objects(const config::Settings& settings) {
+  const std::string& url = settings.objects_url;
+  if (url.empty()) return objects::open_folder(DataFolder{settings.data_dir}.objects());
+  if (url.starts_with(kFile) && url.size() > kFile.size() && url[kFile.size()] == '/') {
+    return objects::open_folder(url.substr(kFile.size()));
+  }
+  objects::S3Options options;
+  options.url = url;
+  options.access_key = settings.objects_access_key;
+  options.secret_key = settings.objects_secret_key;
+  options.spool_folder = settings.data_dir;
+  return objects::open_s3(std::move(options));
+}
+
+Result<std::unique_ptr<queue::Queue>> open_queue(const config::Settings& settings,
+                                                 const std::string& consumer,
+                                                 std::shared_ptr<const base::Clock> clock) {
+  const auto capacity = static_cast<std::size_t>(settings.queue_capacity);
+  if (settings.redis_url.empty()) return queue::make_memory_queue(capacity, std::move(clock));
+  auto address = redis::parse_address(settings.redis_url);
+  if (!address) return address.error();
+  queue::RedisOptions options;
+  options.address = std::move(*address);
+  options.consumer = consumer;
+  options.lease = std::chrono::milliseconds(std::llround(settings.dispatcher_lease_s * 1000));
+  options.on_change = tell_of("queue");
+  return queue::make_redis_queue(std::move(options), capacity, std::move(clock));
+}
+
+std::unique_ptr<feed::Relay> share_feed(const config::Settings& settings,
+                                        boost::asio::any_io_executor executor, feed::Feed& feed,
+                                        const std::string& origin,
+                                        std::function<void(const model::RunId&)> cancel) {
+  if (settings.redis_url.empty()) return nullptr;
+  feed::RelayOptions options;
+  options.address = redis::parse_address(settings.redis_url).value();  // as open_queue found it
+  options.origin = origin;
+  options.cancel = std::move(cancel);
+  return std::make_unique<feed::Relay>(std::move(executor), feed, std::move(options));
 }
 
 bool shares_store(const config::Settings& settings) { return !settings.database_url.empty(); }

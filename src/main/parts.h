@@ -2,10 +2,14 @@
 #pragma once
 
 #include <memory>
+#include <string>
 
 #include "base/clock.h"
 #include "base/result.h"
 #include "config/settings.h"
+#include "feed/relay.h"
+#include "objects/objects.h"
+#include "queue/queue.h"
 #include "store/store.h"
 
 namespace mecapy::main {
@@ -13,6 +17,21 @@ namespace mecapy::main {
 // The database at database.url, or a file in the data folder.
 Result<std::unique_ptr<store::Store>> open_store(const config::Settings& settings,
                                                  std::shared_ptr<const base::Clock> clock);
+
+// The bucket or folder at objects.url, or a folder in the data folder.
+Result<std::unique_ptr<objects::ObjectStore>> open_objects(const config::Settings& settings);
+
+// The queue at redis.url, or one in memory. `consumer` is unique to this process.
+Result<std::unique_ptr<queue::Queue>> open_queue(const config::Settings& settings,
+                                                 const std::string& consumer,
+                                                 std::shared_ptr<const base::Clock> clock);
+
+// Joins the feed to that of the other processes at redis.url; nothing without one. `origin` is
+// unique to this process; `cancel` stops an attempt that runs here.
+std::unique_ptr<feed::Relay> share_feed(const config::Settings& settings,
+                                        boost::asio::any_io_executor executor, feed::Feed& feed,
+                                        const std::string& origin,
+                                        std::function<void(const model::RunId&)> cancel);
 
 // Whether other processes may claim in the same database.
 bool shares_store(const config::Settings& settings);

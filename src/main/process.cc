@@ -174,6 +174,12 @@ Result<void> become(uid_t uid) {
   return {};
 }
 
+void forget_secrets() {
+  for (const config::SettingRow& row : config::setting_table()) {
+    if (row.secrecy != config::Secrecy::open) ::unsetenv(row.environment().c_str());
+  }
+}
+
 Result<void> keep_what_a_supervisor_needs(const config::Settings& settings) {
   if (::geteuid() != 0) return {};
   sandbox::StepFailure step = sandbox::set_no_new_privs();

@@ -41,6 +41,9 @@ Result<void> become(uid_t uid);
 // need. Nothing to do for others.
 Result<void> keep_what_a_supervisor_needs(const config::Settings& settings);
 
+// Takes secrets out of the environment, once they were read: no process of a sandbox inherits them.
+void forget_secrets();
+
 // Ends this process when its parent `parent` has died (also when that is so already).
 void die_with(pid_t parent);
 

@@ -144,7 +144,7 @@ class Launcher {
       if (row.secrecy == config::Secrecy::secret) {
         ::unsetenv(variable.c_str());
       } else {
-        ::setenv(variable.c_str(), config::shown(row, settings_).c_str(), 1);
+        ::setenv(variable.c_str(), config::value_text(row, settings_).c_str(), 1);
       }
     }
   }

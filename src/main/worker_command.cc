@@ -14,6 +14,7 @@
 
 #include "main/commands.h"
 #include "main/data_folder.h"
+#include "main/parts.h"
 #include "main/process.h"
 #include "main/pulse.h"
 #include "net/http_server.h"
@@ -70,7 +71,7 @@ Result<void> refuse_open_door(const config::Settings& settings, const WorkerStar
 
 int serve_runs(const config::Settings& settings, const WorkerStart& start,
                std::unique_ptr<sandbox::Sandbox> sandbox) {
-  auto objects = objects::open_folder(DataFolder{settings.data_dir}.objects());
+  auto objects = open_objects(settings);
   if (!objects) return complain(objects.error());
   asio::io_context io{1};
   int status = 0;
@@ -110,6 +111,7 @@ int serve_runs(const config::Settings& settings, const WorkerStart& start,
 int worker(const config::Settings& settings, const WorkerStart& start) {
   const pid_t parent = ::getppid();
   ::prctl(PR_SET_NAME, "mecapy-worker");
+  forget_secrets();
   if (auto fine = refuse_open_door(settings, start); !fine) return complain(fine.error());
   raise_file_limit();
   uid_t uid = start.run_as;

@@ -74,6 +74,14 @@ class ObjectStore {
   // All objects whose keys begin with `folder` and '/'. The listing must not be used after the
   // store, but may be destroyed later.
   virtual std::unique_ptr<Listing> list(std::string folder) = 0;
+  // A link anyone may read the object by, for `life` and without asking us, under the given name
+  // and type; nothing when only this process can read it.
+  virtual std::optional<std::string> link(const std::string& key, const std::string& file_name,
+                                          const std::string& content_type,
+                                          std::chrono::seconds life) const {
+    (void)key, (void)file_name, (void)content_type, (void)life;
+    return std::nullopt;
+  }
   // Writes, reads and removes a small object of its own: for readiness.
   virtual awaitable<Result<void>> ping(base::Deadline deadline) = 0;
 };
@@ -82,5 +90,15 @@ class ObjectStore {
 // in the folder, fsynced, linked to the final name without replacing, and the directory fsynced.
 // Leftover temporary files of an earlier process older than an hour are removed at the start.
 Result<std::unique_ptr<ObjectStore>> open_folder(const std::string& folder);
+
+struct S3Options {
+  std::string url;  // s3://BUCKET/PREFIX?endpoint=URL&region=fr-par&style=virtual|path&ca=FILE
+  std::string access_key;
+  std::string secret_key;
+  std::string spool_folder = "/tmp";  // for what is written until its size is known
+};
+// Objects in a bucket of S3. An object up to 64 MiB is one PUT, a larger one is sent in parts; what
+// failed on the way is tried again. usage for a wrong URL or a missing key; nothing is asked yet.
+Result<std::unique_ptr<ObjectStore>> open_s3(S3Options options);
 
 }  // namespace mecapy::objects

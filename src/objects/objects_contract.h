@@ -22,6 +22,9 @@ struct ObjectsFactory {
   std::string name;
   // An empty object store of its own for each call; what it stands on goes with it.
   std::function<std::shared_ptr<ObjectStore>()> make;
+  // Whether of several writers of one key at the same moment exactly one is told that it won. S3
+  // says so; versitygw over a folder looks and writes in two steps.
+  bool decides_races = true;
 };
 
 inline std::ostream& operator<<(std::ostream& out, const ObjectsFactory& factory) {

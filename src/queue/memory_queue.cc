@@ -49,8 +49,12 @@ void start_pop(MemoryQueue& queue, base::Deadline deadline, Handler handler) {
 
 }  // namespace
 
-MemoryQueue::MemoryQueue(std::size_t capacity, std::shared_ptr<const base::Clock> clock)
-    : capacity_(capacity), clock_(std::move(clock)), watcher_([this] { watch(); }) {}
+MemoryQueue::MemoryQueue(std::size_t capacity, std::shared_ptr<const base::Clock> clock,
+                         std::function<void()> on_wait)
+    : capacity_(capacity),
+      clock_(std::move(clock)),
+      on_wait_(std::move(on_wait)),
+      watcher_([this] { watch(); }) {}
 
 MemoryQueue::~MemoryQueue() {
   close();
@@ -93,6 +97,11 @@ std::size_t MemoryQueue::size() const {
   return runs_.size();
 }
 
+std::size_t MemoryQueue::waiters() const {
+  const std::lock_guard lock(mutex_);
+  return waiters_.size();
+}
+
 void MemoryQueue::close() {
   std::unique_lock lock(mutex_);
   closed_ = true;
@@ -115,7 +124,9 @@ void MemoryQueue::add(std::shared_ptr<Waiter> waiter) {
   Completions completions = settle();
   lock.unlock();
   changed_.notify_one();
+  const bool waits = completions.empty();
   complete(std::move(completions));
+  if (waits && on_wait_) on_wait_();
 }
 
 void MemoryQueue::cancel(const std::shared_ptr<Waiter>& waiter) {

@@ -36,13 +36,20 @@ class Waiter {
 // becomes available. Everything else is done by the thread that pushes or pops.
 class MemoryQueue final : public Queue {
  public:
-  MemoryQueue(std::size_t capacity, std::shared_ptr<const base::Clock> clock);
+  // `on_wait` is called, on any thread, when a pop has begun to wait.
+  MemoryQueue(std::size_t capacity, std::shared_ptr<const base::Clock> clock,
+              std::function<void()> on_wait = {});
   // Closes the queue. The executors of waiting pops must still be there.
   ~MemoryQueue() override;
 
   Result<void> push(model::RunId id, base::TimePoint not_before) override;
   awaitable<std::optional<model::RunId>> pop(base::Deadline deadline) override;
+  void done(const model::RunId&) override {}
+  void bury(const model::RunId&, const std::string&) override {}
+  Result<void> health() const override { return {}; }
   std::size_t size() const override;
+  // Pops that wait.
+  std::size_t waiters() const;
   std::size_t capacity() const override { return capacity_; }
   void close() override;
 
@@ -77,6 +84,7 @@ class MemoryQueue final : public Queue {
 
   const std::size_t capacity_;
   const std::shared_ptr<const base::Clock> clock_;
+  const std::function<void()> on_wait_;
 
   mutable std::mutex mutex_;
   std::condition_variable changed_;

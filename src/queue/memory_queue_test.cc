@@ -17,7 +17,8 @@ std::shared_ptr<Queue> make(std::size_t capacity, std::shared_ptr<const base::Cl
 void poke(Queue& queue) { dynamic_cast<MemoryQueue&>(queue).poke(); }
 
 INSTANTIATE_TEST_SUITE_P(Memory, QueueContract,
-                         testing::Values(QueueFactory{"memory", make, poke}));
+                         testing::Values(QueueFactory{"memory", make, poke,
+                                                      std::chrono::milliseconds(-1)}));
 
 base::Deadline soon() { return base::after(std::chrono::minutes(1)); }
 
@@ -27,6 +28,33 @@ TEST(MemoryQueue, ClockThatRuns_ResumesThePopByItself) {
   const RunId id = RunId::make();
   ASSERT_TRUE(queue.push(id, clock->now() + std::chrono::milliseconds(5)));
   EXPECT_EQ(await(queue.pop(soon())), id);
+}
+
+TEST(MemoryQueue, EarlierTime_ComesFirstAndAWaitingRunIsNeverTooMany) {
+  const auto clock = std::make_shared<base::ManualClock>(base::TimePoint(std::chrono::hours(1)));
+  MemoryQueue queue(2, clock);
+  const RunId late = RunId::make(), early = RunId::make();
+  ASSERT_TRUE(queue.push(late, clock->now() - std::chrono::seconds(1)));
+  ASSERT_TRUE(queue.push(early, clock->now() - std::chrono::seconds(5)));
+  EXPECT_TRUE(queue.push(late, clock->now()));  // full, but it waits already
+  EXPECT_EQ(await(queue.pop(soon())), early);
+  EXPECT_EQ(await(queue.pop(soon())), late);
+}
+
+TEST(MemoryQueue, WaitingPop_IsResumedByTheTimeOfTheEarlierOfTwo) {
+  const auto clock = std::make_shared<base::ManualClock>(base::TimePoint(std::chrono::hours(1)));
+  MemoryQueue queue(5, clock);
+  const RunId later = RunId::make(), sooner = RunId::make();
+  ASSERT_TRUE(queue.push(later, clock->now() + std::chrono::hours(2)));
+  boost::asio::io_context loop;
+  std::optional<std::optional<RunId>> popped;
+  boost::asio::co_spawn(loop, keep(queue.pop(soon()), popped), base::rethrow);
+  loop.poll();
+  ASSERT_TRUE(queue.push(sooner, clock->now() + std::chrono::hours(1)));
+  clock->advance(std::chrono::hours(3));
+  queue.poke();
+  loop.run();
+  EXPECT_EQ(*popped, sooner);
 }
 
 TEST(MemoryQueue, CancelledPop_EndsWithNothingAndTakesNothing) {

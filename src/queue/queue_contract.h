@@ -8,6 +8,7 @@
 #include <memory>
 #include <ostream>
 #include <string>
+#include <thread>
 
 #include "base/test_await.h"
 #include "queue/queue.h"
@@ -24,6 +25,8 @@ struct QueueFactory {
       make;
   // Makes a queue look at the clock again, which the test has moved.
   std::function<void(Queue&)> poke;
+  // How long a pop waits that is to find what is there now: a queue elsewhere must be asked.
+  std::chrono::milliseconds look{-1};
 };
 
 inline std::ostream& operator<<(std::ostream& out, const QueueFactory& factory) {
@@ -36,12 +39,27 @@ class QueueContract : public testing::TestWithParam<QueueFactory> {
 
   // For pops that must find something.
   static base::Deadline soon() { return base::after(std::chrono::minutes(1)); }
-  // For pops that must find nothing.
-  static base::Deadline past() { return base::after(std::chrono::seconds(-1)); }
 
   base::TimePoint in(std::chrono::microseconds d) const { return clock_->now() + d; }
-  // What is there now; nothing does not wait.
-  std::optional<model::RunId> pop_now() { return await(queue_->pop(past())); }
+  // What is there now; nothing waits no longer than a look takes. It is done at once.
+  std::optional<model::RunId> pop_now() {
+    auto id = await(queue_->pop(base::after(GetParam().look)));
+    if (id) queue_->done(*id);
+    return id;
+  }
+  // Whether so many wait, once what was pushed has arrived.
+  bool comes_to(std::size_t size) {
+    const base::Deadline deadline = base::after(std::chrono::seconds(10));
+    while (queue_->size() != size) {
+      if (std::chrono::steady_clock::now() > deadline) return false;
+      std::this_thread::sleep_for(std::chrono::milliseconds(2));
+    }
+    return true;
+  }
+  void advance(std::chrono::microseconds d) {
+    clock_->advance(d);
+    GetParam().poke(*queue_);
+  }
 
   std::shared_ptr<base::ManualClock> clock_ =
       std::make_shared<base::ManualClock>(base::TimePoint(std::chrono::hours(1000)));

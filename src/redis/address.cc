@@ -35,7 +35,7 @@ bool parse_number(std::string_view text, Number& number) {
 Result<Address> parse_address(std::string_view text) {
   const auto parsed = boost::urls::parse_uri(text);
   if (!parsed) return no_address("cannot be read");
-  const boost::urls::url_view url = *parsed;
+  const boost::urls::url_view& url = *parsed;
   Address address;
   address.tls = url.scheme() == "rediss";
   if (!address.tls && url.scheme() != "redis") return no_address("begins with another word");

@@ -188,7 +188,7 @@ std::vector<ObjectSpec> other_specs() {
         {"errors", nested_list, optional, "one for each wrong place", 0, 0, "FieldProblem"}}},
       {"Health",
        "Whether it can work",
-       {{"status", text, required, "ok, or unavailable"},
+       {{"status", text, required, "ok, degraded (works without what is away), or unavailable"},
         {"checks", object, optional, "each part: ok, or what is wrong"}}},
   };
 }

@@ -19,6 +19,7 @@ SLOW_LAST = (
     "test_platform_outcomes",
     "test_drain",
     "test_slow_clients",
+    "test_services",
     "test_durability",
 )
 

@@ -1,0 +1,53 @@
+// Carries the feed between processes that share a Redis: what happens to runs here is told there.
+//
+//   S RUN ATTEMPT STATUS          the status of a run changed; always told
+//   L RUN ATTEMPT OFFSET LENGTH…  log of a run that somebody elsewhere watches
+//   P RUN ATTEMPT JSON            its progress
+//   W RUN                         somebody here watches: tell all there is, and go on
+//   K RUN                         and does so still
+//   C RUN                         whoever runs it, stop it
+//
+// One channel for all. What is lost on the way is found in the store a little later.
+#pragma once
+
+#include <boost/asio/any_io_executor.hpp>
+#include <boost/asio/awaitable.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <functional>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+
+#include "feed/feed.h"
+#include "redis/client.h"
+
+namespace mecapy::feed {
+
+struct RelayOptions {
+  redis::Address address;
+  std::string prefix = "mecapy";  // of the channel's name
+  std::string origin;             // unique to this process
+  // Stops an attempt that runs in this process; does nothing for others.
+  std::function<void(const model::RunId&)> cancel{};
+};
+
+// Used on one thread, that of its executor. The feed must outlive it.
+class Relay final : public Outlet {
+ public:
+  Relay(boost::asio::any_io_executor executor, Feed& feed, RelayOptions options);
+  ~Relay() override;
+
+  void status_changed(const model::RunId& id, const Channel::State& state) override;
+  void log_added(const model::RunId& id, const Channel::State& state,
+                 std::string_view text) override;
+  void progress_changed(const model::RunId& id, const Channel::State& state) override;
+  void watched(const model::RunId& id) override;
+  void cancel(const model::RunId& id) override;
+
+ private:
+  class Shared;
+  std::shared_ptr<Shared> shared_;
+};
+
+}  // namespace mecapy::feed

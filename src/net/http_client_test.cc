@@ -1,0 +1,232 @@
+// The client against our own server, and against peers that do not answer as they should.
+#include "net/http_client.h"
+
+#include <arpa/inet.h>
+#include <fcntl.h>
+#include <gtest/gtest.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <atomic>
+#include <boost/asio/redirect_error.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <thread>
+
+#include "base/fd.h"
+#include "base/test_await.h"
+#include "base/test_folder.h"
+#include "net/http_server.h"
+
+namespace mecapy::net {
+namespace {
+
+using base::await;
+using std::chrono::milliseconds;
+using std::chrono::seconds;
+
+base::Deadline soon() { return base::after(seconds(20)); }
+
+class HttpClientTest : public testing::Test {
+ protected:
+  void SetUp() override {
+    ServerOptions options;
+    options.body_limit = 64 << 20;
+    auto server = listen_tcp(
+        io_, "127.0.0.1", 0, options, [this](Exchange& exchange) { return answer(exchange); },
+        [](const Request&, std::optional<std::int64_t>) { return std::nullopt; },
+        [](const Error&, const std::string&) { return Response{.status = 400}; });
+    ASSERT_TRUE(server) << server.error().message;
+    server_ = std::move(*server);
+    thread_ = std::thread([this] { io_.run(); });
+  }
+  ~HttpClientTest() override {
+    io_.stop();
+    if (thread_.joinable()) thread_.join();
+  }
+
+  // /echo gives the request back, /drip sends 3 lines, one at a time, /large 8 MiB, /never nothing.
+  awaitable<void> answer(Exchange& exchange) {
+    const Request& request = exchange.request();
+    if (request.path == "/never") {
+      boost::asio::steady_timer timer(io_, seconds(60));
+      boost::system::error_code ec;
+      co_await timer.async_wait(boost::asio::redirect_error(boost::asio::use_awaitable, ec));
+      co_return;
+    }
+    if (request.path == "/drip" || request.path == "/large") {
+      auto stream = co_await exchange.start_stream(Response{.status = 201}, std::nullopt);
+      const bool large = request.path == "/large";
+      for (int i = 0; i < (large ? 128 : 3); ++i) {
+        const auto sent = co_await stream->write(large ? std::string(65536, 'x') : "line\n");
+        if (!sent) co_return;
+        written_ += large ? 65536 : 5;
+      }
+      co_return;
+    }
+    Response response;
+    response.headers.emplace_back("X-Method", request.method);
+    response.headers.emplace_back("X-Own", std::string(request.header("X-Own").value_or("")));
+    response.body = request.body;
+    co_await exchange.respond(std::move(response));
+  }
+
+  std::string url(const std::string& path) const {
+    return "http://127.0.0.1:" + std::to_string(server_->port()) + path;
+  }
+  static Response response_of(const Answered& answered) {
+    if (const auto* none = std::get_if<NoAnswer>(&answered)) {
+      throw std::runtime_error(none->error.message);
+    }
+    return std::get<Response>(answered);
+  }
+
+  boost::asio::io_context io_;
+  std::unique_ptr<HttpServer> server_;
+  std::atomic<std::int64_t> written_ = 0;
+  std::thread thread_;
+  HttpClient client_{{}};
+};
+
+TEST_F(HttpClientTest, RequestAndResponse_AreCarriedWhole) {
+  for (const char* method : {"GET", "POST", "PUT", "DELETE", "PATCH"}) {
+    Outgoing request;
+    request.method = method;
+    request.url = url("/echo");
+    request.headers = {{"X-Own", "a value"}};
+    if (std::string(method) != "GET") request.body = std::string("a\0b", 3);
+    const Response response = response_of(await(client_.send(std::move(request), soon())));
+    EXPECT_EQ(response.status, 200);
+    EXPECT_EQ(find_header(response.headers, "x-method"), method);
+    EXPECT_EQ(find_header(response.headers, "x-own"), "a value");
+    if (std::string(method) != "GET") EXPECT_EQ(response.body, std::string("a\0b", 3));
+  }
+}
+
+TEST_F(HttpClientTest, PartOfAFile_IsABody) {
+  const base::TestFolder folder;
+  const base::Fd file(::open(folder.path("f").c_str(), O_RDWR | O_CREAT, 0600));
+  const std::string bytes(3 << 20, 'y');
+  ASSERT_EQ(::write(file.get(), "head", 4), 4);
+  ASSERT_EQ(::write(file.get(), bytes.data(), bytes.size()), static_cast<ssize_t>(bytes.size()));
+  Outgoing request;
+  request.method = "PUT";
+  request.url = url("/echo");
+  request.body = FilePart{file.get(), 2, static_cast<std::int64_t>(bytes.size())};
+  request.max_response = 8 << 20;
+  const Response response = response_of(await(client_.send(std::move(request), soon())));
+  EXPECT_EQ(response.body, "ad" + bytes.substr(2));
+}
+
+TEST_F(HttpClientTest, ManyAtOnce_EachGetTheirOwn) {
+  std::vector<awaitable<Answered>> calls;
+  for (int i = 0; i < 200; ++i) {
+    Outgoing request;
+    request.method = "POST";
+    request.url = url("/echo");
+    request.body = std::to_string(i);
+    calls.push_back(client_.send(std::move(request), soon()));
+  }
+  const auto answers = base::await_all(std::move(calls));
+  for (std::size_t i = 0; i < answers.size(); ++i) {
+    EXPECT_EQ(response_of(answers[i]).body, std::to_string(i));
+  }
+}
+
+TEST_F(HttpClientTest, ResponseOverItsBound_IsTooLarge) {
+  Outgoing request;
+  request.url = url("/large");
+  request.max_response = 1000;
+  const auto answered = await(client_.send(std::move(request), soon()));
+  EXPECT_EQ(std::get<NoAnswer>(answered).error.code, ErrorCode::too_large);
+}
+
+TEST_F(HttpClientTest, Stream_ComesPieceByPieceToItsEnd) {
+  Outgoing request;
+  request.url = url("/drip");
+  auto opened = await(client_.open(std::move(request), soon()));
+  auto& incoming = std::get<std::unique_ptr<Incoming>>(opened);
+  EXPECT_EQ(incoming->head().status, 201);
+  std::string whole;
+  while (true) {
+    const auto bytes = await(incoming->next(soon()));
+    ASSERT_TRUE(bytes) << bytes.error().message;
+    if (bytes->empty()) break;
+    whole += *bytes;
+  }
+  EXPECT_EQ(whole, "line\nline\nline\n");
+}
+
+TEST_F(HttpClientTest, SlowReader_HoldsThePeerBack) {
+  Outgoing request;
+  request.url = url("/large");
+  auto opened = await(client_.open(std::move(request), soon()));
+  auto& incoming = std::get<std::unique_ptr<Incoming>>(opened);
+  std::size_t got = 0;
+  while (true) {
+    const auto bytes = await(incoming->next(soon()));
+    ASSERT_TRUE(bytes) << bytes.error().message;
+    if (bytes->empty()) break;
+    EXPECT_LE(bytes->size(), 512U * 1024) << "more was taken than may wait";
+    got += bytes->size();
+  }
+  EXPECT_EQ(got, 8U << 20);
+}
+
+TEST_F(HttpClientTest, NoAnswerInTime_IsMaybe) {
+  Outgoing request;
+  request.url = url("/never");
+  const auto answered = await(client_.send(std::move(request), base::after(milliseconds(100))));
+  const auto& none = std::get<NoAnswer>(answered);
+  EXPECT_EQ(none.reached, Reached::maybe);
+  EXPECT_EQ(none.error.code, ErrorCode::deadline_exceeded);
+}
+
+TEST_F(HttpClientTest, NobodyThere_IsNobody) {
+  Outgoing request;
+  request.url = "http://127.0.0.1:1/";
+  const auto answered = await(client_.send(std::move(request), soon()));
+  const auto& none = std::get<NoAnswer>(answered);
+  EXPECT_EQ(none.reached, Reached::nobody);
+  EXPECT_EQ(none.error.code, ErrorCode::unavailable);
+}
+
+// A peer that takes the request and hangs up, before or in the middle of its answer.
+TEST_F(HttpClientTest, BrokenAnswer_IsMaybe) {
+  for (const std::string answer : {"", "HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nhalf"}) {
+    const base::Fd listener(::socket(AF_INET, SOCK_STREAM, 0));
+    sockaddr_in address{};
+    address.sin_family = AF_INET;
+    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    socklen_t size = sizeof address;
+    ASSERT_EQ(::bind(listener.get(), reinterpret_cast<sockaddr*>(&address), size), 0);
+    ASSERT_EQ(::listen(listener.get(), 1), 0);
+    ::getsockname(listener.get(), reinterpret_cast<sockaddr*>(&address), &size);
+    std::thread peer([&] {
+      const base::Fd fd(::accept(listener.get(), nullptr, nullptr));
+      char chunk[4096];
+      EXPECT_GT(::recv(fd.get(), chunk, sizeof chunk, 0), 0);
+      EXPECT_EQ(::send(fd.get(), answer.data(), answer.size(), MSG_NOSIGNAL),
+                static_cast<ssize_t>(answer.size()));
+    });
+    Outgoing request;
+    request.url = "http://127.0.0.1:" + std::to_string(ntohs(address.sin_port)) + "/";
+    const auto answered = await(client_.send(std::move(request), soon()));
+    peer.join();
+    EXPECT_EQ(std::get<NoAnswer>(answered).reached, Reached::maybe);
+    EXPECT_EQ(std::get<NoAnswer>(answered).error.code, ErrorCode::unavailable);
+  }
+}
+
+TEST(HttpClientUrl, WhatGoesUnprotectedOrIsNone_IsUsage) {
+  for (const char* fine :
+       {"https://example.org/x", "http://127.0.0.1:8080", "http://localhost/", "http://[::1]:1/"}) {
+    EXPECT_TRUE(check_url(fine)) << fine;
+  }
+  for (const char* wrong : {"http://example.org", "ftp://127.0.0.1", "example.org", "", "https://",
+                            "file:///etc/passwd"}) {
+    EXPECT_FALSE(check_url(wrong)) << wrong;
+  }
+}
+
+}  // namespace
+}  // namespace mecapy::net

@@ -1,0 +1,265 @@
+#include "objects/s3_client.h"
+
+#include <algorithm>
+#include <boost/asio/steady_timer.hpp>
+#include <boost/asio/this_coro.hpp>
+#include <boost/asio/use_awaitable.hpp>
+#include <random>
+#include <utility>
+
+#include "base/id.h"
+#include "objects/s3_xml.h"
+
+namespace mecapy::objects {
+namespace {
+
+namespace asio = boost::asio;
+using std::chrono::milliseconds;
+
+constexpr int kTries = 5;
+constexpr milliseconds kFirstPause{100};  // doubles, with jitter
+// A try that got no answer is given up, so that there is time for another.
+constexpr std::chrono::seconds kTry{30};
+constexpr const char* kWriter = "x-amz-meta-writer";
+
+base::TimePoint now() { return base::SystemClock().now(); }
+
+milliseconds pause_after(int tries) {
+  thread_local std::minstd_rand random(std::random_device{}());
+  const auto full = kFirstPause.count() << tries;
+  return milliseconds(std::uniform_int_distribution<std::int64_t>(full / 2, full)(random));
+}
+
+bool worth_another(const net::Response& response) {
+  // 409: another writer of the same key is not done yet.
+  return response.status >= 500 || response.status == 429 || response.status == 409;
+}
+
+Error refused(const net::Response& response) {
+  if (response.status == 404) return fail(ErrorCode::not_found, "no such object");
+  const std::string code = s3_error_code(response.body);
+  return fail(ErrorCode::storage, "the object store answered " + std::to_string(response.status) +
+                                      (code.empty() ? "" : " " + code));
+}
+
+bool is_fine(const net::Response& response) {
+  return response.status >= 200 && response.status < 300;
+}
+
+}  // namespace
+
+S3Client::S3Client(S3Address address, S3Keys keys)
+    : address_(std::move(address)), keys_(std::move(keys)), http_({.ca = address_.ca}) {}
+
+net::Outgoing S3Client::sign(const Call& call) const {
+  ToSign request;
+  request.method = call.method;
+  request.host = address_.host();
+  request.path = address_.path(call.key);
+  request.query = call.query;
+  request.headers = call.headers;
+  request.payload_sha256 = call.body.sha256.empty() ? sha256_hex("") : call.body.sha256;
+  net::Outgoing outgoing;
+  outgoing.method = call.method;
+  const std::string query = encoded_query(call.query);
+  outgoing.url = address_.origin() + request.path + (query.empty() ? "" : "?" + query);
+  outgoing.headers = call.headers;
+  for (auto& header : signed_headers(request, keys_, address_.region, now())) {
+    outgoing.headers.push_back(std::move(header));
+  }
+  outgoing.body = call.body.bytes;
+  outgoing.max_response = call.max_response;
+  return outgoing;
+}
+
+awaitable<Result<S3Client::Answer>> S3Client::call(const Call& call, base::Deadline deadline) {
+  Error last = fail(ErrorCode::deadline_exceeded, "no time was left for the object store");
+  bool repeated = false;
+  for (int tries = 0; tries < kTries && std::chrono::steady_clock::now() < deadline; ++tries) {
+    if (tries > 0) {
+      asio::steady_timer timer(co_await asio::this_coro::executor, pause_after(tries - 1));
+      co_await timer.async_wait(asio::use_awaitable);
+    }
+    auto answered = co_await http_.send(sign(call), std::min(deadline, base::after(kTry)));
+    if (auto* response = std::get_if<net::Response>(&answered)) {
+      if (!worth_another(*response)) co_return Answer{std::move(*response), repeated};
+      last = refused(*response);
+      repeated = true;
+      continue;
+    }
+    const auto& none = std::get<net::NoAnswer>(answered);
+    if (none.error.code == ErrorCode::too_large) co_return none.error;
+    if (none.reached == net::Reached::maybe) repeated = true;
+    last = fail(ErrorCode::storage, "the object store cannot be reached: " + none.error.message);
+  }
+  if (std::chrono::steady_clock::now() >= deadline) {
+    co_return fail(ErrorCode::deadline_exceeded, "the object store took too long: " + last.message);
+  }
+  co_return last;
+}
+
+// The key is taken: by an earlier try of the same call, or by somebody else.
+awaitable<Result<void>> S3Client::settle_taken(std::string key, std::string writer, bool repeated,
+                                               base::Deadline deadline) {
+  if (repeated) {
+    const Call head{.method = "HEAD", .key = std::move(key)};
+    auto answer = co_await call(head, deadline);
+    if (!answer) co_return answer.error();
+    if (net::find_header(answer->response.headers, kWriter) == writer) co_return Result<void>{};
+  }
+  co_return fail(ErrorCode::conflict, "there is an object with this key already");
+}
+
+awaitable<Result<void>> S3Client::put(std::string key, S3Body body, base::Deadline deadline) {
+  const std::string writer = base::random_hex(16);
+  const Call put{.method = "PUT",
+                 .key = key,
+                 .headers = {{"if-none-match", "*"}, {kWriter, writer}},
+                 .body = std::move(body)};
+  auto answer = co_await call(put, deadline);
+  if (!answer) co_return answer.error();
+  if (answer->response.status == 412) {
+    co_return co_await settle_taken(std::move(key), writer, answer->repeated, deadline);
+  }
+  if (!is_fine(answer->response)) co_return refused(answer->response);
+  co_return Result<void>{};
+}
+
+awaitable<Result<std::int64_t>> S3Client::size(std::string key, base::Deadline deadline) {
+  const Call head{.method = "HEAD", .key = std::move(key)};
+  auto answer = co_await call(head, deadline);
+  if (!answer) co_return answer.error();
+  if (!is_fine(answer->response)) co_return refused(answer->response);
+  const auto length = net::find_header(answer->response.headers, "content-length");
+  if (!length) co_return fail(ErrorCode::storage, "the object store told no length");
+  co_return std::stoll(std::string(*length));
+}
+
+awaitable<Result<std::string>> S3Client::read(std::string key, std::int64_t offset,
+                                              std::int64_t length, base::Deadline deadline) {
+  const std::string range =
+      "bytes=" + std::to_string(offset) + "-" + std::to_string(offset + length - 1);
+  const Call get{.method = "GET",
+                 .key = std::move(key),
+                 .headers = {{"range", range}},
+                 .max_response = std::max<std::int64_t>(length, 1 << 16)};
+  auto answer = co_await call(get, deadline);
+  if (!answer) co_return answer.error();
+  if (answer->response.status == 416) co_return std::string();  // begins after the end
+  if (!is_fine(answer->response)) co_return refused(answer->response);
+  co_return std::move(answer->response.body);
+}
+
+awaitable<Result<std::string>> S3Client::get(std::string key, std::int64_t max,
+                                             base::Deadline deadline) {
+  const Call get{
+      .method = "GET", .key = std::move(key), .max_response = std::max<std::int64_t>(max, 1 << 16)};
+  auto answer = co_await call(get, deadline);
+  if (!answer) co_return answer.error();
+  if (!is_fine(answer->response)) co_return refused(answer->response);
+  if (static_cast<std::int64_t>(answer->response.body.size()) > max) {
+    co_return fail(ErrorCode::too_large, "the object is larger than expected");
+  }
+  co_return std::move(answer->response.body);
+}
+
+awaitable<Result<void>> S3Client::remove(std::string key, base::Deadline deadline) {
+  const Call remove{.method = "DELETE", .key = std::move(key)};
+  auto answer = co_await call(remove, deadline);
+  if (!answer) co_return answer.error();
+  if (!is_fine(answer->response) && answer->response.status != 404) {
+    co_return refused(answer->response);
+  }
+  co_return Result<void>{};
+}
+
+awaitable<Result<S3Page>> S3Client::list(std::string begin, std::string after, int limit,
+                                         base::Deadline deadline) {
+  Call list{.method = "GET",
+            .query = {{"list-type", "2"},
+                      {"max-keys", std::to_string(std::min(limit, 1000))},
+                      {"prefix", address_.prefix + begin}},
+            .max_response = 8 << 20};
+  if (!after.empty()) list.query.emplace_back("continuation-token", after);
+  auto answer = co_await call(list, deadline);
+  if (!answer) co_return answer.error();
+  if (!is_fine(answer->response)) co_return refused(answer->response);
+  co_return parse_s3_page(answer->response.body, address_.prefix);
+}
+
+awaitable<Result<S3Client::Upload>> S3Client::begin_upload(std::string key,
+                                                           base::Deadline deadline) {
+  Upload upload{.key = std::move(key), .id = "", .writer = base::random_hex(16)};
+  const Call begin{.method = "POST",
+                   .key = upload.key,
+                   .query = {{"uploads", ""}},
+                   .headers = {{kWriter, upload.writer}}};
+  auto answer = co_await call(begin, deadline);
+  if (!answer) co_return answer.error();
+  if (!is_fine(answer->response)) co_return refused(answer->response);
+  auto id = parse_upload_id(answer->response.body);
+  if (!id) co_return id.error();
+  upload.id = std::move(*id);
+  co_return upload;
+}
+
+awaitable<Result<void>> S3Client::add_part(Upload& upload, S3Body body, base::Deadline deadline) {
+  const Call part{
+      .method = "PUT",
+      .key = upload.key,
+      .query = {{"partNumber", std::to_string(upload.etags.size() + 1)}, {"uploadId", upload.id}},
+      .body = std::move(body)};
+  auto answer = co_await call(part, deadline);
+  if (!answer) co_return answer.error();
+  if (!is_fine(answer->response)) co_return refused(answer->response);
+  const auto etag = net::find_header(answer->response.headers, "etag");
+  if (!etag) co_return fail(ErrorCode::storage, "the object store told no ETag of a part");
+  upload.etags.emplace_back(*etag);
+  co_return Result<void>{};
+}
+
+awaitable<Result<void>> S3Client::complete(const Upload& upload, base::Deadline deadline) {
+  S3Body body{completion_xml(upload.etags), ""};
+  body.sha256 = sha256_hex(std::get<std::string>(body.bytes));
+  const Call complete{.method = "POST",
+                      .key = upload.key,
+                      .query = {{"uploadId", upload.id}},
+                      .headers = {{"if-none-match", "*"}},
+                      .body = std::move(body)};
+  auto answer = co_await call(complete, deadline);
+  if (!answer) co_return answer.error();
+  // An upload that an earlier try completed is not there any more.
+  const bool taken =
+      answer->response.status == 412 || (answer->response.status == 404 && answer->repeated);
+  if (taken) co_return co_await settle_taken(upload.key, upload.writer, answer->repeated, deadline);
+  if (!is_fine(answer->response)) co_return refused(answer->response);
+  // S3 may begin with 200 and tell of a failure in the body.
+  if (const std::string code = s3_error_code(answer->response.body); !code.empty()) {
+    co_return fail(ErrorCode::storage, "the object store could not join the parts: " + code);
+  }
+  co_return Result<void>{};
+}
+
+awaitable<Result<void>> S3Client::abort(Upload upload, base::Deadline deadline) {
+  const Call abort{.method = "DELETE",
+                   .key = std::move(upload.key),
+                   .query = {{"uploadId", std::move(upload.id)}}};
+  auto answer = co_await call(abort, deadline);
+  if (!answer) co_return answer.error();
+  co_return Result<void>{};
+}
+
+std::string S3Client::link(const std::string& key, const std::string& file_name,
+                           const std::string& content_type, std::chrono::seconds life) const {
+  ToSign request;
+  request.method = "GET";
+  request.host = address_.host();
+  request.path = address_.path(key);
+  request.query = {{"response-content-disposition",
+                    "attachment; filename*=UTF-8''" + percent_encoded(file_name, Slashes::encoded)},
+                   {"response-content-type", content_type}};
+  return address_.origin() + request.path + "?" +
+         signed_query(request, keys_, address_.region, now(), life);
+}
+
+}  // namespace mecapy::objects

@@ -1,0 +1,88 @@
+// The calls to a bucket: signed, tried again where the service or the network failed, answers
+// understood. Every call may be done twice without harm.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "net/http_client.h"
+#include "objects/objects.h"
+#include "objects/s3_address.h"
+#include "objects/s3_sign.h"
+
+namespace mecapy::objects {
+
+// What is uploaded, with the SHA-256 of it, which the service checks.
+struct S3Body {
+  std::variant<std::string, net::FilePart> bytes{};
+  std::string sha256{};  // hexadecimal
+};
+
+struct S3Page {
+  std::vector<Listed> objects;
+  std::string next;  // empty on the last page
+};
+
+class S3Client {
+ public:
+  S3Client(S3Address address, S3Keys keys);
+
+  // conflict when the key is taken by somebody else.
+  awaitable<Result<void>> put(std::string key, S3Body body, base::Deadline deadline);
+  awaitable<Result<std::int64_t>> size(std::string key, base::Deadline deadline);
+  // At most `length` bytes from `offset`, `length` at least 1.
+  awaitable<Result<std::string>> read(std::string key, std::int64_t offset, std::int64_t length,
+                                      base::Deadline deadline);
+  // The whole object; too_large beyond `max` bytes.
+  awaitable<Result<std::string>> get(std::string key, std::int64_t max, base::Deadline deadline);
+  awaitable<Result<void>> remove(std::string key, base::Deadline deadline);
+  // Keys that begin with `begin`, which is "" or what a page before gave as `next`.
+  awaitable<Result<S3Page>> list(std::string begin, std::string after, int limit,
+                                 base::Deadline deadline);
+
+  // An object in parts, numbered from 1; all but the last have at least 5 MiB.
+  struct Upload {
+    std::string key;
+    std::string id;
+    std::string writer;  // tells that an object is this upload's
+    std::vector<std::string> etags{};
+  };
+  awaitable<Result<Upload>> begin_upload(std::string key, base::Deadline deadline);
+  awaitable<Result<void>> add_part(Upload& upload, S3Body body, base::Deadline deadline);
+  // conflict when the key is taken by somebody else.
+  awaitable<Result<void>> complete(const Upload& upload, base::Deadline deadline);
+  awaitable<Result<void>> abort(Upload upload, base::Deadline deadline);
+
+  // A link anyone may read the object by, for `life`; a browser saves it under `file_name`.
+  std::string link(const std::string& key, const std::string& file_name,
+                   const std::string& content_type, std::chrono::seconds life) const;
+
+ private:
+  struct Call {
+    std::string method;
+    std::string key{};
+    net::Headers query{};
+    net::Headers headers{};  // of lower-case names
+    S3Body body{};
+    std::int64_t max_response = 1 << 20;
+  };
+  struct Answer {
+    net::Response response;
+    bool repeated = false;  // an earlier try of this call may have been done
+  };
+  net::Outgoing sign(const Call& call) const;
+  awaitable<Result<Answer>> call(const Call& call, base::Deadline deadline);
+  awaitable<Result<void>> settle_taken(std::string key, std::string writer, bool repeated,
+                                       base::Deadline deadline);
+
+  S3Address address_;
+  S3Keys keys_;
+  net::HttpClient http_;
+};
+
+}  // namespace mecapy::objects

@@ -1,0 +1,253 @@
+// What the queue in Redis promises beside the contract: that processes share it, that the work of a
+// dead one is given to another, and that Redis may go and come. On the Redis of tools/services.sh.
+#include "queue/redis_queue.h"
+
+#include <atomic>
+#include <future>
+#include <set>
+
+#include "base/id.h"
+#include "base/test_services.h"
+#include "queue/queue_contract.h"
+
+namespace mecapy::queue {
+namespace {
+
+using model::RunId;
+using std::chrono::milliseconds;
+using std::chrono::seconds;
+
+RedisOptions options_of(const std::string& prefix, milliseconds lease = seconds(30)) {
+  RedisOptions options;
+  options.address = redis::parse_address(base::of_service("redis")).value();
+  options.prefix = prefix;
+  options.consumer = base::make_uuid7();
+  options.lease = lease;
+  return options;
+}
+
+// One command beside the queue.
+redis::Reply ask(redis::Command command) {
+  boost::asio::io_context loop;
+  redis::Client client(loop.get_executor(), options_of("").address);
+  std::optional<Result<redis::Reply>> reply;
+  boost::asio::co_spawn(loop,
+                        base::keep(client.call(std::move(command), base::after(seconds(5))), reply),
+                        base::rethrow);
+  while (!reply && loop.run_one() > 0) {
+  }
+  return reply->value();
+}
+
+// A prefix of its own, whose keys go with it.
+class Prefix {
+ public:
+  ~Prefix() { ask({"DEL", name_ + ":jobs", name_ + ":later", name_ + ":known", name_ + ":dead"}); }
+  const std::string& name() const { return name_; }
+
+ private:
+  std::string name_ = "test-" + base::random_hex(8);
+};
+
+template <class Condition>
+bool eventually(Condition condition) {
+  const base::Deadline deadline = base::after(seconds(10));
+  while (!condition()) {
+    if (std::chrono::steady_clock::now() > deadline) return false;
+    std::this_thread::sleep_for(milliseconds(5));
+  }
+  return true;
+}
+
+struct Owned {
+  Prefix prefix;
+  std::unique_ptr<RedisQueue> queue;
+};
+
+std::shared_ptr<Queue> make(std::size_t capacity, std::shared_ptr<const base::Clock> clock) {
+  auto owned = std::make_shared<Owned>();
+  owned->queue = std::make_unique<RedisQueue>(options_of(owned->prefix.name()), capacity, clock);
+  EXPECT_TRUE(eventually([&] { return owned->queue->health().has_value(); }));
+  return {owned, owned->queue.get()};
+}
+void poke(Queue& queue) { dynamic_cast<RedisQueue&>(queue).poke(); }
+
+INSTANTIATE_TEST_SUITE_P(Redis, QueueContract,
+                         testing::Values(QueueFactory{"redis", make, poke, milliseconds(700)}));
+
+class Shared : public testing::Test {
+ protected:
+  std::unique_ptr<RedisQueue> open(milliseconds lease = seconds(30)) {
+    auto queue = std::make_unique<RedisQueue>(options_of(prefix_.name(), lease), 1000, clock_);
+    EXPECT_TRUE(eventually([&] { return queue->health().has_value(); }));
+    return queue;
+  }
+  static base::Deadline soon() { return base::after(seconds(20)); }
+  std::int64_t entries() { return ask({"XLEN", prefix_.name() + ":jobs"}).integer; }
+  std::int64_t known() { return ask({"HLEN", prefix_.name() + ":known"}).integer; }
+
+  Prefix prefix_;
+  std::shared_ptr<base::SystemClock> clock_ = std::make_shared<base::SystemClock>();
+};
+using RedisQueueTest = Shared;
+
+TEST_F(RedisQueueTest, WhatOnePushes_AnotherPops) {
+  const auto one = open(), two = open();
+  const RunId id = RunId::make();
+  ASSERT_TRUE(one->push(id, clock_->now()));
+  EXPECT_EQ(await(two->pop(soon())), id);
+  two->done(id);
+  EXPECT_TRUE(eventually([&] { return entries() == 0 && known() == 0; }));
+}
+
+TEST_F(RedisQueueTest, EachRun_GoesToOneOfTwo) {
+  const auto one = open(), two = open();
+  constexpr int kRuns = 200;
+  std::set<std::string> pushed;
+  for (int i = 0; i < kRuns; ++i) {
+    const RunId id = RunId::make();
+    pushed.insert(id.str());
+    ASSERT_TRUE((i % 2 == 0 ? one : two)->push(id, clock_->now()));
+  }
+  std::atomic<int> left = kRuns;
+  const base::Deadline deadline = soon();
+  const auto pop_all = [&](RedisQueue& queue) {
+    std::vector<std::string> popped;
+    while (left > 0 && std::chrono::steady_clock::now() < deadline) {
+      const auto id = await(queue.pop(base::after(milliseconds(500))));
+      if (!id) continue;
+      --left;
+      popped.push_back(id->str());
+      queue.done(*id);
+    }
+    return popped;
+  };
+  auto other = std::async(std::launch::async, [&] { return pop_all(*two); });
+  const auto first = pop_all(*one);
+  const auto second = other.get();
+  EXPECT_EQ(first.size() + second.size(), static_cast<std::size_t>(kRuns));
+  std::set<std::string> seen(first.begin(), first.end());
+  seen.insert(second.begin(), second.end());
+  EXPECT_EQ(seen, pushed);
+}
+
+TEST_F(RedisQueueTest, ARunBothPush_IsThereOnce) {
+  const auto one = open(), two = open();
+  const RunId id = RunId::make();
+  ASSERT_TRUE(one->push(id, clock_->now() + seconds(1)));
+  ASSERT_TRUE(two->push(id, clock_->now()));
+  ASSERT_TRUE(one->push(id, clock_->now()));
+  EXPECT_EQ(await(two->pop(soon())), id);
+  ASSERT_TRUE(one->push(id, clock_->now()));  // held by the other
+  EXPECT_EQ(await(one->pop(base::after(milliseconds(1500)))), std::nullopt);
+  two->done(id);
+}
+
+// A process that died is a consumer that nobody hears of any more.
+TEST_F(RedisQueueTest, WhatADeadProcessHeld_IsGivenToAnotherAfterTheLease) {
+  const RunId id = RunId::make();
+  {
+    const auto one = open();
+    ASSERT_TRUE(one->push(id, clock_->now()));
+    ASSERT_TRUE(eventually([&] { return entries() == 1; }));
+  }
+  ask({"XREADGROUP", "GROUP", "mecapy", "dead-one", "STREAMS", prefix_.name() + ":jobs", ">"});
+  const auto two = open(milliseconds(300));
+  EXPECT_EQ(await(two->pop(soon())), id);
+  two->done(id);
+  EXPECT_TRUE(eventually([&] { return entries() == 0; }));
+}
+
+TEST_F(RedisQueueTest, WhatALivingProcessHolds_StaysItsOwn) {
+  const auto one = open(milliseconds(300)), two = open(milliseconds(300));
+  const RunId id = RunId::make();
+  ASSERT_TRUE(one->push(id, clock_->now()));
+  ASSERT_EQ(await(one->pop(soon())), id);
+  EXPECT_EQ(await(two->pop(base::after(milliseconds(1500)))), std::nullopt);
+  one->done(id);
+}
+
+TEST_F(RedisQueueTest, GivenToTooMany_ItIsDead) {
+  const RunId id = RunId::make();
+  {
+    const auto one = open();
+    ASSERT_TRUE(one->push(id, clock_->now()));
+    ASSERT_TRUE(eventually([&] { return entries() == 1; }));
+  }
+  const std::string jobs = prefix_.name() + ":jobs";
+  ask({"XREADGROUP", "GROUP", "mecapy", "dead-one", "STREAMS", jobs, ">"});
+  const std::string entry = ask({"XRANGE", jobs, "-", "+"}).list.at(0).list.at(0).text;
+  for (int i = 0; i < 10; ++i)
+    ask({"XCLAIM", jobs, "mecapy", "dead-" + std::to_string(i), "0", entry});
+  const auto two = open(milliseconds(100));
+  EXPECT_EQ(await(two->pop(base::after(seconds(2)))), std::nullopt);
+  EXPECT_EQ(entries(), 0);
+  EXPECT_EQ(known(), 0);
+  EXPECT_EQ(
+      ask({"XRANGE", prefix_.name() + ":dead", "-", "+"}).list.at(0).list.at(1).list.at(1).text,
+      id.str());
+}
+
+TEST_F(RedisQueueTest, Buried_IsAmongTheDead) {
+  const auto one = open();
+  const RunId id = RunId::make();
+  ASSERT_TRUE(one->push(id, clock_->now()));
+  ASSERT_EQ(await(one->pop(soon())), id);
+  one->bury(id, "worker_lost");
+  EXPECT_TRUE(eventually([&] { return entries() == 0; }));
+  const auto dead = ask({"XRANGE", prefix_.name() + ":dead", "-", "+"});
+  ASSERT_EQ(dead.list.size(), 1U);
+  EXPECT_EQ(dead.list[0].list[1].list.at(3).text, "worker_lost");
+}
+
+TEST_F(RedisQueueTest, WhatAClosedQueueHeld_IsGivenToOthersAtOnce) {
+  auto one = open();
+  const auto two = open();
+  const RunId id = RunId::make();
+  ASSERT_TRUE(one->push(id, clock_->now()));
+  ASSERT_EQ(await(one->pop(soon())), id);
+  one.reset();
+  EXPECT_EQ(await(two->pop(soon())), id);
+  two->done(id);
+}
+
+TEST_F(RedisQueueTest, EmptiedRedis_TakesWhatIsPushedAgain) {
+  const auto one = open(), two = open();
+  ASSERT_TRUE(one->push(RunId::make(), clock_->now() + seconds(100)));
+  ASSERT_TRUE(eventually([&] { return known() == 1; }));
+  ask({"DEL", prefix_.name() + ":jobs", prefix_.name() + ":later", prefix_.name() + ":known"});
+  const RunId id = RunId::make();
+  std::optional<RunId> popped;
+  EXPECT_TRUE(eventually([&] {  // as the reconciler does
+    (void)one->push(id, clock_->now());
+    popped = await(two->pop(base::after(milliseconds(300))));
+    return popped.has_value();
+  }));
+  EXPECT_EQ(popped, id);
+  two->done(id);
+}
+
+TEST_F(RedisQueueTest, WithoutRedis_TheQueueIsThisProcesssOwn) {
+  RedisOptions options = options_of(prefix_.name());
+  options.address.port = 1;
+  std::vector<std::optional<std::string>> told;
+  std::mutex mutex;
+  options.on_change = [&](const std::optional<std::string>& why) {
+    const std::lock_guard lock(mutex);
+    told.push_back(why);
+  };
+  RedisQueue queue(std::move(options), 2, clock_);
+  const RunId id = RunId::make();
+  ASSERT_TRUE(queue.push(id, clock_->now()));
+  EXPECT_EQ(await(queue.pop(soon())), id);
+  queue.done(id);
+  const auto health = queue.health();
+  ASSERT_FALSE(health);
+  EXPECT_EQ(health.error().code, ErrorCode::unavailable);
+  ASSERT_TRUE(queue.push(RunId::make(), clock_->now()));
+  ASSERT_TRUE(queue.push(RunId::make(), clock_->now()));
+  EXPECT_EQ(queue.push(RunId::make(), clock_->now()).error().code, ErrorCode::busy);
+}
+
+}  // namespace
+}  // namespace mecapy::queue

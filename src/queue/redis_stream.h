@@ -1,0 +1,71 @@
+// The jobs in Redis, command by command.
+//
+//   PREFIX:jobs   the stream of runs whose time has come; its one group gives each to one process
+//   PREFIX:later  the others, by the time they are due
+//   PREFIX:known  of every run in one of the two: where, so that none is there twice
+//   PREFIX:dead   the last runs that were given up, for people to look at
+//
+// A run stays in the stream until it is done. Given to a process that then dies, it is given to
+// another one after the lease; given too often, it is dead.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+#include "base/clock.h"
+#include "model/ids.h"
+#include "redis/client.h"
+
+namespace mecapy::queue {
+
+using redis::awaitable;
+
+struct Waiting {
+  model::RunId id;
+  base::TimePoint not_before{};
+};
+
+class RedisStream {
+ public:
+  // `reads` is for read() alone, which blocks it; both on one thread.
+  RedisStream(redis::Client& calls, redis::Client& reads, std::string prefix, std::string consumer);
+
+  // Makes the group and the stream when they are not there.
+  awaitable<Result<void>> prepare();
+  // Those that are not known yet; of a known one that is not due the earlier time wins. Answers how
+  // many runs wait now.
+  awaitable<Result<std::int64_t>> push(const std::vector<Waiting>& runs, base::TimePoint now);
+  // Moves what is due by now into the stream. Answers how many runs wait.
+  awaitable<Result<std::int64_t>> promote(base::TimePoint now);
+  // At most `count` runs for this process, waiting up to `block` for the first.
+  awaitable<Result<std::vector<model::RunId>>> read(int count, std::chrono::milliseconds block);
+  // Runs that others held for longer than `lease` without a sign of life: now this process's.
+  awaitable<Result<std::vector<model::RunId>>> take_over(std::chrono::milliseconds lease);
+  // A sign of life for all that this process holds.
+  awaitable<Result<void>> keep();
+  // Of runs this process holds: they go from Redis. It holds them no longer, whatever comes of it.
+  awaitable<Result<void>> done(const std::vector<model::RunId>& ids);
+  // Done, and among the dead.
+  awaitable<Result<void>> bury(const model::RunId& id, const std::string& why);
+  // Back into the stream, for whoever reads next.
+  awaitable<Result<void>> give_back();
+  // Forgets consumers that hold nothing and were not heard of for ten minutes.
+  awaitable<Result<void>> forget_consumers();
+
+ private:
+  awaitable<Result<redis::Reply>> call(redis::Command command);
+  awaitable<Result<redis::Reply>> script(const char* text, std::vector<std::string> arguments);
+  std::vector<model::RunId> hold(const redis::Reply& entries);
+  redis::Command group_command(const char* name) const;
+
+  redis::Client& calls_;
+  redis::Client& reads_;
+  std::string jobs_, later_, known_, dead_;
+  std::string consumer_;
+  std::unordered_map<model::RunId, std::string> held_;  // to its entry in the stream
+};
+
+}  // namespace mecapy::queue

@@ -1,0 +1,195 @@
+"""Two servers on one PostgreSQL, one Redis and one bucket: one house with two doors."""
+
+import json
+import signal
+import threading
+import time
+from collections.abc import Iterator
+
+import pytest
+
+from support.api import Api, expect
+from support.server import Server
+from support.services import Managed, redis, sql
+from support.waiting import wait_until
+
+DOUBLES = "def calculate(inputs):\n    return inputs['x'] * 2\n"
+SLEEPS = "import time\ndef calculate(inputs):\n    time.sleep(inputs['s'])\n    return 'slept'\n"
+TALKS = """
+import time
+from mecapy import progress
+def calculate(inputs):
+    print('begun', flush=True)
+    progress(0.5, 'half')
+    while True: time.sleep(0.05)
+"""
+
+
+@pytest.fixture(scope="module")
+def managed() -> Iterator[Managed]:
+    """Services of this module's own."""
+    own = Managed()
+    yield own
+    own.remove()
+
+
+@pytest.fixture(scope="module")
+def pair(managed: Managed) -> Iterator[tuple[Server, Server]]:
+    """Two servers on them."""
+    servers = [Server(**managed.settings, dispatcher_lease_s=2) for _ in range(2)]
+    try:
+        yield servers[0].start(), servers[1].start()
+    finally:
+        for server in servers:
+            server.remove()
+
+
+@pytest.fixture
+def apis(pair: tuple[Server, Server]) -> tuple[Api, Api]:
+    """A client of each."""
+    return pair[0].api(), pair[1].api()
+
+
+def test_what_one_makes_the_other_has(apis: tuple[Api, Api]) -> None:
+    one, two = apis
+    task = one.create(DOUBLES)
+    assert two.read(f"/api/tasks/{task['id']}")["code"] == DOUBLES
+    run = two.execute(str(task["id"]), {"x": 21})
+    assert run["result"] == 42
+    assert one.run(run["id"])["status"] == "completed"
+
+
+def test_large_things_are_objects_that_both_read(apis: tuple[Api, Api]) -> None:
+    one, two = apis
+    code = """
+def calculate(inputs):
+    print('l' * 100000)
+    with open('t\u00e9st 1.bin', 'wb') as file: file.write(bytes(range(256)) * 20000)
+    return inputs['x'] + 'y' * 100000
+"""
+    run = one.calculate(code, {"x": "x" * 100_000})
+    assert run["result"] == "x" * 100_000 + "y" * 100_000
+    assert two.read(f"/api/runs/{run['id']}/results")["result"] == run["result"]
+    assert two.log(run["id"]) == "l" * 100_000 + "\n"
+    got = two.get(f"/api/runs/{run['id']}/artifacts/t\u00e9st 1.bin")
+    assert got.content == bytes(range(256)) * 20_000
+
+
+def test_both_share_the_work_and_do_none_twice(
+    managed: Managed, pair: tuple[Server, Server], apis: tuple[Api, Api]
+) -> None:
+    one, two = apis
+    task = str(one.create(SLEEPS)["id"])
+    runs = [(one if n % 2 else two).start(task, {"s": 0.2}) for n in range(24)]
+    for run_id in runs:
+        ended = one.end(run_id)
+        assert (ended["status"], ended["attempt"]) == ("completed", 1), ended
+    ids = ", ".join(f"'{run_id}'" for run_id in runs)
+    url = str(managed.settings["database_url"])
+    assert sql(f"SELECT COUNT(*) FROM runs WHERE id IN ({ids}) AND attempt = 1", url) == "24"
+
+
+def test_a_wait_ends_when_the_other_has_run_it(apis: tuple[Api, Api]) -> None:
+    one, two = apis
+    task = str(one.create(DOUBLES)["id"])
+    one.execute(task, {"x": 1})
+    slow = []
+    for n in range(30):
+        begin = time.monotonic()
+        assert (one if n % 2 else two).execute(task, {"x": n})["result"] == 2 * n
+        slow.append(time.monotonic() - begin)
+    # A wait that nobody ends looks into the database every two seconds.
+    assert sorted(slow)[-3] < 1, slow
+
+
+def test_log_and_progress_are_heard_at_both_doors(apis: tuple[Api, Api]) -> None:
+    one, two = apis
+    task = str(one.create(TALKS)["id"])
+    runs = [one.start(task) for _ in range(3)]  # more than one server runs at once
+    try:
+        for api in (one, two):
+            seen: set[str] = set()
+            for event in api.events(runs[0]):
+                seen.add(event.kind)
+                if {"log", "progress"} <= seen:
+                    break
+            assert api.log(runs[0]) == "begun\n"
+    finally:
+        for run_id in runs:
+            two.cancel(run_id)
+    for run_id in runs:
+        assert one.end(run_id)["status"] == "cancelled"
+
+
+def test_a_cancel_reaches_a_run_of_the_other(apis: tuple[Api, Api]) -> None:
+    one, two = apis
+    task = str(one.create(SLEEPS)["id"])
+    runs = [one.start(task, {"s": 60}) for _ in range(4)]
+    wait_until("all run", lambda: all(one.run(r)["status"] == "running" for r in runs))
+    begin = time.monotonic()
+    for run_id in runs:
+        assert two.cancel(run_id).status_code == 200
+    for run_id in runs:
+        assert two.end(run_id)["status"] == "cancelled"
+    assert time.monotonic() - begin < 1.9, "it took until the next heartbeat"
+
+
+def test_what_a_killed_server_ran_the_other_finishes(
+    managed: Managed, pair: tuple[Server, Server]
+) -> None:
+    third = Server(**managed.settings, dispatcher_lease_s=2)
+    try:
+        api = third.start().api()
+        task = str(api.create(SLEEPS)["id"])
+        # So that the third takes the work.
+        stopped = [p for server in pair for p in (server.main, *server.main.descendants())]
+        for process in stopped:
+            process.send(signal.SIGSTOP)
+        runs = [api.start(task, {"s": 5}) for _ in range(2)]
+        # Some of what waits is handed to the stopped ones first, and taken back after the lease.
+        wait_until("both run", lambda: all(api.run(r)["status"] == "running" for r in runs))
+        third.kill()
+        for process in stopped:
+            process.send(signal.SIGCONT)
+        other = pair[0].api()
+        for run_id in runs:
+            ended = other.end(run_id)
+            assert ended["status"] == "completed", ended
+            assert ended["attempt"] == 2
+    finally:
+        third.remove()
+
+
+def test_an_emptied_redis_loses_nothing(apis: tuple[Api, Api]) -> None:
+    one, two = apis
+    task = str(one.create(SLEEPS)["id"])
+    runs = [one.start(task, {"s": 0.1}) for _ in range(30)]
+    redis("FLUSHDB")
+    runs += [two.start(task, {"s": 0.1}) for _ in range(10)]
+    for run_id in runs:
+        ended = two.end(run_id)
+        assert ended["status"] == "completed", ended
+
+
+def test_readiness_tells_of_each_part(apis: tuple[Api, Api]) -> None:
+    checks = json.loads(apis[0].get("/health/ready").content)["checks"]
+    assert checks["database"] == checks["objects"] == checks["queue"] == "ok"
+
+
+def test_the_same_key_at_both_doors_makes_one_run(apis: tuple[Api, Api]) -> None:
+    task = str(apis[0].create(DOUBLES)["id"])
+    answers = []
+
+    def ask(api: Api) -> None:
+        response = api.post(
+            f"/api/tasks/{task}/execute", {"inputs": {"x": 1}}, headers={"Idempotency-Key": "once"}
+        )
+        answers.append(expect(response, 202)["run_id"])
+
+    threads = [threading.Thread(target=ask, args=(api,)) for api in apis for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(answers) == 8
+    assert len(set(answers)) == 1
