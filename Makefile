@@ -35,7 +35,7 @@ security: build  ## attacks through the public door, in both profiles, and what 
 
 test: unit e2e security  ## every test
 
-services: build  ## PostgreSQL, Redis and S3 on loopback, from packages; their URLs
+services: build  ## PostgreSQL, Redis, S3 and Keycloak on loopback, from packages; their URLs
 	@tools/services.sh start
 
 services-stop:  ## ends them

@@ -16,6 +16,7 @@ INCLUDE = re.compile(r'^#include [<"]([^>"]+)[>"]', re.MULTILINE)
 FOREIGN = {
     "boost/beast": {"net"},
     "curl/": {"net"},
+    "cjose/": {"auth"},
     "hiredis/": {"redis"},
     "libpq-fe.h": {"store"},
     "pugixml": {"objects"},

@@ -7,7 +7,7 @@ cd "$(dirname "$0")/.."
 PACKAGES=(
   clang-16 libclang-rt-16-dev clang-format clang-tidy-16 cmake ninja-build ccache pkg-config make git
   libboost1.81-dev libboost-json1.81-dev libboost-url1.81-dev
-  libssl-dev libsoci-dev libsqlite3-dev libpq-dev libhiredis-dev libcurl4-openssl-dev libpugixml-dev libseccomp-dev
+  libssl-dev libsoci-dev libsqlite3-dev libpq-dev libhiredis-dev libcjose-dev libjansson-dev libcurl4-openssl-dev libpugixml-dev libseccomp-dev
   libspdlog-dev libcli11-dev libtomlplusplus-dev libgtest-dev
   python3.11 python3.11-dev python3.11-venv libpython3.11-dev curl ca-certificates
 )
@@ -17,10 +17,11 @@ BENCH_PACKAGES=(bubblewrap)  # peers that `make bench` measures beside the sandb
 VM_PACKAGES=(qemu-system-x86 mmdebstrap e2fsprogs)
 
 # What tools/services.sh starts; no cluster of PostgreSQL is made for the machine.
-SERVICE_PACKAGES=(postgresql-15 redis-server openssl)
+SERVICE_PACKAGES=(postgresql-15 redis-server openssl unzip openjdk-17-jre-headless)
 
 # An S3 server over a folder; built once, and kept for further clones.
 VERSITYGW=v1.7.0
+KEYCLOAK=26.4.0
 
 say() { printf '==> %s\n' "$*" >&2; }
 
@@ -75,6 +76,22 @@ go_program() {
   ln -sfn "$folder/$name" "build/services/$name.program"
 }
 
+# Keycloak's distribution, as Maven Central has it.
+keycloak() {
+  local folder=${XDG_CACHE_HOME:-$HOME/.cache}/mecapy file
+  file=$folder/keycloak-$KEYCLOAK.zip
+  if [ ! -f "$file" ]; then
+    command -v mvn >/dev/null || packages maven
+    say "fetching Keycloak $KEYCLOAK, 160 MB"
+    mkdir -p "$folder"
+    mvn -q -B dependency:copy -Dartifact="org.keycloak:keycloak-quarkus-dist:$KEYCLOAK:zip" -DoutputDirectory="$folder/keycloak" >&2
+    mv "$folder/keycloak/keycloak-quarkus-dist-$KEYCLOAK.zip" "$file"
+    rmdir "$folder/keycloak"
+  fi
+  mkdir -p build/services
+  ln -sfn "$file" build/services/keycloak.program
+}
+
 lock() {
   local work
   work=$(mktemp -d)
@@ -96,6 +113,7 @@ for step in "$@"; do
       [ -d /etc/postgresql-common ] || { mkdir -p /etc/postgresql-common; echo create_main_cluster = false >/etc/postgresql-common/createcluster.conf; }
       packages "${SERVICE_PACKAGES[@]}"
       go_program versitygw github.com/versity/versitygw/cmd/versitygw "$VERSITYGW"
+      keycloak
       ;;
     vm) packages "${VM_PACKAGES[@]}" ;;
     venv) environment build/venv runtime/python/requirements.lock ;;

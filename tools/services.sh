@@ -6,7 +6,7 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 umask 022
 
-SERVICES=(postgres redis s3)
+SERVICES=(postgres redis s3 keycloak)
 PASSWORD=mecapy-for-tests
 PG=/usr/lib/postgresql/15/bin
 
@@ -26,13 +26,13 @@ is_running() {
 # Waits until the command $2... succeeds, while the service $1 lives; its log else.
 await() {
   local name=$1; shift
-  for _ in $(seq 600); do
+  for _ in $(seq $((${SECONDS_TO_READY:-60} * 10))); do
     "$@" >/dev/null 2>&1 && return
     is_running "$name" || { tail -n 20 "$here/$name/log" >&2; complain "$name has ended"; }
     sleep 0.1
   done
   tail -n 20 "$here/$name/log" >&2
-  complain "$name did not get ready within a minute"
+  complain "$name did not get ready in time"
 }
 
 # A certificate of its own for 127.0.0.1 and localhost, as a managed service has: $1/cert.pem, $1/key.pem.
@@ -112,6 +112,24 @@ start_s3() {
   curl -sf --cacert "$here/s3/cert.pem" --aws-sigv4 aws:amz:fr-par:s3 --user "mecapy:$PASSWORD" \
     -H "x-amz-content-sha256: $(sha256sum </dev/null | cut -d' ' -f1)" -X PUT "https://127.0.0.1:$port/mecapy" >/dev/null \
     || [ -d "$here/s3/buckets/mecapy" ]
+}
+
+# Keycloak with the realm that we ship, and beside what is in it: a demo user and an administrator, another
+# realm, and clients that take passwords directly, as only tests should.
+start_keycloak() {
+  local port; port=$(free_port)
+  mkdir -p "$here/keycloak"
+  [ -f "$here/keycloak/cert.pem" ] || certificate "$here/keycloak"
+  [ -d "$here/keycloak/server" ] || { unzip -q "$here/keycloak.program" -d "$here/keycloak"; mv "$here/keycloak"/keycloak-* "$here/keycloak/server"; }
+  mkdir -p "$here/keycloak/server/data/import"
+  PASSWORD="$PASSWORD" python3 tools/keycloak_test_realms.py deploy/keycloak/mecapy-realm.json "$here/keycloak/server/data/import"
+  printf 'https://127.0.0.1:%s/realms/mecapy\n' "$port" >"$here/keycloak/url"
+  launch keycloak env JAVA_OPTS="-Xms64m -Xmx512m" KC_BOOTSTRAP_ADMIN_USERNAME=admin KC_BOOTSTRAP_ADMIN_PASSWORD="$PASSWORD" \
+    MECAPY_WORKER_SECRET="$PASSWORD" "$here/keycloak/server/bin/kc.sh" start-dev --import-realm --http-enabled false \
+    --https-port "$port" --hostname-strict false --http-host 127.0.0.1 \
+    --https-certificate-file "$here/keycloak/cert.pem" --https-certificate-key-file "$here/keycloak/key.pem"
+  SECONDS_TO_READY=240 await keycloak curl -sf --cacert "$here/keycloak/cert.pem" \
+    "https://127.0.0.1:$port/realms/mecapy/.well-known/openid-configuration"
 }
 
 stop() {

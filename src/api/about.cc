@@ -34,13 +34,15 @@ awaitable<Answer> Routes::ready(Api& api, Call&) {
   const auto database = co_await parts(api).store.ping();
   const auto storage = co_await parts(api).objects.ping(base::after(kProbe));
   const auto worker = co_await parts(api).worker_ready();
+  const auto callers = co_await parts(api).authenticator.ready(base::after(kProbe));
   // Without its Redis a queue works for this process alone.
   const auto queue = parts(api).queue.health();
-  const bool fine = database && storage && worker && !draining(api);
+  const bool fine = database && storage && worker && callers && !draining(api);
   wire::ObjectWriter checks;
   checks.text("database", verdict(database))
       .text("objects", verdict(storage))
       .text("queue", verdict(queue))
+      .text("identity", verdict(callers))
       .text("worker", verdict(worker))
       .text("accepting", draining(api) ? "shutting down" : "ok");
   net::Response response =

@@ -10,6 +10,9 @@
 namespace mecapy::api {
 namespace {
 
+// For the identity provider, where one must be asked.
+constexpr std::chrono::seconds kAuthentication{8};
+
 using PathValues = std::map<std::string, std::string>;
 
 std::vector<std::string_view> split(std::string_view path) {
@@ -168,8 +171,11 @@ std::optional<net::Response> Api::admit(const net::Request& head,
   const Found found = find_route(head);
   if (found.route == nullptr) return unrouted(found, head);
   if (found.route->access == Access::token) {
+    // Who cannot be told without asking is asked for once the request is there.
     const auto caller = parts_.authenticator.check(head.header("authorization"));
-    if (!caller) return problem(caller.error(), head.id);
+    if (!caller && caller.error().code != ErrorCode::unavailable) {
+      return problem(caller.error(), head.id);
+    }
   }
   const bool has_body = length != 0;
   if (has_body && found.route->body.empty() && found.route->method == "GET") {
@@ -198,7 +204,8 @@ awaitable<void> Api::handle(net::Exchange& exchange) {
   }
   Call call{exchange, {}, std::move(found.values)};
   if (found.route->access == Access::token) {
-    auto caller = parts_.authenticator.check(request.header("authorization"));
+    auto caller = co_await parts_.authenticator.authenticate(request.header("authorization"),
+                                                             base::after(kAuthentication));
     if (!caller) {
       net::Response response = problem(caller.error(), request.id);
       co_await exchange.respond(std::move(response));

@@ -32,7 +32,7 @@ struct Parts {
   queue::Queue& queue;
   objects::ObjectStore& objects;
   feed::Feed& feed;
-  const auth::Authenticator& authenticator;
+  auth::Authenticator& authenticator;
   const base::Clock& clock;
   // Reads large bodies; its work must have ended before the Api does.
   boost::asio::thread_pool& threads;

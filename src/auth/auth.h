@@ -1,25 +1,45 @@
 // Who calls. The embedded way: a token of the user "local", and further users in a file.
 #pragma once
 
+#include <boost/asio/awaitable.hpp>
 #include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
 
+#include "base/clock.h"
 #include "base/result.h"
 
 namespace mecapy::auth {
 
+using boost::asio::awaitable;
+
 struct Principal {
   std::string user;
+  bool admin = false;
 };
+
+// The token of an Authorization header's value (untrusted), or unauthorized.
+Result<std::string_view> bearer_token(std::optional<std::string_view> authorization);
 
 // Thread-safe.
 class Authenticator {
  public:
   virtual ~Authenticator() = default;
   // The caller that `authorization` (the header's value; untrusted) proves, or unauthorized.
+  // unavailable when that cannot be told without asking somebody: authenticate() does.
   virtual Result<Principal> check(std::optional<std::string_view> authorization) const = 0;
+  // The same, asking where it must: unavailable when nobody answers.
+  virtual awaitable<Result<Principal>> authenticate(std::optional<std::string_view> authorization,
+                                                    base::Deadline deadline) {
+    (void)deadline;
+    co_return check(authorization);
+  }
+  // Whether callers can be told apart now: for readiness.
+  virtual awaitable<Result<void>> ready(base::Deadline deadline) {
+    (void)deadline;
+    co_return Result<void>{};
+  }
 };
 
 struct TokenOptions {

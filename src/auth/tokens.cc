@@ -57,13 +57,9 @@ class TokenAuthenticator final : public Authenticator {
   }
 
   Result<Principal> check(std::optional<std::string_view> authorization) const override {
-    static constexpr std::string_view kScheme = "bearer ";
-    const std::string_view given = authorization.value_or("");
-    const bool bearer = given.size() > kScheme.size() && given.size() < 4096 &&
-                        std::ranges::equal(given.substr(0, kScheme.size()), kScheme, {},
-                                           [](char c) { return std::tolower(c); });
-    if (!bearer) return unauthorized("send the header Authorization: Bearer TOKEN");
-    const std::string hash = hash_of(given.substr(kScheme.size()));
+    const auto token = bearer_token(authorization);
+    if (!token) return token.error();
+    const std::string hash = hash_of(*token);
     // Every candidate is compared, so that time tells nothing.
     const User* found = nullptr;
     const std::lock_guard lock(mutex_);
@@ -116,6 +112,16 @@ bool is_user_name(std::string_view name) {
 }
 
 }  // namespace
+
+Result<std::string_view> bearer_token(std::optional<std::string_view> authorization) {
+  static constexpr std::string_view kScheme = "bearer ";
+  const std::string_view given = authorization.value_or("");
+  const bool bearer = given.size() > kScheme.size() &&
+                      std::ranges::equal(given.substr(0, kScheme.size()), kScheme, {},
+                                         [](char c) { return std::tolower(c); });
+  if (!bearer) return unauthorized("send the header Authorization: Bearer TOKEN");
+  return given.substr(kScheme.size());
+}
 
 std::unique_ptr<Authenticator> make_token_authenticator(TokenOptions options) {
   return std::make_unique<TokenAuthenticator>(std::move(options));

@@ -28,6 +28,11 @@ struct Settings {
   std::string dev_token;
   std::string database_url;  // "" means SQLite in the data folder
   std::int64_t database_connections = 8;
+  std::string oidc_issuer;  // "" means tokens of our own
+  std::string oidc_audience = "mecapy-api";
+  std::string oidc_admin_role = "mecapy-admin";
+  std::string oidc_ca;
+  std::int64_t oidc_skew_s = 30;
   std::string redis_url;    // "" means a queue in memory
   std::string objects_url;  // "" means a folder in the data folder
   std::string objects_access_key;

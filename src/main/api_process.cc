@@ -81,10 +81,10 @@ class ApiProcess {
     std::unique_ptr<store::Store> store;
     std::unique_ptr<objects::ObjectStore> objects;
     std::unique_ptr<queue::Queue> queue;
+    std::unique_ptr<auth::Authenticator> authenticator;
     std::string claimant;
   };
-  ApiProcess(const config::Settings& settings, Opened opened, std::string token,
-             std::string about_token)
+  ApiProcess(const config::Settings& settings, Opened opened, std::string about_token)
       : settings_(settings),
         socket_(DataFolder{settings.data_dir}.socket()),
         about_token_(std::move(about_token)),
@@ -96,8 +96,7 @@ class ApiProcess {
         router_({backend_.get()}),
         dispatcher_(io_, {*store_, *queue_, router_, feed_, *clock_},
                     dispatcher_options(settings, opened.claimant)),
-        authenticator_(
-            auth::make_token_authenticator({token, DataFolder{settings.data_dir}.tokens()})),
+        authenticator_(std::move(opened.authenticator)),
         api_(parts(), {settings.ceilings, settings.objects_inline_limit}),
         relay_(share_feed(settings, io_.get_executor(), feed_, opened.claimant,
                           [this](const model::RunId& id) { dispatcher_.cancel(id); })),
@@ -234,12 +233,21 @@ class ApiProcess {
   int status_ = 0;
 };
 
+// The token of the user "local", and what is said of it; none where a provider vouches for callers.
+Result<std::string> local_token(const config::Settings& settings, std::string& about) {
+  if (!settings.oidc_issuer.empty() || !settings.dev_token.empty()) return settings.dev_token;
+  const std::string path = DataFolder{settings.data_dir}.token();
+  const bool first = ::access(path.c_str(), F_OK) != 0;
+  auto made = auth::load_or_make_token(path);
+  if (made) about = first ? *made + " (shown this once; kept in " + path + ")" : "in " + path;
+  return made;
+}
+
 }  // namespace
 
 int run_api(const config::Settings& settings, base::Fd pulse) {
   raise_file_limit();
   ignore_broken_pipes();
-  const DataFolder folder{settings.data_dir};
   const auto clock = std::make_shared<base::SystemClock>();
   const std::string claimant = base::make_uuid7();
   auto store = open_store(settings, clock);
@@ -248,19 +256,15 @@ int run_api(const config::Settings& settings, base::Fd pulse) {
   if (!objects) return complain(objects.error());
   auto queue = open_queue(settings, claimant, clock);
   if (!queue) return complain(queue.error());
-  std::string token = settings.dev_token;
   std::string about_token;
-  if (token.empty()) {
-    const std::string path = folder.token();
-    const bool first = ::access(path.c_str(), F_OK) != 0;
-    auto made = auth::load_or_make_token(path);
-    if (!made) return complain(made.error());
-    token = std::move(*made);
-    about_token = first ? token + " (shown this once; kept in " + path + ")" : "in " + path;
-  }
+  auto token = local_token(settings, about_token);
+  if (!token) return complain(token.error());
+  auto authenticator = open_authenticator(settings, *token, clock);
+  if (!authenticator) return complain(authenticator.error());
   ApiProcess process(settings,
-                     {std::move(*store), std::move(*objects), std::move(*queue), claimant},
-                     std::move(token), std::move(about_token));
+                     {std::move(*store), std::move(*objects), std::move(*queue),
+                      std::move(*authenticator), claimant},
+                     std::move(about_token));
   return process.run(std::move(pulse));
 }
 

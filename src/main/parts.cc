@@ -6,6 +6,7 @@
 #include <string_view>
 #include <utility>
 
+#include "auth/oidc.h"
 #include "main/data_folder.h"
 
 namespace mecapy::main {
@@ -65,6 +66,21 @@ Result<std::unique_ptr<queue::Queue>> open_queue(const config::Settings& setting
   options.lease = std::chrono::milliseconds(std::llround(settings.dispatcher_lease_s * 1000));
   options.on_change = tell_of("queue");
   return queue::make_redis_queue(std::move(options), capacity, std::move(clock));
+}
+
+Result<std::unique_ptr<auth::Authenticator>> open_authenticator(
+    const config::Settings& settings, const std::string& local_token,
+    std::shared_ptr<const base::Clock> clock) {
+  if (settings.oidc_issuer.empty()) {
+    return auth::make_token_authenticator({local_token, DataFolder{settings.data_dir}.tokens()});
+  }
+  auth::OidcOptions options;
+  options.expected.issuer = settings.oidc_issuer;
+  options.expected.audience = settings.oidc_audience;
+  options.expected.admin_role = settings.oidc_admin_role;
+  options.expected.skew = std::chrono::seconds(settings.oidc_skew_s);
+  options.ca = settings.oidc_ca;
+  return auth::make_oidc_authenticator(std::move(options), std::move(clock));
 }
 
 std::unique_ptr<feed::Relay> share_feed(const config::Settings& settings,

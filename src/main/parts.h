@@ -4,6 +4,7 @@
 #include <memory>
 #include <string>
 
+#include "auth/auth.h"
 #include "base/clock.h"
 #include "base/result.h"
 #include "config/settings.h"
@@ -25,6 +26,11 @@ Result<std::unique_ptr<objects::ObjectStore>> open_objects(const config::Setting
 Result<std::unique_ptr<queue::Queue>> open_queue(const config::Settings& settings,
                                                  const std::string& consumer,
                                                  std::shared_ptr<const base::Clock> clock);
+
+// Callers as oidc.issuer vouches for them, or `local_token` and those of the data folder.
+Result<std::unique_ptr<auth::Authenticator>> open_authenticator(
+    const config::Settings& settings, const std::string& local_token,
+    std::shared_ptr<const base::Clock> clock);
 
 // Joins the feed to that of the other processes at redis.url; nothing without one. `origin` is
 // unique to this process; `cancel` stops an attempt that runs here.

@@ -20,6 +20,7 @@ SLOW_LAST = (
     "test_drain",
     "test_slow_clients",
     "test_services",
+    "test_oidc",
     "test_durability",
 )
 

@@ -1,0 +1,218 @@
+"""Callers that Keycloak vouches for, by its real tokens; and tokens it gave for something else."""
+
+import base64
+import json
+import ssl
+import time
+from collections.abc import Iterator
+
+import httpx
+import pytest
+
+from support import services
+from support.api import Api, expect_problem
+from support.server import Server
+from support.waiting import wait_until
+
+DOUBLES = "def calculate(inputs):\n    return inputs['x'] * 2\n"
+PASSWORD = "mecapy-for-tests"
+
+
+@pytest.fixture(scope="module")
+def issuer() -> str:
+    """The realm."""
+    services.start()
+    return services.told("keycloak")
+
+
+@pytest.fixture(scope="module")
+def certificate() -> str:
+    """What Keycloak is trusted by."""
+    return str(services.FOLDER / "keycloak" / "cert.pem")
+
+
+@pytest.fixture(scope="module")
+def server(issuer: str, certificate: str) -> Iterator[Server]:
+    """A server whose callers the realm vouches for."""
+    one = Server(oidc_issuer=issuer, oidc_ca=certificate, oidc_skew_s=0)
+    try:
+        yield one.start()
+    finally:
+        one.remove()
+
+
+def trusting(certificate: str) -> ssl.SSLContext:
+    """Trust in this one certificate."""
+    return ssl.create_default_context(cafile=certificate)
+
+
+class Realm:
+    """Gets tokens as clients do."""
+
+    def __init__(self, issuer: str, certificate: str) -> None:
+        """Of this realm."""
+        self.http = httpx.Client(
+            base_url=issuer + "/protocol/openid-connect", verify=trusting(certificate), timeout=30
+        )
+
+    def token(self, **form: str) -> str:
+        """The access token of one grant."""
+        answer = self.http.post("/token", data=form)
+        assert answer.status_code == 200, answer.text
+        self.last = answer.json()
+        return str(self.last["access_token"])
+
+    def of_user(self, name: str, client: str = "test-direct") -> str:
+        """The access token of somebody's password."""
+        form = {"grant_type": "password", "username": name, "password": PASSWORD}
+        return self.token(**form, client_id=client, scope="openid")
+
+    def of_service(self) -> str:
+        """The access token of the worker's service account."""
+        return self.token(
+            grant_type="client_credentials", client_id="mecapy-worker", client_secret=PASSWORD
+        )
+
+
+@pytest.fixture(scope="module")
+def realm(issuer: str, certificate: str) -> Realm:
+    """The realm as its clients see it."""
+    return Realm(issuer, certificate)
+
+
+def claims_of(token: str) -> dict[str, object]:
+    """What a token says."""
+    part = token.split(".")[1]
+    return dict(json.loads(base64.urlsafe_b64decode(part + "=" * (-len(part) % 4))))
+
+
+def expect_refused(server: Server, token: str, why: str) -> None:
+    """The API does not let this token in, and says why."""
+    with Api(server.url, token) as api:
+        problem = expect_problem(api.get("/api/tasks"), 401, "unauthorized")
+        assert why in problem["detail"], problem
+        body = {"code": DOUBLES, "inputs": {"x": 1}}
+        expect_problem(api.post("/api/tasks/execute", body), 401, "unauthorized")
+
+
+def test_users_have_tasks_of_their_own(server: Server, realm: Realm) -> None:
+    demo, boss = server.api(realm.of_user("demo")), server.api(realm.of_user("boss"))
+    task = demo.create(DOUBLES)
+    assert demo.execute(str(task["id"]), {"x": 21})["result"] == 42
+    assert boss.get(f"/api/tasks/{task['id']}").status_code == 404
+    again = server.api(realm.of_user("demo"))  # another token of the same user
+    assert again.read(f"/api/tasks/{task['id']}")["id"] == task["id"]
+
+
+def test_a_service_account_is_a_caller(server: Server, realm: Realm) -> None:
+    assert server.api(realm.of_service()).calculate(DOUBLES, {"x": 2})["result"] == 4
+
+
+def test_es256_is_as_good(server: Server, realm: Realm) -> None:
+    token = realm.of_user("demo", "test-es256")
+    header = json.loads(base64.urlsafe_b64decode(token.split(".")[0] + "=="))
+    assert header["alg"] == "ES256"
+    assert server.api(token).calculate(DOUBLES, {"x": 3})["result"] == 6
+
+
+def test_a_device_gets_its_code(realm: Realm) -> None:
+    answer = realm.http.post("/auth/device", data={"client_id": "mecapy-sdk", "scope": "openid"})
+    assert answer.status_code == 400, "the realm asks for PKCE there, too"
+    challenge = {"code_challenge": "x" * 43, "code_challenge_method": "S256"}
+    answer = realm.http.post("/auth/device", data={"client_id": "mecapy-sdk", **challenge})
+    assert answer.status_code == 200, answer.text
+    device = answer.json()
+    assert device["user_code"]
+    assert device["verification_uri"].startswith("https://")
+
+
+def test_the_sdks_client_takes_no_password(realm: Realm) -> None:
+    form = {"grant_type": "password", "username": "demo", "password": PASSWORD}
+    answer = realm.http.post("/token", data={**form, "client_id": "mecapy-sdk"})
+    assert answer.status_code in (400, 401), answer.text
+
+
+def test_a_token_for_somebody_else_is_refused(server: Server, realm: Realm) -> None:
+    token = realm.of_user("demo", "test-elsewhere")
+    assert "mecapy-api" not in json.dumps(claims_of(token).get("aud", ""))
+    expect_refused(server, token, "not for mecapy-api")
+
+
+def test_a_token_of_another_realm_is_refused(server: Server, issuer: str, certificate: str) -> None:
+    other = Realm(issuer.replace("/mecapy", "/other"), certificate)
+    expect_refused(server, other.of_user("demo"), "nobody knows its key")
+
+
+def test_an_id_or_refresh_token_opens_nothing(server: Server, realm: Realm) -> None:
+    realm.of_user("demo")
+    expect_refused(server, str(realm.last["id_token"]), "the token is not valid")
+    expect_refused(server, str(realm.last["refresh_token"]), "the token is not valid")
+
+
+def test_an_expired_token_is_refused(server: Server, realm: Realm) -> None:
+    token = realm.of_user("demo", "test-brief")
+    expires = float(str(claims_of(token)["exp"]))
+    assert server.api(token).get("/api/tasks").status_code == 200
+    wait_until("its time is over", lambda: time.time() > expires + 0.1)
+    expect_refused(server, token, "it has expired")
+
+
+def test_a_token_with_its_claims_changed_is_refused(server: Server, realm: Realm) -> None:
+    header, payload, signature = realm.of_user("demo").split(".")
+    claims = claims_of(f"{header}.{payload}.{signature}")
+    claims["realm_access"] = {"roles": ["mecapy-admin"]}
+    changed = base64.urlsafe_b64encode(json.dumps(claims).encode()).decode().rstrip("=")
+    expect_refused(server, f"{header}.{changed}.{signature}", "its signature is wrong")
+
+
+def test_a_huge_token_is_refused(server: Server) -> None:
+    expect_refused(server, "a." + "A" * 12_000 + ".c", "the token is not valid")
+
+
+def test_tokens_of_our_own_are_of_no_use_there(server: Server) -> None:
+    expect_refused(server, "e2e-token-of-the-local-user", "it is no signed JWT")
+
+
+def test_readiness_tells_of_the_provider(server: Server) -> None:
+    with Api(server.url, None) as nobody:
+        assert nobody.read("/health/ready")["checks"]["identity"] == "ok"
+
+
+def test_a_provider_that_is_away_is_no_refusal(certificate: str, realm: Realm) -> None:
+    one = Server(oidc_issuer="https://127.0.0.1:1/realms/mecapy", oidc_ca=certificate)
+    try:
+        api = one.start().api(realm.of_user("demo"))
+        answer = api.get("/api/tasks")
+        assert answer.status_code == 503, answer.text
+        ready = api.get("/health/ready")
+        assert ready.status_code == 503
+        assert "cannot be asked" in ready.json()["checks"]["identity"]
+    finally:
+        one.remove()
+
+
+def test_a_key_of_a_rotation_is_fetched(
+    server: Server, realm: Realm, issuer: str, certificate: str
+) -> None:
+    admin = Realm(issuer.replace("/mecapy", "/master"), certificate)
+    form = {"grant_type": "password", "username": "admin", "password": PASSWORD}
+    bearer = {"Authorization": f"Bearer {admin.token(**form, client_id='admin-cli')}"}
+    base = issuer.replace("/realms/mecapy", "/admin/realms/mecapy")
+    with httpx.Client(verify=trusting(certificate), timeout=30, headers=bearer) as http:
+        realm_id = http.get(base).json()["id"]
+        provider = {
+            "name": "rotated",
+            "providerId": "rsa-generated",
+            "providerType": "org.keycloak.keys.KeyProvider",
+            "parentId": realm_id,
+            "config": {"priority": ["200"], "keySize": ["2048"], "algorithm": ["RS256"]},
+        }
+        made = http.post(base + "/components", json=provider)
+        assert made.status_code == 201, made.text
+        try:
+            token = realm.of_user("demo")
+            api = server.api(token)
+            # Others may have used up what may be fetched at once.
+            wait_until("the key is known", lambda: api.get("/api/tasks").status_code == 200, 35)
+        finally:
+            http.delete(made.headers["Location"])
