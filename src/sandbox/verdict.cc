@@ -131,8 +131,8 @@ void add_figures(Failure& failure, const Evidence& evidence, const model::Limits
     failure.code = OutcomeCode::disk_limit;
   }
   if (!borne_out(failure.code, evidence, limits)) {
-    // The interpreter may have asked for more at once than there is: nothing of it was used.
-    if (failure.code == OutcomeCode::out_of_memory) {
+    // The interpreter's own words: it asked for more at once than there is, and used nothing of it.
+    if (failure.code == OutcomeCode::out_of_memory && failure.message == "MemoryError") {
       failure.message += " (the memory limit is " + number(limits.memory_mb) + " MiB)";
     }
     failure.code = OutcomeCode::user_error;

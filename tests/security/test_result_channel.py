@@ -110,7 +110,7 @@ FAILURES = [
            "user_error: ^m$"),
     forged("a failure that commands the terminal",
            "rb'{\"kind\":\"user_error\",\"message\":\"a\\u0000b\\u001b[2J\\u202ec\"}'",
-           "user_error: ^a\0b\x1b\\[2J\u202ec$"),
+           "user_error: ^a\ufffdb\x1b\\[2J\u202ec$"),
     forged("a failure too long", "b' ' * 262145", "invalid_result: a frame of 262145 bytes"),
     Attack("a message of a hundred megabytes",
            fails("user_error", r"^ValueError: x+\n\[...\]\nx+$"),
@@ -304,7 +304,7 @@ LOG = [
     Attack("a log that commands the terminal", returns(1), """
 os.write(1, b'\\x1b]0;owned\\x07\\x1b[2J\\0\\r\\n')
 return 1
-""", log="\x1b]0;owned\x07\x1b\\[2J\0\r\n".replace("]", "\\]")),
+""", log="\x1b]0;owned\x07\x1b\\[2J\ufffd\r\n".replace("]", "\\]")),
     Attack("a log of half characters", returns(1), """
 os.write(1, b'a\\xff\\xc0\\xaf\\xed\\xa0\\x80\\xf4\\x90\\x80\\x80b\\xe2\\x82')
 return 1
