@@ -6,6 +6,7 @@
 #include "base/error.h"
 #include "base/file_name.h"
 #include "base/id.h"
+#include "base/loopback.h"
 #include "base/nearest.h"
 #include "base/utf8.h"
 
@@ -85,6 +86,19 @@ TEST(FileName, AttachmentIsSavedUnderItsName) {
             "attachment; filename=\"plot 1.png\"; filename*=UTF-8''plot%201.png");
   EXPECT_EQ(attachment("\xc3\xa9t\xc3\xa9;%.csv"),
             "attachment; filename=\"_t_;%.csv\"; filename*=UTF-8''%C3%A9t%C3%A9%3B%25.csv");
+}
+
+TEST(Loopback, OnlyAddressesAndNamesOfThisMachine_AreHere) {
+  for (const std::string_view host : {"localhost", "127.0.0.1", "127.8.9.10", "::1", "[::1]"}) {
+    EXPECT_TRUE(is_loopback(host)) << host;
+  }
+  for (const std::string_view host :
+       {std::string_view(""), std::string_view("127."), std::string_view("127.0.0.1.example.org"),
+        std::string_view("127.example.org"), std::string_view("localhost.example.org"),
+        std::string_view("10.0.0.1"), std::string_view("128.0.0.1"), std::string_view("0.0.0.0"),
+        std::string_view("127.0.0.1\0.example.org", 21)}) {
+    EXPECT_FALSE(is_loopback(host)) << host;
+  }
 }
 
 }  // namespace

@@ -12,6 +12,7 @@
 #include <boost/asio/use_awaitable.hpp>
 #include <cstdio>
 
+#include "base/loopback.h"
 #include "main/commands.h"
 #include "main/data_folder.h"
 #include "main/parts.h"
@@ -60,7 +61,7 @@ asio::awaitable<void> drain(asio::io_context& io, worker::Service& service, doub
 }
 
 Result<void> refuse_open_door(const config::Settings& settings, const WorkerStart& start) {
-  const bool loopback = settings.worker_host == "::1" || settings.worker_host.starts_with("127.");
+  const bool loopback = base::is_loopback(settings.worker_host);
   if (start.socket.empty() && !loopback && settings.worker_token.empty()) {
     return fail(ErrorCode::usage,
                 "a worker that listens on " + settings.worker_host +

@@ -11,6 +11,7 @@
 #include <utility>
 #include <vector>
 
+#include "base/loopback.h"
 #include "net/transfer.h"
 
 namespace mecapy::net {
@@ -206,12 +207,14 @@ awaitable<Opened> HttpClient::open(Outgoing request, base::Deadline deadline) {
 Result<void> check_url(const std::string& text) {
   const auto url = boost::urls::parse_uri(text);
   const bool http = url && url->scheme() == "http";
-  if (!url || (!http && url->scheme() != "https") || url->host().empty()) {
+  // Boost 1.81 takes "127.0.0.1" out of "127.0.0.1.example.org" for the host, and the rest for a
+  // path.
+  const bool whole_host =
+      url && (url->encoded_path().empty() || url->encoded_path().front() == '/');
+  if (!whole_host || (!http && url->scheme() != "https") || url->host().empty()) {
     return fail(ErrorCode::usage, "not a URL that begins with https://: " + text);
   }
-  const std::string host = url->host();
-  const bool here = host == "localhost" || host.starts_with("127.") || host == "[::1]";
-  if (http && !here) {
+  if (http && !base::is_loopback(url->host())) {
     return fail(ErrorCode::usage, "http:// is for servers on this machine; use https://: " + text);
   }
   return {};

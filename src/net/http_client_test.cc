@@ -222,8 +222,9 @@ TEST(HttpClientUrl, WhatGoesUnprotectedOrIsNone_IsUsage) {
        {"https://example.org/x", "http://127.0.0.1:8080", "http://localhost/", "http://[::1]:1/"}) {
     EXPECT_TRUE(check_url(fine)) << fine;
   }
-  for (const char* wrong : {"http://example.org", "ftp://127.0.0.1", "example.org", "", "https://",
-                            "file:///etc/passwd"}) {
+  for (const char* wrong :
+       {"http://example.org", "ftp://127.0.0.1", "example.org", "", "https://",
+        "file:///etc/passwd", "http://127.evil.example", "http://127.0.0.1.evil.example"}) {
     EXPECT_FALSE(check_url(wrong)) << wrong;
   }
 }

@@ -3,6 +3,8 @@
 #include <boost/url.hpp>
 #include <charconv>
 
+#include "base/loopback.h"
+
 namespace mecapy::redis {
 namespace {
 
@@ -10,10 +12,6 @@ constexpr std::string_view kShape = "rediss://USER:PASSWORD@HOST:PORT/DATABASE?c
 
 Error no_address(const std::string& why) {
   return fail(ErrorCode::usage, "the URL of Redis " + why + "; it is " + std::string(kShape));
-}
-
-bool is_here(std::string_view host) {
-  return host == "localhost" || host.starts_with("127.") || host == "::1";
 }
 
 std::string host_of(const boost::urls::url_view& url) {
@@ -41,7 +39,7 @@ Result<Address> parse_address(std::string_view text) {
   if (!address.tls && url.scheme() != "redis") return no_address("begins with another word");
   address.host = host_of(url);
   if (address.host.empty()) return no_address("names no host");
-  if (!address.tls && !is_here(address.host)) {
+  if (!address.tls && !base::is_loopback(address.host)) {
     return no_address("asks for no TLS (redis://), but the server is on another machine");
   }
   if (url.has_port() && !parse_number(url.port(), address.port)) {

@@ -54,9 +54,10 @@ TEST(RedisAddress, EveryPart_IsRead) {
 
 TEST(RedisAddress, WhatIsNone_OrGoesUnprotected_IsUsageWithoutThePassword) {
   for (const char* url :
-       {"redis://ann:secret@db.example", "http://ann:secret@127.0.0.1", "rediss://ann:secret@/0",
-        "rediss://ann:secret@h/x", "rediss://ann:secret@h/-1", "rediss://ann:secret@h?tls=no",
-        "rediss://ann:secret@h:99999", "", "db.example"}) {
+       {"redis://ann:secret@db.example", "redis://ann:secret@127.evil.example",
+        "http://ann:secret@127.0.0.1", "rediss://ann:secret@/0", "rediss://ann:secret@h/x",
+        "rediss://ann:secret@h/-1", "rediss://ann:secret@h?tls=no", "rediss://ann:secret@h:99999",
+        "", "db.example"}) {
     const auto address = parse_address(url);
     ASSERT_FALSE(address) << url;
     EXPECT_EQ(address.error().code, ErrorCode::usage);

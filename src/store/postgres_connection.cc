@@ -8,6 +8,8 @@
 #include <optional>
 #include <string_view>
 
+#include "base/loopback.h"
+
 namespace mecapy::store {
 namespace {
 
@@ -46,8 +48,7 @@ std::optional<Options> parse(const std::string& url) {
 bool is_here(std::string_view hosts) {
   while (true) {
     const std::string_view host = hosts.substr(0, hosts.find(','));
-    const bool here = host.empty() || host.starts_with('/') || host == "localhost" ||
-                      host.starts_with("127.") || host == "::1";
+    const bool here = host.empty() || host.starts_with('/') || base::is_loopback(host);
     if (!here) return false;
     if (host.size() == hosts.size()) return true;
     hosts.remove_prefix(host.size() + 1);

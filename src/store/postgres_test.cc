@@ -66,8 +66,8 @@ TEST(Postgres, Url_IsCompletedSoThatAServerElsewhereIsVerified) {
     EXPECT_NE(url->find("connect_timeout=5"), std::string::npos) << *url;
   }
   for (const char* elsewhere :
-       {"postgresql://u@db.example/db", "postgresql://u@127.0.0.1,10.0.0.1/db",
-        "postgresql://u@localhost/db?hostaddr=10.0.0.1"}) {
+       {"postgresql://u@db.example/db", "postgresql://u@127.evil.example/db",
+        "postgresql://u@127.0.0.1,10.0.0.1/db", "postgresql://u@localhost/db?hostaddr=10.0.0.1"}) {
     const auto url = complete_postgres_url(elsewhere);
     ASSERT_TRUE(url) << elsewhere;
     EXPECT_NE(url->find("sslmode=verify-full"), std::string::npos) << *url;

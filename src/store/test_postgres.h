@@ -4,22 +4,14 @@
 #include <soci/postgresql/soci-postgresql.h>
 #include <soci/soci.h>
 
-#include <fstream>
-#include <stdexcept>
 #include <string>
 
 #include "base/id.h"
+#include "base/test_services.h"
 
 namespace mecapy::store {
 
-inline std::string postgres_url() {
-  std::ifstream file(MECAPY_SERVICES "/postgres/url");
-  std::string url;
-  if (!std::getline(file, url)) {
-    throw std::runtime_error("no PostgreSQL is there to test on: run `make services`");
-  }
-  return url;
-}
+inline std::string postgres_url() { return base::of_service("postgres"); }
 
 // A role and a schema of its name, where its tables are, that go with this object.
 class TestSchema {
