@@ -1,11 +1,10 @@
-#include <openssl/sha.h>
-
 #include <algorithm>
 #include <charconv>
 #include <chrono>
 #include <cmath>
 
 #include "api/routes.h"
+#include "base/sha256.h"
 
 namespace mecapy::api {
 namespace {
@@ -22,12 +21,6 @@ std::optional<Number> parse_number(const std::string& text) {
   const auto end = std::from_chars(text.data(), text.data() + text.size(), value);
   if (end.ec != std::errc() || end.ptr != text.data() + text.size()) return std::nullopt;
   return value;
-}
-
-std::string sha256_hex(std::string_view text) {
-  unsigned char sum[SHA256_DIGEST_LENGTH];
-  SHA256(reinterpret_cast<const unsigned char*>(text.data()), text.size(), sum);
-  return base::hex({reinterpret_cast<const char*>(sum), sizeof sum});
 }
 
 }  // namespace
@@ -61,7 +54,7 @@ awaitable<Result<model::Task>> find_task(Api& api, const Call& call, model::Task
 awaitable<Result<void>> check_code(Api& api, const std::string& code,
                                    std::chrono::milliseconds patience) {
   // Hashing more than this would hold up the event loop.
-  const std::string hash = code.size() <= kLargeBody ? sha256_hex(code) : "";
+  const std::string hash = code.size() <= kLargeBody ? base::sha256_hex(code) : "";
   if (!hash.empty() && Routes::good_codes(api).find(hash) != nullptr) co_return Result<void>{};
   auto looked = co_await Routes::parts(api).check(code, base::after(patience));
   if (!looked) co_return looked.error();
@@ -124,8 +117,8 @@ Result<std::optional<store::Idempotency>> idempotency(const Call& call) {
         {{"#header/Idempotency-Key", "must be 1 to 200 printable ASCII characters", {}, {}}}};
   }
   const net::Request& r = call.request();
-  return std::optional(
-      store::Idempotency{std::string(*key), sha256_hex(r.method + " " + r.path + "\n" + r.body)});
+  return std::optional(store::Idempotency{
+      std::string(*key), base::sha256_hex(r.method + " " + r.path + "\n" + r.body)});
 }
 
 net::Response json_response(int status, std::string body) {

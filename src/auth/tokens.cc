@@ -1,6 +1,5 @@
 #include <fcntl.h>
 #include <openssl/crypto.h>
-#include <openssl/sha.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -15,15 +14,10 @@
 #include "auth/auth.h"
 #include "base/fd.h"
 #include "base/id.h"
+#include "base/sha256.h"
 
 namespace mecapy::auth {
 namespace {
-
-std::string hash_of(std::string_view text) {
-  unsigned char sum[SHA256_DIGEST_LENGTH];
-  SHA256(reinterpret_cast<const unsigned char*>(text.data()), text.size(), sum);
-  return base::hex({reinterpret_cast<const char*>(sum), sizeof sum});
-}
 
 bool equal(std::string_view a, std::string_view b) {
   return a.size() == b.size() && CRYPTO_memcmp(a.data(), b.data(), a.size()) == 0;
@@ -53,13 +47,13 @@ Error unauthorized(std::string why) {
 class TokenAuthenticator final : public Authenticator {
  public:
   explicit TokenAuthenticator(TokenOptions options) : options_(std::move(options)) {
-    local_hash_ = hash_of(options_.local_token);
+    local_hash_ = base::sha256_hex(options_.local_token);
   }
 
   Result<Principal> check(std::optional<std::string_view> authorization) const override {
     const auto token = bearer_token(authorization);
     if (!token) return token.error();
-    const std::string hash = hash_of(*token);
+    const std::string hash = base::sha256_hex(*token);
     // Every candidate is compared, so that time tells nothing.
     const User* found = nullptr;
     const std::lock_guard lock(mutex_);
@@ -142,7 +136,7 @@ Result<std::string> add_user(const std::string& users_file, const std::string& u
                 "a user is 1-64 letters, digits, '.', '_', '-' or '@', not \"local\"");
   }
   const std::string token = base::random_hex(24);
-  const std::string line = hash_of(token) + " " + user + "\n";
+  const std::string line = base::sha256_hex(token) + " " + user + "\n";
   if (auto kept = append_private(users_file, line, O_APPEND); !kept) return kept.error();
   return token;
 }

@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "base/id.h"
+#include "base/sha256.h"
 #include "objects/s3_xml.h"
 
 namespace mecapy::objects {
@@ -58,7 +59,7 @@ net::Outgoing S3Client::sign(const Call& call) const {
   request.path = address_.path(call.key);
   request.query = call.query;
   request.headers = call.headers;
-  request.payload_sha256 = call.body.sha256.empty() ? sha256_hex("") : call.body.sha256;
+  request.payload_sha256 = call.body.sha256.empty() ? base::sha256_hex("") : call.body.sha256;
   net::Outgoing outgoing;
   outgoing.method = call.method;
   const std::string query = encoded_query(call.query);
@@ -220,7 +221,7 @@ awaitable<Result<void>> S3Client::add_part(Upload& upload, S3Body body, base::De
 
 awaitable<Result<void>> S3Client::complete(const Upload& upload, base::Deadline deadline) {
   S3Body body{completion_xml(upload.etags), ""};
-  body.sha256 = sha256_hex(std::get<std::string>(body.bytes));
+  body.sha256 = base::sha256_hex(std::get<std::string>(body.bytes));
   const Call complete{.method = "POST",
                       .key = upload.key,
                       .query = {{"uploadId", upload.id}},

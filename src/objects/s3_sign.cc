@@ -8,6 +8,7 @@
 #include <ctime>
 
 #include "base/id.h"
+#include "base/sha256.h"
 
 namespace mecapy::objects {
 namespace {
@@ -51,7 +52,7 @@ std::string signature(const ToSign& request, const std::string& query, const Pai
   for (const auto& [name, value] : headers) canonical += name + ":" + value + "\n";
   canonical += "\n" + names_of(headers) + "\n" + request.payload_sha256;
   const std::string text = std::string(kAlgorithm) + "\n" + time + "\n" + scope_of(time, region) +
-                           "\n" + sha256_hex(canonical);
+                           "\n" + base::sha256_hex(canonical);
   std::string key = hmac("AWS4" + keys.secret, time.substr(0, 8));
   for (const std::string_view part :
        {std::string_view(region), std::string_view("s3"), std::string_view("aws4_request")}) {
@@ -88,12 +89,6 @@ std::string encoded_query(Pairs query) {
   std::string text;
   for (const auto& [name, value] : query) text += (text.empty() ? "" : "&") + name + "=" + value;
   return text;
-}
-
-std::string sha256_hex(std::string_view bytes) {
-  unsigned char digest[SHA256_DIGEST_LENGTH];
-  ::SHA256(reinterpret_cast<const unsigned char*>(bytes.data()), bytes.size(), digest);
-  return base::hex({reinterpret_cast<const char*>(digest), sizeof digest});
 }
 
 Pairs signed_headers(const ToSign& request, const S3Keys& keys, const std::string& region,

@@ -32,8 +32,6 @@ enum class Slashes { kept, encoded };
 std::string percent_encoded(std::string_view text, Slashes slashes);
 // "a=b&c=d", encoded and in the order that is signed; "" for none.
 std::string encoded_query(std::vector<std::pair<std::string, std::string>> query);
-// Hexadecimal.
-std::string sha256_hex(std::string_view bytes);
 
 // The headers to send beside those of `request`: x-amz-date, x-amz-content-sha256, authorization.
 std::vector<std::pair<std::string, std::string>> signed_headers(const ToSign& request,

@@ -6,6 +6,7 @@
 
 #include "base/id.h"
 #include "base/offload.h"
+#include "base/sha256.h"
 #include "objects/key.h"
 #include "objects/objects.h"
 #include "objects/s3_client.h"
@@ -159,7 +160,7 @@ class S3Store final : public ObjectStore {
                               base::Deadline deadline) override {
     if (auto fine = check(key, deadline); !fine) co_return fine;
     S3Body body{std::move(bytes), ""};
-    body.sha256 = sha256_hex(std::get<std::string>(body.bytes));
+    body.sha256 = base::sha256_hex(std::get<std::string>(body.bytes));
     co_return co_await client_->put(std::move(key), std::move(body), deadline);
   }
 

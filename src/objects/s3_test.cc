@@ -2,6 +2,7 @@
 #include <gtest/gtest.h>
 
 #include "base/id.h"
+#include "base/sha256.h"
 #include "base/test_services.h"
 #include "net/http_client.h"
 #include "objects/objects_contract.h"
@@ -40,7 +41,7 @@ TEST(S3Sign, PublishedExample_IsMet) {
   request.host = "examplebucket.s3.amazonaws.com";
   request.path = "/test.txt";
   request.headers = {{"range", "bytes=0-9"}};
-  request.payload_sha256 = sha256_hex("");
+  request.payload_sha256 = base::sha256_hex("");
   const auto headers = signed_headers(request, keys, "us-east-1", then);
   EXPECT_EQ(headers.back().second,
             "AWS4-HMAC-SHA256 Credential=AKIAIOSFODNN7EXAMPLE/20130524/us-east-1/s3/aws4_request, "
