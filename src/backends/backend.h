@@ -11,6 +11,7 @@
 #include "base/clock.h"
 #include "base/result.h"
 #include "model/run.h"
+#include "objects/objects.h"
 
 namespace mecapy::backends {
 
@@ -43,18 +44,23 @@ class Cancellation {
 class Backend {
  public:
   virtual ~Backend() = default;
-  virtual std::string_view name() const = 0;  // as in the API: "local"
+  virtual std::string_view name() const = 0;  // as in the API: "local", "serverless_container"
   // Attempts it takes at once.
   virtual int capacity() const = 0;
   // Runs `job` to its end. What goes wrong on the way is a failed end with a platform code:
-  // backend_unavailable (nobody was reached), worker_lost (the worker broke off), internal. After
-  // cancellation.request() it ends soon, with status cancelled.
+  // backend_unavailable (nobody was reached, or took it), worker_lost (the worker broke off, and
+  // left no result), storage_unavailable, internal. After cancellation.request() it ends soon, with
+  // status cancelled.
   virtual awaitable<model::RunEnd> execute(model::Job job, Observer& observer,
                                            Cancellation& cancellation) = 0;
   // Looks at code without running it: nothing when it is fine, else the failure (invalid_code).
   // unavailable when no worker answers, busy when none has time before the deadline.
   virtual awaitable<Result<std::optional<model::Failure>>> check(std::string code,
                                                                  base::Deadline deadline) = 0;
+  // Whether nobody took the last attempts: another backend is better, where there is one.
+  virtual bool in_trouble() const { return false; }
+  // Whether attempts can be expected to find a worker; unavailable says what is wrong.
+  virtual awaitable<Result<void>> ready(base::Deadline deadline) = 0;
 };
 
 // The worker of this machine, at a Unix socket.
@@ -63,5 +69,31 @@ struct LocalOptions {
   int capacity = 2;
 };
 std::unique_ptr<Backend> make_local(LocalOptions options);
+
+// What is known of a worker elsewhere.
+enum class Contract : std::uint8_t {
+  mecapy,  // ours: answers line by line, takes small inputs with the call
+  seed,    // knows {task_id, code, inputs_s3_key, user_id} only, and answers {status, result_key}
+};
+
+// A serverless container: a worker behind an HTTPS address that starts and ends machines as it
+// likes, and may answer for them.
+struct ServerlessOptions {
+  std::string url;    // of the container: https://HOST/PATH
+  std::string token;  // sent as X-Auth-Token; "" sends none
+  std::string ca;     // as of net::ClientOptions
+  int capacity = 8;
+  Contract contract = Contract::mecapy;
+  std::chrono::milliseconds timeout{600'000};  // the container's own: the longest it lets a call be
+  // For an address where nobody is reached, and for one that has no room: so long it is tried
+  // again, before the attempt is given up.
+  std::chrono::milliseconds patience{20'000};
+  std::chrono::milliseconds patience_when_full{120'000};
+  std::chrono::milliseconds backoff{100};  // before the first repetition; doubles, with jitter
+  std::int64_t inline_limit = 32 * 1024;   // as of objects.inline_limit
+  std::int64_t max_result = 64 << 20;      // of a result that is an object, bytes
+};
+// `objects` are those the container reads and writes; not owned.
+std::unique_ptr<Backend> make_serverless(ServerlessOptions options, objects::ObjectStore& objects);
 
 }  // namespace mecapy::backends

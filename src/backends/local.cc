@@ -1,12 +1,10 @@
-#include <algorithm>
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/this_coro.hpp>
 #include <boost/asio/use_awaitable.hpp>
 #include <chrono>
 #include <cmath>
-#include <optional>
 
-#include "backends/backend.h"
+#include "backends/worker_answer.h"
 #include "net/unix_client.h"
 #include "wire/worker_json.h"
 
@@ -15,53 +13,8 @@ namespace {
 
 using std::chrono::seconds;
 
-// Set-up, artifacts and the answer on top of the run's own wall limit.
-constexpr seconds kOverhead{120};
 constexpr seconds kPatience{3};
 constexpr std::chrono::milliseconds kRetryEvery{25};
-
-model::RunEnd cancelled() {
-  model::RunEnd end;
-  end.status = model::RunStatus::cancelled;
-  return end;
-}
-
-// Whether every object the worker named is one of this run: results/RUN..., logs/RUN..., and so on.
-bool keys_belong_to(const model::RunEnd& end, const model::RunId& run) {
-  const auto ours = [&](const std::string& key, const char* folder) {
-    const std::string stem = folder + run.str();
-    return key.empty() || (key.starts_with(stem) && key.size() > stem.size() &&
-                           (key[stem.size()] == '.' || key[stem.size()] == '/'));
-  };
-  return ours(end.result.key, "results/") && ours(end.log.key, "logs/") &&
-         std::ranges::all_of(end.artifacts, [&](const model::Artifact& artifact) {
-           return ours(artifact.key, "artifacts/");
-         });
-}
-
-// Reads lines until the end line, telling the observer.
-awaitable<Result<model::RunEnd>> follow(net::LineStream& lines, base::Deadline deadline,
-                                        Observer& observer) {
-  while (true) {
-    auto line = co_await lines.next(deadline);
-    if (!line) co_return line.error();
-    if (!*line) co_return fail(ErrorCode::unavailable, "the answer ended before its last line");
-    auto event = wire::read_worker_line(**line);
-    if (!event) co_return event.error();
-    switch (event->type) {
-      case wire::WorkerLine::Type::started:
-        break;
-      case wire::WorkerLine::Type::log:
-        observer.log(event->text);
-        break;
-      case wire::WorkerLine::Type::progress:
-        observer.progress(event->text);
-        break;
-      case wire::WorkerLine::Type::end:
-        co_return std::move(event->end);
-    }
-  }
-}
 
 class LocalBackend final : public Backend {
  public:
@@ -101,29 +54,17 @@ class LocalBackend final : public Backend {
                                                          base::Deadline deadline) override {
     auto lines = co_await post("/check", wire::check_json(code), deadline);
     if (!lines) co_return lines.error();
-    if ((*lines)->status() != 200) {
-      co_return fail(ErrorCode::unavailable, "the worker could not look at the code");
-    }
-    struct Deaf final : Observer {
-      void log(std::string_view) override {}
-      void progress(std::string_view) override {}
-    } deaf;
-    auto end = co_await follow(**lines, deadline, deaf);
-    const bool late = !end && end.error().code == ErrorCode::deadline_exceeded;
-    if (late) co_return fail(ErrorCode::busy, "too much code waits to be looked at");
-    if (!end) co_return end.error();
-    if (!end->failure || end->failure->code == model::OutcomeCode::invalid_code) {
-      co_return std::move(end->failure);
-    }
-    if (end->failure->code == model::OutcomeCode::backend_unavailable) {
-      co_return fail(ErrorCode::busy, "too much code waits to be looked at");
-    }
-    if (model::is_platform_fault(end->failure->code)) {
-      co_return fail(ErrorCode::unavailable, "the worker could not look at the code");
-    }
-    // Code that cannot be parsed within the check's limits.
-    end->failure->code = model::OutcomeCode::invalid_code;
-    co_return std::move(end->failure);
+    co_return co_await read_check(**lines, deadline);
+  }
+
+  awaitable<Result<void>> ready(base::Deadline deadline) override {
+    net::UnixPost request;
+    request.socket_path = options_.socket_path;
+    request.target = "/health";
+    auto answer = co_await net::post_lines(std::move(request), deadline);
+    if (!answer) co_return answer.error();
+    if ((*answer)->status() == 200) co_return Result<void>{};
+    co_return fail(ErrorCode::unavailable, "the worker is shutting down");
   }
 
  private:
@@ -144,17 +85,6 @@ class LocalBackend final : public Backend {
       pause.expires_after(kRetryEvery);
       co_await pause.async_wait(boost::asio::use_awaitable);
     }
-  }
-
-  // A worker that answers but does not take the job.
-  awaitable<model::RunEnd> refused(net::LineStream& lines) {
-    const int status = lines.status();
-    const auto body = co_await lines.next(base::after(seconds(5)));
-    std::string detail = body && *body ? (**body).substr(0, 500) : std::string();
-    const bool busy = status == 429 || status == 503;
-    co_return model::failed_end(
-        busy ? model::OutcomeCode::backend_unavailable : model::OutcomeCode::internal,
-        "the worker answered " + std::to_string(status) + ": " + detail);
   }
 
   LocalOptions options_;

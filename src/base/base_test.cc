@@ -56,6 +56,13 @@ TEST(Nearest, FindsTheMeantWordAndNothingForAStranger) {
   EXPECT_EQ(nearest("zzzzzz", {"timeout_s", "memory_mb"}), "");
 }
 
+TEST(Utf8, WhatAStrangerSaid_IsOneLineOfWholeCharacters) {
+  EXPECT_EQ(one_line("a\nb\r\x1b[1m\x7f", 100), "a b  [1m ");
+  EXPECT_EQ(one_line("\xc3\xa9 \xff\xe2\x82", 100), "\xc3\xa9 \xef\xbf\xbd\xef\xbf\xbd");
+  EXPECT_EQ(one_line("ab\xc3\xa9", 3), "ab");
+  EXPECT_EQ(one_line("", 3), "");
+}
+
 TEST(Utf8, ACharacterCutOffAtTheEndIsLeftForLater) {
   const std::string text = "a\u00e9\u2194\U0001d6d4";
   const std::set<std::size_t> ends = {0, 1, 3, 6, 10};

@@ -57,6 +57,27 @@ bool is_plain(char c) {  // RFC 8187, attr-char, without those that some clients
          c == '_' || c == '-';
 }
 
+struct MediaType {
+  std::string_view ending;
+  std::string_view type;
+};
+constexpr std::array kMediaTypes = {
+    MediaType{".png", "image/png"},
+    MediaType{".svg", "image/svg+xml"},
+    MediaType{".pdf", "application/pdf"},
+    MediaType{".csv", "text/csv"},
+    MediaType{".txt", "text/plain"},
+    MediaType{".json", "application/json"},
+    MediaType{".jpg", "image/jpeg"},
+    MediaType{".jpeg", "image/jpeg"},
+    MediaType{".html", "text/html"},
+    MediaType{".md", "text/markdown"},
+    MediaType{".npy", "application/x-npy"},
+    MediaType{".vtk", "application/x-vtk"},
+    MediaType{".xlsx", "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"},
+    MediaType{".zip", "application/zip"},
+};
+
 }  // namespace
 
 bool is_file_name(std::string_view name) {
@@ -93,6 +114,13 @@ std::string attachment(std::string_view name) {
     }
   }
   return "attachment; filename=\"" + ascii + "\"; filename*=UTF-8''" + escaped;
+}
+
+std::string media_type(std::string_view name) {
+  for (const MediaType& row : kMediaTypes) {
+    if (name.ends_with(row.ending)) return std::string(row.type);
+  }
+  return "application/octet-stream";
 }
 
 }  // namespace mecapy::base

@@ -16,4 +16,7 @@ bool is_file_name(std::string_view name);
 // clients, and UTF-8 as RFC 8187 writes it.
 std::string attachment(std::string_view name);
 
+// The media type of a file, by its name's ending.
+std::string media_type(std::string_view name);
+
 }  // namespace mecapy::base

@@ -1,5 +1,6 @@
 #include "base/utf8.h"
 
+#include <algorithm>
 #include <cstddef>
 
 namespace mecapy::base {
@@ -38,6 +39,23 @@ std::string_view whole_characters(std::string_view text) {
     return utf8_length(tail) == 0 ? text.substr(0, text.size() - back) : text;
   }
   return text;
+}
+
+std::string one_line(std::string_view text, std::size_t limit) {
+  std::string line;
+  while (!text.empty() && line.size() < limit) {
+    const int length = utf8_length(text);
+    const auto size = static_cast<std::size_t>(std::max(length, 1));
+    const bool control = static_cast<unsigned char>(text[0]) < 0x20 || text[0] == 0x7f;
+    if (length < 1) {
+      line += kReplacement;
+    } else {
+      line += control ? std::string_view(" ") : text.substr(0, size);
+    }
+    text.remove_prefix(length == 0 ? text.size() : size);
+  }
+  line.resize(whole_characters(std::string_view(line).substr(0, limit)).size());
+  return line;
 }
 
 }  // namespace mecapy::base

@@ -1,6 +1,7 @@
 // UTF-8 (RFC 3629), for bytes nobody vouches for.
 #pragma once
 
+#include <string>
 #include <string_view>
 
 namespace mecapy::base {
@@ -12,5 +13,9 @@ inline constexpr std::string_view kReplacement = "\xef\xbf\xbd";  // U+FFFD
 int utf8_length(std::string_view text);
 // `text` without the beginning of a character that it ends in the middle of.
 std::string_view whole_characters(std::string_view text);
+
+// What a stranger said, to be shown to people in one line: wrong bytes as U+FFFD, control
+// characters as spaces, at most `limit` bytes.
+std::string one_line(std::string_view text, std::size_t limit);
 
 }  // namespace mecapy::base

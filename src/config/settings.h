@@ -43,6 +43,9 @@ struct Settings {
   std::int64_t dispatcher_backoff_ms = 200;
   double dispatcher_lease_s = 30;
   std::int64_t worker_concurrency = 0;  // 0: one a CPU
+  std::string worker_url;               // "" means a local worker
+  std::string worker_ca;
+  double worker_timeout_s = 600;
   std::string worker_host = "127.0.0.1";
   std::string worker_token;
   std::string worker_site_packages;  // "" means beside the program

@@ -141,8 +141,8 @@ awaitable<void> Dispatcher::attempt(model::Job job) {
   active->channel = parts_.feed.open(job.run_id);
   active->channel->set_status(model::RunStatus::running, job.attempt);
   active_[job.run_id] = active;
-  backends::Backend& backend = parts_.router.choose(job);
-  model::RunEnd end = co_await backend.execute(job, *active, active->cancellation);
+  const router::Router::Place place = parts_.router.choose(job);
+  model::RunEnd end = co_await place.backend().execute(job, *active, active->cancellation);
   co_await finish(std::move(job), std::move(end), active);
 }
 

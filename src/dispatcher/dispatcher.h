@@ -45,7 +45,7 @@ struct Options {
 struct Parts {
   store::Store& store;
   queue::Queue& queue;
-  const router::Router& router;
+  router::Router& router;
   feed::Feed& feed;
   const base::Clock& clock;
 };

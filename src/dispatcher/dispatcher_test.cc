@@ -97,6 +97,7 @@ class ScriptedBackend final : public backends::Backend {
   awaitable<Result<std::optional<model::Failure>>> check(std::string, base::Deadline) override {
     co_return std::optional<model::Failure>();
   }
+  awaitable<Result<void>> ready(base::Deadline) override { co_return Result<void>{}; }
   Script script;
   bool hold = false;
   std::function<void()> on_hold;

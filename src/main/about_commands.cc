@@ -7,9 +7,11 @@
 #include <fstream>
 
 #include "auth/auth.h"
+#include "backends/addresses.h"
 #include "cli/inputs.h"
 #include "main/commands.h"
 #include "main/data_folder.h"
+#include "main/parts.h"
 #include "main/process.h"
 #include "wire/json.h"
 
@@ -83,7 +85,26 @@ void warn_about_user(uid_t uid) {
   if (!doubt.empty()) std::fprintf(stderr, "mecapy: warning: %s\n", doubt.c_str());
 }
 
+namespace {
+
+// Where runs go to workers elsewhere, nothing is isolated here.
+int doctor_of_an_api(const config::Settings& settings) {
+  const auto addresses = backends::parse_addresses(settings.worker_url);
+  if (!addresses) return complain(addresses.error());
+  for (const backends::Address& address : *addresses) {
+    std::printf("worker at %s: up to %d runs at once; doctor there tells of its isolation\n",
+                address.url.c_str(), address.capacity);
+  }
+  const bool fine = data_folder_fine(settings);
+  std::printf("serve %s send runs to workers elsewhere; none runs here.\n",
+              fine ? "can" : "cannot");
+  return fine ? 0 : base::row(ErrorCode::sandbox).exit_code;
+}
+
+}  // namespace
+
 int doctor(const config::Settings& settings) {
+  if (works_elsewhere(settings)) return doctor_of_an_api(settings);
   std::vector<std::vector<std::string>> rows = {{"LAYER", "STATE", "NEEDED", "SEEN"}};
   std::vector<std::string> advice;
   bool fine = true;

@@ -22,7 +22,6 @@
 #include "main/process.h"
 #include "main/pulse.h"
 #include "net/http_server.h"
-#include "net/unix_client.h"
 
 namespace mecapy::main {
 namespace {
@@ -31,6 +30,7 @@ namespace asio = boost::asio;
 using boost::asio::awaitable;
 
 constexpr std::size_t kThreads = 2;
+constexpr std::chrono::seconds kWorkerAnswers{3};
 
 std::chrono::milliseconds ms(double seconds) {
   return std::chrono::milliseconds(std::llround(seconds * 1000));
@@ -62,15 +62,11 @@ dispatcher::Options dispatcher_options(const config::Settings& s, std::string cl
   return options;
 }
 
-awaitable<Result<void>> ask_worker(std::string socket) {
-  net::UnixPost request;
-  request.socket_path = std::move(socket);
-  request.target = "/health";
-  auto answer = co_await net::post_lines(std::move(request), base::after(std::chrono::seconds(3)));
-  if (!answer) co_return answer.error();
-  if ((*answer)->status() != 200)
-    co_return fail(ErrorCode::unavailable, "the worker is shutting down");
-  co_return Result<void>{};
+std::vector<backends::Backend*> pointers(
+    const std::vector<std::unique_ptr<backends::Backend>>& owned) {
+  std::vector<backends::Backend*> all;
+  for (const auto& one : owned) all.push_back(one.get());
+  return all;
 }
 
 // All parts of the API process, joined.
@@ -80,24 +76,24 @@ class ApiProcess {
   struct Opened {
     std::unique_ptr<store::Store> store;
     std::unique_ptr<objects::ObjectStore> objects;
+    std::vector<std::unique_ptr<backends::Backend>> backends;  // over the objects
     std::unique_ptr<queue::Queue> queue;
     std::unique_ptr<auth::Authenticator> authenticator;
     std::string claimant;
   };
   ApiProcess(const config::Settings& settings, Opened opened, std::string about_token)
       : settings_(settings),
-        socket_(DataFolder{settings.data_dir}.socket()),
         about_token_(std::move(about_token)),
         store_(std::move(opened.store)),
         objects_(std::move(opened.objects)),
         feed_(io_.get_executor()),
         queue_(std::move(opened.queue)),
-        backend_(backends::make_local({socket_, concurrency(settings)})),
-        router_({backend_.get()}),
+        backends_(std::move(opened.backends)),
+        router_(pointers(backends_)),
         dispatcher_(io_, {*store_, *queue_, router_, feed_, *clock_},
                     dispatcher_options(settings, opened.claimant)),
         authenticator_(std::move(opened.authenticator)),
-        api_(parts(), {settings.ceilings, settings.objects_inline_limit}),
+        api_(parts(), {ceilings(settings), settings.objects_inline_limit}),
         relay_(share_feed(settings, io_.get_executor(), feed_, opened.claimant,
                           [this](const model::RunId& id) { dispatcher_.cancel(id); })),
         signals_(io_, SIGTERM, SIGINT) {}
@@ -126,9 +122,9 @@ class ApiProcess {
             threads_,
             [this](const model::RunId& id) { dispatcher_.cancel(id); },
             [this](std::string code, base::Deadline deadline) {
-              return backend_->check(std::move(code), deadline);
+              return router_.check(std::move(code), deadline);
             },
-            [this] { return ask_worker(socket_); }};
+            [this] { return router_.ready(base::after(kWorkerAnswers)); }};
   }
 
   awaitable<void> start(base::Fd pulse) {
@@ -213,7 +209,6 @@ class ApiProcess {
   }
 
   const config::Settings& settings_;
-  std::string socket_;
   std::string about_token_;  // said when it listens
   asio::io_context io_{1};
   std::shared_ptr<base::SystemClock> clock_ = std::make_shared<base::SystemClock>();
@@ -221,7 +216,7 @@ class ApiProcess {
   std::unique_ptr<objects::ObjectStore> objects_;
   feed::Feed feed_;
   std::unique_ptr<queue::Queue> queue_;
-  std::unique_ptr<backends::Backend> backend_;
+  std::vector<std::unique_ptr<backends::Backend>> backends_;
   router::Router router_;
   dispatcher::Dispatcher dispatcher_;
   std::unique_ptr<auth::Authenticator> authenticator_;
@@ -254,6 +249,8 @@ int run_api(const config::Settings& settings, base::Fd pulse) {
   if (!store) return complain(store.error());
   auto objects = open_objects(settings);
   if (!objects) return complain(objects.error());
+  auto backends = open_backends(settings, **objects);
+  if (!backends) return complain(backends.error());
   auto queue = open_queue(settings, claimant, clock);
   if (!queue) return complain(queue.error());
   std::string about_token;
@@ -262,8 +259,8 @@ int run_api(const config::Settings& settings, base::Fd pulse) {
   auto authenticator = open_authenticator(settings, *token, clock);
   if (!authenticator) return complain(authenticator.error());
   ApiProcess process(settings,
-                     {std::move(*store), std::move(*objects), std::move(*queue),
-                      std::move(*authenticator), claimant},
+                     {std::move(*store), std::move(*objects), std::move(*backends),
+                      std::move(*queue), std::move(*authenticator), claimant},
                      std::move(about_token));
   return process.run(std::move(pulse));
 }

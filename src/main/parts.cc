@@ -2,12 +2,15 @@
 
 #include <spdlog/spdlog.h>
 
+#include <algorithm>
 #include <cmath>
 #include <string_view>
 #include <utility>
 
 #include "auth/oidc.h"
+#include "backends/addresses.h"
 #include "main/data_folder.h"
+#include "main/process.h"
 
 namespace mecapy::main {
 namespace {
@@ -24,6 +27,17 @@ auto tell_of(const char* part) {
 }
 
 constexpr std::string_view kFile = "file://";
+
+// Of a call to a worker elsewhere, what is not the calculation's: a start, waiting for a slot,
+// inputs, artifacts; seconds.
+constexpr double kAroundRun = 30;
+
+// Before another attempt finds another worker, where there are several.
+constexpr std::chrono::seconds kTryAnother{2};
+
+std::chrono::milliseconds milliseconds(double seconds) {
+  return std::chrono::milliseconds(std::llround(seconds * 1000));
+}
 
 }  // namespace
 
@@ -63,7 +77,7 @@ Result<std::unique_ptr<queue::Queue>> open_queue(const config::Settings& setting
   queue::RedisOptions options;
   options.address = std::move(*address);
   options.consumer = consumer;
-  options.lease = std::chrono::milliseconds(std::llround(settings.dispatcher_lease_s * 1000));
+  options.lease = milliseconds(settings.dispatcher_lease_s);
   options.on_change = tell_of("queue");
   return queue::make_redis_queue(std::move(options), capacity, std::move(clock));
 }
@@ -93,6 +107,46 @@ std::unique_ptr<feed::Relay> share_feed(const config::Settings& settings,
   options.origin = origin;
   options.cancel = std::move(cancel);
   return std::make_unique<feed::Relay>(std::move(executor), feed, std::move(options));
+}
+
+Result<std::vector<std::unique_ptr<backends::Backend>>> open_backends(
+    const config::Settings& settings, objects::ObjectStore& objects) {
+  std::vector<std::unique_ptr<backends::Backend>> opened;
+  if (!works_elsewhere(settings)) {
+    const DataFolder folder{settings.data_dir};
+    opened.push_back(backends::make_local({folder.socket(), concurrency(settings)}));
+    return opened;
+  }
+  auto addresses = backends::parse_addresses(settings.worker_url);
+  if (!addresses) return addresses.error();
+  for (backends::Address& address : *addresses) {
+    if (address.url.starts_with("https://") && !settings.objects_url.starts_with("s3://")) {
+      return fail(ErrorCode::usage, "workers elsewhere need objects they can reach: objects.url");
+    }
+    backends::ServerlessOptions options;
+    options.url = std::move(address.url);
+    options.capacity = address.capacity;
+    options.contract = address.contract;
+    options.token = settings.worker_token;
+    options.ca = settings.worker_ca;
+    options.timeout = milliseconds(settings.worker_timeout_s);
+    if (addresses->size() > 1) options.patience = kTryAnother;
+    options.inline_limit = settings.objects_inline_limit;
+    options.max_result = std::llround(settings.ceilings.result_mb * (1 << 20));
+    opened.push_back(backends::make_serverless(std::move(options), objects));
+  }
+  if (opened.empty()) return fail(ErrorCode::usage, "worker.url names no worker");
+  return opened;
+}
+
+bool works_elsewhere(const config::Settings& settings) { return !settings.worker_url.empty(); }
+
+model::Limits ceilings(const config::Settings& settings) {
+  model::Limits ceilings = settings.ceilings;
+  if (works_elsewhere(settings)) {
+    ceilings.timeout_s = std::min(ceilings.timeout_s, settings.worker_timeout_s - kAroundRun);
+  }
+  return ceilings;
 }
 
 bool shares_store(const config::Settings& settings) { return !settings.database_url.empty(); }

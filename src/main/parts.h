@@ -3,8 +3,10 @@
 
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "auth/auth.h"
+#include "backends/backend.h"
 #include "base/clock.h"
 #include "base/result.h"
 #include "config/settings.h"
@@ -38,6 +40,16 @@ std::unique_ptr<feed::Relay> share_feed(const config::Settings& settings,
                                         boost::asio::any_io_executor executor, feed::Feed& feed,
                                         const std::string& origin,
                                         std::function<void(const model::RunId&)> cancel);
+
+// The worker of this machine, or those at worker.url, which read and write `objects`. usage for
+// wrong addresses, and for workers on other machines without objects they can reach.
+Result<std::vector<std::unique_ptr<backends::Backend>>> open_backends(
+    const config::Settings& settings, objects::ObjectStore& objects);
+
+// Whether runs go to workers elsewhere, and none is started here.
+bool works_elsewhere(const config::Settings& settings);
+// What a run may ask for, wherever it runs.
+model::Limits ceilings(const config::Settings& settings);
 
 // Whether other processes may claim in the same database.
 bool shares_store(const config::Settings& settings);

@@ -8,6 +8,8 @@
 //             ├─ zygote                           see sandbox/sandbox.h
 //             └─ init of each run ▸ the run
 //
+// With workers elsewhere (worker.url) there is no worker, and nobody stays root.
+//
 // Both children die with the launcher. The worker is started again when it dies, with a pause that
 // grows while it dies young. When the API process ends, everything ends, with its status. A child
 // that hangs (pulse.h) is killed, and so dies.
@@ -34,6 +36,7 @@
 #include "main/commands.h"
 #include "main/data_folder.h"
 #include "main/orphans.h"
+#include "main/parts.h"
 #include "main/process.h"
 #include "main/pulse.h"
 
@@ -67,7 +70,10 @@ sigset_t handled_signals() {
 class Launcher {
  public:
   Launcher(const config::Settings& settings, uid_t uid)
-      : settings_(settings), folder_{settings.data_dir}, uid_(uid) {}
+      : settings_(settings),
+        folder_{settings.data_dir},
+        uid_(uid),
+        local_worker_(!works_elsewhere(settings)) {}
 
   int run() {
     const sigset_t set = handled_signals();
@@ -75,7 +81,11 @@ class Launcher {
     signals_ = base::Fd(::signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK));
     if (!signals_) return complain(fail(ErrorCode::internal, "no signalfd"));
     Orphans::adopt();
-    if (auto started = start_worker(); !started) return complain(started.error());
+    if (!local_worker_) {
+      if (auto started = start_api(); !started) return complain(started.error());
+    } else if (auto started = start_worker(); !started) {
+      return complain(started.error());
+    }
     if (const auto failed = wait_until_ready()) return end(*failed);
     announce();
     return watch();
@@ -159,7 +169,7 @@ class Launcher {
   // cannot run calculations gets no database and no token.
   std::optional<int> wait_until_ready() {
     const auto deadline = steady_clock::now() + kStartDeadline;
-    bool worker_ready = false;
+    bool worker_ready = !local_worker_;
     while (port_ == 0 || !worker_ready) {
       pollfd fds[3] = {{signals_.get(), POLLIN, 0},
                        {worker_ready ? -1 : worker_.pulse.get(), POLLIN, 0},
@@ -240,7 +250,8 @@ class Launcher {
         plan_restart();
       }
       tend_orphans();
-      if (worker_.pid < 0 && !stopping_ && steady_clock::now() >= restart_at_) restart();
+      if (local_worker_ && worker_.pid < 0 && !stopping_ && steady_clock::now() >= restart_at_)
+        restart();
     }
   }
 
@@ -251,7 +262,7 @@ class Launcher {
 
   int next_look_in() const {
     const milliseconds look = PulseWatch::kLookEvery;
-    if (worker_.pid >= 0 || stopping_) return static_cast<int>(look.count());
+    if (!local_worker_ || worker_.pid >= 0 || stopping_) return static_cast<int>(look.count());
     const auto left = std::chrono::duration_cast<milliseconds>(restart_at_ - steady_clock::now());
     return static_cast<int>(std::clamp(left + milliseconds(1), milliseconds(0), look).count());
   }
@@ -330,6 +341,7 @@ class Launcher {
   const config::Settings& settings_;
   DataFolder folder_;
   uid_t uid_;
+  bool local_worker_;  // none where runs go to workers elsewhere
   base::Fd signals_;
   Orphans orphans_;
   Child worker_{"worker"};
@@ -402,7 +414,11 @@ int serve(const config::Settings& settings) {
     return complain(fail(ErrorCode::conflict, "the data folder " + settings.data_dir +
                                                   " is in use by another mecapy serve"));
   }
-  if (auto kept = keep_what_a_supervisor_needs(settings); !kept) return complain(kept.error());
+  if (works_elsewhere(settings)) {
+    if (auto dropped = become(*uid); !dropped) return complain(dropped.error());
+  } else if (auto kept = keep_what_a_supervisor_needs(settings); !kept) {
+    return complain(kept.error());
+  }
   return Launcher(settings, *uid).run();
 }
 

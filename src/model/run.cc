@@ -40,4 +40,8 @@ bool is_artifact_name(std::string_view name) {
   }
 }
 
+std::string object_stem(const std::string& run_id, int attempt) {
+  return attempt <= 1 ? run_id : run_id + "." + std::to_string(attempt);
+}
+
 }  // namespace mecapy::model

@@ -72,6 +72,11 @@ struct Payload {
   bool stored() const { return !key.empty(); }
 };
 
+// The name that the objects of an attempt have after their folder: the first attempt's is the run's
+// id; a later one's has its number in it, so that a late attempt never touches what a recorded one
+// wrote.
+std::string object_stem(const std::string& run_id, int attempt);
+
 // What one attempt ended with, as the worker reports it and the store records it.
 struct RunEnd {
   RunStatus status = RunStatus::failed;  // completed, failed or cancelled

@@ -28,6 +28,9 @@ struct Outgoing {
   Headers headers{};
   std::variant<std::string, FilePart> body{};
   std::int64_t max_response = 1 << 20;  // bytes of a whole response; too_large beyond
+  // Whether a kept connection that breaks before any answer may be followed by another, and the
+  // request be sent twice.
+  bool repeatable = true;
 };
 
 // How far a request without an answer came.

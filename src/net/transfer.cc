@@ -92,8 +92,15 @@ void Transfer::set_up_body() {
   }
   const std::string& text = std::get<std::string>(request_.body);
   if (text.empty() && request_.method != "POST" && request_.method != "PUT") return;
-  set(handle_, CURLOPT_POSTFIELDS, text.data());
   set(handle_, CURLOPT_POSTFIELDSIZE_LARGE, static_cast<curl_off_t>(text.size()));
+  if (request_.repeatable) {
+    set(handle_, CURLOPT_POSTFIELDS, text.data());
+    return;
+  }
+  // libcurl repeats what it can read again.
+  set(handle_, CURLOPT_POST, 1L);
+  set(handle_, CURLOPT_READFUNCTION, &Transfer::on_read_text);
+  set(handle_, CURLOPT_READDATA, static_cast<void*>(this));
 }
 
 void Transfer::set_up_headers() {
@@ -163,6 +170,14 @@ std::size_t Transfer::on_read(char* data, std::size_t size, std::size_t count, v
   if (got <= 0) return CURL_READFUNC_ABORT;
   transfer.sent_ += got;
   return static_cast<std::size_t>(got);
+}
+
+std::size_t Transfer::on_read_text(char* data, std::size_t size, std::size_t count, void* self) {
+  auto& transfer = *static_cast<Transfer*>(self);
+  const std::string& text = std::get<std::string>(transfer.request_.body);
+  const std::size_t read = text.copy(data, size * count, static_cast<std::size_t>(transfer.sent_));
+  transfer.sent_ += static_cast<std::int64_t>(read);
+  return read;
 }
 
 int Transfer::on_seek(void* self, curl_off_t offset, int origin) {

@@ -54,6 +54,7 @@ class Transfer : public std::enable_shared_from_this<Transfer> {
   static std::size_t on_header(char* data, std::size_t size, std::size_t count, void* self);
   static std::size_t on_body(char* data, std::size_t size, std::size_t count, void* self);
   static std::size_t on_read(char* data, std::size_t size, std::size_t count, void* self);
+  static std::size_t on_read_text(char* data, std::size_t size, std::size_t count, void* self);
   static int on_seek(void* self, curl_off_t offset, int origin);
   void set_up(const ClientOptions& options);
   void set_up_body();

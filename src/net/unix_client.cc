@@ -28,7 +28,7 @@ Error broken(const error_code& ec) {
 class LineStreamImpl final : public LineStream {
  public:
   LineStreamImpl(Stream stream, std::size_t max_line)
-      : stream_(std::move(stream)), max_line_(max_line) {
+      : stream_(std::move(stream)), cutter_(max_line) {
     parser_.body_limit(boost::none);
   }
 
@@ -52,13 +52,9 @@ class LineStreamImpl final : public LineStream {
 
   awaitable<Result<std::optional<std::string>>> next(base::Deadline deadline) override {
     while (true) {
-      const std::size_t end = pending_.find('\n', scanned_);
-      if (end != std::string::npos) co_return take_line(end);
-      scanned_ = pending_.size();
-      if (pending_.size() > max_line_) {
-        co_return fail(ErrorCode::too_large, "the worker sent a line over the limit");
-      }
-      if (parser_.is_done()) co_return take_rest();
+      auto line = cutter_.line();
+      if (!line || *line) co_return line;
+      if (parser_.is_done()) co_return cutter_.rest();
       error_code ec = co_await read_some(deadline);
       if (ec) co_return broken(ec);
     }
@@ -79,28 +75,14 @@ class LineStreamImpl final : public LineStream {
     stream_.expires_at(deadline);
     co_await http::async_read_some(stream_, buffer_, parser_, to(ec));
     if (ec == http::error::need_buffer) ec = {};
-    pending_.append(chunk, sizeof chunk - parser_.get().body().size);
+    cutter_.add({chunk, sizeof chunk - parser_.get().body().size});
     co_return ec;
   }
 
-  std::optional<std::string> take_line(std::size_t end) {
-    std::string line = pending_.substr(0, end);
-    pending_.erase(0, end + 1);
-    scanned_ = 0;
-    return line;
-  }
-
-  std::optional<std::string> take_rest() {
-    if (pending_.empty()) return std::nullopt;
-    return std::exchange(pending_, {});
-  }
-
   Stream stream_;
-  std::size_t max_line_;
+  LineCutter cutter_;
   beast::flat_buffer buffer_;
   http::response_parser<http::buffer_body> parser_;
-  std::string pending_;
-  std::size_t scanned_ = 0;
 };
 
 }  // namespace

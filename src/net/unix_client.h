@@ -3,30 +3,17 @@
 #pragma once
 
 #include <memory>
-#include <optional>
 #include <string>
 
-#include "net/http.h"
+#include "net/line_stream.h"
 
 namespace mecapy::net {
 
-// The answer of one POST. Destroying it, or close(), hangs up. Not thread-safe.
-class LineStream {
- public:
-  virtual ~LineStream() = default;
-  virtual int status() const = 0;
-  // The next line without its newline; nothing at the end of the answer. deadline_exceeded, or
-  // unavailable when the peer broke off; too_large when a line is over `max_line`.
-  virtual awaitable<Result<std::optional<std::string>>> next(base::Deadline deadline) = 0;
-  // Makes a pending next() fail with unavailable. May be called while next() waits.
-  virtual void close() = 0;
-};
-
 struct UnixPost {
   std::string socket_path;
-  std::string target;                       // "/execute"
-  std::string body;                         // JSON
-  std::size_t max_line = 32 * 1024 * 1024;  // bytes
+  std::string target;               // "/execute"
+  std::string body;                 // JSON
+  std::size_t max_line = kMaxLine;  // bytes
 };
 
 // Connects, sends the request and reads the head. unavailable when nobody listens.

@@ -4,11 +4,8 @@
 #include <unistd.h>
 
 #include <cerrno>
-#include <new>
 #include <system_error>
 #include <utility>
-
-#include "base/id.h"
 
 namespace mecapy::objects {
 namespace {
@@ -32,9 +29,7 @@ Result<void> write_all(int fd, std::string_view bytes) {
 
 }  // namespace
 
-Spool::Spool(std::string folder) : folder_(std::move(folder)), hash_(EVP_MD_CTX_new()) {
-  if (!hash_ || EVP_DigestInit_ex(hash_.get(), EVP_sha256(), nullptr) != 1) throw std::bad_alloc();
-}
+Spool::Spool(std::string folder) : folder_(std::move(folder)) {}
 
 Result<void> Spool::to_file() {
   file_ = base::Fd(::open(folder_.c_str(), O_TMPFILE | O_RDWR | O_CLOEXEC, 0600));
@@ -43,7 +38,7 @@ Result<void> Spool::to_file() {
 }
 
 Result<void> Spool::append(std::string_view bytes) {
-  EVP_DigestUpdate(hash_.get(), bytes.data(), bytes.size());
+  hash_.add(bytes);
   size_ += static_cast<std::int64_t>(bytes.size());
   if (!file_ && memory_.size() + bytes.size() <= kInMemory) {
     memory_ += bytes;
@@ -56,15 +51,8 @@ Result<void> Spool::append(std::string_view bytes) {
 }
 
 S3Body Spool::body() const {
-  const std::unique_ptr<EVP_MD_CTX, Free> copy(EVP_MD_CTX_new());
-  unsigned char digest[EVP_MAX_MD_SIZE];
-  unsigned length = 0;
-  if (!copy || EVP_MD_CTX_copy_ex(copy.get(), hash_.get()) != 1 ||
-      EVP_DigestFinal_ex(copy.get(), digest, &length) != 1) {
-    throw std::bad_alloc();
-  }
   S3Body body;
-  body.sha256 = base::hex({reinterpret_cast<const char*>(digest), length});
+  body.sha256 = hash_.hex();
   if (file_) {
     body.bytes = net::FilePart{file_.get(), 0, size_};
   } else {
@@ -74,7 +62,7 @@ S3Body Spool::body() const {
 }
 
 Result<void> Spool::clear() {
-  EVP_DigestInit_ex(hash_.get(), EVP_sha256(), nullptr);
+  hash_.reset();
   memory_.clear();
   size_ = 0;
   if (file_ && (::ftruncate(file_.get(), 0) != 0 || ::lseek(file_.get(), 0, SEEK_SET) != 0)) {

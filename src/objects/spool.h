@@ -2,15 +2,13 @@
 // memory, more in a file that has no name. Their SHA-256 is known at any time.
 #pragma once
 
-#include <openssl/evp.h>
-
 #include <cstdint>
-#include <memory>
 #include <string>
 #include <string_view>
 
 #include "base/fd.h"
 #include "base/result.h"
+#include "base/sha256.h"
 #include "objects/s3_client.h"
 
 namespace mecapy::objects {
@@ -30,16 +28,13 @@ class Spool {
   Result<void> clear();
 
  private:
-  struct Free {
-    void operator()(EVP_MD_CTX* context) const { EVP_MD_CTX_free(context); }
-  };
   Result<void> to_file();
 
   std::string folder_;
   std::string memory_;
   base::Fd file_;
   std::int64_t size_ = 0;
-  std::unique_ptr<EVP_MD_CTX, Free> hash_;
+  base::Sha256 hash_;
 };
 
 }  // namespace mecapy::objects

@@ -1,6 +1,10 @@
 // The router: which backend an attempt goes to.
 #pragma once
 
+#include <boost/asio/awaitable.hpp>
+#include <optional>
+#include <string>
+#include <tuple>
 #include <vector>
 
 #include "backends/backend.h"
@@ -8,24 +12,47 @@
 
 namespace mecapy::router {
 
+// Of one thread.
 class Router {
  public:
   // `backends` are not owned, in order of preference, at least one.
-  explicit Router(std::vector<backends::Backend*> backends) : backends_(std::move(backends)) {}
-  // The first backend for `job`. Today every backend takes every job.
-  backends::Backend& choose(const model::Job& job) const {
-    (void)job;
-    return *backends_.front();
-  }
+  explicit Router(const std::vector<backends::Backend*>& backends);
+
+  // One attempt's room on a backend, given back when it is destroyed, before the router.
+  class Place {
+   public:
+    Place(Router& router, std::size_t at) : router_(router), at_(at) { ++router_.rows_[at_].taken; }
+    ~Place() { --router_.rows_[at_].taken; }
+    Place(const Place&) = delete;
+    Place& operator=(const Place&) = delete;
+    backends::Backend& backend() const { return *router_.rows_[at_].backend; }
+
+   private:
+    Router& router_;
+    std::size_t at_;
+  };
+
+  // A place for `job`. Today every backend takes every job: it is the one of which the smallest
+  // share is taken, those in trouble last. Full only when more than capacity() are asked for.
+  Place choose(const model::Job& job);
+  // A look at code, as of Backend::check, by the first backend that is reached.
+  boost::asio::awaitable<Result<std::optional<model::Failure>>> check(std::string code,
+                                                                      base::Deadline deadline);
+  // unavailable when no backend is ready: what is wrong with the first.
+  boost::asio::awaitable<Result<void>> ready(base::Deadline deadline);
   // Attempts all backends take at once.
-  int capacity() const {
-    int sum = 0;
-    for (const backends::Backend* backend : backends_) sum += backend->capacity();
-    return sum;
-  }
+  int capacity() const;
 
  private:
-  std::vector<backends::Backend*> backends_;
+  struct Row {
+    backends::Backend* backend;
+    int taken = 0;
+    double share() const { return static_cast<double>(taken) / backend->capacity(); }
+    bool full() const { return taken >= backend->capacity(); }
+  };
+  std::tuple<bool, bool, double> rank(const Row& row) const;  // the smallest is the best
+
+  std::vector<Row> rows_;
 };
 
 }  // namespace mecapy::router

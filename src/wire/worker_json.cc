@@ -189,6 +189,15 @@ std::string execute_json(const model::Job& job) {
   return std::move(out).finish();
 }
 
+std::string seed_execute_json(const model::Job& job) {
+  return std::move(ObjectWriter()
+                       .text("task_id", model::object_stem(job.run_id.str(), job.attempt))
+                       .text("code", encode_base64(job.code))
+                       .text("inputs_s3_key", job.inputs.key)
+                       .text("user_id", job.user))
+      .finish();
+}
+
 Result<WorkerJob> read_worker_execute(std::string_view body, const model::Limits& ceilings) {
   const auto fields = read_fields(body, find_spec("WorkerExecute"));
   if (!fields) return fields.error();
@@ -278,7 +287,7 @@ Result<WorkerLine> read_worker_line(std::string_view line) {
   } else if (type == "progress" && raw.contains("progress")) {
     out.type = WorkerLine::Type::progress;
     out.text = raw.find("progress")->second;
-  } else if (type == "end") {
+  } else if (type == "end" || (type.empty() && raw.contains("status"))) {
     out.type = WorkerLine::Type::end;
     auto end = read_end(raw);
     if (!end) return end.error();

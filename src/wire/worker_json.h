@@ -20,6 +20,9 @@ struct WorkerJob {
 };
 
 std::string execute_json(const model::Job& job);
+// The seed's four fields and no more, for a worker that names results/TASK_ID.json by the task: the
+// task's id in it is that of the attempt. The inputs must be an object.
+std::string seed_execute_json(const model::Job& job);
 // Untrusted: from whoever may call the worker. Ids are letters, digits and '-'.
 // Limits are checked against `ceilings`; absent ones are the defaults, lowered to them.
 Result<WorkerJob> read_worker_execute(std::string_view body, const model::Limits& ceilings);
@@ -40,7 +43,7 @@ std::string started_line();
 std::string log_line(std::string_view text);
 std::string progress_line(std::string_view progress_json);
 std::string end_line(const model::RunEnd& end);
-// Untrusted: from a peer.
+// Untrusted: from a peer. A line without a type is an end, as a worker of the seed's sends it.
 Result<WorkerLine> read_worker_line(std::string_view line);
 
 }  // namespace mecapy::wire

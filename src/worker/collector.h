@@ -10,6 +10,7 @@
 #include <string>
 #include <vector>
 
+#include "base/sha256.h"
 #include "model/run.h"
 #include "objects/objects.h"
 #include "sandbox/channel.h"
@@ -33,11 +34,10 @@ class ArtifactKeeper {
   awaitable<Result<void>> begin(const std::string& name);
   awaitable<Result<void>> data(const std::string& bytes);
   awaitable<Result<void>> end();
-  struct Digest;
   objects::ObjectStore& objects_;
   std::string key_prefix_;
   std::unique_ptr<objects::Writer> writer_;
-  std::unique_ptr<Digest> digest_;
+  base::Sha256 digest_;
   model::Artifact open_;
   std::vector<model::Artifact> done_;
   std::int64_t bytes_ = 0;

@@ -31,13 +31,6 @@ constexpr std::chrono::seconds kPulse{2};
 constexpr int kMostUnanswered = 5;
 constexpr std::chrono::milliseconds kShutdownIsHeard{200};
 
-// The first attempt has the plain key; later ones have their number in it, so that a late attempt
-// never touches what a recorded one wrote.
-std::string object_stem(const Attempt& attempt) {
-  return attempt.number <= 1 ? attempt.run_id
-                             : attempt.run_id + "." + std::to_string(attempt.number);
-}
-
 class Deaf final : public Sink {
  public:
   void started() override {}
@@ -286,7 +279,8 @@ awaitable<model::RunEnd> Runner::run_in_slot(Attempt& attempt, Sink& sink, Stop&
 
   asio::posix::stream_descriptor channel(io_, pipes->channel.release());
   asio::posix::stream_descriptor log(io_, pipes->log.release());
-  ArtifactKeeper artifacts(objects_, "artifacts/" + object_stem(attempt) + "/");
+  ArtifactKeeper artifacts(objects_,
+                           "artifacts/" + model::object_stem(attempt.run_id, attempt.number) + "/");
   Collector collector(threads_, attempt.limits, sink, artifacts,
                       [this, run] { sandbox_->kill(run); });
   const std::string job =
@@ -314,7 +308,7 @@ awaitable<model::RunEnd> Runner::run_in_slot(Attempt& attempt, Sink& sink, Stop&
   end.usage.artifact_bytes = artifacts.bytes();
   end.artifacts = artifacts.take();
   Result<void> kept;
-  const std::string stem = object_stem(attempt);
+  const std::string stem = model::object_stem(attempt.run_id, attempt.number);
   const bool large_log = end.usage.log_bytes > options_.inline_limit;
   if (kept) {
     kept = co_await keep(objects_, "logs/" + stem + ".txt", std::move(collected.log), large_log,

@@ -2,7 +2,6 @@
 
 import base64
 import json
-import subprocess
 import tempfile
 import uuid
 from collections.abc import Iterator
@@ -10,11 +9,11 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
-import httpx
 import pytest
 
-from support.server import binary, environment, run_mecapy
+from support.server import run_mecapy
 from support.waiting import wait_until
+from support.worker import Worker
 
 SEED_CODE = """
 def calculate(inputs):
@@ -23,41 +22,6 @@ def calculate(inputs):
     section = inputs['section']
     return {'stress': force / section}
 """
-
-
-class Worker:
-    """One worker on a free port of loopback, with a folder for its objects."""
-
-    def __init__(self, folder: Path, **settings: str) -> None:
-        self.data_dir = folder / "data"
-        self._process = subprocess.Popen(
-            [str(binary()), "worker", "--port", "0", "--data-dir", str(self.data_dir)],
-            env=environment({f"MECAPY_{k.upper()}": v for k, v in settings.items()}),
-            stdout=subprocess.PIPE,
-            text=True,
-        )
-        assert self._process.stdout is not None
-        line = self._process.stdout.readline()
-        assert line.startswith("MecaPy worker is ready at "), line
-        self.http = httpx.Client(base_url=line.split()[-1], timeout=30)
-
-    def put_object(self, key: str, text: str) -> None:
-        """Put an object where the worker's user can read it."""
-        path = self.data_dir / "objects" / key
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(text)
-        path.parent.chmod(0o755)
-        path.chmod(0o644)
-
-    def stored_result(self, answer: dict[str, Any]) -> Any:
-        """The result an answer names by its key."""
-        return json.loads((self.data_dir / "objects" / answer["result_key"]).read_text())
-
-    def stop(self) -> int:
-        """SIGTERM; the exit status."""
-        self.http.close()
-        self._process.terminate()
-        return self._process.wait(timeout=30)
 
 
 @pytest.fixture(scope="module")

@@ -73,6 +73,10 @@ class Server:
         self._process: subprocess.Popen[str] | None = None
         self._clients: list[Api] = []
 
+    def set(self, setting: str, value: object) -> None:
+        """Change a setting for the next start."""
+        self._settings[f"MECAPY_{setting.upper()}"] = str(value)
+
     def unset(self, setting: str) -> None:
         """Leave a setting to its default at the next start."""
         del self._settings[setting]

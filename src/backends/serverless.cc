@@ -1,0 +1,281 @@
+// A worker behind a gateway that may answer in its place. What each answer means:
+//
+//   200              the worker has it: its end follows
+//   nobody reached,  the call was not taken: tried again, with jittered backoff, until the patience
+//   429, 502, 503    for it is over (backend_unavailable)
+//   504, 5xx, no or  unknown: the run may have ended. Its result is looked for in the objects; when
+//   half an answer   it is not there the attempt is lost, and the next one is another attempt
+//   anything else    a fault of ours or of the set-up (internal)
+#include <algorithm>
+#include <boost/asio/experimental/awaitable_operators.hpp>
+#include <boost/asio/redirect_error.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <boost/asio/this_coro.hpp>
+#include <boost/asio/use_awaitable.hpp>
+#include <charconv>
+#include <random>
+#include <utility>
+
+#include "backends/lost_answer.h"
+#include "backends/worker_answer.h"
+#include "base/utf8.h"
+#include "wire/worker_json.h"
+
+namespace mecapy::backends {
+namespace {
+
+namespace asio = boost::asio;
+using namespace boost::asio::experimental::awaitable_operators;
+using model::OutcomeCode;
+using std::chrono::milliseconds;
+using std::chrono::steady_clock;
+
+constexpr std::chrono::seconds kMargin{30};  // beyond the container's own timeout
+constexpr std::chrono::seconds kStoreDeadline{60};
+constexpr std::chrono::seconds kConnect{5};
+constexpr milliseconds kLongestPause{5'000};
+constexpr std::chrono::seconds kTrouble{10};  // after nobody was reached
+constexpr std::size_t kDetail = 500;          // bytes of an answer that are shown
+
+enum class Verdict : std::uint8_t { taken, away, full, unknown, wrong };
+
+Verdict judge(int status) {
+  if (status == 200) return Verdict::taken;
+  if (status == 502) return Verdict::away;
+  if (status == 429 || status == 503) return Verdict::full;
+  return status >= 500 ? Verdict::unknown : Verdict::wrong;
+}
+
+milliseconds jittered(milliseconds full) {
+  thread_local std::minstd_rand random(std::random_device{}());
+  std::uniform_int_distribution<std::int64_t> jitter(full.count() / 2, full.count());
+  return milliseconds(jitter(random));
+}
+
+// How often a call that was not taken is made again.
+class Patience {
+ public:
+  Patience(const ServerlessOptions& options, base::Deadline deadline)
+      : away_(std::min(deadline, base::after(options.patience))),
+        full_(std::min(deadline, base::after(options.patience_when_full))),
+        next_(options.backoff) {}
+  // Until the call is made again; nothing when it is over. `asked` by the server, if it did.
+  std::optional<milliseconds> pause(Verdict why, milliseconds asked) {
+    const base::Deadline until = why == Verdict::full ? full_ : away_;
+    const milliseconds wait = std::max(jittered(next_), std::min(asked, kLongestPause));
+    next_ = std::min(next_ * 2, kLongestPause);
+    if (steady_clock::now() + wait > until) return std::nullopt;
+    return wait;
+  }
+
+ private:
+  base::Deadline away_;
+  base::Deadline full_;
+  milliseconds next_;
+};
+
+milliseconds retry_after(const net::Response& head) {
+  const std::string_view text = net::find_header(head.headers, "retry-after").value_or("");
+  int seconds = 0;
+  std::from_chars(text.data(), text.data() + text.size(), seconds);
+  return std::chrono::seconds(std::clamp(seconds, 0, 60));
+}
+
+awaitable<void> wait_until_cancelled(asio::steady_timer& stop) {
+  boost::system::error_code ec;
+  co_await stop.async_wait(asio::redirect_error(asio::use_awaitable, ec));
+}
+
+// What came of a call: its lines, or why there are none.
+struct Called {
+  std::unique_ptr<net::LineStream> lines{};  // when it was taken
+  Verdict verdict = Verdict::taken;
+  std::string detail{};
+};
+
+class ServerlessBackend final : public Backend {
+ public:
+  ServerlessBackend(ServerlessOptions options, objects::ObjectStore& objects)
+      : options_(std::move(options)),
+        objects_(objects),
+        http_({options_.ca, options_.capacity + 2, kConnect}) {
+    while (options_.url.ends_with('/')) options_.url.pop_back();
+  }
+
+  std::string_view name() const override { return "serverless_container"; }
+  int capacity() const override { return options_.capacity; }
+  bool in_trouble() const override { return steady_clock::now() < trouble_until_; }
+
+  awaitable<model::RunEnd> execute(model::Job job, Observer& observer,
+                                   Cancellation& cancellation) override {
+    if (cancellation.requested()) co_return cancelled();
+    asio::steady_timer stop(co_await asio::this_coro::executor, steady_clock::time_point::max());
+    cancellation.set_hook([&stop] { stop.cancel(); });
+    std::optional<model::RunEnd> end;
+    const auto work = [&]() -> awaitable<void> { end = co_await attempt(job, observer); };
+    // Who stops waiting hangs up, and that stops the run.
+    co_await (work() || wait_until_cancelled(stop));
+    cancellation.clear_hook();
+    if (cancellation.requested() || !end) co_return cancelled();
+    co_return std::move(*end);
+  }
+
+  awaitable<Result<std::optional<model::Failure>>> check(std::string code,
+                                                         base::Deadline deadline) override {
+    if (options_.contract == Contract::seed) co_return std::optional<model::Failure>();
+    Called called = co_await call(post("/check", wire::check_json(code)), deadline);
+    if (called.lines) co_return co_await read_check(*called.lines, deadline);
+    const bool late = steady_clock::now() >= deadline || called.verdict == Verdict::full;
+    co_return fail(late ? ErrorCode::busy : ErrorCode::unavailable, called.detail);
+  }
+
+  // Asking would start a machine, which costs: what the last calls met is told instead.
+  awaitable<Result<void>> ready(base::Deadline) override {
+    if (!in_trouble()) co_return Result<void>{};
+    co_return fail(ErrorCode::unavailable, options_.url + ": " + trouble_);
+  }
+
+ private:
+  net::Outgoing post(const std::string& path, std::string body) const {
+    net::Outgoing request;
+    request.method = "POST";
+    request.url = options_.url + path;
+    request.headers = {{"Content-Type", "application/json"}, {"Accept", "application/x-ndjson"}};
+    if (!options_.token.empty()) request.headers.emplace_back("X-Auth-Token", options_.token);
+    request.body = std::move(body);
+    request.max_response = static_cast<std::int64_t>(net::kMaxLine);
+    request.repeatable = false;  // only what nobody took is sent again
+    return request;
+  }
+
+  awaitable<model::RunEnd> attempt(model::Job& job, Observer& observer) {
+    const base::Deadline deadline = base::after(options_.timeout + kMargin);
+    auto body = co_await payload(job);
+    if (!body) {
+      co_return model::failed_end(OutcomeCode::storage_unavailable, body.error().message);
+    }
+    net::Outgoing request = post("/execute", std::move(*body));
+    request.headers.emplace_back("X-Request-ID", model::object_stem(job.run_id.str(), job.attempt));
+    Called called = co_await call(std::move(request), deadline);
+    switch (called.verdict) {
+      case Verdict::taken:
+        break;
+      case Verdict::away:
+      case Verdict::full:
+        co_return model::failed_end(OutcomeCode::backend_unavailable, called.detail);
+      case Verdict::unknown:
+        co_return co_await look(job, called.detail);
+      case Verdict::wrong:
+        co_return model::failed_end(OutcomeCode::internal, called.detail);
+    }
+    auto end = co_await follow(*called.lines, deadline, observer);
+    if (!end) co_return co_await look(job, "its answer broke off: " + end.error().message);
+    co_return co_await accept(job, std::move(*end));
+  }
+
+  // The body of the call. A worker of the seed's reads inputs from an object, and names the result
+  // by the task: each attempt is a task to it.
+  awaitable<Result<std::string>> payload(model::Job& job) {
+    if (options_.contract == Contract::mecapy) co_return wire::execute_json(job);
+    if (!job.inputs.stored()) {
+      std::string key = "inputs/" + job.run_id.str() + ".json";
+      auto put = co_await objects_.put(key, std::move(job.inputs.inline_bytes),
+                                       base::after(kStoreDeadline));
+      // An earlier attempt may have put them there.
+      if (!put && put.error().code != ErrorCode::conflict) co_return put.error();
+      job.inputs = {"", std::move(key)};
+    }
+    co_return wire::seed_execute_json(job);
+  }
+
+  // Makes the call until somebody takes it.
+  awaitable<Called> call(net::Outgoing request, base::Deadline deadline) {
+    Patience patience(options_, deadline);
+    asio::steady_timer timer(co_await asio::this_coro::executor);
+    while (true) {
+      milliseconds asked{0};
+      Called called = co_await call_once(request, deadline, asked);
+      if (called.verdict != Verdict::away && called.verdict != Verdict::full) {
+        trouble_until_ = {};
+        co_return called;
+      }
+      trouble_ = called.detail;
+      if (called.verdict == Verdict::away) trouble_until_ = base::after(kTrouble);
+      const auto pause = patience.pause(called.verdict, asked);
+      if (!pause) co_return called;
+      timer.expires_after(*pause);
+      co_await timer.async_wait(asio::use_awaitable);
+    }
+  }
+
+  awaitable<Called> call_once(const net::Outgoing& request, base::Deadline deadline,
+                              milliseconds& asked) {
+    auto opened = co_await http_.open(request, deadline);
+    if (const auto* none = std::get_if<net::NoAnswer>(&opened)) {
+      const bool nobody = none->reached == net::Reached::nobody;
+      co_return Called{{},
+                       nobody ? Verdict::away : Verdict::unknown,
+                       (nobody ? "the worker cannot be reached: " : "the worker gave no answer: ") +
+                           base::one_line(none->error.message, kDetail)};
+    }
+    auto answer = std::get<std::unique_ptr<net::Incoming>>(std::move(opened));
+    const int status = answer->head().status;
+    asked = retry_after(answer->head());
+    auto lines = net::lines_of(std::move(answer));
+    const Verdict verdict = judge(status);
+    if (verdict == Verdict::taken) co_return Called{std::move(lines), verdict, ""};
+    const auto body = co_await lines->next(base::after(kConnect));
+    const std::string said = body && *body ? ": " + base::one_line(**body, kDetail) : "";
+    co_return Called{{}, verdict, "the worker answered " + std::to_string(status) + said};
+  }
+
+  // What is right about the end of a worker that answered.
+  awaitable<model::RunEnd> accept(const model::Job& job, model::RunEnd end) {
+    if (!keys_belong_to(end, job.run_id)) {
+      co_return model::failed_end(OutcomeCode::internal, "the worker named objects of another run");
+    }
+    // Ours has checked what it stored.
+    if (options_.contract == Contract::mecapy || !end.result.stored()) co_return end;
+    auto result = co_await read_result(objects_, end.result.key, sizes());
+    if (!result) co_return unusable(result.error());
+    end.result = std::move(*result);
+    co_return end;
+  }
+
+  awaitable<model::RunEnd> look(const model::Job& job, std::string why) {
+    auto found = co_await find_end(objects_, job, sizes());
+    if (!found) co_return unusable(found.error());
+    if (*found) co_return std::move(**found);
+    co_return model::failed_end(OutcomeCode::worker_lost, std::move(why));
+  }
+
+  static model::RunEnd unusable(const Error& error) {
+    const bool stored =
+        error.code == ErrorCode::invalid_request || error.code == ErrorCode::too_deep;
+    if (stored) {
+      return model::failed_end(OutcomeCode::invalid_result,
+                               "the result is not JSON: " + error.message);
+    }
+    if (error.code == ErrorCode::too_large) {
+      return model::failed_end(OutcomeCode::output_limit, "the result is too large");
+    }
+    return model::failed_end(OutcomeCode::storage_unavailable,
+                             "the result could not be read: " + error.message);
+  }
+
+  Sizes sizes() const { return {options_.inline_limit, options_.max_result}; }
+
+  ServerlessOptions options_;
+  objects::ObjectStore& objects_;
+  base::Deadline trouble_until_{};
+  std::string trouble_;  // why nobody took the last call that nobody took
+  net::HttpClient http_;
+};
+
+}  // namespace
+
+std::unique_ptr<Backend> make_serverless(ServerlessOptions options, objects::ObjectStore& objects) {
+  return std::make_unique<ServerlessBackend>(std::move(options), objects);
+}
+
+}  // namespace mecapy::backends

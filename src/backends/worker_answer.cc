@@ -1,0 +1,100 @@
+#include "backends/worker_answer.h"
+
+#include <algorithm>
+
+#include "base/utf8.h"
+#include "wire/worker_json.h"
+
+namespace mecapy::backends {
+namespace {
+
+constexpr std::size_t kDetail = 500;  // bytes of what a worker says instead of an answer
+
+}  // namespace
+
+model::RunEnd cancelled() {
+  model::RunEnd end;
+  end.status = model::RunStatus::cancelled;
+  return end;
+}
+
+bool keys_belong_to(const model::RunEnd& end, const model::RunId& run) {
+  const auto ours = [&](const std::string& key, const char* folder) {
+    const std::string stem = folder + run.str();
+    return key.empty() || (key.starts_with(stem) && key.size() > stem.size() &&
+                           (key[stem.size()] == '.' || key[stem.size()] == '/'));
+  };
+  return ours(end.result.key, "results/") && ours(end.log.key, "logs/") &&
+         std::ranges::all_of(end.artifacts, [&](const model::Artifact& artifact) {
+           return ours(artifact.key, "artifacts/");
+         });
+}
+
+awaitable<Result<model::RunEnd>> follow(net::LineStream& lines, base::Deadline deadline,
+                                        Observer& observer) {
+  while (true) {
+    auto line = co_await lines.next(deadline);
+    if (!line) co_return line.error();
+    if (!*line) co_return fail(ErrorCode::unavailable, "the answer ended before its last line");
+    auto event = wire::read_worker_line(**line);
+    if (!event) co_return event.error();
+    switch (event->type) {
+      case wire::WorkerLine::Type::started:
+        break;
+      case wire::WorkerLine::Type::log:
+        observer.log(event->text);
+        break;
+      case wire::WorkerLine::Type::progress:
+        observer.progress(event->text);
+        break;
+      case wire::WorkerLine::Type::end:
+        co_return std::move(event->end);
+    }
+  }
+}
+
+namespace {
+
+class Deaf final : public Observer {
+ public:
+  void log(std::string_view) override {}
+  void progress(std::string_view) override {}
+};
+
+}  // namespace
+
+awaitable<Result<std::optional<model::Failure>>> read_check(net::LineStream& lines,
+                                                            base::Deadline deadline) {
+  if (lines.status() != 200) {
+    co_return fail(ErrorCode::unavailable, "the worker could not look at the code");
+  }
+  Deaf nobody;
+  auto end = co_await follow(lines, deadline, nobody);
+  const bool late = !end && end.error().code == ErrorCode::deadline_exceeded;
+  if (late) co_return fail(ErrorCode::busy, "too much code waits to be looked at");
+  if (!end) co_return end.error();
+  if (!end->failure || end->failure->code == model::OutcomeCode::invalid_code) {
+    co_return std::move(end->failure);
+  }
+  if (end->failure->code == model::OutcomeCode::backend_unavailable) {
+    co_return fail(ErrorCode::busy, "too much code waits to be looked at");
+  }
+  if (model::is_platform_fault(end->failure->code)) {
+    co_return fail(ErrorCode::unavailable, "the worker could not look at the code");
+  }
+  // Code that cannot be parsed within the check's limits.
+  end->failure->code = model::OutcomeCode::invalid_code;
+  co_return std::move(end->failure);
+}
+
+awaitable<model::RunEnd> refused(net::LineStream& lines) {
+  const int status = lines.status();
+  const auto body = co_await lines.next(base::after(std::chrono::seconds(5)));
+  const std::string detail = body && *body ? base::one_line(**body, kDetail) : std::string();
+  const bool busy = status == 429 || status == 503;
+  co_return model::failed_end(
+      busy ? model::OutcomeCode::backend_unavailable : model::OutcomeCode::internal,
+      "the worker answered " + std::to_string(status) + ": " + detail);
+}
+
+}  // namespace mecapy::backends

@@ -1,0 +1,49 @@
+#include "router/router.h"
+
+#include <algorithm>
+
+namespace mecapy::router {
+
+Router::Router(const std::vector<backends::Backend*>& backends) {
+  for (backends::Backend* backend : backends) rows_.push_back({backend});
+}
+
+std::tuple<bool, bool, double> Router::rank(const Row& row) const {
+  return {row.full(), row.backend->in_trouble(), row.share()};
+}
+
+Router::Place Router::choose(const model::Job&) {
+  const auto best =
+      std::ranges::min_element(rows_, {}, [this](const Row& row) { return rank(row); });
+  return Place(*this, static_cast<std::size_t>(best - rows_.begin()));
+}
+
+boost::asio::awaitable<Result<std::optional<model::Failure>>> Router::check(
+    std::string code, base::Deadline deadline) {
+  std::vector<Row> order = rows_;
+  std::ranges::stable_sort(order, {}, [this](const Row& row) { return rank(row); });
+  Result<std::optional<model::Failure>> answer = fail(ErrorCode::unavailable, "no backend");
+  for (const Row& row : order) {
+    answer = co_await row.backend->check(code, deadline);
+    if (answer || answer.error().code != ErrorCode::unavailable) break;
+  }
+  co_return answer;
+}
+
+boost::asio::awaitable<Result<void>> Router::ready(base::Deadline deadline) {
+  Result<void> first = fail(ErrorCode::unavailable, "there is no backend");
+  for (std::size_t i = 0; i < rows_.size(); ++i) {
+    auto one = co_await rows_[i].backend->ready(deadline);
+    if (one) co_return one;
+    if (i == 0) first = std::move(one);
+  }
+  co_return first;
+}
+
+int Router::capacity() const {
+  int sum = 0;
+  for (const Row& row : rows_) sum += row.backend->capacity();
+  return sum;
+}
+
+}  // namespace mecapy::router

@@ -1,0 +1,330 @@
+"""Runs on workers elsewhere, behind a gateway that answers as it likes."""
+
+import base64
+import json
+import tempfile
+import threading
+import uuid
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import pytest
+
+from support.api import Api, Json, expect
+from support.gateway import Gateway
+from support.server import Server, run_mecapy
+from support.services import Managed
+from support.waiting import wait_until
+from support.worker import Worker
+
+DOUBLES = "def calculate(inputs):\n    return inputs['x'] * 2\n"
+SLEEPS = """
+import time
+def calculate(inputs):
+    print('begun', flush=True)
+    time.sleep(60)
+"""
+TOKEN = "a-worker's-token"
+
+
+@pytest.fixture(scope="module")
+def folder() -> Iterator[Path]:
+    with tempfile.TemporaryDirectory(prefix="mecapy-e2e-", dir="/tmp") as path:
+        Path(path).chmod(0o755)
+        yield Path(path)
+
+
+@pytest.fixture(scope="module")
+def managed() -> Iterator[Managed]:
+    """A bucket of this module's own."""
+    own = Managed()
+    yield own
+    own.remove()
+
+
+@pytest.fixture(scope="module")
+def worker(managed: Managed, folder: Path) -> Iterator[Worker]:
+    """The container's program: it has the objects, and neither database nor queue."""
+    objects = {k: v for k, v in managed.settings.items() if k.startswith("objects_")}
+    one = Worker(folder, worker_token=TOKEN, **objects)
+    yield one
+    assert one.stop() == 0
+
+
+@pytest.fixture(scope="module")
+def gateway(worker: Worker, folder: Path) -> Iterator[Gateway]:
+    own = Gateway(worker.url, folder)
+    yield own
+    own.close()
+
+
+@pytest.fixture(scope="module")
+def server(managed: Managed, gateway: Gateway) -> Iterator[Server]:
+    """The API, without a worker of its own."""
+    settings = {k: v for k, v in managed.settings.items() if k.startswith("objects_")}
+    own = Server(
+        **settings,
+        worker_url=f"{gateway.url}?concurrency=4",
+        worker_ca=gateway.ca,
+        worker_token=TOKEN,
+        dispatcher_lease_s=2,
+        dispatcher_backoff_ms=10,
+    )
+    try:
+        yield own.start()
+    finally:
+        own.remove()
+
+
+@pytest.fixture
+def api(server: Server, gateway: Gateway) -> Iterator[Api]:
+    gateway.faults.clear()
+    gateway.headers.clear()
+    gateway.calls.clear()
+    yield server.api()
+    assert not gateway.faults, "a fault was not met"
+
+
+def test_a_run_is_calculated_elsewhere_with_log_figures_and_usage(api: Api, server: Server) -> None:
+    code = """
+import matplotlib.pyplot as plt
+def calculate(inputs):
+    print('hello from afar')
+    plt.plot([1, 2])
+    return {'stress': inputs['force'] / inputs['section']}
+"""
+    run = api.calculate(code, {"force": 1000, "section": 10})
+    assert (run["status"], run["attempt"], run["result"]) == ("completed", 1, {"stress": 100})
+    assert run["usage"]["cpu_ms"] > 0
+    assert api.log(run["id"]) == "hello from afar\n"
+    [figure] = run["artifacts"]
+    assert api.get(figure["url"]).content.startswith(b"\x89PNG")
+    assert server.state()["worker_pid"] == -1
+    assert [one.name for one in server.main.descendants()] == ["mecapy"]
+
+
+def test_nobody_of_it_is_root(server: Server) -> None:
+    for process in (server.main, *server.main.descendants()):
+        assert set(process.status("Uid")) != {"0"}, process.name
+        assert int(process.status("CapEff")[0], 16) == 0
+
+
+def test_large_inputs_and_results_go_through_the_bucket(api: Api) -> None:
+    text = "x" * 300_000
+    run = api.calculate(DOUBLES, {"x": text})
+    assert run["result"] == text * 2
+
+
+def test_calls_carry_the_token_and_what_names_them_and_share_connections(
+    api: Api, gateway: Gateway
+) -> None:
+    task = str(api.create(DOUBLES)["id"])
+    api.execute(task, {"x": 1})
+    before = gateway.connections
+    runs = [api.execute(task, {"x": x})["id"] for x in range(10)]
+    assert gateway.connections - before <= 1
+    for headers, run in zip(gateway.headers[-10:], runs, strict=True):
+        assert headers["X-Auth-Token"] == TOKEN
+        assert headers["X-Request-ID"] == run
+
+
+def test_four_at_once_and_no_more(api: Api, gateway: Gateway) -> None:
+    code = "import time\ndef calculate(inputs):\n    time.sleep(0.3)\n    return 1\n"
+    task = str(api.create(code)["id"])
+    runs = [api.start(task) for _ in range(8)]
+    for run_id in runs:
+        assert api.end(run_id)["status"] == "completed"
+    assert len(gateway.calls) == 8
+
+
+@pytest.mark.parametrize("status", [429, 502, 503])
+def test_a_call_that_nobody_took_is_made_again_as_the_same_attempt(
+    api: Api, gateway: Gateway, status: int
+) -> None:
+    task = str(api.create(DOUBLES)["id"])
+    gateway.faults.extend([status, status])
+    run = api.execute(task, {"x": 4})
+    assert (run["result"], run["attempt"]) == (8, 1)
+    assert len(gateway.calls) == 3
+
+
+@pytest.mark.parametrize("fault", ["reset", "lost", "half", "504", 500])
+def test_a_lost_answer_without_a_result_is_another_attempt(
+    api: Api, gateway: Gateway, fault: str | int
+) -> None:
+    task = str(api.create(DOUBLES)["id"])
+    gateway.faults.append(fault)
+    run = api.execute(task, {"x": 4})
+    assert (run["status"], run["result"], run["attempt"]) == ("completed", 8, 2)
+    assert len(gateway.calls) == 2
+
+
+@pytest.mark.parametrize("fault", ["lost", "504"])
+def test_a_lost_answer_whose_result_is_in_the_bucket_is_not_calculated_again(
+    api: Api, gateway: Gateway, fault: str
+) -> None:
+    code = """
+def calculate(inputs):
+    print('l' * 100_000)
+    open('table.csv', 'w').write('a,b')
+    return 'y' * 100_000
+"""
+    task = str(api.create(code)["id"])
+    gateway.faults.append(fault)
+    run = api.execute(task)
+    assert (run["status"], run["attempt"], run["result"]) == ("completed", 1, "y" * 100_000)
+    assert len(gateway.calls) == 1
+    assert api.log(run["id"]) == "l" * 100_000 + "\n"
+    [table] = run["artifacts"]
+    assert (table["name"], table["size"], table["content_type"]) == ("table.csv", 3, "text/csv")
+    got = api.get(table["url"])
+    assert got.text == "a,b"
+    assert got.headers["etag"] == f'"{table["sha256"]}"'
+
+
+def test_the_authors_fault_is_his_and_not_repeated(api: Api, gateway: Gateway) -> None:
+    run = api.calculate("def calculate(inputs):\n    return inputs['missing']\n", {})
+    assert (run["error"]["code"], run["error"]["line"], run["attempt"]) == ("user_error", 2, 1)
+    assert len(gateway.calls) == 1
+
+
+def test_code_that_is_none_is_refused_at_once(api: Api) -> None:
+    refused = api.post("/api/tasks", {"name": "n", "code": "def calculate(inputs:\n"})
+    assert refused.status_code == 422, refused.text
+
+
+def test_a_cancel_reaches_it(api: Api, worker: Worker) -> None:
+    run_id = api.start(str(api.create(SLEEPS)["id"]))
+    api.wait_for_log(run_id, "begun")
+    api.cancel(run_id)
+    assert api.end(run_id)["status"] == "cancelled"
+    wait_until("the worker stops", lambda: worker.http.get("/health").json()["running"] == 0)
+
+
+def test_a_run_longer_than_the_container_allows_is_refused(api: Api) -> None:
+    refused = api.post("/api/tasks", {"name": "n", "code": DOUBLES, "limits": {"timeout_s": 590}})
+    assert refused.status_code == 422
+    assert "ceiling of 570" in refused.text
+
+
+def test_two_addresses_share_the_runs_and_one_that_is_away_is_done_without(
+    gateway: Gateway, managed: Managed
+) -> None:
+    settings = {k: v for k, v in managed.settings.items() if k.startswith("objects_")}
+    away = "https://127.0.0.1:9"
+    own = Server(
+        **settings,
+        worker_url=f"{away}?concurrency=2 {gateway.url}?concurrency=2",
+        worker_ca=gateway.ca,
+        worker_token=TOKEN,
+        dispatcher_backoff_ms=10,
+    )
+    try:
+        api = own.start().api()
+        task = str(api.create(DOUBLES)["id"])
+        runs = [api.start(task, {"x": n}) for n in range(6)]
+        for n, run_id in enumerate(runs):
+            assert api.end(run_id)["status"] == "completed"
+            assert api.read(f"/api/runs/{run_id}/results")["result"] == 2 * n
+    finally:
+        own.remove()
+
+
+@pytest.mark.parametrize(
+    ("settings", "words"),
+    [
+        ({"worker_url": "http://example.org"}, "use https://"),
+        ({"worker_url": "https://example.org"}, "objects.url"),
+        ({"worker_url": "https://example.org?concurrency=0"}, "concurrency=0"),
+        ({"worker_url": " , "}, "names no worker"),
+    ],
+)
+def test_addresses_that_cannot_work_are_refused_at_the_start(
+    folder: Path, settings: dict[str, str], words: str
+) -> None:
+    variables = {f"MECAPY_{name.upper()}": value for name, value in settings.items()}
+    done = run_mecapy("serve", "--port", "0", "--data-dir", str(folder / "d"), settings=variables)
+    assert done.returncode == 64, done
+    assert words in done.stderr
+
+
+class SeedWorker:
+    """A worker as the seed has it: four fields in, a key out, objects in a folder."""
+
+    def __init__(self, objects: Path) -> None:
+        self.payloads: list[Json] = []
+        own = self
+
+        class Handler(BaseHTTPRequestHandler):
+            def log_message(self, *_: object) -> None:
+                pass
+
+            def do_POST(self) -> None:
+                payload = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+                own.payloads.append(payload)
+                inputs = json.loads((objects / payload["inputs_s3_key"]).read_text())
+                place: Json = {}
+                exec(base64.b64decode(payload["code"]), place)
+                key = f"results/{payload['task_id']}.json"
+                (objects / "results").mkdir(exist_ok=True)
+                (objects / "results").chmod(0o777)
+                (objects / key).write_text(json.dumps(place["calculate"](inputs)))
+                (objects / key).chmod(0o644)
+                answer = json.dumps({"status": "completed", "result_key": key}).encode()
+                self.send_response(200)
+                self.send_header("Content-Type", "application/json")
+                self.send_header("Content-Length", str(len(answer)))
+                self.end_headers()
+                self.wfile.write(answer)
+
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        threading.Thread(target=self._server.serve_forever, daemon=True).start()
+        self.url = f"http://127.0.0.1:{self._server.server_address[1]}"
+
+    def close(self) -> None:
+        self._server.shutdown()
+        self._server.server_close()
+
+
+@pytest.fixture(scope="module")
+def seed() -> Iterator[tuple[Api, SeedWorker]]:
+    """A server whose only worker knows the seed's fields."""
+    own = Server()
+    worker = SeedWorker(own.data_dir / "objects")
+    own.set("worker_url", f"{worker.url}?contract=seed")
+    try:
+        yield own.start().api(), worker
+    finally:
+        own.remove()
+        worker.close()
+
+
+def test_a_worker_that_knows_the_seeds_fields_only_will_do(seed: tuple[Api, SeedWorker]) -> None:
+    api, worker = seed
+    task = str(api.create(DOUBLES)["id"])
+    with ThreadPoolExecutor(4) as threads:
+        runs = list(threads.map(lambda x: api.execute(task, {"x": x}), range(12)))
+    assert [run["result"] for run in runs] == [2 * x for x in range(12)]
+    for payload in worker.payloads:
+        assert set(payload) == {"task_id", "code", "inputs_s3_key", "user_id"}
+    # Runs of one task do not write each other's results.
+    assert len({payload["task_id"] for payload in worker.payloads}) == 12
+
+
+def test_what_it_stores_is_looked_at(seed: tuple[Api, SeedWorker]) -> None:
+    api, _ = seed
+    run = api.calculate("def calculate(inputs):\n    return float('nan')\n")
+    assert (run["status"], run["error"]["code"]) == ("failed", "invalid_result")
+
+
+def test_the_seeds_payload_by_hand(worker: Worker) -> None:
+    body = {
+        "task_id": str(uuid.uuid4()),
+        "code": base64.b64encode(DOUBLES.encode()).decode(),
+        "inputs_s3_key": "inputs/none.json",
+        "user_id": str(uuid.uuid4()),
+    }
+    answer = worker.http.post("/execute", json=body, headers={"X-Auth-Token": TOKEN})
+    assert expect(answer, 200)["error"]["code"] == "storage_unavailable"
