@@ -16,6 +16,7 @@
 #include "auth/auth.h"
 #include "base/clock.h"
 #include "base/recent.h"
+#include "cache/cache.h"
 #include "feed/feed.h"
 #include "model/run.h"
 #include "net/http.h"
@@ -32,6 +33,7 @@ struct Parts {
   queue::Queue& queue;
   objects::ObjectStore& objects;
   feed::Feed& feed;
+  cache::Cache& cache;
   auth::Authenticator& authenticator;
   const base::Clock& clock;
   // Reads large bodies; its work must have ended before the Api does.
@@ -43,6 +45,8 @@ struct Parts {
   std::function<awaitable<Result<std::optional<model::Failure>>>(std::string code,
                                                                  base::Deadline deadline)>
       check;
+  // The Python environment that runs find now; "" when nobody has told yet.
+  std::function<std::string()> environment;
   // Unavailable names what of the worker is missing: for readiness.
   std::function<awaitable<Result<void>>()> worker_ready;
 };
@@ -52,7 +56,8 @@ inline constexpr std::chrono::hours kKeyLife{24};
 
 struct Options {
   model::Limits ceilings = model::default_ceilings();
-  std::int64_t inline_limit = 32 * 1024;  // bytes
+  std::int64_t inline_limit = 32 * 1024;         // bytes
+  std::chrono::milliseconds keep_ended{60'000};  // in the cache, after somebody asked for it
 };
 
 class Api {

@@ -117,14 +117,15 @@ class ApiTest : public testing::Test {
       objects::open_folder(folder_.path("objects")).value();
   std::unique_ptr<queue::Queue> queue_ = queue::make_memory_queue(10, clock_);
   feed::Feed feed_{io_.get_executor()};
+  std::unique_ptr<cache::Cache> cache_ = cache::make_memory_cache(1 << 20, clock_);
   Everybody everybody_;
-  Api api_{{*store_, *queue_, *objects_, feed_, everybody_, *clock_, threads_,
+  Api api_{{*store_, *queue_, *objects_, feed_, *cache_, everybody_, *clock_, threads_,
             [](const model::RunId&) {},
             [this](std::string, base::Deadline) -> awaitable<Result<Looked>> {
               ++looks_;
               co_return looked_;
             },
-            []() -> awaitable<Result<void>> { co_return Result<void>{}; }},
+            [] { return "3.11"; }, []() -> awaitable<Result<void>> { co_return Result<void>{}; }},
            {}};
 };
 

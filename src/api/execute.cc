@@ -1,6 +1,5 @@
 #include <boost/asio/experimental/awaitable_operators.hpp>
-#include "api/routes.h"
-
+#include "api/result_cache.h"
 #include "wire/api_json.h"
 
 namespace mecapy::api {
@@ -84,7 +83,7 @@ awaitable<Answer> answer(Api& api, Call& call, store::Created<model::Run> submit
                          std::chrono::milliseconds wait) {
   Parts& parts = Routes::parts(api);
   auto channel = parts.feed.open(submitted.value.id);
-  if (submitted.created) {
+  if (submitted.created && !model::is_end(submitted.value.status)) {
     // A full queue is no loss: the reconciler queues what the store has.
     (void)parts.queue.push(submitted.value.id, submitted.value.queued_at);
   }
@@ -130,6 +129,11 @@ awaitable<Answer> Routes::execute_task(Api& api, Call& call) {
   run.version = task->version.number;
   std::string inputs =
       request.inputs ? std::move(*request.inputs) : std::move(task->version.inputs);
+  if (task->cache_ttl_s) {
+    auto looked =
+        co_await answer_from_cache(api, call, *task->cache_ttl_s, task->version.code, inputs, run);
+    if (!looked) co_return looked.error();
+  }
   auto placed = co_await place_inputs(api, run.id, std::move(inputs));
   if (!placed) co_return placed.error();
   run.inputs = std::move(*placed);
@@ -159,6 +163,11 @@ awaitable<Answer> Routes::execute_ad_hoc(Api& api, Call& call) {
   run.id = model::RunId::make();
   run.task_id = task.id;
   run.user = task.user;
+  if (task.cache_ttl_s) {
+    auto looked = co_await answer_from_cache(api, call, *task.cache_ttl_s, task.version.code,
+                                             task.version.inputs, run);
+    if (!looked) co_return looked.error();
+  }
   auto placed = co_await place_inputs(api, run.id, task.version.inputs);
   if (!placed) co_return placed.error();
   run.inputs = std::move(*placed);

@@ -1,4 +1,4 @@
-#include "api/routes.h"
+#include "api/result_cache.h"
 #include "base/file_name.h"
 #include "wire/api_json.h"
 #include "wire/run_parts.h"
@@ -12,7 +12,7 @@ constexpr std::chrono::milliseconds kHearsay{150};
 awaitable<Result<model::Run>> find_run(Api& api, const Call& call) {
   auto id = run_id(call);
   if (!id) co_return id.error();
-  co_return co_await Routes::parts(api).store.get_run(call.caller.user, std::move(*id));
+  co_return co_await read_run(api, call, std::move(*id));
 }
 
 enum class Part : std::uint8_t { status, results };

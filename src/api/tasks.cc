@@ -77,6 +77,7 @@ awaitable<Answer> Routes::update_task(Api& api, Call& call) {
   change.description = std::move(patch->description);
   change.tags = std::move(patch->tags);
   change.estimated_duration_s = patch->estimated_duration_s;
+  change.cache_ttl_s = patch->cache_ttl_s;
   change.code = std::move(patch->code);
   change.inputs = std::move(patch->inputs);
   auto updated = co_await parts(api).store.update_task(call.caller.user, *id, std::move(change));

@@ -59,6 +59,8 @@ class Backend {
                                                                  base::Deadline deadline) = 0;
   // Whether nobody took the last attempts: another backend is better, where there is one.
   virtual bool in_trouble() const { return false; }
+  // The Python environment that runs find there, as last told; "" before.
+  virtual std::string environment() const = 0;
   // Whether attempts can be expected to find a worker; unavailable says what is wrong.
   virtual awaitable<Result<void>> ready(base::Deadline deadline) = 0;
 };

@@ -22,6 +22,7 @@ class LocalBackend final : public Backend {
 
   std::string_view name() const override { return "local"; }
   int capacity() const override { return options_.capacity; }
+  std::string environment() const override { return environment_; }
 
   awaitable<model::RunEnd> execute(model::Job job, Observer& observer,
                                    Cancellation& cancellation) override {
@@ -43,6 +44,7 @@ class LocalBackend final : public Backend {
       co_return model::failed_end(model::OutcomeCode::internal,
                                   "the worker named objects of another run");
     }
+    if (end) remember_environment(*end, environment_);
     if (end) co_return std::move(*end);
     const bool broken_off = end.error().code == ErrorCode::unavailable;
     co_return model::failed_end(
@@ -63,7 +65,11 @@ class LocalBackend final : public Backend {
     request.target = "/health";
     auto answer = co_await net::post_lines(std::move(request), deadline);
     if (!answer) co_return answer.error();
-    if ((*answer)->status() == 200) co_return Result<void>{};
+    if ((*answer)->status() == 200) {
+      const auto body = co_await (*answer)->next(deadline);
+      if (body && *body) environment_ = wire::read_health_environment(**body);
+      co_return Result<void>{};
+    }
     co_return fail(ErrorCode::unavailable, "the worker is shutting down");
   }
 
@@ -88,6 +94,7 @@ class LocalBackend final : public Backend {
   }
 
   LocalOptions options_;
+  std::string environment_;
 };
 
 }  // namespace

@@ -104,6 +104,7 @@ class ServerlessBackend final : public Backend {
 
   std::string_view name() const override { return "serverless_container"; }
   int capacity() const override { return options_.capacity; }
+  std::string environment() const override { return environment_; }
   bool in_trouble() const override { return steady_clock::now() < trouble_until_; }
 
   awaitable<model::RunEnd> execute(model::Job job, Observer& observer,
@@ -234,6 +235,7 @@ class ServerlessBackend final : public Backend {
     if (!keys_belong_to(end, job.run_id)) {
       co_return model::failed_end(OutcomeCode::internal, "the worker named objects of another run");
     }
+    remember_environment(end, environment_);
     // Ours has checked what it stored.
     if (options_.contract == Contract::mecapy || !end.result.stored()) co_return end;
     auto result = co_await read_result(objects_, end.result.key, sizes());
@@ -267,6 +269,7 @@ class ServerlessBackend final : public Backend {
 
   ServerlessOptions options_;
   objects::ObjectStore& objects_;
+  std::string environment_;
   base::Deadline trouble_until_{};
   std::string trouble_;  // why nobody took the last call that nobody took
   net::HttpClient http_;

@@ -17,6 +17,11 @@ model::RunEnd cancelled();
 // Whether every object the worker named is one of this run: results/RUN..., logs/RUN..., and so on.
 bool keys_belong_to(const model::RunEnd& end, const model::RunId& run);
 
+// An end of a run that was calculated tells where.
+inline void remember_environment(const model::RunEnd& end, std::string& environment) {
+  if (!end.environment.empty()) environment = end.environment;
+}
+
 // Reads lines until the end line, telling the observer. unavailable when the worker broke off;
 // invalid_request when it sent what is no answer.
 awaitable<Result<model::RunEnd>> follow(net::LineStream& lines, base::Deadline deadline,

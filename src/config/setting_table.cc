@@ -45,6 +45,10 @@ std::vector<SettingRow> fixed_rows() {
       {"redis.url", &S::redis_url,
        "rediss://USER:PASSWORD@HOST:PORT/DATABASE?ca=FILE of the queue; in memory when empty",
        secret},
+      {"cache.ended_runs_s", &S::cache_ended_runs_s,
+       "a run that has ended is answered without the database for this long after somebody asked "
+       "for it, seconds; 0: never",
+       open, 0, 86'400},
       {"objects.url", &S::objects_url,
        "s3://BUCKET/PREFIX?endpoint=URL&region=fr-par&style=virtual|path&ca=FILE, or "
        "file:///FOLDER; a "

@@ -33,7 +33,8 @@ struct Settings {
   std::string oidc_admin_role = "mecapy-admin";
   std::string oidc_ca;
   std::int64_t oidc_skew_s = 30;
-  std::string redis_url;    // "" means a queue in memory
+  std::string redis_url;  // "" means a queue in memory
+  double cache_ended_runs_s = 60;
   std::string objects_url;  // "" means a folder in the data folder
   std::string objects_access_key;
   std::string objects_secret_key;

@@ -76,6 +76,7 @@ class ScriptedBackend final : public backends::Backend {
   explicit ScriptedBackend(asio::io_context& io) : io_(io) {}
   std::string_view name() const override { return "scripted"; }
   int capacity() const override { return 2; }
+  std::string environment() const override { return ""; }
   awaitable<model::RunEnd> execute(model::Job job, backends::Observer& observer,
                                    backends::Cancellation& cancellation) override {
     attempts.push_back(job.attempt);

@@ -93,7 +93,9 @@ class ApiProcess {
         dispatcher_(io_, {*store_, *queue_, router_, feed_, *clock_},
                     dispatcher_options(settings, opened.claimant)),
         authenticator_(std::move(opened.authenticator)),
-        api_(parts(), {ceilings(settings), settings.objects_inline_limit}),
+        cache_(open_cache(settings, io_.get_executor(), clock_)),
+        api_(parts(),
+             {ceilings(settings), settings.objects_inline_limit, ms(settings.cache_ended_runs_s)}),
         relay_(share_feed(settings, io_.get_executor(), feed_, opened.claimant,
                           [this](const model::RunId& id) { dispatcher_.cancel(id); })),
         signals_(io_, SIGTERM, SIGINT) {}
@@ -117,6 +119,7 @@ class ApiProcess {
             *queue_,
             *objects_,
             feed_,
+            *cache_,
             *authenticator_,
             *clock_,
             threads_,
@@ -124,12 +127,14 @@ class ApiProcess {
             [this](std::string code, base::Deadline deadline) {
               return router_.check(std::move(code), deadline);
             },
+            [this] { return router_.environment(); },
             [this] { return router_.ready(base::after(kWorkerAnswers)); }};
   }
 
   awaitable<void> start(base::Fd pulse) {
     auto started = co_await dispatcher_.start();
     if (!started) co_return stop_with(complain(started.error()));
+    (void)co_await router_.ready(base::after(kWorkerAnswers));  // it tells its environment
     auto server = net::listen_tcp(
         io_, settings_.server_host, static_cast<std::uint16_t>(settings_.server_port),
         server_options(settings_), [this](net::Exchange& e) { return api_.handle(e); },
@@ -221,6 +226,7 @@ class ApiProcess {
   dispatcher::Dispatcher dispatcher_;
   std::unique_ptr<auth::Authenticator> authenticator_;
   asio::thread_pool threads_{kThreads};
+  std::unique_ptr<cache::Cache> cache_;
   api::Api api_;
   std::unique_ptr<feed::Relay> relay_;
   std::unique_ptr<net::HttpServer> server_;

@@ -32,6 +32,8 @@ constexpr std::string_view kFile = "file://";
 // inputs, artifacts; seconds.
 constexpr double kAroundRun = 30;
 
+constexpr std::size_t kCacheBytes = 16 << 20;
+
 // Before another attempt finds another worker, where there are several.
 constexpr std::chrono::seconds kTryAnother{2};
 
@@ -80,6 +82,15 @@ Result<std::unique_ptr<queue::Queue>> open_queue(const config::Settings& setting
   options.lease = milliseconds(settings.dispatcher_lease_s);
   options.on_change = tell_of("queue");
   return queue::make_redis_queue(std::move(options), capacity, std::move(clock));
+}
+
+std::unique_ptr<cache::Cache> open_cache(const config::Settings& settings,
+                                         boost::asio::any_io_executor executor,
+                                         std::shared_ptr<const base::Clock> clock) {
+  if (settings.redis_url.empty()) return cache::make_memory_cache(kCacheBytes, std::move(clock));
+  cache::RedisCacheOptions options;
+  options.address = redis::parse_address(settings.redis_url).value();  // as open_queue found it
+  return cache::make_redis_cache(std::move(executor), std::move(options));
 }
 
 Result<std::unique_ptr<auth::Authenticator>> open_authenticator(

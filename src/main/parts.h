@@ -9,6 +9,7 @@
 #include "backends/backend.h"
 #include "base/clock.h"
 #include "base/result.h"
+#include "cache/cache.h"
 #include "config/settings.h"
 #include "feed/relay.h"
 #include "objects/objects.h"
@@ -28,6 +29,11 @@ Result<std::unique_ptr<objects::ObjectStore>> open_objects(const config::Setting
 Result<std::unique_ptr<queue::Queue>> open_queue(const config::Settings& settings,
                                                  const std::string& consumer,
                                                  std::shared_ptr<const base::Clock> clock);
+
+// A cache at redis.url, or one in memory.
+std::unique_ptr<cache::Cache> open_cache(const config::Settings& settings,
+                                         boost::asio::any_io_executor executor,
+                                         std::shared_ptr<const base::Clock> clock);
 
 // Callers as oidc.issuer vouches for them, or `local_token` and those of the data folder.
 Result<std::unique_ptr<auth::Authenticator>> open_authenticator(

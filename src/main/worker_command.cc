@@ -19,6 +19,7 @@
 #include "main/process.h"
 #include "main/pulse.h"
 #include "net/http_server.h"
+#include "worker/environment.h"
 #include "worker/service.h"
 
 namespace mecapy::main {
@@ -79,6 +80,8 @@ int serve_runs(const config::Settings& settings, const WorkerStart& start,
   worker::RunnerOptions options;
   options.inline_limit = settings.objects_inline_limit;
   options.inputs_limit = body_limit(settings);
+  const sandbox::Options parts = sandbox_options(settings);
+  options.environment = worker::environment_name(parts.site_packages, parts.runtime_folder);
   asio::thread_pool threads{2};  // ends before what its work looks at, which io holds
   worker::Runner runner(io, threads, std::move(sandbox), **objects, options, [&] {
     status = base::row(ErrorCode::sandbox).exit_code;

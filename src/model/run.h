@@ -86,6 +86,8 @@ struct RunEnd {
   Payload log{};
   bool log_truncated = false;
   std::vector<Artifact> artifacts{};
+  // The Python environment it ran in, as the worker names it; "" when that is not known.
+  std::string environment{};
 };
 
 // The end `failed` with `code` and `message`.
@@ -102,6 +104,10 @@ struct Run {
   RunEnd end{};  // meaningful once is_end(status); after a retry, failure holds the last platform
                  // fault
   bool cancel_requested = false;
+  // Of code and inputs, where the run may answer later ones, or be answered by an earlier one; "".
+  std::string cache_key{};
+  // The run whose end this one has, when it was not calculated; else empty.
+  RunId cached_from{};
   base::TimePoint queued_at{};
   std::optional<base::TimePoint> started_at{};
   std::optional<base::TimePoint> finished_at{};

@@ -26,8 +26,9 @@ struct Task {
   std::string description;
   std::vector<std::string> tags{};
   std::optional<double> estimated_duration_s{};
-  bool ad_hoc = false;    // made by an execute without a task; not listed
-  TaskVersion version{};  // the one asked for, else the latest
+  std::optional<double> cache_ttl_s{};  // runs may be answered from earlier ones, so old
+  bool ad_hoc = false;                  // made by an execute without a task; not listed
+  TaskVersion version{};                // the one asked for, else the latest
   base::TimePoint created_at{};
   base::TimePoint updated_at{};
 };

@@ -40,6 +40,13 @@ boost::asio::awaitable<Result<void>> Router::ready(base::Deadline deadline) {
   co_return first;
 }
 
+std::string Router::environment() const {
+  std::string one = rows_.front().backend->environment();
+  const bool all =
+      std::ranges::all_of(rows_, [&](const Row& row) { return row.backend->environment() == one; });
+  return all ? one : "";
+}
+
 int Router::capacity() const {
   int sum = 0;
   for (const Row& row : rows_) sum += row.backend->capacity();

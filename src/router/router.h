@@ -40,6 +40,8 @@ class Router {
                                                                       base::Deadline deadline);
   // unavailable when no backend is ready: what is wrong with the first.
   boost::asio::awaitable<Result<void>> ready(base::Deadline deadline);
+  // The environment that runs find, whichever backend they go to; "" when that is not known.
+  std::string environment() const;
   // Attempts all backends take at once.
   int capacity() const;
 

@@ -17,6 +17,7 @@ class Somewhere final : public backends::Backend {
   Somewhere(int capacity, bool trouble) : capacity_(capacity), trouble(trouble) {}
   std::string_view name() const override { return "somewhere"; }
   int capacity() const override { return capacity_; }
+  std::string environment() const override { return "3.11"; }
   bool in_trouble() const override { return trouble; }
   boost::asio::awaitable<model::RunEnd> execute(model::Job, backends::Observer&,
                                                 backends::Cancellation&) override {

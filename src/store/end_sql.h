@@ -14,4 +14,7 @@ namespace mecapy::store {
 Result<bool> record_end(Connection& connection, base::TimePoint now, const Lease& lease,
                         const model::RunEnd& end);
 
+// The end of a queued run that has run.end from another one, run.cached_from.
+void end_from_cache(Connection& connection, base::TimePoint now, const model::Run& run);
+
 }  // namespace mecapy::store

@@ -115,6 +115,16 @@ const std::vector<Migration>& migrations() {
        {
            "ALTER TABLE runs ADD COLUMN written_bytes $INTEGER NOT NULL DEFAULT -1",
        }},
+      {3,
+       "answers from earlier runs",
+       {
+           "ALTER TABLE tasks ADD COLUMN cache_ttl_s $REAL",
+           "ALTER TABLE runs ADD COLUMN environment TEXT NOT NULL DEFAULT ''",
+           "ALTER TABLE runs ADD COLUMN cache_key TEXT NOT NULL DEFAULT ''",
+           "ALTER TABLE runs ADD COLUMN cached_from TEXT",
+           "CREATE INDEX runs_that_answer ON runs (owner, cache_key, environment, finished_at)"
+           " WHERE cache_key <> '' AND status = 'completed' AND cached_from IS NULL",
+       }},
   };
   return table;
 }

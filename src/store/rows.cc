@@ -14,8 +14,8 @@ void add_into(soci::statement& statement, Column&... column) {
 }  // namespace
 
 void TaskRow::into(soci::statement& statement) {
-  add_into(statement, id, owner, name, description, tags, estimated_duration_s, ad_hoc, created_at,
-           updated_at, number, limits);
+  add_into(statement, id, owner, name, description, tags, estimated_duration_s, cache_ttl_s, ad_hoc,
+           created_at, updated_at, number, limits);
 }
 
 void TaskRow::into_payloads(soci::statement& statement) { add_into(statement, inputs, code); }
@@ -27,6 +27,7 @@ model::Task TaskRow::task() const {
           .description = description,
           .tags = decode_tags(tags),
           .estimated_duration_s = estimated_duration_s.get(),
+          .cache_ttl_s = cache_ttl_s.get(),
           .ad_hoc = ad_hoc != 0,
           .version = {.number = number,
                       .code = code,
@@ -40,7 +41,8 @@ void RunRow::into(soci::statement& statement) {
   add_into(statement, id, task_id, owner, version, status, attempt, cancel_requested, queued_at,
            started_at, finished_at, failure_code, failure_line, failure_column);
   for (const model::UsageRow& row : model::kUsageTable) add_into(statement, usage.*row.field);
-  add_into(statement, artifact_count, log_truncated, failure_message, failure_traceback);
+  add_into(statement, artifact_count, log_truncated, environment, cached_from, failure_message,
+           failure_traceback);
 }
 
 void RunRow::into_payloads(soci::statement& statement) {
@@ -61,8 +63,10 @@ model::Run RunRow::run() const {
                   .failure = failure(),
                   .usage = usage,
                   .log = {.inline_bytes = log, .key = log_key},
-                  .log_truncated = log_truncated != 0},
+                  .log_truncated = log_truncated != 0,
+                  .environment = environment},
           .cancel_requested = cancel_requested != 0,
+          .cached_from = trusted_id<model::RunId>(cached_from.get().value_or("")),
           .queued_at = from_us(queued_at),
           .started_at = from_us(started_at),
           .finished_at = from_us(finished_at)};

@@ -16,13 +16,13 @@ namespace mecapy::store {
 // A task with one of its versions but for inputs and code:
 // "SELECT <kTaskColumns> FROM tasks t JOIN task_versions v ...".
 inline constexpr char kTaskColumns[] =
-    "t.id, t.owner, t.name, t.description, t.tags, t.estimated_duration_s, t.ad_hoc,"
+    "t.id, t.owner, t.name, t.description, t.tags, t.estimated_duration_s, t.cache_ttl_s, t.ad_hoc,"
     " t.created_at, t.updated_at, v.number, v.limits";
 inline constexpr char kTaskPayloadColumns[] = "v.inputs, v.code";
 
 struct TaskRow {
   std::string id, owner, name, description, tags;
-  Nullable<double> estimated_duration_s;
+  Nullable<double> estimated_duration_s, cache_ttl_s;
   int ad_hoc = 0;
   long long created_at = 0, updated_at = 0;
   int number = 0;
@@ -42,7 +42,7 @@ inline constexpr char kRunColumns[] =
     " finished_at, failure_code, failure_line, failure_column, wall_us, cpu_us,"
     " peak_memory_bytes, setup_us, log_bytes, result_bytes, artifact_bytes, written_bytes, "
     "artifact_count,"
-    " log_truncated, failure_message, failure_traceback";
+    " log_truncated, environment, cached_from, failure_message, failure_traceback";
 inline constexpr char kRunPayloadColumns[] = "inputs_key, result_key, log_key, inputs, result, log";
 
 struct RunRow {
@@ -57,6 +57,8 @@ struct RunRow {
   model::Usage usage{};
   long long artifact_count = 0;
   int log_truncated = 0;
+  std::string environment;
+  Nullable<std::string> cached_from;
   Nullable<std::string> failure_message, failure_traceback;
 
   std::string inputs_key, result_key, log_key, inputs, result, log;

@@ -4,6 +4,7 @@
 
 #include "store/artifact_sql.h"
 #include "store/column.h"
+#include "store/end_sql.h"
 #include "store/idempotency_sql.h"
 #include "store/paging.h"
 #include "store/rows.h"
@@ -16,9 +17,9 @@ using soci::use;
 
 // Inserts nothing when the task is not there for this user, or has no such version.
 constexpr Sql kSubmit =
-    "INSERT INTO runs (id, task_id, owner, version, status, queued_at, not_before, inputs_key,"
-    " inputs)"
-    " SELECT :id, t.id, t.owner, :version, 'queued', :now, :now2, :inputs_key, :inputs"
+    "INSERT INTO runs (id, task_id, owner, version, status, queued_at, not_before, cache_key,"
+    " inputs_key, inputs)"
+    " SELECT :id, t.id, t.owner, :version, 'queued', :now, :now2, :cache_key, :inputs_key, :inputs"
     " FROM tasks t WHERE t.id = :task AND t.owner = :owner AND t.deleted = 0"
     " AND 1 <= :version2 AND :version3 <= t.latest_version";
 
@@ -31,6 +32,13 @@ constexpr auto kLatestText = join_sql(kSelect, kRunColumns, kComma, kRunPayloadC
                                       "task_id = :task ORDER BY id DESC LIMIT 1");
 constexpr Sql kFind = kFindText;
 constexpr Sql kLatest = kLatestText;
+
+constexpr auto kCachedText =
+    join_sql(kSelect, kRunColumns, kComma, kRunPayloadColumns, kFrom,
+             "owner = :owner AND cache_key = :cache_key AND environment = :environment"
+             " AND finished_at >= :since AND cache_key <> '' AND status = 'completed'"
+             " AND cached_from IS NULL ORDER BY finished_at DESC LIMIT 1");
+constexpr Sql kCached = kCachedText;
 
 // One statement for each filter, so that each has its index.
 constexpr char kPageEnd[] = " AND id < :after ORDER BY id DESC LIMIT :limit";
@@ -65,24 +73,34 @@ Result<void> insert_run(Connection& connection, base::TimePoint now, model::Run&
   const long long us = to_us(now);
   const long long inserted = connection.execute(
       kSubmit, use(run.id.str(), "id"), use(run.version, "version"), use(us, "now"),
-      use(us, "now2"), use(run.inputs.key, "inputs_key"), use(run.inputs.inline_bytes, "inputs"),
-      use(run.task_id.str(), "task"), use(run.user, "owner"), use(run.version, "version2"),
-      use(run.version, "version3"));
+      use(us, "now2"), use(run.cache_key, "cache_key"), use(run.inputs.key, "inputs_key"),
+      use(run.inputs.inline_bytes, "inputs"), use(run.task_id.str(), "task"),
+      use(run.user, "owner"), use(run.version, "version2"), use(run.version, "version3"));
   if (inserted == 0) return fail(ErrorCode::not_found, "no such task, or no such version of it");
+  if (run.cached_from.empty()) return {};
+  end_from_cache(connection, now, run);
+  run.status = run.end.status;
+  run.finished_at = now;
   return {};
 }
 
-// The whole run by id alone.
-std::optional<model::Run> find_run(Connection& connection, const std::string& id) {
+// The whole run that the statement finds first.
+template <class... Uses>
+std::optional<model::Run> one_run(Connection& connection, Sql statement, Uses&&... uses) {
   RunRow row;
   const auto columns = [&](soci::statement& s) {
     row.into(s);
     row.into_payloads(s);
   };
-  if (!connection.one_row(kFind, columns, use(id, "id"))) return std::nullopt;
+  if (!connection.one_row(statement, columns, std::forward<Uses>(uses)...)) return std::nullopt;
   model::Run run = row.run();
-  if (row.artifact_count > 0) run.end.artifacts = read_artifacts(connection, id);
+  if (row.artifact_count > 0) run.end.artifacts = read_artifacts(connection, row.id);
   return run;
+}
+
+// By id alone.
+std::optional<model::Run> find_run(Connection& connection, const std::string& id) {
+  return one_run(connection, kFind, use(id, "id"));
 }
 
 Result<Created<model::Run>> made_earlier(Connection& connection, const std::string& id) {
@@ -135,17 +153,14 @@ Result<model::Run> get_run(Connection& connection, const std::string& user,
 Result<std::optional<model::Run>> latest_run(Connection& connection, const std::string& user,
                                              const model::TaskId& id) {
   if (!owns_task(connection, user, id)) return fail(ErrorCode::not_found, "no such task");
-  RunRow row;
-  const auto columns = [&](soci::statement& s) {
-    row.into(s);
-    row.into_payloads(s);
-  };
-  if (!connection.one_row(kLatest, columns, use(id.str(), "task"))) {
-    return std::optional<model::Run>();
-  }
-  model::Run run = row.run();
-  if (row.artifact_count > 0) run.end.artifacts = read_artifacts(connection, row.id);
-  return std::optional(std::move(run));
+  return one_run(connection, kLatest, use(id.str(), "task"));
+}
+
+Result<std::optional<model::Run>> cached_run(Connection& connection, const std::string& user,
+                                             const CacheQuery& query) {
+  const long long since = to_us(query.since);
+  return one_run(connection, kCached, use(user, "owner"), use(query.cache_key, "cache_key"),
+                 use(query.environment, "environment"), use(since, "since"));
 }
 
 Result<Page<model::Run>> list_runs(Connection& connection, const std::string& user,

@@ -71,6 +71,12 @@ class SqlStore final : public Store {
           return store::submit_ad_hoc(c, clock_->now(), task, run, key);
         });
   }
+  awaitable<Result<std::optional<Run>>> cached_run(std::string user, CacheQuery query) override {
+    return read<std::optional<Run>>(
+        [user = std::move(user), query = std::move(query)](Connection& c) {
+          return store::cached_run(c, user, query);
+        });
+  }
   awaitable<Result<std::optional<Run>>> run_made_by(std::string user, Idempotency key) override {
     return read<std::optional<Run>>([user = std::move(user), key = std::move(key)](Connection& c) {
       return store::run_made_by(c, user, key);

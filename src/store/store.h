@@ -69,9 +69,17 @@ struct TaskChange {
   std::optional<std::string> description{};
   std::optional<std::vector<std::string>> tags{};
   std::optional<std::optional<double>> estimated_duration_s{};  // nothing inside: taken away
+  std::optional<std::optional<double>> cache_ttl_s{};           // the same
   std::optional<std::string> code{};
   std::optional<std::string> inputs{};
   std::optional<model::Limits> limits{};
+};
+
+// A run that may answer another one.
+struct CacheQuery {
+  std::string cache_key;
+  std::string environment;
+  base::TimePoint since{};  // it ended then or later
 };
 
 struct RunFilter {
@@ -133,13 +141,17 @@ class Store {
   // Hides the task; its runs stay readable, and queued and running ones go on.
   virtual awaitable<Result<void>> delete_task(std::string user, model::TaskId id) = 0;
 
-  // ---- runs. The caller fills id, task_id, user, version, inputs; the store sets status queued
-  // and queued_at. not_found when the task is not this user's or is deleted.
+  // ---- runs. The caller fills id, task_id, user, version, inputs and cache_key; the store sets
+  // status queued and queued_at. With cached_from and end filled, too, the run has ended at once,
+  // as that one did. not_found when the task is not this user's or is deleted.
   virtual awaitable<Result<Created<model::Run>>> submit_run(model::Run run,
                                                             std::optional<Idempotency> key) = 0;
   // A task and its first run in one transaction.
   virtual awaitable<Result<Created<model::Run>>> submit_ad_hoc(model::Task task, model::Run run,
                                                                std::optional<Idempotency> key) = 0;
+  // The latest completed and calculated run of the user that the query is about, if there is one.
+  virtual awaitable<Result<std::optional<model::Run>>> cached_run(std::string user,
+                                                                  CacheQuery query) = 0;
   // What an earlier submit with `key` made; otherwise as task_made_by.
   virtual awaitable<Result<std::optional<model::Run>>> run_made_by(std::string user,
                                                                    Idempotency key) = 0;

@@ -48,6 +48,11 @@ class StoreContract : public testing::TestWithParam<StoreFactory> {
   model::Run submit(const model::Task& task);
   model::Job claim(const model::RunId& id, const std::string& claimant = "serve-1");
   model::Run get(const model::RunId& id);
+  // A run of ann's with this cache key that has ended so.
+  model::Run ended_run(const std::string& cache_key, const model::RunEnd& end);
+  // What cached_run finds.
+  std::optional<model::Run> cached(const std::string& user, const std::string& cache_key,
+                                   const std::string& environment, base::TimePoint since = {});
   // A submitted, claimed run of a new task, and its lease.
   Lease running();
 

@@ -76,6 +76,23 @@ model::Run StoreContract::get(const model::RunId& id) {
   return must(await(store_->get_run("ann", id)), "get_run");
 }
 
+model::Run StoreContract::ended_run(const std::string& cache_key, const model::RunEnd& end) {
+  model::Run run = run_of(create(task_of("ann")));
+  run.cache_key = cache_key;
+  must(await(store_->submit_run(run, std::nullopt)), "submit_run");
+  const Lease lease{run.id, claim(run.id).attempt};
+  must(await(store_->record_end(lease, end)), "record_end");
+  return run;
+}
+
+std::optional<model::Run> StoreContract::cached(const std::string& user,
+                                                const std::string& cache_key,
+                                                const std::string& environment,
+                                                base::TimePoint since) {
+  CacheQuery query{cache_key, environment, since};
+  return must(await(store_->cached_run(user, std::move(query))), "cached_run");
+}
+
 Lease StoreContract::running() {
   const model::Run run = submit(create(task_of("ann")));
   return {run.id, claim(run.id).attempt};

@@ -14,9 +14,10 @@ namespace {
 using soci::use;
 
 constexpr Sql kInsertTask =
-    "INSERT INTO tasks (id, owner, name, description, tags, estimated_duration_s, ad_hoc,"
+    "INSERT INTO tasks (id, owner, name, description, tags, estimated_duration_s, cache_ttl_s, "
+    "ad_hoc,"
     " latest_version, created_at, updated_at)"
-    " VALUES (:id, :owner, :name, :description, :tags, :estimate, :ad_hoc, 1, :now, :now2)";
+    " VALUES (:id, :owner, :name, :description, :tags, :estimate, :cache, :ad_hoc, 1, :now, :now2)";
 constexpr Sql kInsertVersion =
     "INSERT INTO task_versions (task_id, number, limits, created_at, inputs, code)"
     " VALUES (:id, :number, :limits, :now, :inputs, :code)";
@@ -48,7 +49,8 @@ constexpr Sql kTouch =
     "UPDATE tasks SET updated_at = :now WHERE id = :id AND owner = :owner AND deleted = 0";
 constexpr Sql kUpdate =
     "UPDATE tasks SET name = :name, description = :description, tags = :tags,"
-    " estimated_duration_s = :estimate, latest_version = :number WHERE id = :id";
+    " estimated_duration_s = :estimate, cache_ttl_s = :cache, latest_version = :number WHERE id = "
+    ":id";
 constexpr Sql kDelete =
     "UPDATE tasks SET deleted = 1, updated_at = :now"
     " WHERE id = :id AND owner = :owner AND deleted = 0";
@@ -70,7 +72,7 @@ bool makes_version(const TaskChange& change) {
 
 bool changes_nothing(const TaskChange& change) {
   return !makes_version(change) && !change.name && !change.description && !change.tags &&
-         !change.estimated_duration_s;
+         !change.estimated_duration_s && !change.cache_ttl_s;
 }
 
 void apply(const TaskChange& change, model::Task& task) {
@@ -78,6 +80,7 @@ void apply(const TaskChange& change, model::Task& task) {
   if (change.description) task.description = *change.description;
   if (change.tags) task.tags = *change.tags;
   if (change.estimated_duration_s) task.estimated_duration_s = *change.estimated_duration_s;
+  if (change.cache_ttl_s) task.cache_ttl_s = *change.cache_ttl_s;
   if (change.code) task.version.code = *change.code;
   if (change.inputs) task.version.inputs = *change.inputs;
   if (change.limits) task.version.limits = *change.limits;
@@ -103,11 +106,12 @@ void insert_task(Connection& connection, base::TimePoint now, model::Task& task)
   const long long us = to_us(now);
   const std::string tags = encode_tags(task.tags);
   const Nullable<double> estimate(task.estimated_duration_s);
+  const Nullable<double> cache(task.cache_ttl_s);
   const int ad_hoc = task.ad_hoc ? 1 : 0;
   connection.execute(kInsertTask, use(task.id.str(), "id"), use(task.user, "owner"),
                      use(task.name, "name"), use(task.description, "description"),
-                     use(tags, "tags"), use(estimate, "estimate"), use(ad_hoc, "ad_hoc"),
-                     use(us, "now"), use(us, "now2"));
+                     use(tags, "tags"), use(estimate, "estimate"), use(cache, "cache"),
+                     use(ad_hoc, "ad_hoc"), use(us, "now"), use(us, "now2"));
   insert_version(connection, now, task);
 }
 
@@ -176,8 +180,9 @@ Result<model::Task> update_task(Connection& connection, base::TimePoint now,
   if (makes_version(change)) insert_version(connection, now, *task);
   const std::string tags = encode_tags(task->tags);
   const Nullable<double> estimate(task->estimated_duration_s);
+  const Nullable<double> cache(task->cache_ttl_s);
   connection.execute(kUpdate, use(task->name, "name"), use(task->description, "description"),
-                     use(tags, "tags"), use(estimate, "estimate"),
+                     use(tags, "tags"), use(estimate, "estimate"), use(cache, "cache"),
                      use(task->version.number, "number"), use(id.str(), "id"));
   return task;
 }

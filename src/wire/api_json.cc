@@ -19,6 +19,7 @@ Result<model::Task> read_task(std::string_view body, TaskKind kind, const model:
   task.description = fields->text("description").value_or("");
   task.tags = fields->text_list("tags").value_or(std::vector<std::string>{});
   task.estimated_duration_s = fields->number("estimated_duration_s");
+  if (const auto cache = fields->nested("cache")) task.cache_ttl_s = cache->number("ttl");
   task.version.code = *fields->text("code");
   task.version.inputs = fields->raw("inputs").value_or("{}");
   task.version.limits = model::bound_cpu(
@@ -39,6 +40,10 @@ Result<TaskPatch> read_patch(std::string_view body, const model::Limits& ceiling
   patch.tags = fields->text_list("tags");
   if (fields->has("estimated_duration_s")) {
     patch.estimated_duration_s.emplace(fields->number("estimated_duration_s"));
+  }
+  if (fields->has("cache")) {
+    const auto cache = fields->nested("cache");
+    patch.cache_ttl_s.emplace(cache ? cache->number("ttl") : std::nullopt);
   }
   patch.has_limits = fields->has("limits");
   patch.limits_json = fields->raw("limits").value_or("{}");
@@ -81,6 +86,9 @@ ObjectWriter begin_task(const model::Task& task) {
 
 std::string end_task(ObjectWriter out, const model::Task& task) {
   out.raw("limits", limits_json(task.version.limits));
+  if (task.cache_ttl_s) {
+    out.raw("cache", std::move(ObjectWriter().number("ttl", *task.cache_ttl_s)).finish());
+  }
   if (task.estimated_duration_s) out.number("estimated_duration_s", *task.estimated_duration_s);
   out.text("created_at", base::to_rfc3339(task.created_at))
       .text("updated_at", base::to_rfc3339(task.updated_at));
@@ -152,10 +160,12 @@ ObjectWriter begin_run(const model::Run& run) {
       .integer("attempt", run.attempt)
       .boolean("cancel_requested", run.cancel_requested);
   if (run.end.failure) out.raw("error", failure_json(*run.end.failure));
+  if (!run.end.environment.empty()) out.text("environment", run.end.environment);
+  if (!run.cached_from.empty()) out.text("cached_from", run.cached_from.str());
   if (model::is_end(run.status)) {
-    out.raw("usage", public_usage(run.end.usage))
-        .raw("artifacts", public_artifacts(run))
-        .boolean("log_truncated", run.end.log_truncated);
+    // What was not calculated used nothing.
+    if (run.cached_from.empty()) out.raw("usage", public_usage(run.end.usage));
+    out.raw("artifacts", public_artifacts(run)).boolean("log_truncated", run.end.log_truncated);
   }
   return out;
 }

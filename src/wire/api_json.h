@@ -20,6 +20,7 @@ struct TaskPatch {
   std::optional<std::string> name, description, code, inputs;
   std::optional<std::vector<std::string>> tags;
   std::optional<std::optional<double>> estimated_duration_s;  // nothing inside: taken away
+  std::optional<std::optional<double>> cache_ttl_s;           // the same
   // Applied to the limits of the latest version.
   bool has_limits = false;
   std::string limits_json = "{}";

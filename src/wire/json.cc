@@ -65,13 +65,15 @@ class Cursor {
   std::size_t at_ = 0;
 };
 
-std::string decode_string(std::string_view raw) {
+}  // namespace
+
+std::optional<std::string> string_value(std::string_view raw) {
+  if (!raw.starts_with('"')) return std::nullopt;
   json::error_code ec;
   const json::value value = json::parse(raw, ec);
-  return ec ? std::string() : std::string(value.as_string());
+  if (ec) return std::nullopt;
+  return std::string(value.as_string());
 }
-
-}  // namespace
 
 Result<std::vector<Member>> object_members(std::string_view text) {
   Cursor cursor(text);
@@ -79,7 +81,7 @@ Result<std::vector<Member>> object_members(std::string_view text) {
   std::vector<Member> members;
   std::set<std::string> seen;
   for (cursor.step(); cursor.peek() != '}';) {
-    std::string key = decode_string(cursor.value());
+    std::string key = string_value(cursor.value()).value_or("");
     cursor.step();  // ':'
     if (!seen.insert(key).second) {
       return fail_at(base::pointer_to("", key), ErrorCode::invalid_request,

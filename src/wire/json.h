@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -29,6 +30,9 @@ struct Member {
 // The members of the object `text` in order. `text` must have passed validate_json; invalid_request
 // when it is not an object or has a key twice.
 Result<std::vector<Member>> object_members(std::string_view text);
+
+// The string that `raw`, a valid JSON value, is; nothing when it is none.
+std::optional<std::string> string_value(std::string_view raw);
 
 // Builds one JSON object; a key must not be given twice.
 class ObjectWriter {

@@ -27,6 +27,15 @@ const FieldSpec kEstimate{"estimated_duration_s",
 const FieldSpec kDescription{"description", text, optional, "for people", 0, 10'000};
 const FieldSpec kTags{"tags", text_list, optional, "words to find it by", 0, 20};
 
+const FieldSpec kCache{"cache",
+                       nested,
+                       optional,
+                       "whether a run may be answered from an earlier one of the same code, "
+                       "environment and inputs",
+                       0,
+                       0,
+                       "Cache"};
+
 FieldSpec optional_field(FieldSpec spec) {
   spec.need = optional;
   return spec;
@@ -42,19 +51,24 @@ std::vector<ObjectSpec> request_specs() {
   return {
       {"TaskCreate",
        "A new task",
-       {kName, kCode, kInputs, kLimits, kEstimate, kDescription, kTags}},
+       {kName, kCode, kInputs, kLimits, kCache, kEstimate, kDescription, kTags}},
       {"TaskUpdate",
        "Changes to a task. Any of code, inputs, limits makes a new immutable version; null takes"
-       " estimated_duration_s or description away",
-       {optional_field(kName), optional_field(kCode), kInputs, kLimits, clearable_field(kEstimate),
-        clearable_field(kDescription), kTags}},
+       " cache, estimated_duration_s or description away",
+       {optional_field(kName), optional_field(kCode), kInputs, kLimits, clearable_field(kCache),
+        clearable_field(kEstimate), clearable_field(kDescription), kTags}},
       {"Execute",
        "A run of a task",
        {{"inputs", object, optional, "instead of the version's default inputs"},
         {"version", integer, optional, "instead of the latest", 1, 1e9}}},
       {"AdHocExecute",
        "A calculation to run at once",
-       {kCode, kInputs, kLimits, optional_field(kName)}},
+       {kCode, kInputs, kLimits, kCache, optional_field(kName)}},
+      {"Cache",
+       "A completed run that ended at most `ttl` ago answers; Cache-Control: no-cache at an "
+       "execute "
+       "has it calculated all the same",
+       {{"ttl", number, required, "seconds", 1, kLongest}}},
       {"Cancel", "Nothing: no body, or an empty object", {}},
       {"WorkerExecute",
        "One attempt, as the worker receives it",
@@ -119,6 +133,8 @@ std::vector<ObjectSpec> run_specs() {
         {"artifacts", nested_list, optional, "ended runs", 0, 0, "Artifact"},
         {"log_truncated", boolean, optional, "the log was longer than its limit"},
         {"result", any, optional, "completed runs, where the result was asked for"},
+        {"environment", text, optional, "the Python environment it ran in: packages and runtime"},
+        {"cached_from", uuid, optional, "the run that was calculated, when this one was not"},
         {"queued_at", time, required, "accepted"},
         {"started_at", time, optional, "first claimed"},
         {"finished_at", time, optional, "ended"}}},
@@ -151,6 +167,7 @@ std::vector<ObjectSpec> other_specs() {
         {"code", text, required, "Python source"},
         {"inputs", object, required, "default inputs"},
         {"limits", limits, required, "what a run may use"},
+        {"cache", nested, optional, "when runs may be answered from earlier ones", 0, 0, "Cache"},
         {"estimated_duration_s", number, optional, "seconds"},
         {"created_at", time, required, "made"},
         {"updated_at", time, required, "last changed"}}},
@@ -162,6 +179,7 @@ std::vector<ObjectSpec> other_specs() {
         {"tags", text_list, required, "words to find it by"},
         {"version", integer, required, "number of the latest version"},
         {"limits", limits, required, "what a run may use"},
+        {"cache", nested, optional, "when runs may be answered from earlier ones", 0, 0, "Cache"},
         {"estimated_duration_s", number, optional, "seconds"},
         {"created_at", time, required, "made"},
         {"updated_at", time, required, "last changed"}}},

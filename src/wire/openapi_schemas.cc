@@ -107,7 +107,9 @@ std::string field_schema(const FieldSpec& spec) {
     case FieldType::limits:
       return reference("Limits");
     case FieldType::nested:
-      return reference(spec.nested);
+      if (spec.null == Null::refused) return reference(spec.nested);
+      out.raw("anyOf", array_of({reference(spec.nested), R"({"type":"null"})"}));
+      break;
     case FieldType::nested_list:
       out.text("type", "array").raw("items", reference(spec.nested));
       break;

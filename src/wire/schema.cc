@@ -103,9 +103,25 @@ void check_limits_object(std::string_view raw, const std::string& pointer,
   }
 }
 
-void check_field(const FieldSpec& spec, std::string_view raw, const model::Limits& ceilings,
-                 Problems& problems) {
-  const std::string pointer = pointer_to("", spec.name);
+// Members of an object of the shape `spec`, by name; what is wrong with it goes to `problems`.
+std::map<std::string, std::string_view, std::less<>> check_object(
+    const std::vector<Member>& members, const ObjectSpec& spec, const std::string& pointer,
+    const model::Limits& ceilings, Problems& problems);
+
+void check_nested(const FieldSpec& spec, std::string_view raw, const std::string& pointer,
+                  const model::Limits& ceilings, Problems& problems) {
+  if (raw.front() != '{') {
+    problems.push_back({pointer, "must be a JSON object", {}, {}});
+  } else if (const auto members = object_members(raw); !members) {
+    problems.push_back({pointer, members.error().message, {}, {}});
+  } else {
+    check_object(*members, find_spec(spec.nested), pointer, ceilings, problems);
+  }
+}
+
+void check_field(const FieldSpec& spec, std::string_view raw, const std::string& pointer,
+                 const model::Limits& ceilings, Problems& problems) {
+  if (spec.null == Null::allowed && raw == "null") return;
   switch (spec.type) {
     case FieldType::any:
       return;
@@ -116,10 +132,11 @@ void check_field(const FieldSpec& spec, std::string_view raw, const model::Limit
       return check_text_list(spec, raw, pointer, problems);
     case FieldType::limits:
       return check_limits_object(raw, pointer, ceilings, problems);
+    case FieldType::nested:
+      return check_nested(spec, raw, pointer, ceilings, problems);
     default:
       break;
   }
-  if (spec.null == Null::allowed && raw == "null") return;
   // A wrong type is told from the first byte, so that a huge wrong value is not parsed again.
   if (raw.front() == '{' || raw.front() == '[') {
     problems.push_back({pointer, "must not be an object or an array", {}, {}});
@@ -141,6 +158,28 @@ std::string unknown_field(const ObjectSpec& spec, std::string_view name) {
   return "unknown field" + (near.empty() ? "" : "; did you mean \"" + near + "\"?");
 }
 
+std::map<std::string, std::string_view, std::less<>> check_object(
+    const std::vector<Member>& members, const ObjectSpec& spec, const std::string& pointer,
+    const model::Limits& ceilings, Problems& problems) {
+  std::map<std::string, std::string_view, std::less<>> raw;
+  for (const Member& member : members) {
+    const FieldSpec* field = find_field(spec, member.key);
+    const std::string place = pointer_to(pointer, member.key);
+    if (field == nullptr) {
+      problems.push_back({place, unknown_field(spec, member.key), {}, {}});
+      continue;
+    }
+    check_field(*field, member.raw, place, ceilings, problems);
+    raw.emplace(member.key, member.raw);
+  }
+  for (const FieldSpec& field : spec.fields) {
+    if (field.need == Need::required && !raw.contains(field.name)) {
+      problems.push_back({pointer_to(pointer, field.name), "is required", {}, {}});
+    }
+  }
+  return raw;
+}
+
 }  // namespace
 
 Result<Fields> read_fields(std::string_view body, const ObjectSpec& spec) {
@@ -154,21 +193,7 @@ Result<Fields> read_fields(std::string_view body, const ObjectSpec& spec,
   if (!members) return members.error();
   Error error{ErrorCode::invalid_fields, "some fields are wrong", {}};
   Fields fields;
-  for (const Member& member : *members) {
-    const FieldSpec* field = find_field(spec, member.key);
-    if (field == nullptr) {
-      error.problems.push_back(
-          {pointer_to("", member.key), unknown_field(spec, member.key), {}, {}});
-      continue;
-    }
-    check_field(*field, member.raw, ceilings, error.problems);
-    fields.raw_.emplace(member.key, member.raw);
-  }
-  for (const FieldSpec& field : spec.fields) {
-    if (field.need == Need::required && !fields.has(field.name)) {
-      error.problems.push_back({pointer_to("", field.name), "is required", {}, {}});
-    }
-  }
+  fields.raw_ = check_object(*members, spec, "", ceilings, error.problems);
   if (!error.problems.empty()) return error;
   return fields;
 }
@@ -209,6 +234,15 @@ std::optional<std::vector<std::string>> Fields::text_list(std::string_view name)
   const json::value list = parse_value(it->second);
   for (const json::value& item : list.as_array()) out.emplace_back(item.as_string());
   return out;
+}
+
+std::optional<Fields> Fields::nested(std::string_view name) const {
+  const auto it = raw_.find(name);
+  if (it == raw_.end() || it->second == "null") return std::nullopt;
+  Fields inner;
+  const auto members = object_members(it->second);
+  for (const Member& member : *members) inner.raw_.emplace(member.key, member.raw);
+  return inner;
 }
 
 model::Limits Fields::limits(std::string_view name, model::Limits base) const {

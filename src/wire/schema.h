@@ -43,7 +43,7 @@ struct FieldSpec {
   double min = 0;
   double max = 0;
   std::string_view nested = {};  // name of the ObjectSpec
-  Null null = Null::refused;     // of a scalar field of a request
+  Null null = Null::refused;     // of a scalar or nested field of a request
 };
 
 struct ObjectSpec {
@@ -67,6 +67,7 @@ class Fields {
   std::optional<int> integer(std::string_view name) const;
   std::optional<std::string> raw(std::string_view name) const;
   std::optional<std::vector<std::string>> text_list(std::string_view name) const;
+  std::optional<Fields> nested(std::string_view name) const;
   // `base` with the given members of the limits object in place.
   model::Limits limits(std::string_view name, model::Limits base) const;
 

@@ -96,6 +96,12 @@ Result<model::Failure> read_failure(std::string_view raw) {
                         error.maybe_int("line"), error.maybe_int("column")};
 }
 
+bool is_environment(std::string_view name) {
+  return name.size() <= 64 && std::ranges::all_of(name, [](char c) {
+           return std::isalnum(static_cast<unsigned char>(c)) != 0 || c == '.' || c == '-';
+         });
+}
+
 bool is_media_type(std::string_view type) {
   return type.size() <= 128 && std::ranges::all_of(type, [](char c) {
            return std::isalnum(static_cast<unsigned char>(c)) != 0 ||
@@ -148,6 +154,10 @@ Result<model::RunEnd> read_end(const Raw& raw) {
   }
   end.log.inline_bytes = text_of(raw, "log");
   end.log.key = text_of(raw, "logs_key");
+  end.environment = text_of(raw, "environment");
+  if (!end.environment.empty() && !is_environment(end.environment)) {
+    return fail(ErrorCode::invalid_request, "the worker named its environment oddly");
+  }
   if (const auto it = raw.find("log_truncated"); it != raw.end())
     end.log_truncated = it->second == "true";
   if (const auto it = raw.find("error"); it != raw.end()) {
@@ -266,8 +276,14 @@ std::string end_line(const model::RunEnd& end) {
       .raw("artifacts", artifacts_json(end.artifacts))
       .text("logs_key", end.log.key)
       .boolean("log_truncated", end.log_truncated);
+  if (!end.environment.empty()) out.text("environment", end.environment);
   if (!end.log.stored()) out.text("log", end.log.inline_bytes);
   return std::move(out).finish() + "\n";
+}
+
+std::string read_health_environment(std::string_view body) {
+  std::string name = Object(parse(body)).text("environment");
+  return is_environment(name) ? name : "";
 }
 
 Result<WorkerLine> read_worker_line(std::string_view line) {

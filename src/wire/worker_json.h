@@ -31,6 +31,9 @@ std::string check_json(std::string_view code);
 // The code to look at.
 Result<std::string> read_worker_check(std::string_view body);
 
+// The environment that the worker's health tells of; "" when it tells none. Untrusted.
+std::string read_health_environment(std::string_view body);
+
 // One line of a worker's answer.
 struct WorkerLine {
   enum class Type : std::uint8_t { started, log, progress, end };

@@ -71,7 +71,7 @@ Runner::Runner(asio::io_context& io, asio::thread_pool& threads,
       threads_(threads),
       sandbox_(std::move(sandbox)),
       objects_(objects),
-      options_(options),
+      options_(std::move(options)),
       on_lost_(std::move(on_lost)),
       events_(io, sandbox_->event_fd()),
       pulse_(io),
@@ -213,6 +213,7 @@ awaitable<model::RunEnd> Runner::run(Attempt attempt, Sink& sink, Stop& stop) {
     kinds_.learn(attempt.code, end.result.inline_bytes);
   }
   release_slot(attempt.kind);
+  end.environment = options_.environment;
   co_return end;
 }
 

@@ -42,6 +42,7 @@ struct RunnerOptions {
   std::size_t max_waiting = 64;  // runs waiting for a slot
   std::size_t max_waiting_checks = 8;
   std::int64_t inputs_limit = 16 * 1024 * 1024;  // of inputs that are an object, bytes
+  std::string environment{};                     // told of each run; see environment.h
 };
 
 // One attempt to run.
@@ -86,6 +87,7 @@ class Runner {
   // Attempts in the sandbox, and waiting for a slot.
   std::size_t running() const { return live_.size(); }
   std::size_t waiting() const { return waiting_.size(); }
+  const std::string& environment() const { return options_.environment; }
   // Bytes that zygotes, and beside them waiting sandboxes, hold: as last heard, at most some
   // seconds ago.
   std::int64_t zygote_memory() const { return zygote_memory_; }

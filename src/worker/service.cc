@@ -174,6 +174,7 @@ awaitable<void> Service::handle(net::Exchange& exchange) {
 std::string Service::health() const {
   return std::move(wire::ObjectWriter()
                        .text("status", draining_ ? "draining" : "ok")
+                       .text("environment", runner_.environment())
                        .integer("running", static_cast<std::int64_t>(runner_.running()))
                        .integer("waiting", static_cast<std::int64_t>(runner_.waiting()))
                        .integer("zygotes_mb", runner_.zygote_memory() >> 20)

@@ -1,0 +1,100 @@
+#include "api/result_cache.h"
+
+#include <algorithm>
+#include <cctype>
+#include <cmath>
+
+#include "base/sha256.h"
+#include "wire/canonical_hash.h"
+#include "wire/run_record.h"
+
+namespace mecapy::api {
+namespace {
+
+std::string cache_key(const std::string& code, const std::string& inputs) {
+  return base::sha256_hex(base::sha256_hex(code) + wire::canonical_hash(inputs));
+}
+
+// Nobody but the user is answered by his runs.
+std::string place_of(const std::string& user, const store::CacheQuery& query) {
+  return "result:" + base::sha256_hex(query.environment + "\n" + query.cache_key + "\n" + user);
+}
+
+// The directives of the header (RFC 9111, 5.2), of which one says that nothing kept is wanted.
+bool wants_fresh(const net::Request& request) {
+  std::string directives(request.header("cache-control").value_or(""));
+  std::ranges::transform(directives, directives.begin(),
+                         [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
+  return directives.find("no-cache") != std::string::npos;
+}
+
+// The end of `origin` becomes that of `run`.
+void take_end(model::Run& run, model::Run origin) {
+  run.cached_from = origin.id;
+  run.end = std::move(origin.end);
+  run.end.usage = {};  // it used nothing
+}
+
+awaitable<Result<std::optional<model::Run>>> find_origin(Api& api, const std::string& user,
+                                                         double ttl_s, store::CacheQuery query) {
+  Parts& parts = Routes::parts(api);
+  const std::string place = place_of(user, query);
+  if (const auto kept = co_await parts.cache.get(place)) {
+    auto run = wire::read_run_record(*kept);
+    const bool good = run && run->user == user && run->status == model::RunStatus::completed &&
+                      run->finished_at >= query.since;
+    if (good) co_return std::move(run);
+  }
+  auto run = co_await parts.store.cached_run(user, std::move(query));
+  if (run && *run) {
+    const auto life = std::chrono::milliseconds(std::llround(ttl_s * 1000));
+    parts.cache.put(place, wire::run_record(**run), life);
+  }
+  co_return run;
+}
+
+}  // namespace
+
+awaitable<Result<model::Run>> read_run(Api& api, const Call& call, model::RunId id) {
+  Parts& parts = Routes::parts(api);
+  const std::string place = "run:" + id.str();
+  if (const auto kept = co_await parts.cache.get(place)) {
+    auto run = wire::read_run_record(*kept);
+    if (run && run->id == id) {
+      if (run->user != call.caller.user) co_return fail(ErrorCode::not_found, "no such run");
+      co_return std::move(*run);
+    }
+  }
+  auto run = co_await parts.store.get_run(call.caller.user, std::move(id));
+  const std::chrono::milliseconds life = Routes::options(api).keep_ended;
+  if (run && model::is_end(run->status) && life.count() > 0) {
+    parts.cache.put(place, wire::run_record(*run), life);
+  }
+  co_return run;
+}
+
+awaitable<Result<void>> answer_from_cache(Api& api, const Call& call, double ttl_s,
+                                          const std::string& code, const std::string& inputs,
+                                          model::Run& run) {
+  Parts& parts = Routes::parts(api);
+  if (code.size() + inputs.size() <= kLargeBody) {
+    run.cache_key = cache_key(code, inputs);
+  } else {
+    auto key = co_await base::offload<std::string>(
+        parts.threads, base::after(std::chrono::seconds(30)),
+        [&]() -> Result<std::string> { return cache_key(code, inputs); });
+    if (!key) co_return key.error();
+    run.cache_key = std::move(*key);
+  }
+  store::CacheQuery query;
+  query.cache_key = run.cache_key;
+  query.environment = parts.environment();
+  query.since = parts.clock.now() - std::chrono::microseconds(std::llround(ttl_s * 1e6));
+  if (query.environment.empty() || wants_fresh(call.request())) co_return Result<void>{};
+  auto origin = co_await find_origin(api, run.user, ttl_s, std::move(query));
+  if (!origin) co_return origin.error();
+  if (*origin) take_end(run, std::move(**origin));
+  co_return Result<void>{};
+}
+
+}  // namespace mecapy::api

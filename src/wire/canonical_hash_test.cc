@@ -1,0 +1,79 @@
+#include "wire/canonical_hash.h"
+
+#include <gtest/gtest.h>
+
+#include <set>
+
+namespace mecapy::wire {
+namespace {
+
+TEST(CanonicalHash, TheSameSaidOtherwise_IsTheSame) {
+  const std::pair<const char*, const char*> same[] = {
+      {R"({"a":1,"b":[1.5,null]})", " { \"b\" : [ 1.50 , null ] ,\n\"a\" : 1 } "},
+      {R"({"a":{"x":1,"y":2}})", R"({"a":{"y":2,"x":1}})"},
+      {"1.0", "1e0"},
+      {"100.0", "1.0E+2"},
+      {"0", "-0"},
+      {R"("é/")", R"("\u00e9\/")"},
+      {R"({"a":1,"a":2})", R"({"a":2})"},
+  };
+  for (const auto& [one, other] : same) {
+    EXPECT_EQ(canonical_hash(one), canonical_hash(other)) << one << " and " << other;
+  }
+}
+
+TEST(CanonicalHash, WhatDiffersInPython_Differs) {
+  const char* different[] = {"1",
+                             "1.0",
+                             "-1",
+                             "0.0",
+                             "-0.0",
+                             "\"1\"",
+                             "true",
+                             "false",
+                             "null",
+                             "\"\"",
+                             "\"null\"",
+                             "{}",
+                             "[]",
+                             "[[]]",
+                             "[{}]",
+                             R"({"a":[]})",
+                             R"({"a":{}})",
+                             R"(["a",[]])",
+                             "[1,2]",
+                             "[2,1]",
+                             "[12]",
+                             "[[1],2]",
+                             "[[1,2]]",
+                             "[1,[2]]",
+                             R"({"a":1,"b":2})",
+                             R"({"a":2,"b":1})",
+                             R"({"a":1,"b":{"c":2}})",
+                             R"({"a":{"b":1},"c":2})",
+                             "9007199254740993",
+                             "9007199254740992",
+                             "123456789012345678901234567890",
+                             "123456789012345678901234567891",
+                             "0.1",
+                             "0.10000000000000002",
+                             "1e400",
+                             "-1e400",
+                             R"("a\u0000b")",
+                             R"("a")",
+                             R"(["a","b"])",
+                             R"(["a\",\"b"])"};
+  std::set<std::string> hashes;
+  for (const char* text : different) {
+    EXPECT_TRUE(hashes.insert(canonical_hash(text)).second) << text;
+  }
+}
+
+TEST(CanonicalHash, DeepAndLarge_AreDoneOnce) {
+  const std::size_t depth = 500;
+  const std::string deep = std::string(depth, '[') + std::string(depth, ']');
+  EXPECT_NE(canonical_hash(deep), canonical_hash("[" + deep + "]"));
+}
+
+}  // namespace
+}  // namespace mecapy::wire

@@ -1,0 +1,263 @@
+"""Runs that are answered by earlier ones, and runs that are answered without the database."""
+
+import os
+import shutil
+import signal
+import subprocess
+from collections.abc import Iterator
+
+import pytest
+
+from support.api import Api, Json, expect
+from support.server import ROOT, Server
+from support.services import Managed, pid, redis
+
+RANDOM = "import os\ndef calculate(inputs):\n    return os.urandom(8).hex()\n"
+LARGE = """
+import os
+def calculate(inputs):
+    print('l' * 100_000)
+    open('a.txt', 'w').write('kept')
+    return os.urandom(8).hex() * 5000
+"""
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[Server]:
+    """A server with nothing configured."""
+    own = Server()
+    try:
+        yield own.start()
+    finally:
+        own.remove()
+
+
+@pytest.fixture
+def api(server: Server) -> Api:
+    return server.api()
+
+
+def cached_task(api: Api, code: str = RANDOM, ttl: float = 600) -> str:
+    """A task that asks for the cache."""
+    return str(api.create(code, cache={"ttl": ttl})["id"])
+
+
+def without_run(run: Json) -> Json:
+    """What a run shares with one that answered it."""
+    own = ("id", "run_id", "attempt", "queued_at", "started_at", "finished_at")
+    return {k: v for k, v in run.items() if k not in (*own, "usage", "cached_from")}
+
+
+def test_the_same_inputs_are_answered_by_the_earlier_run_which_is_named(api: Api) -> None:
+    task = cached_task(api)
+    first = api.execute(task, {"a": 1, "b": [1.5, {"c": "é"}]})
+    # Said otherwise, it is the same.
+    body = b'{"inputs": {"b":[ 1.50 ,{"c":"\\u00e9"}], "a":1 }}'
+    again = expect(api.send(f"/api/tasks/{task}/execute?wait=30", body), 200)
+    assert again["result"] == first["result"]
+    assert again["cached_from"] == first["id"] != again["id"]
+    assert without_run(again) == without_run(first)
+    assert "usage" not in again
+    assert "cached_from" not in first
+    # It is a run like others.
+    assert api.run(again["id"])["cached_from"] == first["id"]
+    assert api.read(f"/api/runs/{again['id']}/results")["result"] == first["result"]
+    [latest, _] = api.read("/api/runs?limit=2")["items"]
+    assert latest["id"] == again["id"]
+
+
+@pytest.mark.parametrize("inputs", [{"a": 1.0}, {"a": 2}, {"a": "1"}, {"a": [1]}, {}])
+def test_other_inputs_are_calculated(api: Api, inputs: Json) -> None:
+    task = cached_task(api)
+    first = api.execute(task, {"a": 1})
+    other = api.execute(task, inputs)
+    assert "cached_from" not in other
+    assert other["result"] != first["result"]
+
+
+def test_another_task_of_the_same_code_is_answered_other_code_is_not(api: Api) -> None:
+    code = RANDOM + "# of this test\n"
+    first = api.execute(cached_task(api, code), {"x": 1})
+    assert api.execute(cached_task(api, code), {"x": 1})["cached_from"] == first["id"]
+    assert "cached_from" not in api.execute(cached_task(api, code + "#\n"), {"x": 1})
+
+
+def test_a_task_that_does_not_ask_is_calculated_each_time(api: Api) -> None:
+    task = str(api.create(RANDOM)["id"])
+    assert api.execute(task)["result"] != api.execute(task)["result"]
+
+
+def test_the_caller_can_have_it_calculated(api: Api) -> None:
+    task = cached_task(api)
+    first = api.execute(task, {"n": 1})
+    fresh = api.post(
+        f"/api/tasks/{task}/execute?wait=30",
+        {"inputs": {"n": 1}},
+        headers={"Cache-Control": "max-age=0, No-Cache"},
+    )
+    second = expect(fresh, 200)
+    assert second["result"] != first["result"]
+    assert api.execute(task, {"n": 1})["cached_from"] == second["id"]
+
+
+def test_what_is_too_old_is_calculated(api: Api) -> None:
+    task = cached_task(api, ttl=1)
+    first = api.execute(task, {"n": 2})
+    run = first
+    while run["result"] == first["result"]:  # until a second is over
+        run = api.execute(task, {"n": 2})
+    assert "cached_from" not in run
+
+
+def test_a_failure_answers_nobody(api: Api) -> None:
+    code = "def calculate(inputs):\n    raise ValueError(inputs['x'])\n"
+    task = cached_task(api, code)
+    for _ in range(2):
+        run = api.execute(task, {"x": 1})
+        assert (run["status"], run["attempt"]) == ("failed", 1)
+
+
+def test_large_results_logs_and_files_are_shared(api: Api) -> None:
+    task = cached_task(api, LARGE)
+    first, again = api.execute(task), api.execute(task)
+    assert again["cached_from"] == first["id"]
+    assert again["result"] == first["result"]
+    assert api.log(again["id"]) == "l" * 100_000 + "\n"
+    [artifact] = again["artifacts"]
+    assert again["id"] in artifact["url"]
+    assert api.get(artifact["url"]).text == "kept"
+
+
+def test_nobody_is_answered_by_another_users_run(api: Api, server: Server) -> None:
+    mine = api.execute(cached_task(api, RANDOM + "# mine\n"), {"x": 1})
+    other = server.api(server.add_user("somebody"))
+    theirs = other.execute(cached_task(other, RANDOM + "# mine\n"), {"x": 1})
+    assert "cached_from" not in theirs
+    assert theirs["result"] != mine["result"]
+
+
+def test_an_ad_hoc_run_may_ask_too(api: Api) -> None:
+    body = {"code": RANDOM + "# ad hoc\n", "inputs": {"x": 1}, "cache": {"ttl": 60}}
+    first = expect(api.post("/api/tasks/execute?wait=30", body), 200)
+    again = expect(api.post("/api/tasks/execute?wait=30", body), 200)
+    assert again["cached_from"] == first["id"]
+
+
+def test_it_can_be_asked_for_and_taken_away(api: Api) -> None:
+    task = str(api.create(RANDOM + "# patched\n")["id"])
+    assert "cache" not in api.read(f"/api/tasks/{task}")
+    patched = expect(api.http.patch(f"/api/tasks/{task}", json={"cache": {"ttl": 60}}), 200)
+    assert (patched["cache"], patched["version"]) == ({"ttl": 60}, 1)
+    assert api.execute(task)["result"] == api.execute(task)["result"]
+    assert "cache" not in expect(api.http.patch(f"/api/tasks/{task}", json={"cache": None}), 200)
+    assert api.execute(task)["result"] != api.execute(task)["result"]
+
+
+@pytest.mark.parametrize(
+    ("cache", "pointer"),
+    [
+        ({}, "/cache/ttl"),
+        ({"ttl": 0}, "/cache/ttl"),
+        ({"ttl": "1"}, "/cache/ttl"),
+        ({"ttl": 1, "tll": 1}, "/cache/tll"),
+        (60, "/cache"),
+        (None, "/cache"),
+    ],
+)
+def test_a_wrong_wish_is_named(api: Api, cache: object, pointer: str) -> None:
+    refused = api.post("/api/tasks", {"name": "n", "code": RANDOM, "cache": cache})
+    assert refused.status_code == 422
+    assert [problem["pointer"] for problem in refused.json()["errors"]] == [pointer]
+
+
+def test_another_environment_is_calculated_anew() -> None:
+    own = Server()
+    try:
+        api = own.start().api()
+        task = cached_task(api)
+        first = api.execute(task)
+        assert api.execute(task)["cached_from"] == first["id"]
+        own.terminate()
+        api = own.start().api()
+        # The same environment, and a cache in memory that is empty: the database knows.
+        assert api.execute(task)["cached_from"] == first["id"]
+        own.terminate()
+        runtime = own.folder / "runtime"
+        shutil.copytree(ROOT / "runtime" / "python", runtime)
+        (runtime / "mecapy" / "_added.py").write_text("# a later version\n")
+        own.set("worker_runtime", runtime)
+        api = own.start().api()
+        other = api.execute(task)
+        assert "cached_from" not in other
+        assert other["environment"] != first["environment"]
+    finally:
+        own.remove()
+
+
+@pytest.fixture(scope="module")
+def managed() -> Iterator[Managed]:
+    """Services of this module's own."""
+    own = Managed()
+    yield own
+    own.remove()
+
+
+@pytest.fixture(scope="module")
+def pair(managed: Managed) -> Iterator[tuple[Server, Server]]:
+    """Two servers on them."""
+    servers = [Server(**managed.settings) for _ in range(2)]
+    try:
+        yield servers[0].start(), servers[1].start()
+    finally:
+        for server in servers:
+            server.remove()
+
+
+def test_ended_runs_are_told_while_the_database_stands_still(pair: tuple[Server, Server]) -> None:
+    one, two = (server.api() for server in pair)
+    runs = [one.calculate(code) for code in (RANDOM, LARGE)]
+    for run in runs:
+        assert one.run(run["id"])["status"] == "completed"
+    postgres = pid("postgres")
+    children = _family(postgres)
+    for process in children:
+        os.kill(process, signal.SIGSTOP)
+    try:
+        for api in (one, two):  # what one has asked for, the other knows
+            for run in runs:
+                assert api.run(run["id"])["status"] == "completed"
+                result = api.read(f"/api/runs/{run['id']}/results")["result"]
+                assert result == run["result"]
+        stranger = pair[1].api(pair[1].add_user("stranger"))
+        assert stranger.get(f"/api/runs/{runs[0]['id']}").status_code == 404
+    finally:
+        for process in children:
+            os.kill(process, signal.SIGCONT)
+
+
+def _family(process: int) -> list[int]:
+    children = subprocess.run(
+        ["pgrep", "-P", str(process)], capture_output=True, text=True, check=False
+    )
+    return [process, *map(int, children.stdout.split())]
+
+
+def test_a_redis_that_was_emptied_is_filled_from_the_database(pair: tuple[Server, Server]) -> None:
+    one, two = (server.api() for server in pair)
+    task = cached_task(one)
+    first = one.execute(task, {"n": 1})
+    assert two.execute(task, {"n": 1})["cached_from"] == first["id"]
+    redis("FLUSHDB")
+    again = two.execute(task, {"n": 1})
+    assert (again["cached_from"], again["result"]) == (first["id"], first["result"])
+    kept = redis("KEYS", "mecapy:cache:result:*")
+    assert kept
+
+
+def test_what_stands_in_redis_is_not_believed_whatever_it_is(pair: tuple[Server, Server]) -> None:
+    api = pair[0].api()
+    run = api.calculate(RANDOM)
+    key = f"mecapy:cache:run:{run['id']}"
+    for junk in ("", "{}", '{"shape":"1"}', "\xff", "[" * 10_000):
+        redis("SET", key, junk)
+        assert api.read(f"/api/runs/{run['id']}/results")["result"] == run["result"]
