@@ -78,6 +78,7 @@ class Api {
   Parts parts_;
   Options options_;
   GoodCodes good_codes_{1024};
+  std::int64_t large_pieces_ = 0;  // bytes beyond a piece each that answers hold (routes.h)
   bool draining_ = false;
 };
 

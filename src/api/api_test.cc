@@ -132,7 +132,7 @@ class ApiTest : public testing::Test {
 // A completed run whose result and log are objects.
 class LargeAnswers : public ApiTest {
  protected:
-  static constexpr std::int64_t kLong = 10 * kPiece + 17;
+  static constexpr std::int64_t kLong = 3 * kLargePiece + 17;
 
   LargeAnswers() {
     model::Task task;
@@ -160,6 +160,12 @@ class LargeAnswers : public ApiTest {
     return exchange;
   }
 
+  static std::int64_t largest_piece(const Streamed& streamed) {
+    std::size_t largest = 0;
+    for (const std::string& piece : streamed.pieces) largest = std::max(largest, piece.size());
+    return static_cast<std::int64_t>(largest);
+  }
+
   const std::string text_ = '"' + std::string(kLong - 2, 'x') + '"';
   model::Run run_;
   model::RunEnd end_;
@@ -171,10 +177,17 @@ TEST_F(LargeAnswers, ComePieceByPieceWithTheirLength) {
     ASSERT_TRUE(got.streamed) << what;
     EXPECT_EQ(got.streamed->head.status, 200);
     EXPECT_EQ(got.streamed->length, static_cast<std::int64_t>(got.streamed->body().size()));
-    for (const std::string& piece : got.streamed->pieces) {
-      EXPECT_LE(static_cast<std::int64_t>(piece.size()), kPiece) << what;
-    }
+    EXPECT_LE(largest_piece(*got.streamed), kLargePiece) << what;
   }
+  EXPECT_EQ(Routes::large_pieces(api_), 0);
+}
+
+TEST_F(LargeAnswers, WhereOthersHoldAllThatMayBeHeldComeInSmallPieces) {
+  Routes::large_pieces(api_) = kLargePieces;
+  const FakeExchange got = ask("GET", "/artifacts/a.bin");
+  EXPECT_LE(largest_piece(*got.streamed), kPiece);
+  EXPECT_EQ(got.streamed->body(), text_);
+  EXPECT_EQ(Routes::large_pieces(api_), kLargePieces);
 }
 
 TEST_F(LargeAnswers, AreWhatWasKept) {

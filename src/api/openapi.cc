@@ -12,14 +12,18 @@ std::string reference(std::string_view schema) {
       .finish();
 }
 
-// `schemas`: none, one, or one of several.
-std::string content(std::string_view media, const std::vector<std::string>& schemas) {
+// A media type object with `schemas`: none, one, or one of several.
+std::string media_object(const std::vector<std::string>& schemas) {
   ObjectWriter type;
   if (schemas.size() == 1) type.raw("schema", schemas.front());
   if (schemas.size() > 1) {
     type.raw("schema", std::move(ObjectWriter().raw("oneOf", wire::array_of(schemas))).finish());
   }
-  return std::move(ObjectWriter().raw(media, std::move(type).finish())).finish();
+  return std::move(type).finish();
+}
+
+std::string content(std::string_view media, std::string_view schema) {
+  return std::move(ObjectWriter().raw(media, media_object({reference(schema)}))).finish();
 }
 
 std::string openapi_path(std::string_view pattern) {
@@ -56,30 +60,35 @@ std::string parameters(const Route& route) {
                             " for " +
                                 std::to_string(kKeyLife.count()) + " h"));
   }
+  if (route.body == "Execute" || route.body == "AdHocExecute") {
+    out.push_back(parameter("Cache-Control", "header", "string",
+                            "no-cache has a run calculated whose task asks for a cache"));
+  }
   return wire::array_of(out);
 }
 
 std::string answers(const Route& route) {
-  std::map<int, std::vector<std::string>> schemas;
-  std::map<int, std::string_view> media;
+  // By status, then by media type: the shapes it may have.
+  std::map<int, std::map<std::string_view, std::vector<std::string>>> shapes;
   for (const Answers& answer : route.answers) {
-    media[answer.status] = answer.media;
-    std::vector<std::string>& of_status = schemas[answer.status];
-    if (!answer.schema.empty()) of_status.push_back(reference(answer.schema));
+    std::vector<std::string>& of_media = shapes[answer.status][answer.media];
+    if (!answer.schema.empty()) of_media.push_back(reference(answer.schema));
   }
   ObjectWriter out;
-  for (const auto& [status, of_status] : schemas) {
+  for (const auto& [status, by_media] : shapes) {
     ObjectWriter one;
     one.text("description", status == 202 ? "accepted, not ended yet" : route.summary);
-    if (!media[status].empty()) one.raw("content", content(media[status], of_status));
+    ObjectWriter contents;
+    for (const auto& [media, schemas] : by_media) {
+      if (!media.empty()) contents.raw(media, media_object(schemas));
+    }
+    if (!by_media.contains("")) one.raw("content", std::move(contents).finish());
     out.raw(std::to_string(status), std::move(one).finish());
   }
-  out.raw(
-      "default",
-      std::move(ObjectWriter()
-                    .text("description", "an error")
-                    .raw("content", content("application/problem+json", {reference("Problem")})))
-          .finish());
+  out.raw("default", std::move(ObjectWriter()
+                                   .text("description", "an error")
+                                   .raw("content", content("application/problem+json", "Problem")))
+                         .finish());
   return std::move(out).finish();
 }
 
@@ -91,7 +100,7 @@ std::string operation(const Route& route) {
     out.raw("requestBody",
             std::move(ObjectWriter()
                           .boolean("required", route.body != "Execute" && route.body != "Cancel")
-                          .raw("content", content("application/json", {reference(route.body)})))
+                          .raw("content", content("application/json", route.body)))
                 .finish());
   }
   if (route.access == Access::open) out.raw("security", "[]");

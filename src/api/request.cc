@@ -106,6 +106,16 @@ Result<std::chrono::milliseconds> wait_time(const Call& call) {
   return std::chrono::milliseconds(std::llround(*seconds * 1000));
 }
 
+Result<std::optional<std::chrono::seconds>> link_life(const Call& call) {
+  const auto text = call.query("link");
+  if (!text) return std::optional<std::chrono::seconds>();
+  const auto seconds = parse_number<int>(*text);
+  if (!seconds || *seconds < 1 || *seconds > 604'800) {
+    return wrong_query("link", "must be a whole number of seconds, 1 to 604800");
+  }
+  return std::optional(std::chrono::seconds(*seconds));
+}
+
 Result<std::optional<store::Idempotency>> idempotency(const Call& call) {
   const auto key = call.request().header("idempotency-key");
   if (!key) return std::optional<store::Idempotency>();

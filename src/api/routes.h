@@ -93,6 +93,7 @@ struct Routes {
   static Parts& parts(Api& api) { return api.parts_; }
   static const Options& options(const Api& api) { return api.options_; }
   static bool draining(const Api& api) { return api.draining_; }
+  static std::int64_t& large_pieces(Api& api) { return api.large_pieces_; }
   static Api::GoodCodes& good_codes(Api& api) { return api.good_codes_; }
 };
 
@@ -113,6 +114,8 @@ awaitable<Result<void>> check_code(Api& api, const std::string& code,
 Result<std::optional<int>> wanted_version(const Call& call);  // ?version=N, nothing when absent
 Result<store::PageRequest> page_request(const Call& call);
 Result<std::chrono::milliseconds> wait_time(const Call& call);  // ?wait=SECONDS, 0 when absent
+// ?link=SECONDS, nothing when absent
+Result<std::optional<std::chrono::seconds>> link_life(const Call& call);
 // With a SHA-256 of the whole request: see read_post.
 Result<std::optional<store::Idempotency>> idempotency(const Call& call);
 net::Response json_response(int status, std::string body);
@@ -120,6 +123,10 @@ net::Response json_response(int status, std::string body);
 // ---- send.cc: answers that may be large
 // What one of them holds in memory, bytes: 256 MiB for 4096 connections that all read slowly.
 inline constexpr std::int64_t kPiece = 64 * 1024;
+// What one holds whose client takes pieces at once, and by how much all of those together may hold
+// more than a piece: each piece is a call to the object store.
+inline constexpr std::int64_t kLargePiece = 1024 * 1024;
+inline constexpr std::int64_t kLargePieces = 16 * 1024 * 1024;
 // The object `key` between the two ends of `around`, with the status and headers of `head`.
 awaitable<Answer> send_object(Api& api, Call& call, net::Response head, std::string key,
                               wire::Around around);

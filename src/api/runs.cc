@@ -95,13 +95,30 @@ awaitable<Answer> Routes::run_logs(Api& api, Call& call) {
   co_return response;
 }
 
+namespace {
+
+Answer link_answer(Api& api, const model::Artifact& artifact, const std::string& file_name,
+                   std::chrono::seconds life) {
+  const auto link =
+      Routes::parts(api).objects.link(artifact.key, file_name, artifact.content_type, life);
+  if (link)
+    return json_response(200, wire::link_json(*link, Routes::parts(api).clock.now() + life));
+  return fail_at("#query/link", ErrorCode::not_found,
+                 "the objects of this server have no links; leave link away to get the file");
+}
+
+}  // namespace
+
 awaitable<Answer> Routes::run_artifact(Api& api, Call& call) {
+  const auto link = link_life(call);
+  if (!link) co_return link.error();
   auto run = co_await find_run(api, call);
   if (!run) co_return run.error();
   const std::string& name = call.path.at("name");
   for (const model::Artifact& artifact : run->end.artifacts) {
     if (artifact.name != name) continue;
     const std::string file = artifact.name.substr(artifact.name.rfind('/') + 1);
+    if (*link) co_return link_answer(api, artifact, file, **link);
     net::Response head;
     head.content_type = artifact.content_type;
     head.headers = {{"Content-Disposition", base::attachment(file)},

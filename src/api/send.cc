@@ -7,10 +7,34 @@ namespace mecapy::api {
 namespace {
 
 constexpr std::chrono::seconds kStoreDeadline{30};
+constexpr std::chrono::milliseconds kAtOnce{100};
+
+// How much is read next: more for a client who takes it at once, as long as all who do hold no
+// more than they may.
+class PieceSize {
+ public:
+  explicit PieceSize(Api& api) : held_(Routes::large_pieces(api)) {}
+  ~PieceSize() { set(kPiece); }
+  PieceSize(const PieceSize&) = delete;
+  PieceSize& operator=(const PieceSize&) = delete;
+
+  std::int64_t bytes() const { return bytes_; }
+  void taken_within(std::chrono::steady_clock::duration time) {
+    const bool larger = time < kAtOnce && held_ + kLargePiece - bytes_ <= kLargePieces;
+    set(larger ? kLargePiece : kPiece);
+  }
+
+ private:
+  void set(std::int64_t bytes) {
+    held_ += bytes - bytes_;
+    bytes_ = bytes;
+  }
+  std::int64_t& held_;  // beyond a piece each, by all
+  std::int64_t bytes_ = kPiece;
+};
 
 awaitable<Result<std::string>> read_piece(Api& api, const std::string& key, std::int64_t at,
-                                          std::int64_t size) {
-  const std::int64_t length = std::min(kPiece, size - at);
+                                          std::int64_t length) {
   auto piece =
       co_await Routes::parts(api).objects.read(key, at, length, base::after(kStoreDeadline));
   if (!piece) co_return piece.error();
@@ -24,11 +48,14 @@ awaitable<Result<std::string>> read_piece(Api& api, const std::string& key, std:
 // the client.
 awaitable<bool> send_pieces(Api& api, net::ResponseStream& out, const std::string& key,
                             std::int64_t size, std::string piece) {
+  PieceSize next_size(api);
   for (std::int64_t at = 0; at < size;) {
+    const auto begin = std::chrono::steady_clock::now();
     if (const auto sent = co_await out.write(piece); !sent) co_return false;
     at += static_cast<std::int64_t>(piece.size());
     if (at == size) break;
-    auto next = co_await read_piece(api, key, at, size);
+    next_size.taken_within(std::chrono::steady_clock::now() - begin);
+    auto next = co_await read_piece(api, key, at, std::min(next_size.bytes(), size - at));
     if (!next) co_return false;
     piece = std::move(*next);
   }
@@ -42,7 +69,7 @@ awaitable<Answer> send_object(Api& api, Call& call, net::Response head, std::str
   const auto info = co_await Routes::parts(api).objects.stat(key, base::after(kStoreDeadline));
   if (!info) co_return info.error();
   // Read before the head is sent: a store that fails is still an error with a status.
-  auto piece = co_await read_piece(api, key, 0, info->size);
+  auto piece = co_await read_piece(api, key, 0, std::min(kPiece, info->size));
   if (!piece) co_return piece.error();
   const auto length =
       static_cast<std::int64_t>(around.before.size() + around.after.size()) + info->size;

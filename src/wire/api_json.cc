@@ -195,6 +195,11 @@ Around run_json_around_result(const model::Run& run) {
   return {std::move(before), std::move(after)};
 }
 
+std::string link_json(std::string_view url, base::TimePoint expires_at) {
+  return std::move(ObjectWriter().text("url", url).text("expires_at", base::to_rfc3339(expires_at)))
+      .finish();
+}
+
 std::string accepted_json(const model::Run& run) {
   return std::move(ObjectWriter()
                        .text("status", model::name(run.status))

@@ -51,6 +51,7 @@ struct Around {
   std::string after{};
 };
 Around run_json_around_result(const model::Run& run);
+std::string link_json(std::string_view url, base::TimePoint expires_at);
 std::string accepted_json(const model::Run& run);
 // {task_id, run_id: null, status: null}: a task that never ran.
 std::string never_ran_json(const model::TaskId& task);

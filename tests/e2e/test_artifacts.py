@@ -238,3 +238,12 @@ def test_the_whole_file_comes_whatever_part_is_asked_for(api: Api) -> None:
     assert response.status_code == 200  # a server may ignore Range (RFC 9110, section 14.2)
     assert response.content == b"0123456789"
     assert "content-range" not in response.headers
+
+
+def test_a_folder_of_objects_has_no_links_and_says_what_to_do(api: Api) -> None:
+    run = api.calculate("def calculate(inputs):\n    open('a.txt', 'w').write('x')\n")
+    refused = api.get(f"/api/runs/{run['id']}/artifacts/a.txt?link=60")
+    assert refused.status_code == 404
+    [problem] = refused.json()["errors"]
+    assert problem["pointer"] == "#query/link"
+    assert api.get(f"/api/runs/{run['id']}/artifacts/a.txt").text == "x"

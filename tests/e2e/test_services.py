@@ -6,11 +6,12 @@ import threading
 import time
 from collections.abc import Iterator
 
+import httpx
 import pytest
 
 from support.api import Api, expect
 from support.server import Server
-from support.services import Managed, redis, sql
+from support.services import FOLDER, Managed, redis, sql
 from support.waiting import wait_until
 
 DOUBLES = "def calculate(inputs):\n    return inputs['x'] * 2\n"
@@ -73,6 +74,26 @@ def calculate(inputs):
     assert two.log(run["id"]) == "l" * 100_000 + "\n"
     got = two.get(f"/api/runs/{run['id']}/artifacts/t\u00e9st 1.bin")
     assert got.content == bytes(range(256)) * 20_000
+
+
+def test_a_link_to_a_file_is_good_without_a_token_and_saves_under_its_name(
+    apis: tuple[Api, Api],
+) -> None:
+    one, two = apis
+    code = "def calculate(inputs):\n    open('tést 1.csv', 'w').write('a,b')\n"
+    run = one.calculate(code)
+    path = f"/api/runs/{run['id']}/artifacts/tést 1.csv"
+    link = two.read(f"{path}?link=60")
+    with httpx.Client(verify=str(FOLDER / "s3" / "cert.pem"), trust_env=False) as bucket:
+        got = bucket.get(link["url"])
+        forged = bucket.get(link["url"].replace("Expires=60", "Expires=90"))
+    assert (got.status_code, got.text) == (200, "a,b")
+    assert got.headers["content-type"] == "text/csv"
+    assert "t%C3%A9st%201.csv" in got.headers["content-disposition"]
+    assert link["expires_at"] > run["finished_at"]
+    assert forged.status_code == 403
+    for wrong in ("0", "604801", "x", "1.5"):
+        assert one.get(f"{path}?link={wrong}").status_code == 422
 
 
 def test_both_share_the_work_and_do_none_twice(
