@@ -20,6 +20,9 @@ SLOW_LAST = (
     "test_drain",
     "test_slow_clients",
     "test_services",
+    "test_cache",
+    "test_backends",
+    "test_serverless",
     "test_oidc",
     "test_durability",
 )

@@ -2,7 +2,6 @@
 
 import base64
 import json
-import tempfile
 import threading
 import uuid
 from collections.abc import Iterator
@@ -13,9 +12,9 @@ from pathlib import Path
 import pytest
 
 from support.api import Api, Json, expect
+from support.elsewhere import TOKEN, Elsewhere
 from support.gateway import Gateway
 from support.server import Server, run_mecapy
-from support.services import Managed
 from support.waiting import wait_until
 from support.worker import Worker
 
@@ -26,56 +25,28 @@ def calculate(inputs):
     print('begun', flush=True)
     time.sleep(60)
 """
-TOKEN = "a-worker's-token"
 
 
 @pytest.fixture(scope="module")
-def folder() -> Iterator[Path]:
-    with tempfile.TemporaryDirectory(prefix="mecapy-e2e-", dir="/tmp") as path:
-        Path(path).chmod(0o755)
-        yield Path(path)
-
-
-@pytest.fixture(scope="module")
-def managed() -> Iterator[Managed]:
-    """A bucket of this module's own."""
-    own = Managed()
+def elsewhere() -> Iterator[Elsewhere]:
+    own = Elsewhere()
     yield own
-    own.remove()
+    assert own.remove() == 0
 
 
-@pytest.fixture(scope="module")
-def worker(managed: Managed, folder: Path) -> Iterator[Worker]:
-    """The container's program: it has the objects, and neither database nor queue."""
-    objects = {k: v for k, v in managed.settings.items() if k.startswith("objects_")}
-    one = Worker(folder, worker_token=TOKEN, **objects)
-    yield one
-    assert one.stop() == 0
+@pytest.fixture
+def server(elsewhere: Elsewhere) -> Server:
+    return elsewhere.server
 
 
-@pytest.fixture(scope="module")
-def gateway(worker: Worker, folder: Path) -> Iterator[Gateway]:
-    own = Gateway(worker.url, folder)
-    yield own
-    own.close()
+@pytest.fixture
+def worker(elsewhere: Elsewhere) -> Worker:
+    return elsewhere.worker
 
 
-@pytest.fixture(scope="module")
-def server(managed: Managed, gateway: Gateway) -> Iterator[Server]:
-    """The API, without a worker of its own."""
-    settings = {k: v for k, v in managed.settings.items() if k.startswith("objects_")}
-    own = Server(
-        **settings,
-        worker_url=f"{gateway.url}?concurrency=4",
-        worker_ca=gateway.ca,
-        worker_token=TOKEN,
-        dispatcher_lease_s=2,
-        dispatcher_backoff_ms=10,
-    )
-    try:
-        yield own.start()
-    finally:
-        own.remove()
+@pytest.fixture
+def gateway(elsewhere: Elsewhere) -> Gateway:
+    return elsewhere.gateway
 
 
 @pytest.fixture
@@ -87,34 +58,23 @@ def api(server: Server, gateway: Gateway) -> Iterator[Api]:
     assert not gateway.faults, "a fault was not met"
 
 
-def test_a_run_is_calculated_elsewhere_with_log_figures_and_usage(api: Api, server: Server) -> None:
-    code = """
-import matplotlib.pyplot as plt
-def calculate(inputs):
-    print('hello from afar')
-    plt.plot([1, 2])
-    return {'stress': inputs['force'] / inputs['section']}
-"""
-    run = api.calculate(code, {"force": 1000, "section": 10})
-    assert (run["status"], run["attempt"], run["result"]) == ("completed", 1, {"stress": 100})
-    assert run["usage"]["cpu_ms"] > 0
-    assert api.log(run["id"]) == "hello from afar\n"
-    [figure] = run["artifacts"]
-    assert api.get(figure["url"]).content.startswith(b"\x89PNG")
+def test_no_worker_is_started_here(server: Server) -> None:
     assert server.state()["worker_pid"] == -1
     assert [one.name for one in server.main.descendants()] == ["mecapy"]
+
+
+def test_who_hangs_up_at_the_gateway_stops_the_run(api: Api, worker: Worker) -> None:
+    run_id = api.start(str(api.create(SLEEPS)["id"]))
+    api.wait_for_log(run_id, "begun")
+    api.cancel(run_id)
+    assert api.end(run_id)["status"] == "cancelled"
+    wait_until("the worker stops", lambda: worker.http.get("/health").json()["running"] == 0)
 
 
 def test_nobody_of_it_is_root(server: Server) -> None:
     for process in (server.main, *server.main.descendants()):
         assert set(process.status("Uid")) != {"0"}, process.name
         assert int(process.status("CapEff")[0], 16) == 0
-
-
-def test_large_inputs_and_results_go_through_the_bucket(api: Api) -> None:
-    text = "x" * 300_000
-    run = api.calculate(DOUBLES, {"x": text})
-    assert run["result"] == text * 2
 
 
 def test_calls_carry_the_token_and_what_names_them_and_share_connections(
@@ -184,25 +144,6 @@ def calculate(inputs):
     assert got.headers["etag"] == f'"{table["sha256"]}"'
 
 
-def test_the_authors_fault_is_his_and_not_repeated(api: Api, gateway: Gateway) -> None:
-    run = api.calculate("def calculate(inputs):\n    return inputs['missing']\n", {})
-    assert (run["error"]["code"], run["error"]["line"], run["attempt"]) == ("user_error", 2, 1)
-    assert len(gateway.calls) == 1
-
-
-def test_code_that_is_none_is_refused_at_once(api: Api) -> None:
-    refused = api.post("/api/tasks", {"name": "n", "code": "def calculate(inputs:\n"})
-    assert refused.status_code == 422, refused.text
-
-
-def test_a_cancel_reaches_it(api: Api, worker: Worker) -> None:
-    run_id = api.start(str(api.create(SLEEPS)["id"]))
-    api.wait_for_log(run_id, "begun")
-    api.cancel(run_id)
-    assert api.end(run_id)["status"] == "cancelled"
-    wait_until("the worker stops", lambda: worker.http.get("/health").json()["running"] == 0)
-
-
 def test_a_run_longer_than_the_container_allows_is_refused(api: Api) -> None:
     refused = api.post("/api/tasks", {"name": "n", "code": DOUBLES, "limits": {"timeout_s": 590}})
     assert refused.status_code == 422
@@ -210,17 +151,10 @@ def test_a_run_longer_than_the_container_allows_is_refused(api: Api) -> None:
 
 
 def test_two_addresses_share_the_runs_and_one_that_is_away_is_done_without(
-    gateway: Gateway, managed: Managed
+    elsewhere: Elsewhere,
 ) -> None:
-    settings = {k: v for k, v in managed.settings.items() if k.startswith("objects_")}
     away = "https://127.0.0.1:9"
-    own = Server(
-        **settings,
-        worker_url=f"{away}?concurrency=2 {gateway.url}?concurrency=2",
-        worker_ca=gateway.ca,
-        worker_token=TOKEN,
-        dispatcher_backoff_ms=10,
-    )
+    own = elsewhere.api_server(f"{away}?concurrency=2 {elsewhere.gateway.url}?concurrency=2")
     try:
         api = own.start().api()
         task = str(api.create(DOUBLES)["id"])
@@ -242,10 +176,11 @@ def test_two_addresses_share_the_runs_and_one_that_is_away_is_done_without(
     ],
 )
 def test_addresses_that_cannot_work_are_refused_at_the_start(
-    folder: Path, settings: dict[str, str], words: str
+    elsewhere: Elsewhere, settings: dict[str, str], words: str
 ) -> None:
     variables = {f"MECAPY_{name.upper()}": value for name, value in settings.items()}
-    done = run_mecapy("serve", "--port", "0", "--data-dir", str(folder / "d"), settings=variables)
+    folder = str(elsewhere.folder / "d")
+    done = run_mecapy("serve", "--port", "0", "--data-dir", folder, settings=variables)
     assert done.returncode == 64, done
     assert words in done.stderr
 
