@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Installs what is missing: `install.sh packages bench-packages services venv test-venv vm lock`. Each step is skipped when it is done.
+# Installs what is missing: `install.sh packages bench-packages containers services venv test-venv vm lock`. Each step is skipped when it is done.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -12,6 +12,9 @@ PACKAGES=(
   python3.11 python3.11-dev python3.11-venv libpython3.11-dev curl ca-certificates
 )
 BENCH_PACKAGES=(bubblewrap)  # peers that `make bench` measures beside the sandbox
+
+# What tools/images.sh builds images with, and containers run by.
+CONTAINER_PACKAGES=(podman buildah runc debootstrap)
 
 # What tools/vm.sh makes its guest with and runs it in.
 VM_PACKAGES=(qemu-system-x86 mmdebstrap e2fsprogs)
@@ -109,6 +112,7 @@ for step in "$@"; do
   case $step in
     packages) packages "${PACKAGES[@]}" ;;
     bench-packages) packages "${BENCH_PACKAGES[@]}" ;;
+    containers) packages "${CONTAINER_PACKAGES[@]}" ;;
     services)
       [ -d /etc/postgresql-common ] || { mkdir -p /etc/postgresql-common; echo create_main_cluster = false >/etc/postgresql-common/createcluster.conf; }
       packages "${SERVICE_PACKAGES[@]}"

@@ -41,6 +41,7 @@ struct CommandLine {
   main::WorkerStart worker;
   main::RunStart run;
   std::string user;
+  std::string url;
   main::ConfigFormat format = main::ConfigFormat::table;
   // The command that was typed, with the settings in force.
   std::function<int(const config::Loaded&)> act;
@@ -54,6 +55,7 @@ struct CommandLine {
     add_doctor();
     add_config();
     add_token();
+    add_health();
   }
   CommandLine(const CommandLine&) = delete;
   CommandLine& operator=(const CommandLine&) = delete;
@@ -125,6 +127,12 @@ struct CommandLine {
         add("token", "a new token for a user, printed once",
             [this](const auto& loaded) { return main::add_token(loaded.settings, user); });
     sub.add_option("user", user, "name of the user")->required();
+  }
+
+  void add_health() {
+    CLI::App& sub = add("health", "asks a server how it is; exit status 0: well",
+                        [this](const auto&) { return main::health(url); });
+    sub.add_option("url", url, "such as http://127.0.0.1:8080/health/ready")->required();
   }
 };
 
