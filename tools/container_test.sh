@@ -1,39 +1,15 @@
 #!/usr/bin/env bash
-# The worker in a real container without capabilities: builds an image from build/, then runs
-# tests/container and the attacks of tests/security in it. Needs root and Debian's podman; needs no registry and no engine.
+# The worker in a real container without capabilities: builds deploy/worker.Dockerfile with the programs of build/, then
+# runs tests/container and the attacks of tests/security in it. Needs root and Debian's podman; needs no registry and no engine.
 set -euo pipefail
 cd "$(dirname "$0")/.."
-export STORAGE_DRIVER=vfs BUILDAH_ISOLATION=chroot
-base=docker.io/library/debian:bookworm-slim
+export STORAGE_DRIVER=${STORAGE_DRIVER:-vfs}
 image=localhost/mecapy-container-test:1
 say() { printf '==> %s\n' "$*" >&2; }
 
-missing=()
-for package in podman buildah runc debootstrap; do
-  [ "$(dpkg-query -W -f '${db:Status-Status}' "$package" 2>/dev/null)" = installed ] || missing+=("$package")
-done
-if [ ${#missing[@]} -gt 0 ]; then
-  say "installing ${missing[*]}"
-  DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "${missing[@]}" >/dev/null
-fi
-
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
-if ! buildah inspect --type image "$base" >/dev/null 2>&1; then
-  say "making a base image with debootstrap"
-  debootstrap --variant=minbase bookworm "$work/root" >"$work/debootstrap.log"
-  container=$(buildah from scratch)
-  buildah copy -q "$container" "$work/root" / >/dev/null
-  buildah commit -q "$container" "$base" >/dev/null
-  buildah rm "$container" >/dev/null
-fi
-
-say "building the image"
-mkdir "$work/context"
-cp -r build/mecapy build/mecapy-zygote examples tests/container/Containerfile "$work/context"
-cp -r runtime/python "$work/context/runtime"
-cp -r build/venv/lib/python3.11/site-packages "$work/context/packages"
-buildah bud --pull-never --layers -q -t "$image" "$work/context" >/dev/null
+tools/images.sh worker build "$image"
 
 # A host that refuses user namespaces: podman's own profile, less all that makes namespaces and mounts.
 /usr/bin/python3.11 - "$work" <<'PYTHON'

@@ -3,23 +3,23 @@
 Run by `make container-test`, which builds the image and the host's seccomp profile.
 """
 
-import base64
 import json
-import os
-import socket
-import time
-import uuid
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
-import httpx
 import pytest
 
-from support.container import MECAPY, ROOT_AS_USUAL, once, podman, run_flags
+from support.container import (
+    EXAMPLES,
+    MECAPY,
+    ROOT_AS_USUAL,
+    ContainedWorker,
+    once,
+    run_flags,
+)
+from support.server import ROOT
 
-ROOT = Path(__file__).resolve().parents[2]
-EXAMPLES = sorted(path.parent.name for path in (ROOT / "examples").glob("*/calc.py"))
+NAMES = sorted(path.parent.name for path in (ROOT / "examples").glob("*/calc.py"))
 
 
 def test_doctor_says_that_container_can_be_kept_and_host_cannot() -> None:
@@ -34,7 +34,7 @@ def test_doctor_says_that_container_can_be_kept_and_host_cannot() -> None:
 
 
 def test_host_is_refused_and_nothing_falls_to_container() -> None:
-    done = once(MECAPY, "run", "--profile", "host", "/opt/mecapy/examples/bolt-stress/calc.py")
+    done = once(MECAPY, "run", "--profile", "host", f"{EXAMPLES}/bolt-stress/calc.py")
     assert done.returncode == 71, done.stdout + done.stderr
     assert "isolation layer not available in the profile host" in done.stderr
     assert done.stdout == ""
@@ -45,7 +45,7 @@ def test_one_user_for_all_without_landlock_is_refused() -> None:
     done = once(MECAPY, "doctor", flags=flags)
     assert done.returncode == 71, done.stdout + done.stderr
     assert "neither Landlock nor a user per run" in done.stdout
-    done = once(MECAPY, "run", "/opt/mecapy/examples/bolt-stress/calc.py", flags=flags)
+    done = once(MECAPY, "run", f"{EXAMPLES}/bolt-stress/calc.py", flags=flags)
     assert done.returncode == 71, done.stdout
     assert "files kept apart" in done.stderr
 
@@ -65,16 +65,16 @@ def test_root_without_landlock_needs_an_image_where_others_can_write_nowhere() -
     assert done.returncode == 71, done.stdout
     assert "a run could write into a folder open to all" in done.stdout
     closed = "chmod 755 /tmp /var/tmp /dev/shm /dev/mqueue /run/lock /var/lock; mkdir /s;"
-    example = "/opt/mecapy/examples/bolt-stress"
+    example = f"{EXAMPLES}/bolt-stress"
     run = f"exec {MECAPY} run {example}/calc.py -i @{example}/inputs.json"
     done = once("sh", "-c", f"{closed} MECAPY_WORKER_SCRATCH=/s {run}", flags=flags)
     assert done.returncode == 0, done.stderr
     assert json.loads(done.stdout) == {"stress": 100.0}
 
 
-@pytest.mark.parametrize("name", EXAMPLES)
+@pytest.mark.parametrize("name", NAMES)
 def test_an_example_gives_its_published_values(name: str) -> None:
-    folder = f"/opt/mecapy/examples/{name}"
+    folder = f"{EXAMPLES}/{name}"
     done = once(MECAPY, "run", f"{folder}/calc.py", "-i", f"@{folder}/inputs.json")
     assert done.returncode == 0, done.stderr
     result = json.loads(done.stdout)
@@ -91,56 +91,10 @@ def test_an_example_gives_its_published_values(name: str) -> None:
         assert found == expected, check
 
 
-class Worker:
-    """The container's own command, answering on a port of loopback."""
-
-    def __init__(self) -> None:
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            port = probe.getsockname()[1]
-        flags = run_flags()
-        command = (MECAPY, "worker", "--port", str(port))
-        started = podman("run", "-d", *flags, os.environ["MECAPY_IMAGE"], *command)
-        assert started.returncode == 0, started.stderr
-        self.name = started.stdout.strip()
-        self.http = httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=30)
-        deadline = time.monotonic() + 30
-        while "ready" not in podman("logs", self.name).stdout:
-            assert time.monotonic() < deadline, podman("logs", self.name).stderr
-            time.sleep(0.1)
-
-    def calculate(self, body: str, **limits: float) -> dict[str, Any]:
-        """The answer of /execute to `body`, indented into calculate(inputs)."""
-        lines = "".join(f"    {line}\n" for line in body.splitlines())
-        code = f"import os, sys, time, ctypes\ndef calculate(inputs):\n{lines}"
-        answer = self.http.post(
-            "/execute",
-            json={
-                "task_id": str(uuid.uuid4()),
-                "run_id": str(uuid.uuid4()),
-                "code": base64.b64encode(code.encode()).decode(),
-                "user_id": "u",
-                "inputs": {},
-                "limits": {"timeout_s": 10, "memory_mb": 256, "disk_mb": 32, "processes": 16}
-                | limits,
-            },
-        )
-        return dict(answer.json())
-
-    def shell(self, script: str) -> str:
-        """What a script in the container prints."""
-        return podman("exec", self.name, "sh", "-c", script).stdout.strip()
-
-    def remove(self) -> None:
-        """Stop it, as a host does."""
-        self.http.close()
-        podman("rm", "-f", "-t", "10", self.name)
-
-
 @pytest.fixture(scope="module")
-def worker() -> Iterator[Worker]:
-    one = Worker()
-    yield one
+def worker() -> Iterator[ContainedWorker]:
+    one = ContainedWorker()
+    yield one.start()
     one.remove()
 
 
@@ -155,14 +109,14 @@ def next_run_is_clean(request: pytest.FixtureRequest) -> Iterator[None]:
     yield
     if "worker" not in request.fixturenames:
         return
-    one: Worker = request.getfixturevalue("worker")
+    one: ContainedWorker = request.getfixturevalue("worker")
     answer = one.calculate("return sorted(os.listdir('.'))")
     assert answer.get("result") == [], answer
     assert one.shell(LEFT) == ""
     assert int(one.shell(PROCESSES)) < 40
 
 
-def test_the_worker_holds_nothing_to_isolate_with(worker: Worker) -> None:
+def test_the_worker_holds_nothing_to_isolate_with(worker: ContainedWorker) -> None:
     status = worker.shell("cat /proc/1/status")
     lines = dict(line.split(":\t", 1) for line in status.splitlines() if ":\t" in line)
     assert lines["Uid"].split() == ["1000"] * 4
@@ -171,7 +125,7 @@ def test_the_worker_holds_nothing_to_isolate_with(worker: Worker) -> None:
     assert "Operation not permitted" in refused
 
 
-def test_execute_answers_with_result_and_usage(worker: Worker) -> None:
+def test_execute_answers_with_result_and_usage(worker: ContainedWorker) -> None:
     answer = worker.calculate("import numpy as np\nreturn float(np.ones(3).sum())")
     assert answer["status"] == "completed", answer
     assert answer["result"] == 3
@@ -193,7 +147,7 @@ LIMITS = {
 
 
 @pytest.mark.parametrize("code", LIMITS)
-def test_a_limit_is_named(worker: Worker, code: str) -> None:
+def test_a_limit_is_named(worker: ContainedWorker, code: str) -> None:
     limits = {"timeout": {"timeout_s": 0.5}, "cpu_limit": {"cpu_s": 0.3}}.get(code, {})
     answer = worker.calculate(LIMITS[code], **limits)
     assert answer["error"]["code"] == code, answer
@@ -254,23 +208,9 @@ return []""",
 
 
 @pytest.mark.parametrize("name", ATTACKS)
-def test_an_attack_reaches_nothing(worker: Worker, name: str) -> None:
+def test_an_attack_reaches_nothing(worker: ContainedWorker, name: str) -> None:
     before = int(worker.shell(PROCESSES))
     answer = worker.calculate(ATTACKS[name])
     assert answer["status"] == "completed", answer
     assert answer["result"] == []
     assert int(worker.shell(PROCESSES)) <= before + 2
-
-
-def test_a_stopped_container_ends_in_time_and_cleanly() -> None:
-    one = Worker()
-    try:
-        assert one.calculate("return 1")["result"] == 1
-        begin = time.monotonic()
-        stopped = podman("stop", "-t", "20", one.name)
-        assert stopped.returncode == 0, stopped.stderr
-        assert time.monotonic() - begin < 15
-        code = podman("inspect", "--format", "{{.State.ExitCode}}", one.name).stdout.strip()
-        assert code == "0"
-    finally:
-        one.remove()
