@@ -4,7 +4,7 @@ BUILD := build$(if $(filter-out release,$(PRESET)),-$(PRESET))
 PYTHON := build/venv/bin/python
 TEST_PYTHON := build/test-venv/bin/python
 
-.PHONY: help demo build test unit e2e security container-test sanitize fuzz lint fmt check services services-stop bench soak vm lock install clean
+.PHONY: help demo build test unit e2e security images container-test sanitize fuzz lint fmt check services services-stop bench soak vm lock install clean
 
 help:  ## what there is
 	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 16
@@ -72,7 +72,11 @@ soak: build  ## hostile and honest runs mixed for SOAK_SECONDS (600): does anyth
 	@tools/install.sh test-venv
 	@$(TEST_PYTHON) bench/soak.py --binary build/mecapy --seconds $(SOAK_SECONDS)
 
-container-test: build  ## the worker in a real container without capabilities; docs/isolation-hosts.md
+images:  ## the images of the worker and the API, compiled from source, without an engine; docs/containers.md
+	@tools/images.sh worker
+	@tools/images.sh api
+
+container-test: build  ## the worker's image in real containers without capabilities, its size and its cold start
 	@tools/container_test.sh
 
 vm: build  ## the sandbox under Debian's own kernel and systemd, in qemu (docs/isolation-hosts.md)

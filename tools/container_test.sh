@@ -40,10 +40,14 @@ with open(f"{sys.argv[1]}/seccomp-no-landlock.json", "w") as file:
     json.dump(profile, file)
 PYTHON
 
-tools/install.sh test-venv
+tools/install.sh test-venv compose-spec
 export MECAPY_IMAGE=$image
 export MECAPY_SECCOMP=$work/seccomp.json MECAPY_SECCOMP_NO_LANDLOCK=$work/seccomp-no-landlock.json
 say "running tests/container"
 build/test-venv/bin/python -m pytest -q tests/container "$@"
 say "running tests/security in a container"
 build/test-venv/bin/python -m pytest -q tests/security --profile container_unprivileged "$@"
+say "the image, by layers"
+tools/images.sh sizes "$image"
+say "cold start"
+PYTHONPATH=tests TZ=UTC build/test-venv/bin/python tests/container/cold_start.py

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Installs what is missing: `install.sh packages bench-packages containers services venv test-venv vm lock`. Each step is skipped when it is done.
+# Installs what is missing: `install.sh packages bench-packages containers compose-spec services venv test-venv vm lock`. Each step is skipped when it is done.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -24,6 +24,7 @@ SERVICE_PACKAGES=(postgresql-15 redis-server openssl unzip openjdk-17-jre-headle
 
 # An S3 server over a folder; built once, and kept for further clones.
 VERSITYGW=v1.7.0
+COMPOSE_SPEC=v2.16.2  # the loader of `docker compose`, which says whether a file is one
 KEYCLOAK=26.4.0
 
 say() { printf '==> %s\n' "$*" >&2; }
@@ -74,6 +75,7 @@ go_program() {
     say "building $name $3"
     mkdir -p "$folder"
     GOBIN=$folder GOFLAGS=-p=2 go install "$2@$3"
+    [ "$name" = "$(basename "$2")" ] || mv "$folder/$(basename "$2")" "$folder/$name"
   fi
   mkdir -p build/services
   ln -sfn "$folder/$name" "build/services/$name.program"
@@ -113,6 +115,7 @@ for step in "$@"; do
     packages) packages "${PACKAGES[@]}" ;;
     bench-packages) packages "${BENCH_PACKAGES[@]}" ;;
     containers) packages "${CONTAINER_PACKAGES[@]}" ;;
+    compose-spec) go_program compose-spec github.com/compose-spec/compose-go/v2/cmd "$COMPOSE_SPEC" ;;
     services)
       [ -d /etc/postgresql-common ] || { mkdir -p /etc/postgresql-common; echo create_main_cluster = false >/etc/postgresql-common/createcluster.conf; }
       packages "${SERVICE_PACKAGES[@]}"
