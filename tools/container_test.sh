@@ -5,11 +5,13 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 export STORAGE_DRIVER=${STORAGE_DRIVER:-vfs}
 image=localhost/mecapy-container-test:1
+api_image=localhost/mecapy-api-container-test:1
 say() { printf '==> %s\n' "$*" >&2; }
 
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 tools/images.sh worker build "$image"
+tools/images.sh api build "$api_image"
 
 # A host that refuses user namespaces: podman's own profile, less all that makes namespaces and mounts.
 /usr/bin/python3.11 - "$work" <<'PYTHON'
@@ -41,13 +43,15 @@ with open(f"{sys.argv[1]}/seccomp-no-landlock.json", "w") as file:
 PYTHON
 
 tools/install.sh test-venv compose-spec
-export MECAPY_IMAGE=$image
+export MECAPY_IMAGE=$image MECAPY_API_IMAGE=$api_image
 export MECAPY_SECCOMP=$work/seccomp.json MECAPY_SECCOMP_NO_LANDLOCK=$work/seccomp-no-landlock.json
 say "running tests/container"
 build/test-venv/bin/python -m pytest -q tests/container "$@"
 say "running tests/security in a container"
 build/test-venv/bin/python -m pytest -q tests/security --profile container_unprivileged "$@"
-say "the image, by layers"
-tools/images.sh sizes "$image"
+for one in "$image" "$api_image"; do
+  say "layers of $one"
+  tools/images.sh sizes "$one"
+done
 say "cold start"
 PYTHONPATH=tests TZ=UTC build/test-venv/bin/python tests/container/cold_start.py

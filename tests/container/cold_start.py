@@ -13,7 +13,7 @@ from typing import Any
 
 import httpx
 
-from support.container import ContainedWorker
+from support.images import ContainedWorker
 
 TIMES = 9
 PATIENCE_S = 30

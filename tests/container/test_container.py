@@ -13,10 +13,10 @@ from support.container import (
     EXAMPLES,
     MECAPY,
     ROOT_AS_USUAL,
-    ContainedWorker,
     once,
     run_flags,
 )
+from support.images import ContainedWorker
 from support.server import ROOT
 
 NAMES = sorted(path.parent.name for path in (ROOT / "examples").glob("*/calc.py"))

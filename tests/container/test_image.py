@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from support.container import MECAPY, ContainedWorker, once, podman, run_flags
+from support.container import MECAPY, once, podman, run_flags
+from support.images import ContainedWorker
 from support.server import ROOT, run_mecapy
 from support.waiting import wait_until
 
@@ -123,17 +124,12 @@ def test_everything_that_can_be_imported_still_can(tmp_path: Path) -> None:
     assert whole - found == set()
 
 
-def healthy(worker: ContainedWorker) -> bool:
-    """Whether the image's own health probe passes."""
-    return podman("healthcheck", "run", worker.name).returncode == 0
-
-
 def test_the_probe_passes_a_running_run_ends_in_peace_and_then_the_container() -> None:
     """SIGTERM: the probe fails from then on, the answer still arrives, the status is 0."""
     one = ContainedWorker("--no-healthcheck=false", server_drain_s=20)
     try:
         one.start()
-        assert healthy(one)
+        wait_until("the probe passes", one.healthy)
         body = "print('begun', flush=True)\ntime.sleep(3)\nreturn 'whole'"
         with (
             one.http.stream(
@@ -146,13 +142,12 @@ def test_the_probe_passes_a_running_run_ends_in_peace_and_then_the_container() -
         ):
             lines = answer.iter_lines()
             assert any("begun" in line for line in lines)
-            stopped = beside.submit(podman, "stop", "-t", "30", one.name)
-            wait_until("the probe fails", lambda: not healthy(one), 2.5)
+            stopped = beside.submit(one.stop)
+            wait_until("the probe fails", lambda: not one.healthy(), 2.5)
             rest = [json.loads(line) for line in lines]
         assert rest[-1]["status"] == "completed", rest
         assert rest[-1]["result"] == "whole"
-        assert stopped.result().returncode == 0
-        assert one.inspect("{{.State.ExitCode}}") == "0"
+        assert stopped.result() == 0
     finally:
         one.remove()
 
@@ -168,7 +163,6 @@ def test_a_run_longer_than_the_drain_does_not_hold_the_container() -> None:
             headers={"Accept": "application/x-ndjson"},
         ) as answer:
             assert any("begun" in line for line in answer.iter_lines())
-            assert podman("stop", "-t", "8", one.name).returncode == 0
-        assert one.inspect("{{.State.ExitCode}}") == "0"
+            assert one.stop() == 0
     finally:
         one.remove()

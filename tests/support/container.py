@@ -3,20 +3,13 @@
 The image and the host's seccomp profiles are made by tools/container_test.sh.
 """
 
-import base64
 import os
 import signal
-import socket
 import subprocess
-import uuid
 from pathlib import Path
-from typing import Any
-
-import httpx
 
 from support.processes import Process, find_process
 from support.server import ROOT, Server
-from support.waiting import wait_until
 
 MECAPY = "/opt/mecapy/mecapy"
 EXAMPLES = "/examples"  # in the container
@@ -55,82 +48,6 @@ def once(*command: str, flags: list[str] | None = None) -> "subprocess.Completed
 def run_mecapy_contained(*arguments: str) -> "subprocess.CompletedProcess[str]":
     """One command of the program, in a container of its own."""
     return once(MECAPY, *arguments)
-
-
-def free_port() -> int:
-    """A port of loopback that nobody listens on."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
-class ContainedWorker:
-    """The image's own command, told by $PORT where to listen."""
-
-    TOKEN = "token-of-the-contained-worker"
-
-    def __init__(self, *flags: str, **settings: object) -> None:
-        """`flags` are podman's, beside the usual ones; settings are those of the worker."""
-        self.port = free_port()
-        told = {"PORT": str(self.port), "MECAPY_WORKER_TOKEN": self.TOKEN} | {
-            f"MECAPY_{name.upper()}": str(value) for name, value in settings.items()
-        }
-        variables = [f"--env={name}={value}" for name, value in told.items()]
-        made = podman("create", *run_flags(), *flags, *variables, os.environ["MECAPY_IMAGE"])
-        assert made.returncode == 0, made.stderr
-        self.name = made.stdout.strip()
-        self.http = httpx.Client(
-            base_url=f"http://127.0.0.1:{self.port}",
-            headers={"X-Auth-Token": self.TOKEN},
-            timeout=30,
-        )
-
-    def start(self) -> "ContainedWorker":
-        """Until it is ready."""
-        self.begin()
-        wait_until("the worker is ready", lambda: "is ready at" in self.logs(), 30)
-        return self
-
-    def begin(self) -> None:
-        """Without waiting for it."""
-        started = podman("start", self.name)
-        assert started.returncode == 0, started.stderr
-
-    def logs(self, *flags: str) -> str:
-        """What it has said so far on standard output."""
-        return podman("logs", *flags, self.name).stdout
-
-    def request(self, body: str, **limits: float) -> dict[str, Any]:
-        """What /execute takes, with `body` indented into calculate(inputs)."""
-        lines = "".join(f"    {line}\n" for line in body.splitlines())
-        code = f"import os, sys, time, ctypes\ndef calculate(inputs):\n{lines}"
-        return {
-            "task_id": str(uuid.uuid4()),
-            "run_id": str(uuid.uuid4()),
-            "code": base64.b64encode(code.encode()).decode(),
-            "user_id": "u",
-            "inputs": {},
-            "limits": {"timeout_s": 10, "memory_mb": 256, "disk_mb": 32, "processes": 16} | limits,
-        }
-
-    def calculate(self, body: str, **limits: float) -> dict[str, Any]:
-        """The answer of /execute to `body`."""
-        return dict(self.http.post("/execute", json=self.request(body, **limits)).json())
-
-    def shell(self, script: str) -> str:
-        """What a script in the container prints."""
-        return podman("exec", self.name, "sh", "-c", script).stdout.strip()
-
-    def inspect(self, template: str) -> str:
-        """What podman knows of it."""
-        told = podman("inspect", "--format", template, self.name)
-        assert told.returncode == 0, told.stderr
-        return told.stdout.strip()
-
-    def remove(self) -> None:
-        """Stop it, as a host does."""
-        self.http.close()
-        podman("rm", "-f", "-t", "10", self.name)
 
 
 class ContainedServer(Server):
