@@ -24,8 +24,10 @@ def calculate(inputs):
 @pytest.fixture(scope="module")
 def worker() -> Iterator[ContainedWorker]:
     one = ContainedWorker(worker_concurrency=2)
-    yield one.start()
-    one.remove()
+    try:
+        yield one.start()
+    finally:
+        one.remove()
 
 
 @pytest.fixture
@@ -35,8 +37,10 @@ def api(worker: ContainedWorker) -> Iterator[ContainedApi]:
         worker_url=f"{worker.url}?concurrency=2",
         worker_token=worker.TOKEN,
     )
-    yield one.start()
-    one.remove()
+    try:
+        yield one.start()
+    finally:
+        one.remove()
 
 
 def test_a_calculation_goes_from_one_image_to_the_other(api: ContainedApi) -> None:

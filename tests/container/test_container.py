@@ -94,8 +94,10 @@ def test_an_example_gives_its_published_values(name: str) -> None:
 @pytest.fixture(scope="module")
 def worker() -> Iterator[ContainedWorker]:
     one = ContainedWorker()
-    yield one.start()
-    one.remove()
+    try:
+        yield one.start()
+    finally:
+        one.remove()
 
 
 PROCESSES = "ls -d /proc/[0-9]* | wc -l"

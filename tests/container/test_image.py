@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from support.container import MECAPY, once, podman, run_flags
+from support.container import MECAPY, ROOT_AS_USUAL, once, podman, run_flags
 from support.images import ContainedWorker
 from support.server import ROOT, run_mecapy
 from support.waiting import wait_until
@@ -25,8 +25,10 @@ def image_says(template: str) -> str:
 @pytest.fixture
 def worker() -> Iterator[ContainedWorker]:
     one = ContainedWorker()
-    yield one.start()
-    one.remove()
+    try:
+        yield one.start()
+    finally:
+        one.remove()
 
 
 def test_it_is_nobody_in_particular_when_nobody_says_who() -> None:
@@ -68,6 +70,21 @@ def test_it_runs_on_a_root_that_nobody_can_write() -> None:
         one.start()
         answer = one.calculate("open('f', 'w').write('x')\nimport numpy\nreturn float(numpy.pi)")
         assert answer["result"] == pytest.approx(3.14159265), answer
+    finally:
+        one.remove()
+
+
+def test_as_root_it_serves_on_a_host_without_landlock_too() -> None:
+    """Each run is a user of its own there, and finds nothing that it could write but its folder."""
+    host = run_flags(ROOT_AS_USUAL, "MECAPY_SECCOMP_NO_LANDLOCK")
+    one = ContainedWorker(usual=host)
+    try:
+        one.start()
+        answer = one.calculate("return os.getuid()")
+        assert answer["result"] >= 200_000, answer
+        places = "('/tmp', '/var/tmp', '/dev/shm', '/dev/mqueue', '/run/lock', '/')"
+        answer = one.calculate(f"return [p for p in {places} if os.access(p, os.W_OK)]")
+        assert answer["result"] == [], answer
     finally:
         one.remove()
 

@@ -201,3 +201,16 @@ def test_a_second_token_tells_of_the_first_and_how_to_revoke_it(server: Server) 
     tokens.write_text("".join(line for line in lines if line != own[0]))
     codes = [server.api(one.stdout.strip()).get("/api/tasks").status_code for one in said]
     assert codes == [401, 200]
+
+
+def test_health_has_the_status_that_a_probe_needs(server: Server) -> None:
+    done = run_mecapy("health", f"{server.url}/health/ready")
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)["status"] == "ok"
+    done = run_mecapy("health", f"{server.url}/api/runs")  # asks for a token
+    assert done.returncode == 69
+    assert "answers 401" in done.stderr
+    done = run_mecapy("health", "http://127.0.0.1:1/health")
+    assert done.returncode == 69
+    done = run_mecapy("health", "http://10.0.0.1/health")
+    assert done.returncode == 64, done.stderr

@@ -23,14 +23,12 @@ def free_port() -> int:
 class Contained:
     """One container of an image, made and not yet started."""
 
-    def __init__(self, image: str, settings: dict[str, object], *flags: str) -> None:
-        """`image` is the variable that names it; `flags` are podman's, beside the usual ones."""
+    def __init__(self, image: str, settings: dict[str, object], flags: list[str]) -> None:
+        """`image` is the variable that names it; `flags` are podman's."""
         self.port = free_port()
         variables = {f"MECAPY_{name.upper()}": value for name, value in settings.items()}
         told = [f"--env={name}={value}" for name, value in variables.items()]
-        made = podman(
-            *("create", *run_flags(), *flags, *told, f"--env=PORT={self.port}"), os.environ[image]
-        )
+        made = podman(*("create", *flags, *told, f"--env=PORT={self.port}"), os.environ[image])
         assert made.returncode == 0, made.stderr
         self.name = made.stdout.strip()
 
@@ -84,12 +82,14 @@ class Contained:
 
 
 class ContainedWorker(Contained):
-    """The worker's image. Keyword arguments are settings."""
+    """The worker's image."""
 
     TOKEN = "token-of-the-contained-worker"
 
-    def __init__(self, *flags: str, **settings: object) -> None:
-        super().__init__("MECAPY_IMAGE", {"worker_token": self.TOKEN} | settings, *flags)
+    def __init__(self, *flags: str, usual: list[str] | None = None, **settings: object) -> None:
+        """`flags` are podman's, beside `usual` ones; further keyword arguments are settings."""
+        everything = [*(usual or run_flags()), *flags]
+        super().__init__("MECAPY_IMAGE", {"worker_token": self.TOKEN} | settings, everything)
         self.http = httpx.Client(
             base_url=self.url, headers={"X-Auth-Token": self.TOKEN}, timeout=30
         )
@@ -123,7 +123,8 @@ class ContainedApi(Contained):
     TOKEN = "token-of-the-contained-api"
 
     def __init__(self, *flags: str, **settings: object) -> None:
-        super().__init__("MECAPY_API_IMAGE", {"dev_token": self.TOKEN} | settings, *flags)
+        everything = [*run_flags(), *flags]
+        super().__init__("MECAPY_API_IMAGE", {"dev_token": self.TOKEN} | settings, everything)
         self.client = Api(self.url, self.TOKEN)
 
     def remove(self) -> None:
