@@ -9,6 +9,8 @@
 #include <unordered_set>
 #include <utility>
 
+#include "base/json.h"
+
 namespace mecapy::feed {
 namespace {
 
@@ -22,6 +24,7 @@ constexpr milliseconds kAgain{500};
 constexpr seconds kWatchAgain{10};  // a watcher that is still there says so
 constexpr seconds kWatched{30};     // without that, its log is told no longer
 constexpr std::size_t kPiece = 256 * 1024;
+constexpr std::size_t kProgressDepth = 16;
 
 // The next word of a message, without the space behind it.
 std::string_view word(std::string_view& text) {
@@ -181,9 +184,12 @@ class Relay::Shared : public std::enable_shared_from_this<Shared> {
     const auto attempt = number<int>(text);
     if (!attempt) return;
     if (kind == 'S') {
+      const bool begins = *attempt > channel.state().attempt;
       if (const auto status = model::parse_status(text)) channel.hear_status(*status, *attempt);
+      // Who runs the next attempt does not know who watched the last.
+      if (begins && wanted_.contains(id)) tell("W " + id.str());
     } else if (kind == 'P') {
-      channel.hear_progress(*attempt, text);
+      if (base::validate_json(text, kProgressDepth)) channel.hear_progress(*attempt, text);
     } else if (kind == 'L') {
       const auto offset = number<std::size_t>(text);
       if (offset && !channel.hear_log(*attempt, *offset, text)) tell("W " + id.str());
