@@ -87,6 +87,7 @@ struct ServerlessOptions {
   int capacity = 8;
   Contract contract = Contract::mecapy;
   std::chrono::milliseconds timeout{600'000};  // the container's own: the longest it lets a call be
+  std::chrono::milliseconds margin{30'000};    // so much longer it is waited for
   // For an address where nobody is reached, and for one that has no room: so long it is tried
   // again, before the attempt is given up.
   std::chrono::milliseconds patience{20'000};

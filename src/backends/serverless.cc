@@ -30,7 +30,6 @@ using model::OutcomeCode;
 using std::chrono::milliseconds;
 using std::chrono::steady_clock;
 
-constexpr std::chrono::seconds kMargin{30};  // beyond the container's own timeout
 constexpr std::chrono::seconds kStoreDeadline{60};
 constexpr std::chrono::seconds kConnect{5};
 constexpr milliseconds kLongestPause{5'000};
@@ -150,7 +149,7 @@ class ServerlessBackend final : public Backend {
   }
 
   awaitable<model::RunEnd> attempt(model::Job& job, Observer& observer) {
-    const base::Deadline deadline = base::after(options_.timeout + kMargin);
+    const base::Deadline deadline = base::after(options_.timeout + options_.margin);
     auto body = co_await payload(job);
     if (!body) {
       co_return model::failed_end(OutcomeCode::storage_unavailable, body.error().message);

@@ -1,0 +1,167 @@
+// A worker elsewhere that does what a test says, on loopback.
+#include <gtest/gtest.h>
+
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <boost/asio/use_awaitable.hpp>
+#include <functional>
+
+#include "backends/backend.h"
+#include "base/test_await.h"
+#include "base/test_folder.h"
+#include "net/http_server.h"
+
+namespace mecapy::backends {
+namespace {
+
+namespace asio = boost::asio;
+using model::OutcomeCode;
+using std::chrono::milliseconds;
+
+constexpr const char* kDone = R"({"type":"end","status":"completed","result":1})"
+                              "\n";
+
+class Deaf final : public Observer {
+ public:
+  void log(std::string_view) override {}
+  void progress(std::string_view) override {}
+};
+
+class Serverless : public testing::Test {
+ protected:
+  using Worker = std::function<awaitable<void>(net::Exchange&)>;
+
+  Serverless() {
+    server_ = net::listen_tcp(
+                  loop_, "127.0.0.1", 0, {}, [this](net::Exchange& call) { return worker_(call); },
+                  [](const net::Request&, std::optional<std::int64_t>) {
+                    return std::optional<net::Response>();
+                  },
+                  [](const Error&, const std::string&) { return net::Response(); })
+                  .value();
+    options_.url = "http://127.0.0.1:" + std::to_string(server_->port());
+    options_.patience = options_.patience_when_full = milliseconds(300);
+    options_.backoff = milliseconds(1);
+  }
+
+  static awaitable<void> answer(net::Exchange& call, int status, std::string body) {
+    net::Response response;
+    response.status = status;
+    response.body = std::move(body);
+    co_await call.respond(std::move(response));
+  }
+
+  // The end of one attempt.
+  model::RunEnd run() {
+    const auto backend = make_serverless(options_, *objects_);
+    model::Job job;
+    job.run_id = id_;
+    job.inputs.inline_bytes = "{}";
+    Deaf nobody;
+    Cancellation cancellation;
+    std::optional<model::RunEnd> end;
+    asio::co_spawn(loop_, base::keep(backend->execute(job, nobody, cancellation), end),
+                   base::rethrow);
+    loop_.restart();
+    while (!end && loop_.run_one() > 0) {
+    }
+    ready_ = base::await(backend->ready(base::after(milliseconds(0)))).has_value();
+    return std::move(*end);
+  }
+
+  asio::io_context loop_;
+  base::TestFolder folder_;
+  std::unique_ptr<objects::ObjectStore> objects_ =
+      objects::open_folder(folder_.path("objects")).value();
+  std::unique_ptr<net::HttpServer> server_;
+  ServerlessOptions options_;
+  model::RunId id_ = model::RunId::make();
+  Worker worker_;
+  bool ready_ = false;  // after the run
+};
+
+TEST_F(Serverless, WhoDoesNotAnswer_IsWaitedForLongerThanTheContainerMay) {
+  options_.timeout = milliseconds(200);
+  options_.margin = milliseconds(100);
+  worker_ = [](net::Exchange& call) -> awaitable<void> { co_await call.wait_hangup(); };
+  const auto begin = std::chrono::steady_clock::now();
+  const model::RunEnd end = run();
+  EXPECT_GE(std::chrono::steady_clock::now() - begin, milliseconds(300));
+  EXPECT_EQ(end.failure->code, OutcomeCode::worker_lost);
+}
+
+TEST_F(Serverless, ResultOfAnAnswerThatWasLost_IsFoundInTheObjects) {
+  ASSERT_TRUE(base::await(objects_->put("results/" + id_.str() + ".json", "[7]",
+                                        base::after(std::chrono::minutes(1)))));
+  int calls = 0;
+  worker_ = [&](net::Exchange& call) -> awaitable<void> {
+    ++calls;
+    co_await answer(call, 504, "late");
+  };
+  const model::RunEnd end = run();
+  EXPECT_EQ(end.status, model::RunStatus::completed);
+  EXPECT_EQ(end.result.inline_bytes, "[7]");
+  EXPECT_EQ(calls, 1);
+}
+
+TEST_F(Serverless, ADamagedResultOfALostAnswer_IsNoResult) {
+  ASSERT_TRUE(base::await(
+      objects_->put("results/" + id_.str() + ".json", "[7", base::after(std::chrono::minutes(1)))));
+  worker_ = [](net::Exchange& call) { return answer(call, 504, "late"); };
+  EXPECT_EQ(run().failure->code, OutcomeCode::invalid_result);
+}
+
+TEST_F(Serverless, NoRoom_IsTriedAgainUntilThePatienceIsOver) {
+  int calls = 0;
+  worker_ = [&](net::Exchange& call) -> awaitable<void> {
+    ++calls;
+    co_await answer(call, 503, "full");
+  };
+  const model::RunEnd end = run();
+  EXPECT_EQ(end.failure->code, OutcomeCode::backend_unavailable);
+  EXPECT_EQ(end.failure->message, "the worker answered 503: full");
+  EXPECT_GT(calls, 2);
+  EXPECT_TRUE(ready_);  // somebody is there
+}
+
+TEST_F(Serverless, NobodyThere_IsTroubleUntilSomebodyIs) {
+  const std::string there = options_.url;
+  options_.url = "http://127.0.0.1:9";
+  EXPECT_EQ(run().failure->code, OutcomeCode::backend_unavailable);
+  EXPECT_FALSE(ready_);
+  options_.url = there;
+  worker_ = [](net::Exchange& call) { return answer(call, 200, kDone); };
+  EXPECT_EQ(run().status, model::RunStatus::completed);
+  EXPECT_TRUE(ready_);
+}
+
+TEST_F(Serverless, ARefusal_IsAFaultOfTheSetUpAndIsNotRepeated) {
+  int calls = 0;
+  worker_ = [&](net::Exchange& call) -> awaitable<void> {
+    ++calls;
+    co_await answer(call, 401, "X-Auth-Token is\n\x1b[1mwrong\xff");
+  };
+  const model::RunEnd end = run();
+  EXPECT_EQ(end.failure->code, OutcomeCode::internal);
+  EXPECT_EQ(end.failure->message, "the worker answered 401: X-Auth-Token is");
+  EXPECT_EQ(calls, 1);
+}
+
+TEST_F(Serverless, ObjectsOfAnotherRun_AreNotTaken) {
+  worker_ = [](net::Exchange& call) {
+    return answer(call, 200,
+                  R"({"type":"end","status":"completed","result_key":"results/other.json"})");
+  };
+  EXPECT_EQ(run().failure->code, OutcomeCode::internal);
+}
+
+TEST_F(Serverless, AnAnswerThatIsNone_IsALostOne) {
+  for (const char* body : {"", "<html>", "{}", "{\"type\":\"end\"}", "{\"type\":\"started\"}\n"}) {
+    worker_ = [body](net::Exchange& call) { return answer(call, 200, body); };
+    EXPECT_EQ(run().failure->code, OutcomeCode::worker_lost) << body;
+  }
+}
+
+}  // namespace
+}  // namespace mecapy::backends
