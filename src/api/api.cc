@@ -1,10 +1,9 @@
 #include "api/api.h"
 
-#include <spdlog/spdlog.h>
-
 #include <algorithm>
 
 #include "api/routes.h"
+#include "base/log.h"
 #include "wire/api_json.h"
 
 namespace mecapy::api {
@@ -152,7 +151,8 @@ Error located(Error error) {
 
 net::Response problem(const Error& error, const std::string& request_id) {
   if (base::row(error.code).carried == base::Carried::between_parts) {
-    spdlog::error("request {}: no answer carries this: {}", request_id, error.message);
+    base::log_error("no answer carries this error",
+                    {{"request", request_id}, {"error", error.message}});
     return problem(fail(ErrorCode::internal, "a defect of ours"), request_id);
   }
   net::Response response;
@@ -164,6 +164,13 @@ net::Response problem(const Error& error, const std::string& request_id) {
     response.headers.emplace_back("Retry-After", "1");
   }
   return response;
+}
+
+std::string_view route_of(const net::Request& request) {
+  for (const Route& route : route_table()) {
+    if (match(route.pattern, request.path)) return route.pattern;
+  }
+  return "";
 }
 
 std::optional<net::Response> Api::admit(const net::Request& head,
@@ -202,6 +209,7 @@ awaitable<void> Api::handle(net::Exchange& exchange) {
     co_await exchange.respond(std::move(response));
     co_return;
   }
+  exchange.tell({found.route->pattern, {}});
   Call call{exchange, {}, std::move(found.values)};
   if (found.route->access == Access::token) {
     auto caller = co_await parts_.authenticator.authenticate(request.header("authorization"),
@@ -212,6 +220,7 @@ awaitable<void> Api::handle(net::Exchange& exchange) {
       co_return;
     }
     call.caller = std::move(*caller);
+    exchange.tell({found.route->pattern, call.caller.user});
   }
   if (const auto wrong = check_query(*found.route, request)) {
     net::Response response = problem(*wrong, request.id);

@@ -10,6 +10,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <variant>
 #include <vector>
 
@@ -27,6 +28,23 @@
 namespace mecapy::api {
 
 using boost::asio::awaitable;
+
+enum class LookUp : std::uint8_t { hit, miss };
+// What is kept: code that was looked at; results for runs that calculate the same; runs that ended.
+inline constexpr std::string_view kCodeCache = "code";
+inline constexpr std::string_view kResultCache = "result";
+inline constexpr std::string_view kRunCache = "run";
+
+// Who wants to hear what happens, on the loop's thread: for figures and logs.
+struct Hooks {
+  // A new run is kept, as `request` asked; it has ended when an earlier one answers for it.
+  std::function<void(const model::Run& run, const net::Request& request)> accepted =
+      [](const auto&, const auto&) {};
+  // A run ended before it ran again.
+  std::function<void(const model::Run& run)> cancelled = [](const auto&) {};
+  // A cache was asked; `cache` is a constant.
+  std::function<void(std::string_view cache, LookUp result)> looked_up = [](auto, auto) {};
+};
 
 struct Parts {
   store::Store& store;
@@ -49,6 +67,7 @@ struct Parts {
   std::function<std::string()> environment;
   // Unavailable names what of the worker is missing: for readiness.
   std::function<awaitable<Result<void>>()> worker_ready;
+  Hooks hooks{};
 };
 
 // How long an Idempotency-Key is remembered at least.
@@ -70,6 +89,8 @@ class Api {
                                      std::optional<std::int64_t> length) const;
   // From now on, requests for new runs are answered with 503.
   void drain() { draining_ = true; }
+  // Clients that watch the events of a run.
+  std::size_t event_streams() const { return event_streams_; }
 
  private:
   friend struct Routes;
@@ -80,7 +101,12 @@ class Api {
   GoodCodes good_codes_{1024};
   std::int64_t large_pieces_ = 0;  // bytes beyond a piece each that answers hold (routes.h)
   bool draining_ = false;
+  std::size_t event_streams_ = 0;
 };
+
+// The pattern of the first route that takes the request's path, whatever its method; "" when there
+// is none.
+std::string_view route_of(const net::Request& request);
 
 // The answer for `error`: problem+json, with the headers its status asks for.
 net::Response problem(const Error& error, const std::string& request_id);

@@ -15,6 +15,18 @@ namespace {
 
 constexpr std::chrono::seconds kKeepAlive{10};
 constexpr std::chrono::seconds kStoreDeadline{30};
+// Counts a stream for as long as it lives.
+class Counted {
+ public:
+  explicit Counted(std::size_t& count) : count_(count) { ++count_; }
+  ~Counted() { --count_; }
+  Counted(const Counted&) = delete;
+  Counted& operator=(const Counted&) = delete;
+
+ private:
+  std::size_t& count_;
+};
+
 constexpr std::size_t kLongestLog = 1UL << 40;  // bytes; no cursor of ours is behind it
 
 // Where a watcher is: the attempt, the status last told (0 none, 1 queued, 2 running, 3 ended) and
@@ -160,6 +172,7 @@ awaitable<Answer> Routes::run_events(Api& api, Call& call) {
   net::Response head;
   head.content_type = "text/event-stream";
   head.headers = {{"Cache-Control", "no-store"}};
+  const Counted counted(event_streams(api));
   auto out = co_await call.exchange.start_stream(std::move(head), std::nullopt);
   co_await follow(api, std::move(*run), cursor, *out);
   co_return std::optional<net::Response>();

@@ -83,6 +83,7 @@ awaitable<Answer> answer(Api& api, Call& call, store::Created<model::Run> submit
                          std::chrono::milliseconds wait) {
   Parts& parts = Routes::parts(api);
   auto channel = parts.feed.open(submitted.value.id);
+  if (submitted.created) parts.hooks.accepted(submitted.value, call.request());
   if (submitted.created && !model::is_end(submitted.value.status)) {
     // A full queue is no loss: the reconciler queues what the store has.
     (void)parts.queue.push(submitted.value.id, submitted.value.queued_at);

@@ -55,7 +55,9 @@ awaitable<Result<void>> check_code(Api& api, const std::string& code,
                                    std::chrono::milliseconds patience) {
   // Hashing more than this would hold up the event loop.
   const std::string hash = code.size() <= kLargeBody ? base::sha256_hex(code) : "";
-  if (!hash.empty() && Routes::good_codes(api).find(hash) != nullptr) co_return Result<void>{};
+  const bool known = !hash.empty() && Routes::good_codes(api).find(hash) != nullptr;
+  Routes::parts(api).hooks.looked_up(kCodeCache, known ? LookUp::hit : LookUp::miss);
+  if (known) co_return Result<void>{};
   auto looked = co_await Routes::parts(api).check(code, base::after(patience));
   if (!looked) co_return looked.error();
   if (!*looked) {

@@ -61,10 +61,12 @@ awaitable<Result<model::Run>> read_run(Api& api, const Call& call, model::RunId 
   if (const auto kept = co_await parts.cache.get(place)) {
     auto run = wire::read_run_record(*kept);
     if (run && run->id == id) {
+      parts.hooks.looked_up(kRunCache, LookUp::hit);
       if (run->user != call.caller.user) co_return fail(ErrorCode::not_found, "no such run");
       co_return std::move(*run);
     }
   }
+  parts.hooks.looked_up(kRunCache, LookUp::miss);
   auto run = co_await parts.store.get_run(call.caller.user, std::move(id));
   const std::chrono::milliseconds life = Routes::options(api).keep_ended;
   if (run && model::is_end(run->status) && life.count() > 0) {
@@ -93,6 +95,7 @@ awaitable<Result<void>> answer_from_cache(Api& api, const Call& call, double ttl
   if (query.environment.empty() || wants_fresh(call.request())) co_return Result<void>{};
   auto origin = co_await find_origin(api, run.user, ttl_s, std::move(query));
   if (!origin) co_return origin.error();
+  parts.hooks.looked_up(kResultCache, *origin ? LookUp::hit : LookUp::miss);
   if (*origin) take_end(run, std::move(**origin));
   co_return Result<void>{};
 }

@@ -137,6 +137,7 @@ awaitable<Answer> Routes::cancel_run(Api& api, Call& call) {
   auto run = co_await parts(api).store.request_cancel(call.caller.user, *id);
   if (!run) co_return run.error();
   if (model::is_end(run->status)) {
+    parts(api).hooks.cancelled(*run);
     if (auto channel = parts(api).feed.find(*id)) channel->set_status(run->status, run->attempt);
   } else {
     parts(api).cancel(*id);

@@ -101,6 +101,9 @@ std::vector<SettingRow> fixed_rows() {
        open, 0, 1e6},
       {"worker.scratch", &S::worker_scratch,
        "profile container: folder in which the working folders of runs are made"},
+      {"metrics.host", &S::metrics_host, "IP address `serve` tells Prometheus its metrics on"},
+      {"metrics.port", &S::metrics_port,
+       "its port, on which nothing but /metrics is, for anyone; 0: none", open, 0, 65535},
       {"log_level",
        &S::log_level,
        "debug, info, warn or error",
@@ -109,6 +112,14 @@ std::vector<SettingRow> fixed_rows() {
        0,
        false,
        {"debug", "info", "warn", "error"}},
+      {"log_format",
+       &S::log_format,
+       "of `serve` and `worker`: text, or json, one object a line",
+       open,
+       0,
+       0,
+       false,
+       {"text", "json"}},
   };
 }
 

@@ -1,12 +1,13 @@
 #include "dispatcher/dispatcher.h"
 
-#include <spdlog/spdlog.h>
 #include <algorithm>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/detached.hpp>
 #include <boost/asio/redirect_error.hpp>
 #include <boost/asio/use_awaitable.hpp>
 #include <random>
+
+#include "base/log.h"
 
 namespace mecapy::dispatcher {
 namespace {
@@ -15,6 +16,12 @@ namespace asio = boost::asio;
 using std::chrono::milliseconds;
 
 constexpr int kPage = 500;
+
+using Steady = std::chrono::steady_clock;
+
+std::chrono::microseconds since(Steady::time_point begin) {
+  return std::chrono::duration_cast<std::chrono::microseconds>(Steady::now() - begin);
+}
 
 bool retryable(const model::RunEnd& end) {
   return end.status == model::RunStatus::failed && end.failure &&
@@ -64,7 +71,7 @@ void Dispatcher::spawn_loop(awaitable<void> loop) {
   asio::co_spawn(io_, std::move(loop), [this](std::exception_ptr e) {
     --loops_;
     slot_freed();
-    if (e) spdlog::error("dispatcher: a loop ended with an unexpected exception");
+    if (e) base::log_error("a loop of the dispatcher ended with an unexpected exception");
   });
 }
 
@@ -121,56 +128,79 @@ awaitable<void> Dispatcher::pump() {
     asio::co_spawn(io_, run_one(std::move(*id)), [this](std::exception_ptr e) {
       --busy_;
       slot_freed();
-      if (e) spdlog::error("dispatcher: an attempt ended with an unexpected exception");
+      if (e) base::log_error("an attempt ended with an unexpected exception");
     });
   }
 }
 
 awaitable<void> Dispatcher::run_one(model::RunId id) {
   if (draining_) co_return;  // the store still has it queued
+  const auto begin = Steady::now();
   auto job =
       co_await parts_.store.claim(id, options_.claimant, parts_.clock.now() + options_.lease);
-  if (job && *job) co_return co_await attempt(std::move(**job));
-  if (!job) spdlog::warn("claim of {}: {}", id.str(), job.error().message);
+  if (job && *job) {
+    AttemptReport report{.run = id, .task = (*job)->task_id, .attempt = (*job)->attempt};
+    report.times.claim = since(begin);
+    if (report.attempt == 1) report.times.queued = (*job)->waited;
+    co_return co_await attempt(std::move(**job), std::move(report));
+  }
+  if (!job) {
+    base::log_warn("a run could not be claimed",
+                   {{"run", id.str()}, {"error", job.error().message}});
+  }
   parts_.queue.done(id);  // not ours; or the reconciler finds it again
 }
 
-awaitable<void> Dispatcher::attempt(model::Job job) {
+void Dispatcher::tell(const AttemptReport& report) const {
+  if (parts_.on_attempt) parts_.on_attempt(report);
+}
+
+awaitable<void> Dispatcher::attempt(model::Job job, AttemptReport report) {
   auto active = std::make_shared<Active>();
   active->attempt = job.attempt;
   active->channel = parts_.feed.open(job.run_id);
   active->channel->set_status(model::RunStatus::running, job.attempt);
   active_[job.run_id] = active;
   const router::Router::Place place = parts_.router.choose(job);
+  report.backend = place.backend().name();
+  const auto begin = Steady::now();
   model::RunEnd end = co_await place.backend().execute(job, *active, active->cancellation);
-  co_await finish(std::move(job), std::move(end), active);
+  report.times.execute = since(begin);
+  co_await finish(std::move(job), std::move(end), active, std::move(report));
 }
 
 awaitable<void> Dispatcher::finish(model::Job job, model::RunEnd end,
-                                   std::shared_ptr<Active> active) {
+                                   std::shared_ptr<Active> active, AttemptReport report) {
   const store::Lease lease{job.run_id, job.attempt};
   if (end.status == model::RunStatus::cancelled && !active->cancellation.requested()) {
     end = model::failed_end(model::OutcomeCode::internal, "cancelled, though nobody asked for it");
   }
   const bool cancelled = end.status == model::RunStatus::cancelled;
+  report.take(end);
   if (active->lost) {
+    report.became = Became::lost;
     parts_.queue.done(job.run_id);
   } else if (cancelled && active->interrupted) {
+    report.became = Became::stopped;
     co_await put_back(lease, {model::OutcomeCode::worker_lost, "stopped by a shutdown", "", {}, {}},
-                      parts_.clock.now());
+                      parts_.clock.now(), report);
   } else if (retryable(end) && job.attempt < options_.max_attempts) {
-    spdlog::warn("run {} attempt {}: {}: {}", job.run_id.str(), job.attempt,
-                 model::row(end.failure->code).name, end.failure->message);
-    co_await put_back(lease, *end.failure, retry_at(job.attempt));
+    report.became = Became::retried;
+    co_await put_back(lease, *end.failure, retry_at(job.attempt), report);
   } else {
-    co_await conclude(lease, std::move(end), *active);
+    co_await conclude(lease, std::move(end), *active, report);
+    if (report.became == Became::recorded) {
+      report.times.total = job.waited + *report.times.execute + *report.times.record;
+    }
   }
   active->channel->touch();
   active_.erase(job.run_id);
+  tell(report);
 }
 
 // The last word on the run, as far as this process has one.
-awaitable<void> Dispatcher::conclude(store::Lease lease, model::RunEnd end, Active& active) {
+awaitable<void> Dispatcher::conclude(store::Lease lease, model::RunEnd end, Active& active,
+                                     AttemptReport& report) {
   const model::RunId id = lease.run_id;
   const int attempt = lease.attempt;
   const model::RunStatus status = end.status;
@@ -181,8 +211,13 @@ awaitable<void> Dispatcher::conclude(store::Lease lease, model::RunEnd end, Acti
     end.log.inline_bytes = active.channel->state().log;
     end.usage.log_bytes = static_cast<std::int64_t>(end.log.inline_bytes.size());
   }
-  if (co_await record(std::move(lease), std::move(end)))
+  report.given_up = !given_up.empty();
+  const auto begin = Steady::now();
+  report.became = co_await record(std::move(lease), std::move(end));
+  if (report.became == Became::recorded) {
+    report.times.record = since(begin);
     active.channel->set_status(status, attempt);
+  }
   if (given_up.empty()) {
     parts_.queue.done(id);
   } else {
@@ -192,15 +227,15 @@ awaitable<void> Dispatcher::conclude(store::Lease lease, model::RunEnd end, Acti
 
 // The end must get into the store as long as it can be ours: after that the lease is over and
 // another process repeats the run.
-awaitable<bool> Dispatcher::record(store::Lease lease, model::RunEnd end) {
+awaitable<Became> Dispatcher::record(store::Lease lease, model::RunEnd end) {
   milliseconds wait{50};
   const base::Deadline give_up = base::after(options_.lease * 4);
   while (true) {
     auto recorded = co_await parts_.store.record_end(lease, end);
-    if (recorded) co_return *recorded;
-    spdlog::error("run {}: its end could not be recorded: {}", lease.run_id.str(),
-                  recorded.error().message);
-    if (std::chrono::steady_clock::now() > give_up) co_return false;
+    if (recorded) co_return *recorded ? Became::recorded : Became::lost;
+    base::log_error("the end of a run could not be recorded",
+                    {{"run", lease.run_id.str()}, {"error", recorded.error().message}});
+    if (std::chrono::steady_clock::now() > give_up) co_return Became::unrecorded;
     asio::steady_timer timer(io_, wait);
     boost::system::error_code ec;
     co_await timer.async_wait(asio::redirect_error(asio::use_awaitable, ec));
@@ -209,22 +244,30 @@ awaitable<bool> Dispatcher::record(store::Lease lease, model::RunEnd end) {
 }
 
 awaitable<void> Dispatcher::put_back(store::Lease lease, model::Failure failure,
-                                     base::TimePoint not_before) {
+                                     base::TimePoint not_before, AttemptReport& report) {
   const model::RunId id = lease.run_id;
   store::Requeue request{std::move(lease), std::move(failure), not_before};
   auto done = co_await parts_.store.requeue(std::move(request));
   parts_.queue.done(id);
   if (!done) {
-    spdlog::error("run {} could not be put back: {}", id.str(), done.error().message);
+    report.became = Became::unrecorded;
+    base::log_error("a run could not be put back",
+                    {{"run", id.str()}, {"error", done.error().message}});
     co_return;  // its lease ends, and the reconciler puts it back
   }
-  if (!*done) co_return;
-  // A run whose cancel was asked for is cancelled by now; its watchers find that in the store.
-  if (auto channel = parts_.feed.find(id)) {
-    channel->set_status(model::RunStatus::queued, channel->state().attempt);
+  if (!*done) {
+    report.became = Became::lost;
+    co_return;
+  }
+  if (auto channel = parts_.feed.find(id)) channel->set_status(**done, channel->state().attempt);
+  if (**done == model::RunStatus::cancelled) {
+    report.became = Became::recorded;
+    report.status = model::RunStatus::cancelled;
+    report.code.reset();
+    co_return;
   }
   if (const auto pushed = parts_.queue.push(id, not_before); !pushed) {
-    spdlog::info("run {} waits for room in the queue", id.str());
+    base::log_info("a run waits for room in the queue", {{"run", id.str()}});
   }
 }
 
@@ -248,7 +291,7 @@ awaitable<void> Dispatcher::heartbeat() {
     auto report = co_await parts_.store.extend_leases(options_.claimant, leases,
                                                       parts_.clock.now() + options_.lease);
     if (!report) {
-      spdlog::warn("leases could not be extended: {}", report.error().message);
+      base::log_warn("leases could not be extended", {{"error", report.error().message}});
       continue;
     }
     for (const model::RunId& id : report->lost) {
@@ -266,10 +309,10 @@ awaitable<void> Dispatcher::reconcile_loop() {
     co_await pause(options_.reconcile_every);
     if (draining_) co_return;
     if (const auto done = co_await release_dead(std::nullopt); !done) {
-      spdlog::warn("reconcile: {}", done.error().message);
+      base::log_warn("store and queue could not be compared", {{"error", done.error().message}});
     }
     if (const auto done = co_await fill_queue(); !done) {
-      spdlog::warn("reconcile: {}", done.error().message);
+      base::log_warn("store and queue could not be compared", {{"error", done.error().message}});
     }
   }
 }
@@ -280,20 +323,30 @@ awaitable<Result<void>> Dispatcher::release_dead(std::optional<std::string> also
     if (!dead) co_return dead.error();
     for (store::Lease& lease : *dead) {
       if (active_.contains(lease.run_id)) continue;
-      model::Failure lost{
-          model::OutcomeCode::worker_lost, "the process that ran it died", "", {}, {}};
-      spdlog::warn("run {} attempt {}: {}", lease.run_id.str(), lease.attempt, lost.message);
-      if (lease.attempt < options_.max_attempts) {
-        const base::TimePoint when = also_not_of ? parts_.clock.now() : retry_at(lease.attempt);
-        co_await put_back(std::move(lease), std::move(lost), when);
-      } else if (auto done = co_await parts_.store.record_end(
-                     lease, model::failed_end(lost.code, lost.message));
-                 !done) {
-        co_return done.error();
-      }
+      auto done = co_await release(std::move(lease), also_not_of.has_value());
+      if (!done) co_return done.error();
     }
     if (dead->size() < static_cast<std::size_t>(kPage)) co_return Result<void>{};
   }
+}
+
+// Of a process that died: the run is put back, or it was its last attempt.
+awaitable<Result<void>> Dispatcher::release(store::Lease lease, bool at_start) {
+  const model::RunEnd end =
+      model::failed_end(model::OutcomeCode::worker_lost, "the process that ran it died");
+  AttemptReport report{.run = lease.run_id, .attempt = lease.attempt, .became = Became::retried};
+  report.take(end);
+  if (lease.attempt < options_.max_attempts) {
+    const base::TimePoint when = at_start ? parts_.clock.now() : retry_at(lease.attempt);
+    co_await put_back(std::move(lease), *end.failure, when, report);
+  } else {
+    const auto done = co_await parts_.store.record_end(lease, end);
+    if (!done) co_return done.error();
+    report.became = *done ? Became::recorded : Became::lost;
+    report.given_up = *done;
+  }
+  tell(report);
+  co_return Result<void>{};
 }
 
 awaitable<Result<void>> Dispatcher::fill_queue() {

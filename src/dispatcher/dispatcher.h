@@ -16,11 +16,13 @@
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <chrono>
+#include <functional>
 #include <memory>
 #include <string>
 #include <unordered_map>
 
 #include "base/clock.h"
+#include "dispatcher/report.h"
 #include "feed/feed.h"
 #include "model/run.h"
 #include "queue/queue.h"
@@ -48,6 +50,8 @@ struct Parts {
   router::Router& router;
   feed::Feed& feed;
   const base::Clock& clock;
+  // Told of each attempt that is over, on the loop's thread.
+  std::function<void(const AttemptReport&)> on_attempt{};
 };
 
 class Dispatcher {
@@ -74,11 +78,16 @@ class Dispatcher {
   awaitable<Result<void>> release_dead(std::optional<std::string> also_not_of);
   awaitable<Result<void>> fill_queue();
   awaitable<void> run_one(model::RunId id);
-  awaitable<void> attempt(model::Job job);
-  awaitable<void> finish(model::Job job, model::RunEnd end, std::shared_ptr<Active> active);
-  awaitable<void> conclude(store::Lease lease, model::RunEnd end, Active& active);
-  awaitable<void> put_back(store::Lease lease, model::Failure failure, base::TimePoint not_before);
-  awaitable<bool> record(store::Lease lease, model::RunEnd end);
+  awaitable<void> attempt(model::Job job, AttemptReport report);
+  awaitable<void> finish(model::Job job, model::RunEnd end, std::shared_ptr<Active> active,
+                         AttemptReport report);
+  awaitable<void> conclude(store::Lease lease, model::RunEnd end, Active& active,
+                           AttemptReport& report);
+  awaitable<void> put_back(store::Lease lease, model::Failure failure, base::TimePoint not_before,
+                           AttemptReport& report);
+  awaitable<Became> record(store::Lease lease, model::RunEnd end);
+  awaitable<Result<void>> release(store::Lease lease, bool at_start);
+  void tell(const AttemptReport& report) const;
   base::TimePoint retry_at(int attempt) const;
   void slot_freed();
   awaitable<void> pause(std::chrono::milliseconds d);

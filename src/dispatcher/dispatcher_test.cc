@@ -174,7 +174,10 @@ class DispatcherTest : public testing::Test {
 
   void with_dispatcher(std::function<awaitable<void>(Dispatcher&)> body) {
     queue_ = std::make_unique<WatchedQueue>(queue::make_memory_queue(100, clock_), on_push_);
-    Dispatcher dispatcher(io_, {*store_, *queue_, router_, feed_, *clock_}, options_);
+    Dispatcher dispatcher(io_,
+                          {*store_, *queue_, router_, feed_, *clock_,
+                           [this](const AttemptReport& report) { reports_.push_back(report); }},
+                          options_);
     await([&]() -> awaitable<void> {
       auto started = co_await dispatcher.start();
       EXPECT_TRUE(started);
@@ -205,7 +208,57 @@ class DispatcherTest : public testing::Test {
   WatchedQueue::OnPush on_push_;
   std::unique_ptr<queue::Queue> queue_;
   Options options_;
+  std::vector<AttemptReport> reports_;
 };
+
+TEST_F(DispatcherTest, EachAttemptIsReportedWithItsTimes) {
+  const model::RunId id = submit();
+  backend_.script = [](const model::Job& job) {
+    model::RunEnd end = job.attempt == 1 ? failed(OutcomeCode::worker_lost) : completed("1");
+    end.usage = {.wall_us = 30, .setup_us = 20};
+    return end;
+  };
+  run_to_end(id);
+  ASSERT_EQ(reports_.size(), 2u);
+  const AttemptReport& first = reports_[0];
+  EXPECT_EQ(first.run, id);
+  EXPECT_EQ(first.backend, "scripted");
+  EXPECT_EQ(first.became, Became::retried);
+  EXPECT_EQ(first.code, OutcomeCode::worker_lost);
+  EXPECT_TRUE(first.times.queued && first.times.claim && first.times.execute);
+  EXPECT_FALSE(first.times.record || first.times.total);
+  const AttemptReport& second = reports_[1];
+  EXPECT_EQ(second.attempt, 2);
+  EXPECT_EQ(second.became, Became::recorded);
+  EXPECT_EQ(second.status, RunStatus::completed);
+  EXPECT_FALSE(second.code || second.given_up || second.times.queued);
+  EXPECT_EQ(second.times.setup, std::chrono::microseconds(20));
+  EXPECT_EQ(second.times.run, std::chrono::microseconds(30));
+  EXPECT_GE(second.times.total, *first.times.queued + *first.times.execute);
+  EXPECT_TRUE(second.times.record);
+}
+
+TEST_F(DispatcherTest, TheLastAttemptThePlatformFailsIsReportedAsGivenUp) {
+  const model::RunId id = submit();
+  options_.max_attempts = 1;
+  backend_.script = [](const model::Job&) { return failed(OutcomeCode::internal); };
+  run_to_end(id);
+  ASSERT_EQ(reports_.size(), 1u);
+  EXPECT_TRUE(reports_[0].given_up);
+  EXPECT_EQ(reports_[0].became, Became::recorded);
+  EXPECT_EQ(reports_[0].code, OutcomeCode::internal);
+}
+
+TEST_F(DispatcherTest, WhatADeadProcessHeldIsReportedWithoutABackend) {
+  const model::RunId id = submit();
+  await([&]() -> awaitable<void> { co_await claim_for("dead", id, std::chrono::hours(1)); });
+  options_.max_attempts = 1;
+  with_dispatcher([](Dispatcher&) -> awaitable<void> { co_return; });
+  ASSERT_EQ(reports_.size(), 1u);
+  EXPECT_EQ(reports_[0].backend, "");
+  EXPECT_TRUE(reports_[0].given_up);
+  EXPECT_FALSE(reports_[0].times.total);
+}
 
 TEST_F(DispatcherTest, WhatWasAcceptedAndNotQueuedIsFoundAtTheStart) {
   const model::RunId id = submit();  // nobody pushed it
@@ -333,6 +386,8 @@ TEST_F(DispatcherTest, AnAttemptWhoseLeaseWasTakenRecordsNothing) {
     EXPECT_EQ(run->status, RunStatus::running);
     EXPECT_EQ(run->attempt, 2);
   });
+  ASSERT_EQ(reports_.size(), 1u);
+  EXPECT_EQ(reports_[0].became, Became::lost);
 }
 
 TEST_F(DispatcherTest, WhatWasAcceptedLaterAndNotQueuedIsFoundByTheReconciler) {

@@ -8,6 +8,7 @@
 
 #include "auth/auth.h"
 #include "backends/addresses.h"
+#include "base/log.h"
 #include "cli/inputs.h"
 #include "main/commands.h"
 #include "main/data_folder.h"
@@ -73,6 +74,11 @@ bool data_folder_fine(const config::Settings& settings) {
 }  // namespace
 
 int complain(const Error& error) {
+  if (base::log_format() == base::LogFormat::json) {
+    base::log_error("the command failed",
+                    {{"code", base::row(error.code).name}, {"error", error.message}});
+    return base::row(error.code).exit_code;
+  }
   std::fprintf(stderr, "mecapy: %s\n", error.message.c_str());
   for (const FieldProblem& problem : error.problems) {
     std::fprintf(stderr, "  %s: %s\n", problem.pointer.c_str(), problem.detail.c_str());
@@ -82,7 +88,12 @@ int complain(const Error& error) {
 
 void warn_about_user(uid_t uid) {
   const std::string doubt = doubt_about_user(uid);
-  if (!doubt.empty()) std::fprintf(stderr, "mecapy: warning: %s\n", doubt.c_str());
+  if (doubt.empty()) return;
+  if (base::log_format() == base::LogFormat::json) {
+    base::log_warn("the user who serves the data folder is doubtful", {{"why", doubt}});
+  } else {
+    std::fprintf(stderr, "mecapy: warning: %s\n", doubt.c_str());
+  }
 }
 
 namespace {

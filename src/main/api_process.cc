@@ -1,6 +1,5 @@
 #include <unistd.h>
 
-#include <spdlog/spdlog.h>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/detached.hpp>
 #include <boost/asio/io_context.hpp>
@@ -14,13 +13,16 @@
 #include "api/api.h"
 #include "backends/backend.h"
 #include "base/id.h"
+#include "base/log.h"
 #include "dispatcher/dispatcher.h"
 #include "janitor/janitor.h"
 #include "main/commands.h"
 #include "main/data_folder.h"
+#include "main/monitor.h"
 #include "main/parts.h"
 #include "main/process.h"
 #include "main/pulse.h"
+#include "metrics/server.h"
 #include "net/http_server.h"
 
 namespace mecapy::main {
@@ -90,7 +92,10 @@ class ApiProcess {
         queue_(std::move(opened.queue)),
         backends_(std::move(opened.backends)),
         router_(pointers(backends_)),
-        dispatcher_(io_, {*store_, *queue_, router_, feed_, *clock_},
+        monitor_(pointers(backends_)),
+        dispatcher_(io_,
+                    {*store_, *queue_, router_, feed_, *clock_,
+                     [this](const dispatcher::AttemptReport& r) { monitor_.hear_attempt(r); }},
                     dispatcher_options(settings, opened.claimant)),
         authenticator_(std::move(opened.authenticator)),
         cache_(open_cache(settings, io_.get_executor(), clock_)),
@@ -128,16 +133,19 @@ class ApiProcess {
               return router_.check(std::move(code), deadline);
             },
             [this] { return router_.environment(); },
-            [this] { return router_.ready(base::after(kWorkerAnswers)); }};
+            [this] { return router_.ready(base::after(kWorkerAnswers)); },
+            monitor_.hooks()};
   }
 
   awaitable<void> start(base::Fd pulse) {
     auto started = co_await dispatcher_.start();
     if (!started) co_return stop_with(complain(started.error()));
     (void)co_await router_.ready(base::after(kWorkerAnswers));  // it tells its environment
+    net::ServerOptions options = server_options(settings_);
+    options.on_served = [this](const net::Served& served) { monitor_.hear_served(served); };
     auto server = net::listen_tcp(
         io_, settings_.server_host, static_cast<std::uint16_t>(settings_.server_port),
-        server_options(settings_), [this](net::Exchange& e) { return api_.handle(e); },
+        std::move(options), [this](net::Exchange& e) { return api_.handle(e); },
         [this](const net::Request& head, std::optional<std::int64_t> length) {
           return api_.admit(head, length);
         },
@@ -150,6 +158,14 @@ class ApiProcess {
     if (!about_token_.empty()) std::printf("token: %s\n", about_token_.c_str());
     std::fflush(stdout);
     server_ = std::move(*server);
+    monitor_.watch({*store_, *queue_, *objects_, dispatcher_, api_, *server_});
+    if (settings_.metrics_port != 0) {
+      auto metrics =
+          metrics::serve(io_, settings_.metrics_host,
+                         static_cast<std::uint16_t>(settings_.metrics_port), monitor_.metrics());
+      if (!metrics) co_return stop_with(complain(metrics.error()));
+      metrics_server_ = std::move(*metrics);
+    }
     const std::string line = std::to_string(server_->port()) + "\n";
     if (::write(pulse.get(), line.data(), line.size()) < 0) co_return stop_with(1);
     co_await keep_pulse(std::move(pulse));
@@ -163,14 +179,11 @@ class ApiProcess {
   void tell_of_shutdown() const {
     const std::size_t running = dispatcher_.running();
     if (running == 0) {
-      spdlog::info("shutting down");
+      base::log_info("shutting down");
       return;
     }
-    spdlog::info(
-        "shutting down: waiting up to {:g} s for {} run{}; Ctrl-C again stops now, {} repeated at "
-        "the next start",
-        settings_.server_drain_s, running, running == 1 ? "" : "s",
-        running == 1 ? "the run is" : "the runs are");
+    base::log_info("shutting down; Ctrl-C again stops now, what runs is repeated at the next start",
+                   {{"running", running}, {"waiting_s", settings_.server_drain_s}});
   }
 
   awaitable<void> shut_down() {
@@ -192,7 +205,7 @@ class ApiProcess {
     asio::steady_timer hour(io_);
     while (true) {
       auto done = co_await store_->prune_idempotency(clock_->now() - api::kKeyLife);
-      if (!done) spdlog::warn("old idempotency keys stay: {}", done.error().message);
+      if (!done) base::log_warn("old idempotency keys stay", {{"error", done.error().message}});
       hour.expires_after(std::chrono::hours(1));
       co_await hour.async_wait(asio::use_awaitable);
     }
@@ -203,10 +216,12 @@ class ApiProcess {
     while (true) {
       auto swept =
           co_await janitor::remove_orphans(*store_, *objects_, clock_->now() - janitor::kSafeAge);
-      if (!swept) spdlog::warn("objects no run refers to stay: {}", swept.error().message);
+      if (!swept) {
+        base::log_warn("objects no run refers to stay", {{"error", swept.error().message}});
+      }
       if (swept && swept->removed + swept->stuck > 0) {
-        spdlog::info("objects no run refers to: {} removed, {} could not be", swept->removed,
-                     swept->stuck);
+        base::log_info("objects no run refers to were removed",
+                       {{"removed", swept->removed}, {"stuck", swept->stuck}});
       }
       day.expires_after(std::chrono::hours(24));
       co_await day.async_wait(asio::use_awaitable);
@@ -223,6 +238,7 @@ class ApiProcess {
   std::unique_ptr<queue::Queue> queue_;
   std::vector<std::unique_ptr<backends::Backend>> backends_;
   router::Router router_;
+  Monitor monitor_;
   dispatcher::Dispatcher dispatcher_;
   std::unique_ptr<auth::Authenticator> authenticator_;
   asio::thread_pool threads_{kThreads};
@@ -230,6 +246,7 @@ class ApiProcess {
   api::Api api_;
   std::unique_ptr<feed::Relay> relay_;
   std::unique_ptr<net::HttpServer> server_;
+  std::unique_ptr<net::HttpServer> metrics_server_;
   asio::signal_set signals_;
   int status_ = 0;
 };
@@ -247,6 +264,7 @@ Result<std::string> local_token(const config::Settings& settings, std::string& a
 }  // namespace
 
 int run_api(const config::Settings& settings, base::Fd pulse) {
+  base::set_log_role("api");
   raise_file_limit();
   ignore_broken_pipes();
   const auto clock = std::make_shared<base::SystemClock>();

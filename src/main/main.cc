@@ -1,6 +1,4 @@
 // The command line: what is typed becomes settings and one command.
-#include <spdlog/sinks/stdout_color_sinks.h>
-#include <spdlog/spdlog.h>
 #include <CLI/CLI.hpp>
 #include <algorithm>
 #include <cstdio>
@@ -8,6 +6,7 @@
 #include <map>
 #include <optional>
 
+#include "base/log.h"
 #include "base/nearest.h"
 #include "main/commands.h"
 
@@ -29,6 +28,7 @@ struct Flags {
     app.add_option("--config", config_file, "settings file; ./mecapy.toml when there is one");
     add(app, "--data-dir", "data_dir", "folder of the database, the objects and the token");
     add(app, "--log-level", "log_level", "debug, info, warn or error");
+    add(app, "--log-format", "log_format", "text or json");
   }
 };
 
@@ -186,11 +186,14 @@ int complain_about_words(const CLI::App& app) {
   return main::complain(fail(ErrorCode::usage, "some words were not expected; see mecapy --help"));
 }
 
-void set_up_log(const std::string& level) {
-  auto logger = spdlog::stderr_color_st("mecapy");
-  logger->set_pattern("%Y-%m-%dT%H:%M:%S.%e %^%l%$ %v");
-  spdlog::set_default_logger(logger);
-  spdlog::set_level(spdlog::level::from_str(level));
+// Only what serves has a log for programs: the other commands speak to a person.
+void set_up_log(const config::Settings& settings, const std::string& command) {
+  base::LogOptions options;
+  options.level = base::log_level_named(settings.log_level);
+  const bool serves = command == "serve" || command == "worker";
+  if (serves && settings.log_format == "json") options.format = base::LogFormat::json;
+  options.role = command == "serve" ? "launcher" : command;
+  base::start_log(std::move(options));
 }
 
 }  // namespace
@@ -210,6 +213,6 @@ int main(int argc, char** argv) {
   auto loaded =
       config::load({line.flags.config_file, config::process_environment(), line.flags.values});
   if (!loaded) return main::complain(loaded.error());
-  set_up_log(loaded->settings.log_level);
+  set_up_log(loaded->settings, line.app.get_subcommands().front()->get_name());
   return line.act(*loaded);
 }

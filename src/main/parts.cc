@@ -1,7 +1,5 @@
 #include "main/parts.h"
 
-#include <spdlog/spdlog.h>
-
 #include <algorithm>
 #include <cmath>
 #include <string_view>
@@ -9,6 +7,7 @@
 
 #include "auth/oidc.h"
 #include "backends/addresses.h"
+#include "base/log.h"
 #include "main/data_folder.h"
 #include "main/process.h"
 
@@ -19,9 +18,9 @@ namespace {
 auto tell_of(const char* part) {
   return [part](const std::optional<std::string>& trouble) {
     if (trouble) {
-      spdlog::error("{}: {}", part, *trouble);
+      base::log_error("a part is away", {{"part", part}, {"error", *trouble}});
     } else {
-      spdlog::info("{}: there", part);
+      base::log_info("a part is there again", {{"part", part}});
     }
   };
 }

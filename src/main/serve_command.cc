@@ -33,6 +33,7 @@
 #include <memory>
 #include <optional>
 
+#include "base/log.h"
 #include "main/commands.h"
 #include "main/data_folder.h"
 #include "main/orphans.h"
@@ -53,7 +54,7 @@ constexpr milliseconds kLockPatience{2000};
 constexpr std::chrono::seconds kYoung{10};  // a worker that dies before this age died young
 
 struct Child {
-  const char* name;
+  const char* it_hangs;  // what is said then
   pid_t pid = -1;
   base::Fd pulse{};  // non-blocking
   steady_clock::time_point started{};
@@ -246,7 +247,7 @@ class Launcher {
       }
       if (const auto status = reap(api_)) return end(*status);
       if (const auto status = reap(worker_)) {
-        std::fprintf(stderr, "mecapy: the worker died (status %d)\n", *status);
+        base::log_error("the worker died", {{"status", *status}});
         plan_restart();
       }
       tend_orphans();
@@ -272,7 +273,7 @@ class Launcher {
     if (child.pulse) listen_to(child);
     const auto now = steady_clock::now();
     if (!child.watch.hangs(now)) return;
-    std::fprintf(stderr, "mecapy: the %s hangs; killing it\n", child.name);
+    base::log_error(child.it_hangs);
     ::kill(child.pid, SIGKILL);
     child.watch.heard(now);  // said once, unless it does not even die
   }
@@ -281,8 +282,7 @@ class Launcher {
     const bool young = steady_clock::now() - worker_.started < kYoung;
     pause_ = young ? std::min(pause_ * 2, kLongestPause) : kFirstPause;
     restart_at_ = steady_clock::now() + pause_;
-    std::fprintf(stderr, "mecapy: starting the worker again in %d ms\n",
-                 static_cast<int>(pause_.count()));
+    base::log_info("the worker is started again", {{"in_ms", pause_.count()}});
   }
 
   void restart() {
@@ -344,8 +344,8 @@ class Launcher {
   bool local_worker_;  // none where runs go to workers elsewhere
   base::Fd signals_;
   Orphans orphans_;
-  Child worker_{"worker"};
-  Child api_{"API process"};
+  Child worker_{"the worker hangs; killing it"};
+  Child api_{"the API process hangs; killing it"};
   int port_ = 0;
   bool stopping_ = false;
   int interrupts_ = 0;  // SIGINT so far

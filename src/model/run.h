@@ -2,6 +2,7 @@
 #pragma once
 
 #include <array>
+#include <chrono>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -122,6 +123,7 @@ struct Job {
   std::string code;
   Payload inputs{};
   Limits limits{};
+  std::chrono::microseconds waited{};  // from acceptance to this claim, by the store's clock
 };
 
 }  // namespace mecapy::model

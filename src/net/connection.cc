@@ -1,11 +1,11 @@
 #include "net/connection.h"
 
-#include <spdlog/spdlog.h>
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/write.hpp>
 #include <limits>
 
 #include "base/id.h"
+#include "base/log.h"
 #include "net/exchange.h"
 #include "net/request_body.h"
 #include "net/request_head.h"
@@ -87,13 +87,14 @@ class Connection {
     }
     if (place_.taken_away()) co_return false;
     place_.begin();
+    begun_ = std::chrono::steady_clock::now();
     if (ec) {
-      co_await refuse(read_error(kHeader, ec), "");
+      co_await refuse(read_error(kHeader, ec), unread());
       co_return false;
     }
     auto request = read_head(head);
     if (!request) {
-      co_await refuse(request.error(), "");
+      co_await refuse(request.error(), unread());
       co_return false;
     }
     co_return co_await serve_body(head, std::move(*request));
@@ -106,7 +107,7 @@ class Connection {
     const std::uint64_t expected =
         length ? static_cast<std::uint64_t>(*length) : shared_->options.body_limit;
     if (expected > shared_->options.body_limit) {
-      co_await refuse(too_large(), request.id);
+      co_await refuse(too_large(), request);
       co_return false;
     }
     if (auto refused = shared_->admit(request, length)) {
@@ -137,7 +138,7 @@ class Connection {
       if (alarm.rang()) ec = beast::error::timeout;
     }
     if (ec) {
-      co_await refuse(read_error(kBody, ec), request.id);
+      co_await refuse(read_error(kBody, ec), request);
       co_return false;
     }
     request.body = std::move(body.get().body().bytes);
@@ -151,11 +152,13 @@ class Connection {
     try {
       co_await shared_->handler(exchange);
     } catch (const std::exception& e) {
-      spdlog::error("request {}: unexpected exception: {}", exchange.request().id, e.what());
+      base::log_error("an unexpected exception in a request",
+                      {{"request", exchange.request().id}, {"error", e.what()}});
       exchange.close_after();
     }
     const bool keep = co_await exchange.finish();
     --shared_->active;
+    tell(exchange.request(), exchange.about(), exchange.status());
     co_return keep;
   }
 
@@ -165,8 +168,22 @@ class Connection {
                                 std::optional<std::int64_t> length) {
     const bool nothing = length == 0;
     const bool keep = nothing && head.get().keep_alive();
-    co_await send(std::move(response), request.id, keep);
+    co_await send(std::move(response), request, keep);
     co_return keep;
+  }
+
+  // Stands for a request whose head could not be read.
+  static Request unread() {
+    Request request;
+    request.id = base::random_hex(8);
+    return request;
+  }
+
+  void tell(const Request& request, const About& about, int status) const {
+    if (!shared_->options.on_served) return;
+    const auto took = std::chrono::steady_clock::now() - begun_;
+    shared_->options.on_served(
+        {request, about, status, std::chrono::duration_cast<std::chrono::microseconds>(took)});
   }
 
   Error too_large() const {
@@ -192,18 +209,19 @@ class Connection {
     return fail_at(part, ErrorCode::invalid_request, "malformed HTTP: " + ec.message());
   }
 
-  awaitable<void> refuse(Error error, const std::string& request_id) {
-    const std::string id = request_id.empty() ? base::random_hex(8) : request_id;
-    Response page = shared_->error_page(error, id);
-    co_await send(std::move(page), id, false);
+  awaitable<void> refuse(Error error, const Request& request) {
+    Response page = shared_->error_page(error, request.id);
+    co_await send(std::move(page), request, false);
   }
 
-  awaitable<void> send(Response response, const std::string& id, bool keep_alive) {
-    auto message = to_beast(std::move(response), id, keep_alive);
+  awaitable<void> send(Response response, const Request& request, bool keep_alive) {
+    const int status = response.status;
+    auto message = to_beast(std::move(response), request.id, keep_alive);
     message.prepare_payload();
     error_code ec;
     stream_.expires_after(shared_->options.write_timeout);
     co_await http::async_write(stream_, message, to(ec));
+    tell(request, {}, status);
   }
 
   // Half-closes and reads what is still coming (bounded), so that the answer is not lost to a
@@ -222,6 +240,7 @@ class Connection {
   std::shared_ptr<Shared> shared_;
   Place place_;
   beast::flat_buffer buffer_;
+  std::chrono::steady_clock::time_point begun_{};  // of the request at hand, with its head
   bool keep_alive_ = true;
 };
 
@@ -264,13 +283,15 @@ awaitable<void> serve_connection(Stream stream, std::shared_ptr<Shared> shared) 
     error_code ec;
     stream.expires_after(std::chrono::seconds(1));
     co_await http::async_write(stream, message, to(ec));
+    const int status = static_cast<int>(message.result_int());
+    if (shared->options.on_served) shared->options.on_served({{}, {}, status});
     co_return;
   }
   try {
     Connection connection(std::move(stream), shared);
     co_await connection.run();
   } catch (const std::exception& e) {
-    spdlog::error("connection: unexpected exception: {}", e.what());
+    base::log_error("an unexpected exception on a connection", {{"error", e.what()}});
   }
 }
 

@@ -97,6 +97,7 @@ awaitable<void> ExchangeImpl::respond(Response response) {
     response = shared_.error_page(fail(ErrorCode::unavailable, "too many large answers at once"),
                                   request_.id);
   }
+  status_ = response.status;
   const Counted bytes(shared_.response_bytes, response.body.size());
   auto message = to_beast(std::move(response), request_.id, keep_alive_);
   message.prepare_payload();
@@ -115,6 +116,7 @@ awaitable<void> ExchangeImpl::respond(Response response) {
 awaitable<std::unique_ptr<ResponseStream>> ExchangeImpl::start_stream(
     Response head, std::optional<std::int64_t> length) {
   answered_ = true;
+  status_ = head.status;
   length_ = length;
   head.body.clear();
   http::response<http::empty_body> message{

@@ -20,6 +20,7 @@ class ExchangeImpl final : public Exchange {
   ExchangeImpl(Stream& stream, Shared& shared, Request request, bool keep_alive);
 
   const Request& request() const override { return request_; }
+  void tell(About about) override { about_ = std::move(about); }
   awaitable<void> respond(Response response) override;
   awaitable<std::unique_ptr<ResponseStream>> start_stream(
       Response head, std::optional<std::int64_t> length) override;
@@ -29,11 +30,15 @@ class ExchangeImpl final : public Exchange {
   // connection.
   awaitable<bool> finish();
   void close_after() { keep_alive_ = false; }
+  const About& about() const { return about_; }
+  int status() const { return status_; }
 
  private:
   Stream& stream_;
   Shared& shared_;
   Request request_;
+  About about_;
+  int status_ = 0;
   bool keep_alive_;
   bool head_only_;
   bool answered_ = false;

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <boost/asio/awaitable.hpp>
+#include <chrono>
 #include <functional>
 #include <map>
 #include <memory>
@@ -52,11 +53,18 @@ class ResponseStream {
   virtual awaitable<Result<void>> write(std::string_view bytes) = 0;
 };
 
+// What a handler found a request to be, for who hears of its answer.
+struct About {
+  std::string_view route{};  // of a table; outlives the request
+  std::string user{};
+};
+
 // One request and the way to answer it: exactly one of respond or start_stream.
 class Exchange {
  public:
   virtual ~Exchange() = default;
   virtual const Request& request() const = 0;
+  virtual void tell(About about) { (void)about; }
   virtual awaitable<void> respond(Response response) = 0;
   // Sends the head (response.body is ignored); the stream ends when the handler returns. With
   // `length` the body is exactly that long instead of chunked.
@@ -72,6 +80,13 @@ class Exchange {
 using Admit = std::function<std::optional<Response>(const Request& head,
                                                     std::optional<std::int64_t> declared_length)>;
 using Handler = std::function<awaitable<void>(Exchange&)>;
+// A request and what it was answered.
+struct Served {
+  const Request& request;  // only with an id when no head could be read
+  const About& about;
+  int status = 0;
+  std::chrono::microseconds took{};  // from its head to the last byte of the answer
+};
 // The body of an error the HTTP layer itself answers (malformed, too large, timeout).
 using ErrorPage = std::function<Response(const Error& error, const std::string& request_id)>;
 

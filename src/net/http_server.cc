@@ -36,6 +36,7 @@ class ServerImpl final : public HttpServer {
 
   std::uint16_t port() const override { return port_; }
   std::size_t active() const override { return shared_->active; }
+  std::size_t connections() const override { return shared_->connections; }
 
   void stop() override {
     if (shared_->stopping) return;
@@ -89,7 +90,7 @@ Result<Acceptor> open_acceptor(asio::io_context& io, const asio::generic::stream
 std::shared_ptr<Shared> make_shared_state(ServerOptions options, Handler handler, Admit admit,
                                           ErrorPage error_page) {
   auto shared = std::make_shared<Shared>();
-  shared->options = options;
+  shared->options = std::move(options);
   shared->handler = std::move(handler);
   shared->admit = std::move(admit);
   shared->error_page = std::move(error_page);
@@ -114,9 +115,10 @@ Result<std::unique_ptr<HttpServer>> listen_tcp(asio::io_context& io, const std::
   const std::uint16_t bound_port =
       ntohs(bound.ss_family == AF_INET6 ? reinterpret_cast<sockaddr_in6&>(bound).sin6_port
                                         : reinterpret_cast<sockaddr_in&>(bound).sin_port);
-  return std::unique_ptr<HttpServer>(std::make_unique<ServerImpl>(
-      io, std::move(*acceptor), bound_port,
-      make_shared_state(options, std::move(handler), std::move(admit), std::move(error_page))));
+  return std::unique_ptr<HttpServer>(
+      std::make_unique<ServerImpl>(io, std::move(*acceptor), bound_port,
+                                   make_shared_state(std::move(options), std::move(handler),
+                                                     std::move(admit), std::move(error_page))));
 }
 
 Result<std::unique_ptr<HttpServer>> listen_unix(asio::io_context& io, const std::string& path,
@@ -131,9 +133,10 @@ Result<std::unique_ptr<HttpServer>> listen_unix(asio::io_context& io, const std:
   auto acceptor = open_acceptor(io, endpoint.protocol(), endpoint, path);
   ::umask(old_mask);
   if (!acceptor) return acceptor.error();
-  return std::unique_ptr<HttpServer>(std::make_unique<ServerImpl>(
-      io, std::move(*acceptor), std::uint16_t{0},
-      make_shared_state(options, std::move(handler), std::move(admit), std::move(error_page))));
+  return std::unique_ptr<HttpServer>(
+      std::make_unique<ServerImpl>(io, std::move(*acceptor), std::uint16_t{0},
+                                   make_shared_state(std::move(options), std::move(handler),
+                                                     std::move(admit), std::move(error_page))));
 }
 
 }  // namespace mecapy::net

@@ -12,6 +12,7 @@
 #include <boost/asio/io_context.hpp>
 #include <chrono>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <string>
 
@@ -29,6 +30,8 @@ struct ServerOptions {
   std::chrono::milliseconds header_timeout{10'000};
   std::chrono::milliseconds body_timeout{30'000};
   std::chrono::milliseconds write_timeout{30'000};
+  // Told of each answer, on the server's thread.
+  std::function<void(const Served&)> on_served{};
 };
 
 class HttpServer {
@@ -40,6 +43,8 @@ class HttpServer {
   virtual void stop() = 0;
   // Requests being handled now.
   virtual std::size_t active() const = 0;
+  // Those that are open.
+  virtual std::size_t connections() const = 0;
 };
 
 // Accepts from the moment it returns (handlers run when `io` runs). ErrorCode::unavailable names

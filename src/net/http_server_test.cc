@@ -129,6 +129,24 @@ TEST_F(ServerTest, PipelinedRequestsAreAnsweredInOrder) {
   EXPECT_LT(answer.find("POST /b 3"), answer.find("GET /c 0"));
 }
 
+TEST_F(ServerTest, EachAnswerIsToldOfOnce) {
+  std::vector<std::string> told;
+  ServerOptions options;
+  options.on_served = [&](const Served& served) {
+    told.push_back(served.request.method + served.request.path + " " +
+                   std::to_string(served.status));
+    EXPECT_FALSE(served.request.id.empty());
+  };
+  start(options);
+  exchange(
+      "GET /a HTTP/1.1\r\nHost: x\r\n\r\nGET /refused HTTP/1.1\r\nHost: x\r\n\r\n"
+      "POST /b HTTP/1.1\r\nHost: x\r\nContent-Length: 99999999\r\n\r\n");
+  exchange("no HTTP\r\n\r\n");
+  io_.stop();
+  thread_.join();
+  EXPECT_EQ(told, (std::vector<std::string>{"GET/a 200", "GET/refused 401", "POST/b 413", " 400"}));
+}
+
 TEST_F(ServerTest, ChunkedBodiesAreRead) {
   start({});
   EXPECT_NE(exchange("POST /x HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n"

@@ -53,6 +53,11 @@ class Listing {
                                                                      base::Deadline deadline) = 0;
 };
 
+struct Traffic {
+  std::uint64_t requests = 0;  // tries, each counted
+  std::uint64_t retries = 0;   // of them those that were not the first
+};
+
 class ObjectStore {
  public:
   virtual ~ObjectStore() = default;
@@ -82,6 +87,8 @@ class ObjectStore {
     (void)key, (void)file_name, (void)content_type, (void)life;
     return std::nullopt;
   }
+  // What went over the network until now; nothing when nothing does.
+  virtual std::optional<Traffic> traffic() const { return std::nullopt; }
   // Writes, reads and removes a small object of its own: for readiness.
   virtual awaitable<Result<void>> ping(base::Deadline deadline) = 0;
 };

@@ -80,7 +80,9 @@ awaitable<Result<S3Client::Answer>> S3Client::call(const Call& call, base::Deadl
     if (tries > 0) {
       asio::steady_timer timer(co_await asio::this_coro::executor, pause_after(tries - 1));
       co_await timer.async_wait(asio::use_awaitable);
+      ++retries_;
     }
+    ++requests_;
     auto answered = co_await http_.send(sign(call), std::min(deadline, base::after(kTry)));
     if (auto* response = std::get_if<net::Response>(&answered)) {
       if (!worth_another(*response)) co_return Answer{std::move(*response), repeated};

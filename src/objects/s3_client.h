@@ -2,6 +2,7 @@
 // understood. Every call may be done twice without harm.
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -62,6 +63,9 @@ class S3Client {
   std::string link(const std::string& key, const std::string& file_name,
                    const std::string& content_type, std::chrono::seconds life) const;
 
+  // Thread-safe.
+  Traffic traffic() const { return {requests_, retries_}; }
+
  private:
   struct Call {
     std::string method;
@@ -82,6 +86,8 @@ class S3Client {
 
   S3Address address_;
   S3Keys keys_;
+  std::atomic<std::uint64_t> requests_ = 0;
+  std::atomic<std::uint64_t> retries_ = 0;
   net::HttpClient http_;
 };
 

@@ -201,6 +201,8 @@ class S3Store final : public ObjectStore {
     return std::make_unique<S3Listing>(client_, std::move(folder));
   }
 
+  std::optional<Traffic> traffic() const override { return client_->traffic(); }
+
   awaitable<Result<void>> ping(base::Deadline deadline) override {
     std::string key = "ping/" + base::random_hex(16);
     if (auto done = co_await put(key, key, deadline); !done) co_return done;

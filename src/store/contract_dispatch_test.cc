@@ -29,6 +29,7 @@ TEST_P(StoreContract, Claim_GivesTheJobAndStartsTheRun) {
   EXPECT_EQ((*job)->code, task.version.code);
   EXPECT_EQ((*job)->inputs.inline_bytes, "{}");
   EXPECT_EQ((*job)->limits, task.version.limits);
+  EXPECT_EQ((*job)->waited, seconds(2));
   const model::Run got = get(run.id);
   EXPECT_EQ(got.status, RunStatus::running);
   EXPECT_EQ(got.attempt, 1);
@@ -136,7 +137,7 @@ TEST_P(StoreContract, CancelsAmongRequeues_AlwaysEndTheRun) {
   for (int round = 0; round < 20; ++round) {
     const Lease lease = running();
     const Requeue back{lease, {model::OutcomeCode::worker_lost, "gone"}, clock_->now()};
-    std::optional<Result<bool>> requeued;
+    std::optional<Result<std::optional<RunStatus>>> requeued;
     std::optional<Result<model::Run>> cancelled;
     std::vector<awaitable<bool>> calls;
     const auto requeue = [&]() -> awaitable<bool> {
@@ -214,7 +215,7 @@ TEST_P(StoreContract, RequeuedRun_ShowsItsFailureAndKeepsItsStart) {
   const Lease lease = running();
   const base::TimePoint started = clock_->now();
   clock_->advance(seconds(5));
-  EXPECT_TRUE(*await(store_->requeue(requeue_of(lease, clock_->now()))));
+  EXPECT_EQ(*await(store_->requeue(requeue_of(lease, clock_->now()))), RunStatus::queued);
   const model::Run queued = get(lease.run_id);
   EXPECT_EQ(queued.status, RunStatus::queued);
   EXPECT_EQ(queued.attempt, 1);
@@ -240,6 +241,13 @@ TEST_P(StoreContract, Backoff_IsHonouredByClaim) {
   EXPECT_EQ(claim(lease.run_id).attempt, 2);
 }
 
+TEST_P(StoreContract, Connections_AreCountedOnce) {
+  running();
+  const Connections now = store_->connections();
+  EXPECT_GE(now.busy + now.idle + now.absent, 1u);
+  EXPECT_EQ(now.waiting, 0u);
+}
+
 TEST_P(StoreContract, RequeueByWhoIsNotTheHolder_IsFalse) {
   const Lease lease = running();
   EXPECT_FALSE(*await(store_->requeue(requeue_of({lease.run_id, 2}, clock_->now()))));
@@ -251,7 +259,7 @@ TEST_P(StoreContract, RequeueByWhoIsNotTheHolder_IsFalse) {
 TEST_P(StoreContract, RequeueOfARunWhoseCancelWasAskedFor_CancelsIt) {
   const Lease lease = running();
   ASSERT_TRUE(await(store_->request_cancel("ann", lease.run_id)));
-  EXPECT_TRUE(*await(store_->requeue(requeue_of(lease, clock_->now()))));
+  EXPECT_EQ(*await(store_->requeue(requeue_of(lease, clock_->now()))), RunStatus::cancelled);
   const model::Run run = get(lease.run_id);
   EXPECT_EQ(run.status, RunStatus::cancelled);
   EXPECT_EQ(run.finished_at, clock_->now());

@@ -1,5 +1,6 @@
 #include "store/dispatch_sql.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "store/column.h"
@@ -16,7 +17,7 @@ constexpr Sql kClaim =
     "UPDATE runs SET status = 'running', attempt = attempt + 1, claimant = :claimant,"
     " lease_until = :lease_until, started_at = COALESCE(started_at, :now)"
     " WHERE id = :id AND status = 'queued' AND not_before <= :now2"
-    " RETURNING task_id, owner, version, attempt, inputs_key, inputs";
+    " RETURNING task_id, owner, version, attempt, inputs_key, inputs, queued_at";
 constexpr Sql kCode =
     "SELECT limits, code FROM task_versions WHERE task_id = :task AND number = :number";
 
@@ -57,14 +58,16 @@ Result<std::optional<model::Job>> claim(Connection& connection, base::TimePoint 
   job.run_id = claim.id;
   std::string task, limits;
   int version = 0;
+  long long queued_at = 0;
   const bool claimed = connection.one_row(
       kClaim, soci::into(task), soci::into(job.user), soci::into(version), soci::into(job.attempt),
-      soci::into(job.inputs.key), soci::into(job.inputs.inline_bytes),
+      soci::into(job.inputs.key), soci::into(job.inputs.inline_bytes), soci::into(queued_at),
       use(claim.claimant, "claimant"), use(lease_until, "lease_until"), use(us, "now"),
       use(claim.id.str(), "id"), use(us, "now2"));
   if (!claimed) return std::optional<model::Job>();
   connection.one_row(kCode, soci::into(limits), soci::into(job.code), use(task, "task"),
                      use(version, "number"));
+  job.waited = std::max(now - from_us(queued_at), std::chrono::microseconds(0));
   job.task_id = trusted_id<model::TaskId>(task);
   job.limits = decode_limits(limits);
   return std::optional(std::move(job));
@@ -85,7 +88,8 @@ Result<LeaseReport> extend_leases(Connection& connection, const std::string& cla
   return report;
 }
 
-Result<bool> requeue(Connection& connection, base::TimePoint now, const Requeue& request) {
+Result<std::optional<model::RunStatus>> requeue(Connection& connection, base::TimePoint now,
+                                                const Requeue& request) {
   const long long us = to_us(now);
   const long long not_before = to_us(request.not_before);
   const FailureColumns failure(request.failure);
@@ -93,9 +97,12 @@ Result<bool> requeue(Connection& connection, base::TimePoint now, const Requeue&
   const long long queued = connection.execute(kRequeue, use(not_before, "not_before"),
                                               failure_values, use(request.lease.run_id.str(), "id"),
                                               use(request.lease.attempt, "attempt"));
-  if (queued > 0) return true;
-  return connection.execute(kCancelInstead, use(us, "now"), use(request.lease.run_id.str(), "id"),
-                            use(request.lease.attempt, "attempt")) > 0;
+  if (queued > 0) return std::optional(model::RunStatus::queued);
+  const long long cancelled =
+      connection.execute(kCancelInstead, use(us, "now"), use(request.lease.run_id.str(), "id"),
+                         use(request.lease.attempt, "attempt"));
+  if (cancelled > 0) return std::optional(model::RunStatus::cancelled);
+  return std::optional<model::RunStatus>();
 }
 
 Result<std::vector<Lease>> dead_leases(Connection& connection, base::TimePoint now,

@@ -26,7 +26,8 @@ Result<std::optional<model::Job>> claim(Connection& connection, base::TimePoint 
                                         const Claim& claim);
 Result<LeaseReport> extend_leases(Connection& connection, const std::string& claimant,
                                   const std::vector<Lease>& leases, base::TimePoint lease_until);
-Result<bool> requeue(Connection& connection, base::TimePoint now, const Requeue& request);
+Result<std::optional<model::RunStatus>> requeue(Connection& connection, base::TimePoint now,
+                                                const Requeue& request);
 Result<std::vector<Lease>> dead_leases(Connection& connection, base::TimePoint now,
                                        const std::optional<std::string>& also_not_of, int limit);
 Result<std::vector<QueuedRun>> queued_runs(Connection& connection, const std::string& after,

@@ -64,19 +64,35 @@ void PostgresPool::submit(std::unique_ptr<Request> request, Access access) {
 }
 
 void PostgresPool::loop(Seat& seat) {
-  while (auto waiting = take()) {
+  while (auto waiting = take(seat)) {
     serve(seat, *waiting);
+    settle(seat);
     waiting->request->answer();
   }
 }
 
-std::optional<PostgresPool::Waiting> PostgresPool::take() {
+std::optional<PostgresPool::Waiting> PostgresPool::take(Seat& seat) {
   std::unique_lock lock(mutex_);
   arrived_.wait(lock, [this] { return ending_ || !waiting_.empty(); });
   if (waiting_.empty()) return std::nullopt;
   Waiting next = std::move(waiting_.front());
   waiting_.pop_front();
+  seat.state = State::busy;
   return next;
+}
+
+void PostgresPool::settle(Seat& seat) {
+  const std::lock_guard lock(mutex_);
+  seat.state = seat.connection ? State::idle : State::absent;
+}
+
+Connections PostgresPool::connections() const {
+  const std::lock_guard lock(mutex_);
+  Connections now{.waiting = waiting_.size()};
+  for (const auto& seat : seats_) {
+    ++(seat->state == State::busy ? now.busy : seat->state == State::idle ? now.idle : now.absent);
+  }
+  return now;
 }
 
 void PostgresPool::serve(Seat& seat, Waiting& waiting) {

@@ -33,11 +33,13 @@ class PostgresPool final : public Database {
 
   void write(std::unique_ptr<Request> request, Durability durability) override;
   void read(std::unique_ptr<Request> request) override;
+  Connections connections() const override;
 
  private:
   using Time = std::chrono::steady_clock::time_point;
   enum class Access { read, write, write_relaxed };
   enum class Outcome { done, again, unknown };
+  enum class State { absent, idle, busy };
   struct Waiting {
     std::unique_ptr<Request> request;
     Access access;
@@ -46,7 +48,8 @@ class PostgresPool final : public Database {
   // A thread's connection, and what the watchman must know of it.
   struct Seat {
     std::unique_ptr<Connection> connection;
-    int failures = 0;  // of statements since it was made
+    int failures = 0;             // of statements since it was made
+    State state = State::absent;  // after its last request; under the pool's lock
     std::mutex mutex;
     int socket = -1;  // while a transaction is on its way
     Time give_up{};
@@ -54,7 +57,8 @@ class PostgresPool final : public Database {
 
   void submit(std::unique_ptr<Request> request, Access access);
   void loop(Seat& seat);
-  std::optional<Waiting> take();
+  std::optional<Waiting> take(Seat& seat);
+  void settle(Seat& seat);
   void serve(Seat& seat, Waiting& waiting);
   bool connect(Seat& seat);
   Outcome attempt(Seat& seat, Request& request, Access access);
@@ -66,7 +70,7 @@ class PostgresPool final : public Database {
   bool pause(Time deadline);
 
   PostgresOptions options_;
-  std::mutex mutex_;
+  mutable std::mutex mutex_;
   std::condition_variable arrived_;
   std::condition_variable ended_;
   std::deque<Waiting> waiting_;

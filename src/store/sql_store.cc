@@ -126,10 +126,12 @@ class SqlStore final : public Store {
       return store::record_end(c, clock_->now(), lease, end);
     });
   }
-  awaitable<Result<bool>> requeue(Requeue request) override {
-    return write<bool>([this, request = std::move(request)](
-                           Connection& c) { return store::requeue(c, clock_->now(), request); },
-                       Durability::process_death);
+  awaitable<Result<std::optional<model::RunStatus>>> requeue(Requeue request) override {
+    return write<std::optional<model::RunStatus>>(
+        [this, request = std::move(request)](Connection& c) {
+          return store::requeue(c, clock_->now(), request);
+        },
+        Durability::process_death);
   }
   awaitable<Result<std::vector<Lease>>> dead_leases(base::TimePoint now,
                                                     std::optional<std::string> also_not_of,
@@ -150,6 +152,7 @@ class SqlStore final : public Store {
         [ids = std::move(ids)](Connection& c) { return store::run_objects(c, ids); });
   }
 
+  Connections connections() const override { return database_->connections(); }
   awaitable<Result<void>> ping() override {
     return read<void>([](Connection& c) -> Result<void> {
       int migrations = 0;

@@ -22,6 +22,7 @@ class Database {
   // Sees one state of the database from its begin to its end, and what was committed before it
   // began.
   virtual void read(std::unique_ptr<Request> request) = 0;
+  virtual Connections connections() const = 0;
 };
 
 // `database` has the newest schema (migrations.h).

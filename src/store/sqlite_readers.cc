@@ -58,8 +58,17 @@ void SqliteReaders::submit(std::unique_ptr<Request> request) {
 void SqliteReaders::loop(Connection& connection) {
   while (auto request = take()) {
     read(connection, *request);
+    {
+      const std::lock_guard lock(mutex_);
+      --busy_;
+    }
     request->answer();
   }
+}
+
+Connections SqliteReaders::connections() const {
+  const std::lock_guard lock(mutex_);
+  return {.busy = busy_, .idle = connections_.size() - busy_, .waiting = waiting_.size()};
 }
 
 std::unique_ptr<Request> SqliteReaders::take() {
@@ -68,6 +77,7 @@ std::unique_ptr<Request> SqliteReaders::take() {
   if (waiting_.empty()) return nullptr;
   auto request = std::move(waiting_.front());
   waiting_.pop_front();
+  ++busy_;
   return request;
 }
 

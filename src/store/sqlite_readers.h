@@ -11,6 +11,7 @@
 
 #include "store/connection.h"
 #include "store/request.h"
+#include "store/store.h"
 
 namespace mecapy::store {
 
@@ -25,6 +26,7 @@ class SqliteReaders {
 
   // Thread-safe.
   void submit(std::unique_ptr<Request> request);
+  Connections connections() const;
 
  private:
   void loop(Connection& connection);
@@ -32,9 +34,10 @@ class SqliteReaders {
   std::unique_ptr<Request> take();
 
   std::vector<std::unique_ptr<Connection>> connections_;
-  std::mutex mutex_;
+  mutable std::mutex mutex_;
   std::condition_variable arrived_;
   std::deque<std::unique_ptr<Request>> waiting_;
+  std::size_t busy_ = 0;
   bool ending_ = false;
   std::vector<std::thread> threads_;
 };

@@ -24,6 +24,14 @@ class SqliteDatabase final : public Database {
     writer_.submit(std::move(request), durability);
   }
   void read(std::unique_ptr<Request> request) override { readers_.submit(std::move(request)); }
+  Connections connections() const override {
+    Connections all = readers_.connections();
+    const Connections writer = writer_.connections();
+    all.busy += writer.busy;
+    all.idle += writer.idle;
+    all.waiting += writer.waiting;
+    return all;
+  }
 
  private:
   base::Fd lock_;  // released last

@@ -56,8 +56,16 @@ void SqliteWriter::loop() {
 
 SqliteWriter::Batch SqliteWriter::take() {
   std::unique_lock lock(mutex_);
+  busy_ = false;
   arrived_.wait(lock, [this] { return ending_ || !waiting_.empty(); });
+  busy_ = true;
   return std::exchange(waiting_, {});
+}
+
+Connections SqliteWriter::connections() const {
+  const std::lock_guard lock(mutex_);
+  const std::size_t busy = busy_ ? 1 : 0;
+  return {.busy = busy, .idle = 1 - busy, .waiting = waiting_.size()};
 }
 
 void SqliteWriter::write(Batch& batch) {

@@ -32,6 +32,7 @@ class SqliteWriter {
   void submit(std::unique_ptr<Request> request, Durability durability);
   // Transactions committed until now.
   std::int64_t commits() const { return commits_; }
+  Connections connections() const;
 
  private:
   struct Waiting {
@@ -53,9 +54,10 @@ class SqliteWriter {
   std::optional<Durability> synchronous_;  // as the pragma was set last
   std::atomic<std::int64_t> commits_ = 0;
 
-  std::mutex mutex_;
+  mutable std::mutex mutex_;
   std::condition_variable arrived_;
   Batch waiting_;
+  bool busy_ = false;
   bool ending_ = false;
   std::thread thread_;  // last: it uses all the others
 };

@@ -22,6 +22,7 @@
 
 #include <boost/asio/awaitable.hpp>
 #include <chrono>
+#include <cstddef>
 #include <functional>
 #include <memory>
 #include <optional>
@@ -118,6 +119,14 @@ struct RunObjects {
   std::vector<std::string> keys{};
 };
 
+// Connections to the database.
+struct Connections {
+  std::size_t busy = 0;
+  std::size_t idle = 0;
+  std::size_t absent = 0;   // made when a request needs them
+  std::size_t waiting = 0;  // requests that wait for one
+};
+
 class Store {
  public:
   virtual ~Store() = default;
@@ -178,9 +187,9 @@ class Store {
   // Records the end when `lease` is the run's current attempt and it is running. False when it is
   // not: then nothing was written.
   virtual awaitable<Result<bool>> record_end(Lease lease, model::RunEnd end) = 0;
-  // running -> queued for the holder of the attempt, or -> cancelled when a cancel was asked for.
-  // False when it is not the holder.
-  virtual awaitable<Result<bool>> requeue(Requeue request) = 0;
+  // running -> queued for the holder of the attempt, or -> cancelled when a cancel was asked for:
+  // which of them. Nothing when it is not the holder.
+  virtual awaitable<Result<std::optional<model::RunStatus>>> requeue(Requeue request) = 0;
   // Running runs whose lease is over (at `now`), or, with `also_not_of` set, which belong to any
   // other claimant (a store with one owner knows at its start that they are dead). At most `limit`.
   virtual awaitable<Result<std::vector<Lease>>> dead_leases(base::TimePoint now,
@@ -191,6 +200,8 @@ class Store {
   // Of the runs among `ids` that there are, whoever's they are.
   virtual awaitable<Result<std::vector<RunObjects>>> run_objects(std::vector<model::RunId> ids) = 0;
 
+  // How busy the connections are now; asks nobody.
+  virtual Connections connections() const = 0;
   // Answers when the database answers a query: for readiness.
   virtual awaitable<Result<void>> ping() = 0;
   // Forgets idempotency keys made before `before`.

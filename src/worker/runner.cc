@@ -1,6 +1,5 @@
 #include "worker/runner.h"
 
-#include <spdlog/spdlog.h>
 #include <algorithm>
 #include <boost/asio/buffer.hpp>
 #include <boost/asio/co_spawn.hpp>
@@ -13,6 +12,7 @@
 #include <csignal>
 
 #include "base/id.h"
+#include "base/log.h"
 #include "sandbox/verdict.h"
 #include "wire/json.h"
 #include "worker/collector.h"
@@ -91,7 +91,7 @@ awaitable<void> Runner::pump_events() {
     while (true) {
       auto event = sandbox_->next_event();
       if (!event) {
-        spdlog::error("the sandbox is gone: {}", event.error().message);
+        base::log_error("the sandbox is gone", {{"error", event.error().message}});
         on_lost_();
         co_return;
       }
@@ -125,7 +125,7 @@ awaitable<void> Runner::watch_supervisor() {
     co_await pulse_.async_wait(asio::redirect_error(asio::use_awaitable, ec));
     if (ec) co_return;
     if (unanswered_pings_ >= kMostUnanswered) {
-      spdlog::error("the sandbox's supervisor hangs");
+      base::log_error("the sandbox's supervisor hangs");
       on_lost_();
       co_return;
     }

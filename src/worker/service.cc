@@ -2,7 +2,6 @@
 
 #include <openssl/crypto.h>
 
-#include <spdlog/spdlog.h>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/detached.hpp>
 #include <boost/asio/experimental/awaitable_operators.hpp>
@@ -12,6 +11,7 @@
 #include <unordered_set>
 
 #include "base/id.h"
+#include "base/log.h"
 #include "wire/api_json.h"
 #include "wire/json.h"
 #include "worker/large.h"
@@ -226,6 +226,20 @@ awaitable<void> Service::check(net::Exchange& exchange) {
   co_await answer(exchange, std::move(execution));
 }
 
+namespace {
+
+void tell_end(const std::string& run_id, int attempt, const model::RunEnd& end) {
+  const std::string_view outcome =
+      end.failure ? model::row(end.failure->code).name : model::name(end.status);
+  base::log_debug("attempt ended", {{"run", run_id},
+                                    {"attempt", attempt},
+                                    {"outcome", outcome},
+                                    {"setup_ms", static_cast<double>(end.usage.setup_us) / 1000},
+                                    {"run_ms", static_cast<double>(end.usage.wall_us) / 1000}});
+}
+
+}  // namespace
+
 std::shared_ptr<Execution> Service::begin(std::string key, Attempt attempt) {
   auto execution = std::make_shared<Execution>(io_, std::move(key));
   executions_.emplace(execution->key(), execution);
@@ -235,8 +249,12 @@ std::shared_ptr<Execution> Service::begin(std::string key, Attempt attempt) {
 
 awaitable<void> Service::run(std::shared_ptr<Execution> execution, Attempt attempt) {
   // What has no run id of its caller's cannot be asked for again.
-  const bool keep = attempt.kind == sandbox::JobKind::calculate && attempt.inline_allowed;
+  const bool is_run = attempt.kind == sandbox::JobKind::calculate;
+  const bool keep = is_run && attempt.inline_allowed;
+  const std::string run_id = attempt.run_id;
+  const int number = attempt.number;
   model::RunEnd end = co_await runner_.run(std::move(attempt), *execution, execution->stop());
+  if (is_run) tell_end(run_id, number, end);
   std::string line = wire::end_line(end);
   if (keep && end.status != model::RunStatus::cancelled) remember(execution->key(), line);
   executions_.erase(execution->key());

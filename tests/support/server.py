@@ -154,7 +154,7 @@ class Server:
 
     def errors(self) -> str:
         """The last of what it wrote to standard error, of every start."""
-        return (self.folder / "stderr.txt").read_text(errors="replace")[-4000:]
+        return (self.folder / "stderr.txt").read_text(errors="replace")[-20_000:]
 
     def api(self, token: str | None = DEV_TOKEN) -> Api:
         """A client with this token, closed with the server."""
