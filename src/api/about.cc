@@ -1,14 +1,34 @@
+#include <algorithm>
+
 #include "api/routes.h"
 #include "wire/json.h"
 
 namespace mecapy::api {
 namespace {
 
-constexpr std::chrono::seconds kProbe{5};
-
-std::string verdict(const Result<void>& result) { return result ? "ok" : result.error().message; }
+using Status = Readiness::Status;
 
 }  // namespace
+
+std::vector<Readiness::Part> parts_to_ask(const Parts& parts) {
+  return {
+      {"database", Status::unavailable,
+       [&store = parts.store](base::Deadline) { return store.ping(); }},
+      {"objects", Status::unavailable,
+       [&objects = parts.objects](base::Deadline deadline) { return objects.ping(deadline); }},
+      // Without its Redis a queue works for this process alone.
+      {"queue", Status::degraded,
+       [&queue = parts.queue](base::Deadline) -> awaitable<Result<void>> {
+         co_return queue.health();
+       }},
+      {"identity", Status::unavailable,
+       [&callers = parts.authenticator](base::Deadline deadline) {
+         return callers.ready(deadline);
+       }},
+      {"worker", Status::unavailable,
+       [ready = parts.worker_ready](base::Deadline) { return ready(); }},
+  };
+}
 
 awaitable<Answer> Routes::openapi(Api&, Call&) { co_return json_response(200, openapi_document()); }
 
@@ -31,27 +51,22 @@ awaitable<Answer> Routes::docs(Api& api, Call&) {
 awaitable<Answer> Routes::live(Api&, Call&) { co_return json_response(200, R"({"status":"ok"})"); }
 
 awaitable<Answer> Routes::ready(Api& api, Call&) {
-  const auto database = co_await parts(api).store.ping();
-  const auto storage = co_await parts(api).objects.ping(base::after(kProbe));
-  const auto worker = co_await parts(api).worker_ready();
-  const auto callers = co_await parts(api).authenticator.ready(base::after(kProbe));
-  // Without its Redis a queue works for this process alone.
-  const auto queue = parts(api).queue.health();
-  const bool fine = database && storage && worker && callers && !draining(api);
-  wire::ObjectWriter checks;
-  checks.text("database", verdict(database))
-      .text("objects", verdict(storage))
-      .text("queue", verdict(queue))
-      .text("identity", verdict(callers))
-      .text("worker", verdict(worker))
-      .text("accepting", draining(api) ? "shutting down" : "ok");
-  net::Response response =
-      json_response(fine ? 200 : 503, std::move(wire::ObjectWriter()
-                                                    .text("status", !fine   ? "unavailable"
-                                                                    : queue ? "ok"
-                                                                            : "degraded")
-                                                    .raw("checks", std::move(checks).finish()))
-                                          .finish());
+  std::vector<Readiness::Finding> findings = co_await readiness(api).look();
+  if (draining(api)) findings.push_back({"accepting", Status::unavailable, "shutting down"});
+  Status worst = Status::ok;
+  wire::ObjectWriter parts;
+  for (const Readiness::Finding& finding : findings) {
+    worst = std::max(worst, finding.status);
+    wire::ObjectWriter part;
+    part.text("status", name(finding.status));
+    if (finding.status != Status::ok) part.text("why", finding.why);
+    parts.raw(finding.part, std::move(part).finish());
+  }
+  wire::ObjectWriter body;
+  body.text("status", worst == Status::ok ? "ready" : name(worst))
+      .raw("parts", std::move(parts).finish());
+  const bool fine = worst != Status::unavailable;
+  net::Response response = json_response(fine ? 200 : 503, std::move(body).finish());
   if (!fine) response.headers.emplace_back("Retry-After", "1");
   co_return response;
 }

@@ -14,6 +14,7 @@
 #include <variant>
 #include <vector>
 
+#include "api/readiness.h"
 #include "auth/auth.h"
 #include "base/clock.h"
 #include "base/recent.h"
@@ -79,9 +80,13 @@ struct Options {
   std::chrono::milliseconds keep_ended{60'000};  // in the cache, after somebody asked for it
 };
 
+// about.cc: what readiness asks.
+std::vector<Readiness::Part> parts_to_ask(const Parts& parts);
+
 class Api {
  public:
-  Api(Parts parts, Options options) : parts_(std::move(parts)), options_(std::move(options)) {}
+  Api(Parts parts, Options options)
+      : parts_(std::move(parts)), options_(std::move(options)), readiness_(parts_to_ask(parts_)) {}
 
   awaitable<void> handle(net::Exchange& exchange);
   // Refuses before the body is read: no such route, no valid token, a body that is not JSON.
@@ -100,6 +105,7 @@ class Api {
   Options options_;
   GoodCodes good_codes_{1024};
   std::int64_t large_pieces_ = 0;  // bytes beyond a piece each that answers hold (routes.h)
+  Readiness readiness_;
   bool draining_ = false;
   std::size_t event_streams_ = 0;
 };

@@ -129,6 +129,20 @@ class ApiTest : public testing::Test {
            {}};
 };
 
+TEST_F(ApiTest, AServerThatShutsDownIsNotReady) {
+  release();
+  FakeExchange before("GET", "/health/ready", "");
+  finish(before);
+  EXPECT_EQ(before.answer->status, 200);
+  EXPECT_NE(before.answer->body.find(R"("status":"ready")"), std::string::npos);
+  api_.drain();
+  FakeExchange after("GET", "/health/ready", "");
+  finish(after);
+  EXPECT_EQ(after.answer->status, 503);
+  EXPECT_NE(after.answer->body.find(R"("accepting":{"status":"unavailable")"), std::string::npos)
+      << after.answer->body;
+}
+
 // A completed run whose result and log are objects.
 class LargeAnswers : public ApiTest {
  protected:

@@ -210,8 +210,10 @@ std::vector<ObjectSpec> other_specs() {
         {"errors", nested_list, optional, "one for each wrong place", 0, 0, "FieldProblem"}}},
       {"Health",
        "Whether it can work",
-       {{"status", text, required, "ok, degraded (works without what is away), or unavailable"},
-        {"checks", object, optional, "each part: ok, or what is wrong"}}},
+       {{"status", text, required,
+         "ok (of live); ready, degraded (works without what is away), or unavailable (of ready)"},
+        {"parts", object, optional,
+         "each part by name: its status (ok, degraded, unavailable) and why it is not ok"}}},
   };
 }
 

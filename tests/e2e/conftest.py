@@ -23,6 +23,7 @@ SLOW_LAST = (
     "test_cache",
     "test_backends",
     "test_serverless",
+    "test_readiness",
     "test_oidc",
     "test_durability",
 )

@@ -206,7 +206,7 @@ def test_a_second_token_tells_of_the_first_and_how_to_revoke_it(server: Server) 
 def test_health_has_the_status_that_a_probe_needs(server: Server) -> None:
     done = run_mecapy("health", f"{server.url}/health/ready")
     assert done.returncode == 0, done.stderr
-    assert json.loads(done.stdout)["status"] == "ok"
+    assert json.loads(done.stdout)["status"] == "ready"
     done = run_mecapy("health", f"{server.url}/api/runs")  # asks for a token
     assert done.returncode == 69
     assert "answers 401" in done.stderr

@@ -175,7 +175,7 @@ def test_tokens_of_our_own_are_of_no_use_there(server: Server) -> None:
 
 def test_readiness_tells_of_the_provider(server: Server) -> None:
     with Api(server.url, None) as nobody:
-        assert nobody.read("/health/ready")["checks"]["identity"] == "ok"
+        assert nobody.read("/health/ready")["parts"]["identity"] == {"status": "ok"}
 
 
 def test_a_provider_that_is_away_is_no_refusal(certificate: str, realm: Realm) -> None:
@@ -186,7 +186,7 @@ def test_a_provider_that_is_away_is_no_refusal(certificate: str, realm: Realm) -
         assert answer.status_code == 503, answer.text
         ready = api.get("/health/ready")
         assert ready.status_code == 503
-        assert "cannot be asked" in ready.json()["checks"]["identity"]
+        assert "cannot be asked" in ready.json()["parts"]["identity"]["why"]
     finally:
         one.remove()
 
