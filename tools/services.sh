@@ -124,7 +124,7 @@ start_keycloak() {
   mkdir -p "$here/keycloak/server/data/import"
   PASSWORD="$PASSWORD" python3 tools/keycloak_test_realms.py deploy/keycloak/mecapy-realm.json "$here/keycloak/server/data/import"
   printf 'https://127.0.0.1:%s/realms/mecapy\n' "$port" >"$here/keycloak/url"
-  launch keycloak env JAVA_OPTS="-Xms64m -Xmx512m" KC_BOOTSTRAP_ADMIN_USERNAME=admin KC_BOOTSTRAP_ADMIN_PASSWORD="$PASSWORD" \
+  launch keycloak env KC_HTTP_PORT="$(free_port)" JAVA_OPTS="-Xms64m -Xmx512m" KC_BOOTSTRAP_ADMIN_USERNAME=admin KC_BOOTSTRAP_ADMIN_PASSWORD="$PASSWORD" \
     MECAPY_WORKER_SECRET="$PASSWORD" "$here/keycloak/server/bin/kc.sh" start-dev --import-realm --http-enabled false \
     --https-port "$port" --hostname-strict false --http-host 127.0.0.1 \
     --https-certificate-file "$here/keycloak/cert.pem" --https-certificate-key-file "$here/keycloak/key.pem"
