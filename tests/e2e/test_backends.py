@@ -93,4 +93,4 @@ def test_code_that_is_none_is_refused_at_once(own: Api) -> None:
 
 def test_it_is_ready(own: Api) -> None:
     ready = own.read("/health/ready")
-    assert ready["status"] == "ok", ready
+    assert ready["status"] == "ready", ready
