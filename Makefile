@@ -63,7 +63,7 @@ fmt:  ## put the code into its format
 check: lint test  ## what CI does
 
 bench: build  ## the figures, also in build/bench.json
-	@tools/install.sh test-venv bench-packages
+	@tools/install.sh test-venv bench-venv bench-packages
 	@tools/build.sh $(PRESET) mecapy mecapy-zygote sandbox_bench
 	@$(TEST_PYTHON) bench/bench.py --binary build/mecapy --output build/bench.json
 

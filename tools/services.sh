@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # The services that MecaPy can stand on, from packages, for tests and for trying: all on loopback, on
-# free ports, below build/services. `tools/services.sh start [NAME...]`, `stop`, `urls`. Started ones
+# free ports, below build/services. `tools/services.sh start [NAME...]`, `stop [NAME...]`, `urls`. Started ones
 # stay until `stop`; starting one that runs does nothing. No container engine is needed.
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -159,7 +159,7 @@ case $action in
     done
     urls
     ;;
-  stop) for name in "${SERVICES[@]}"; do stop "$name"; done ;;
+  stop) for name in "${names[@]}"; do stop "$name"; done ;;
   urls) urls ;;
-  *) complain "usage: tools/services.sh start [NAME...] | stop | urls" ;;
+  *) complain "usage: tools/services.sh start [NAME...] | stop [NAME...] | urls" ;;
 esac

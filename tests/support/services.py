@@ -12,10 +12,10 @@ _PG_BIN = Path("/usr/lib/postgresql/15/bin")
 
 
 @cache
-def start() -> None:
-    """Have them all running."""
+def start(*names: str) -> None:
+    """Have these running; all, when none is named."""
     done = subprocess.run(
-        [ROOT / "tools" / "services.sh", "start"],
+        [ROOT / "tools" / "services.sh", "start", *names],
         capture_output=True,
         text=True,
         timeout=600,
@@ -73,7 +73,7 @@ class Managed:
 
     def __init__(self) -> None:
         """Make them; those of Redis are emptied."""
-        start()
+        start("postgres", "redis", "s3")
         self.name = "t" + secrets.token_hex(6)
         sql(f"CREATE ROLE {self.name} LOGIN PASSWORD '{self.name}'")
         sql(f"CREATE DATABASE {self.name} OWNER {self.name}")
