@@ -63,9 +63,9 @@ fmt:  ## put the code into its format
 check: lint test  ## what CI does
 
 bench: build  ## the figures, also in build/bench.json
-	@tools/install.sh test-venv bench-venv bench-packages
+	@tools/install.sh test-venv bench-venv bench-packages services
 	@tools/build.sh $(PRESET) mecapy mecapy-zygote sandbox_bench
-	@$(TEST_PYTHON) bench/bench.py --binary build/mecapy --output build/bench.json
+	@PYTHONPATH=tests $(TEST_PYTHON) bench/bench.py --binary build/mecapy --output build/bench.json
 
 soak: SOAK_SECONDS ?= 600
 soak: build  ## hostile and honest runs mixed for SOAK_SECONDS (600): does anything leak or slow down?

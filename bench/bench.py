@@ -1,10 +1,11 @@
 """Measure MecaPy through its public door and its sandbox alone, and beside them what others do.
 
-    python bench/bench.py --binary build/mecapy --output build/bench.json
+    PYTHONPATH=tests python bench/bench.py --binary build/mecapy --output build/bench.json
 
-It starts a server of its own on an empty data folder, then a sandbox without a server
-(sandbox_alone.py), prints tables, writes the same as JSON, and says of each mark (marks.py) whether
-it was met. It ends with 1 when one was missed.
+It starts servers of its own on an empty data folder and on empty services, with a Celery worker
+beside them (door.py), then a sandbox without a server (sandbox_alone.py). It prints tables, writes
+the same as JSON, and says of each mark (marks.py) whether it was met; it ends with 1 when one was
+missed.
 """
 
 import argparse
@@ -12,28 +13,19 @@ import datetime
 import json
 import os
 import platform
+import signal
 import statistics
 import sys
 import time
 from pathlib import Path
 from typing import Any
 
-from load import Latencies, run_clients
+from door import BOLT, EXPECTED, INPUTS, Plan, measure_door
 from marks import judge
 from peer import fresh_python, measure_peer
 from report import print_report
 from sandbox_alone import measure_sandbox
 from serve import Serve
-
-BOLT = """
-def calculate(inputs):
-    import numpy as np
-    force = inputs['force']
-    section = inputs['section']
-    return {'stress': force / section}
-"""
-INPUTS = {"force": 1000, "section": 10}
-EXPECTED = {"stress": 100}
 
 Json = dict[str, Any]
 
@@ -41,20 +33,11 @@ Json = dict[str, Any]
 def main() -> int:
     """Measure everything; 1 when a mark was missed."""
     options = read_arguments()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that all it started is ended
     busy_before = busy_share()
     starts = [start_to_ready_ms(options.binary) for _ in range(3)]
-    with Serve(options.binary) as serve:
-        idle = serve.memory_mb()
-        task_id = serve.create_task("Calcul contrainte vis", BOLT, INPUTS)
-
-        def measure(clients: int, runs: int) -> Json:
-            print(f"  {runs} runs, {clients} client(s) ...", file=sys.stderr)
-            return describe(run_clients(serve.port, serve.token, task_id, EXPECTED, clients, runs))
-
-        measure(1, options.warm_up)
-        one = measure(1, options.runs)
-        eight = measure(8, 2 * options.runs)
-        busy = serve.memory_mb()
+    plan = Plan(options.door_rounds, options.runs, options.warm_up)
+    door = measure_door(options.binary, options.celery_python, plan)
     print("  a fresh python, 20 times ...", file=sys.stderr)
     peer = measure_peer(fresh_python(options.peer_python), BOLT, INPUTS, EXPECTED, 20)
     alone = measure_sandbox(options.binary.parent, options.peer_python, options.rounds)
@@ -62,12 +45,11 @@ def main() -> int:
         "machine": describe_machine(),
         "cpu_busy_before": round(busy_before, 2),
         "start_to_ready_ms": round(statistics.median(starts), 1),
-        "one_client": one,
-        "eight_clients": eight,
+        "door": door,
         "fresh_python_ms": peer,
-        "times_as_fast_as_fresh_python": round(peer["p50"] / one["p50_ms"], 1),
-        "memory_idle_mb": idle,
-        "memory_after_load_mb": busy,
+        "times_as_fast_as_fresh_python": round(
+            peer["p50"] / door["sides"]["embedded"]["1"]["p50_ms"], 1
+        ),
         "sandbox": alone,
     }
     report["marks"] = judge(report, aims=False)
@@ -84,14 +66,18 @@ def read_arguments() -> argparse.Namespace:
     parser.add_argument("--binary", type=Path, default=Path("build/mecapy"))
     parser.add_argument("--output", type=Path, default=Path("build/bench.json"))
     parser.add_argument("--peer-python", type=Path, help="default: venv/bin/python by the binary")
-    parser.add_argument("--runs", type=int, default=300, help="at one client; twice that at eight")
-    parser.add_argument("--warm-up", type=int, default=50)
+    parser.add_argument("--celery-python", type=Path, help="default: bench-venv/bin/python there")
+    parser.add_argument("--door-rounds", type=int, default=3, help="through the servers and Celery")
+    parser.add_argument("--runs", type=int, default=100, help="of one client in such a round")
+    parser.add_argument("--warm-up", type=int, default=80)
     parser.add_argument("--rounds", type=int, default=7, help="of the sandbox alone")
     options = parser.parse_args()
-    options.peer_python = options.peer_python or options.binary.parent / "venv" / "bin" / "python"
-    for path in (options.binary, options.peer_python):
+    for name, folder in (("peer_python", "venv"), ("celery_python", "bench-venv")):
+        if not getattr(options, name):
+            setattr(options, name, options.binary.parent / folder / "bin" / "python")
+    for path in (options.binary, options.peer_python, options.celery_python):
         if not path.exists():
-            parser.error(f"{path} is not there; run make build")
+            parser.error(f"{path} is not there; use make bench")
     return options
 
 
@@ -112,20 +98,6 @@ def start_to_ready_ms(binary: Path) -> float:
     """From starting the process to its line that it is ready, on an empty data folder."""
     with Serve(binary) as serve:
         return serve.start_to_ready_ms
-
-
-def describe(found: Latencies) -> Json:
-    """The figures of one load."""
-    ordered = sorted(found.ms)
-    return {
-        "runs": len(ordered),
-        "p50_ms": round(statistics.median(ordered), 2),
-        "p99_ms": round(ordered[max(0, -(-99 * len(ordered) // 100) - 1)], 2),
-        "max_ms": round(ordered[-1], 2),
-        "runs_per_second": round(len(ordered) / found.total_s, 1),
-        "p50_setup_ms": round(statistics.median(found.setup_ms), 2),
-        "p50_wall_ms": round(statistics.median(found.wall_ms), 2),
-    }
 
 
 def describe_machine() -> Json:

@@ -4,14 +4,24 @@ Each client is a process with one connection kept alive (TCP_NODELAY), one send 
 receives a run: a comfortable HTTP library would cost as much as what is measured.
 """
 
+import contextlib
 import json
 import multiprocessing
+import signal
 import socket
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
 from multiprocessing.synchronize import Barrier
+from threading import BrokenBarrierError
 from typing import Any
+
+PATIENCE_S = 120  # for one load, whatever happens
+
+# What a client does once it is connected: one run, submitted, waited for and looked at. It answers
+# times that the other side told of it, in ms.
+Run = Callable[[], tuple[float, ...]]
 
 
 @dataclass(frozen=True)
@@ -28,55 +38,84 @@ def run_clients(
     port: int, token: str, task_id: str, expected: dict[str, Any], clients: int, runs: int
 ) -> Latencies:
     """`runs` runs in all, shared evenly; each result is compared with `expected`."""
+    request = (
+        f"POST /api/tasks/{task_id}/execute?wait=30 HTTP/1.1\r\nHost: localhost\r\n"
+        f"Authorization: Bearer {token}\r\nContent-Type: application/json\r\n"
+        "Content-Length: 2\r\n\r\n{}"
+    ).encode()
+
+    def connect() -> Run:
+        connection = KeptConnection(port)
+
+        def submit() -> tuple[float, ...]:
+            status, body = connection.ask(request)
+            run = json.loads(body)
+            if status != 200 or run.get("result") != expected:
+                raise RuntimeError(f"{status}: {body.decode()}")
+            return run["usage"]["setup_ms"], run["usage"]["wall_ms"]
+
+        return submit
+
+    found, total_s = run_together(connect, clients, runs)
+    ms, setup, wall = (list(column) for column in zip(*found, strict=True))
+    return Latencies(ms, setup, wall, total_s)
+
+
+def run_together(
+    connect: Callable[[], Run], clients: int, runs: int
+) -> tuple[list[tuple[float, ...]], float]:
+    """`runs` runs in all, shared evenly by processes that begin when all of them are connected.
+
+    Of each run the milliseconds it took and what it answered; and the seconds of it all.
+    """
     context = multiprocessing.get_context("fork")
     start = context.Barrier(clients + 1)
     pipes = []
-    for _ in range(clients):
-        mine, theirs = context.Pipe(duplex=False)
-        arguments = (port, token, task_id, expected, runs // clients, start, theirs)
-        context.Process(target=_client, args=arguments, daemon=True).start()
-        theirs.close()
-        pipes.append(mine)
-    start.wait(30)
-    begin = time.perf_counter()
-    found: list[tuple[float, float, float]] = []
-    for pipe in pipes:
-        answer = pipe.recv()
-        if isinstance(answer, str):
-            raise RuntimeError(answer)
-        found += answer
-    total, setup, wall = (list(column) for column in zip(*found, strict=True))
-    return Latencies(total, setup, wall, time.perf_counter() - begin)
-
-
-def _client(
-    port: int,
-    token: str,
-    task_id: str,
-    expected: dict[str, Any],
-    runs: int,
-    start: Barrier,
-    answer: Connection,
-) -> None:
+    processes = []
     try:
-        connection = KeptConnection(port)
-        request = (
-            f"POST /api/tasks/{task_id}/execute?wait=30 HTTP/1.1\r\nHost: localhost\r\n"
-            f"Authorization: Bearer {token}\r\nContent-Type: application/json\r\n"
-            "Content-Length: 2\r\n\r\n{}"
-        ).encode()
+        for _ in range(clients):
+            mine, theirs = context.Pipe(duplex=False)
+            arguments = (connect, runs // clients, start, theirs)
+            processes.append(context.Process(target=_client, args=arguments, daemon=True))
+            processes[-1].start()
+            theirs.close()
+            pipes.append(mine)
+        with contextlib.suppress(BrokenBarrierError):
+            start.wait(30)
+        begin = time.perf_counter()
+        answers = [_answer(pipe, begin + PATIENCE_S) for pipe in pipes]
+        total_s = time.perf_counter() - begin
+        complaints = [answer for answer in answers if isinstance(answer, str)]
+        if complaints:  # those who only waited for the one that failed say less
+            raise RuntimeError(min(complaints, key=lambda words: words.startswith("Broken")))
+        return [run for answer in answers for run in answer], total_s
+    finally:
+        for process in processes:
+            process.terminate()
+            process.join()
+
+
+def _answer(pipe: Connection, until: float) -> Any:
+    if not pipe.poll(max(0, until - time.perf_counter())):
+        raise RuntimeError(f"a client was not done in {PATIENCE_S} s")
+    return pipe.recv()
+
+
+def _client(connect: Callable[[], Run], runs: int, start: Barrier, answer: Connection) -> None:
+    # Whoever started it ends it, and hears the keyboard.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    try:
+        run = connect()
         start.wait(30)
         times = []
         for _ in range(runs):
             begin = time.perf_counter()
-            status, body = connection.ask(request)
-            elapsed = (time.perf_counter() - begin) * 1e3
-            run = json.loads(body)
-            if status != 200 or run.get("result") != expected:
-                raise RuntimeError(f"{status}: {body.decode()}")
-            times.append((elapsed, run["usage"]["setup_ms"], run["usage"]["wall_ms"]))
+            told = run()
+            times.append(((time.perf_counter() - begin) * 1e3, *told))
         answer.send(times)
     except Exception as error:
+        start.abort()
         answer.send(f"{type(error).__name__}: {error}")
 
 

@@ -30,6 +30,10 @@ class Mark:
         )
 
 
+def _door(side: str, clients: int, key: str) -> Callable[[Json], float]:
+    return lambda report: float(report["door"]["sides"][side][str(clients)][key])
+
+
 def _phase(phase: str, key: str) -> Callable[[Json], float]:
     return lambda report: float(report["sandbox"]["phases"][phase][key])
 
@@ -44,7 +48,22 @@ def _price(what: str) -> Callable[[Json], float]:
 
 
 MARKS = (
-    Mark("p50 at one client", lambda report: float(report["one_client"]["p50_ms"]), 15),
+    Mark("p50 at one client", _door("embedded", 1, "p50_ms"), 15),
+    Mark("services: p50 at one client", _door("services", 1, "p50_ms"), 15),
+    Mark(
+        "services: runs at 8 clients",
+        _door("services", 8, "runs_per_second"),
+        150,
+        unit="a second",
+        at_least=True,
+    ),
+    Mark(
+        "services: runs at 32 clients",
+        _door("services", 32, "runs_per_second"),
+        150,
+        unit="a second",
+        at_least=True,
+    ),
     Mark(
         "times as fast as a fresh python",
         lambda report: float(report["times_as_fast_as_fresh_python"]),

@@ -42,22 +42,42 @@ def _print_machine(report: Json) -> None:
 
 
 def _print_door(report: Json) -> None:
-    print(f"{'the seeds bolt, submit to result':40}{'p50 ms':>9}{'p99 ms':>9}{'runs/s':>9}")
-    for title, key in (("1 client", "one_client"), ("8 clients", "eight_clients")):
-        row = report[key]
-        print(f"  {title:38}{row['p50_ms']:9.2f}{row['p99_ms']:9.2f}{row['runs_per_second']:9.1f}")
-        print(f"  {'  of it set-up of the sandbox':38}{row['p50_setup_ms']:9.2f}")
-        print(f"  {'  of it job read to process gone':38}{row['p50_wall_ms']:9.2f}")
+    door = report["door"]
+    title = f"the seed's bolt, submit to result, {door['rounds']} round(s)"
+    print(f"{title:40}{'p50 ms':>9}{'p99 ms':>9}{'runs/s':>9}")
+    for clients in door["sides"]["embedded"]:
+        print(f"  {clients} client{'s' if clients != '1' else ''}")
+        for side, figures in door["sides"].items():
+            if clients in figures:
+                _print_side(side, figures[clients])
     print(f"  {'fresh python with numpy':38}{report['fresh_python_ms']['p50']:9.2f}")
     print(f"  {'times as fast':38}{report['times_as_fast_as_fresh_python']:9.1f}\n")
-    print(f"{'start to ready':40}{report['start_to_ready_ms']:9.1f} ms\n")
+    print("times the other's figure")
+    for pair, by_clients in door["ratios"].items():
+        for clients, row in by_clients.items():
+            print(
+                f"  {pair + ', ' + clients:38}{row['p50_ms']:9.2f}{row['p99_ms']:9.2f}"
+                f"{row['runs_per_second']:9.2f}"
+            )
+    print("what each does for a run")
+    for side, words in door["does"].items():
+        print(f"  {side:12}{words}")
+    print("  " + ", ".join(f"{k} {v}" for k, v in (door["services"] | door["celery"]).items()))
+    print(f"\n{'start to ready':40}{report['start_to_ready_ms']:9.1f} ms\n")
+
+
+def _print_side(side: str, row: Json) -> None:
+    print(f"    {side:36}{row['p50_ms']:9.2f}{row['p99_ms']:9.2f}{row['runs_per_second']:9.1f}")
+    if "p50_setup_ms" in row:
+        print(f"    {'  of it set-up of the sandbox':36}{row['p50_setup_ms']:9.2f}")
+        print(f"    {'  of it job read to process gone':36}{row['p50_wall_ms']:9.2f}")
 
 
 def _print_memory(report: Json) -> None:
-    print(f"{'memory, MiB':40}{'PSS':>9}{'RSS':>9}{'PSS':>9}{'RSS':>9}")
+    print(f"{'memory of the embedded server, MiB':40}{'PSS':>9}{'RSS':>9}{'PSS':>9}{'RSS':>9}")
     print(f"{'':40}{'idle':>18}{'after load':>18}")
-    for role, after in report["memory_after_load_mb"].items():
-        idle = report["memory_idle_mb"].get(role, {"pss": 0.0, "rss": 0.0})
+    for role, after in report["door"]["memory_after_load_mb"].items():
+        idle = report["door"]["memory_idle_mb"].get(role, {"pss": 0.0, "rss": 0.0})
         print(
             f"  {role:38}{idle['pss']:9.1f}{idle['rss']:9.1f}{after['pss']:9.1f}{after['rss']:9.1f}"
         )

@@ -40,7 +40,11 @@ class Serve:
             stderr=subprocess.DEVNULL,
             text=True,
         )
-        self.port = self._await_ready()
+        try:
+            self.port = self._await_ready()
+        except BaseException:
+            self.__exit__()
+            raise
         self.start_to_ready_ms = (time.perf_counter() - begin) * 1e3
         return self
 
