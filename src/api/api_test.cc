@@ -165,7 +165,7 @@ class LargeAnswers : public ApiTest {
       EXPECT_TRUE(await(objects_->put(key, text_, soon)));
     }
     const store::Lease lease{run_.id, 1};
-    EXPECT_TRUE(*await(store_->claim(run_.id, "here", clock_->now() + std::chrono::hours(1))));
+    EXPECT_TRUE(*await(store_->claim(run_.id, "here", std::chrono::hours(1))));
     EXPECT_TRUE(*await(store_->record_end(lease, end_)));
   }
   FakeExchange ask(const std::string& method, const std::string& what) {

@@ -56,9 +56,13 @@ awaitable<Result<model::Payload>> place_inputs(Api& api, const model::RunId& id,
   co_return model::Payload{"", std::move(key)};
 }
 
-// Removes the inputs of a run that was not made after all.
-awaitable<void> forget_inputs(Api& api, std::string key) {
-  if (key.empty()) co_return;
+// Removes the inputs of a run that was not made after all. A database that failed may have made it:
+// then they stay, and the janitor removes them when no run refers to them.
+awaitable<void> forget_unused_inputs(Api& api, std::string key,
+                                     const Result<store::Created<model::Run>>& submitted) {
+  const bool may_be_used =
+      submitted ? submitted->created : submitted.error().code == ErrorCode::storage;
+  if (key.empty() || may_be_used) co_return;
   (void)co_await Routes::parts(api).objects.remove(std::move(key), base::after(kStoreDeadline));
 }
 
@@ -86,7 +90,7 @@ awaitable<Answer> answer(Api& api, Call& call, store::Created<model::Run> submit
   if (submitted.created) parts.hooks.accepted(submitted.value, call.request());
   if (submitted.created && !model::is_end(submitted.value.status)) {
     // A full queue is no loss: the reconciler queues what the store has.
-    (void)parts.queue.push(submitted.value.id, submitted.value.queued_at);
+    (void)parts.queue.push(submitted.value.id, {});
   }
   Result<model::Run> run = submitted.value;
   const auto watch = [&]() -> awaitable<void> {
@@ -140,7 +144,7 @@ awaitable<Answer> Routes::execute_task(Api& api, Call& call) {
   run.inputs = std::move(*placed);
   const std::string inputs_key = run.inputs.key;
   auto submitted = co_await parts(api).store.submit_run(std::move(run), std::move(posted->key));
-  if (!submitted || !submitted->created) co_await forget_inputs(api, inputs_key);
+  co_await forget_unused_inputs(api, inputs_key, submitted);
   if (!submitted) co_return submitted.error();
   co_return co_await answer(api, call, std::move(*submitted), *wait);
 }
@@ -175,7 +179,7 @@ awaitable<Answer> Routes::execute_ad_hoc(Api& api, Call& call) {
   const std::string inputs_key = run.inputs.key;
   auto submitted = co_await parts(api).store.submit_ad_hoc(std::move(task), std::move(run),
                                                            std::move(posted->key));
-  if (!submitted || !submitted->created) co_await forget_inputs(api, inputs_key);
+  co_await forget_unused_inputs(api, inputs_key, submitted);
   if (!submitted) co_return submitted.error();
   co_return co_await answer(api, call, std::move(*submitted), *wait);
 }

@@ -42,7 +42,7 @@ awaitable<Result<std::optional<model::Run>>> find_origin(Api& api, const std::st
   if (const auto kept = co_await parts.cache.get(place)) {
     auto run = wire::read_run_record(*kept);
     const bool good = run && run->user == user && run->status == model::RunStatus::completed &&
-                      run->finished_at >= query.since;
+                      run->finished_at && *run->finished_at + query.age >= parts.clock.now();
     if (good) co_return std::move(run);
   }
   auto run = co_await parts.store.cached_run(user, std::move(query));
@@ -91,7 +91,7 @@ awaitable<Result<void>> answer_from_cache(Api& api, const Call& call, double ttl
   store::CacheQuery query;
   query.cache_key = run.cache_key;
   query.environment = parts.environment();
-  query.since = parts.clock.now() - std::chrono::microseconds(std::llround(ttl_s * 1e6));
+  query.age = std::chrono::microseconds(std::llround(ttl_s * 1e6));
   if (query.environment.empty() || wants_fresh(call.request())) co_return Result<void>{};
   auto origin = co_await find_origin(api, run.user, ttl_s, std::move(query));
   if (!origin) co_return origin.error();

@@ -136,8 +136,7 @@ awaitable<void> Dispatcher::pump() {
 awaitable<void> Dispatcher::run_one(model::RunId id) {
   if (draining_) co_return;  // the store still has it queued
   const auto begin = Steady::now();
-  auto job =
-      co_await parts_.store.claim(id, options_.claimant, parts_.clock.now() + options_.lease);
+  auto job = co_await parts_.store.claim(id, options_.claimant, options_.lease);
   if (job && *job) {
     AttemptReport report{.run = id, .task = (*job)->task_id, .attempt = (*job)->attempt};
     report.times.claim = since(begin);
@@ -183,10 +182,10 @@ awaitable<void> Dispatcher::finish(model::Job job, model::RunEnd end,
   } else if (cancelled && active->interrupted) {
     report.became = Became::stopped;
     co_await put_back(lease, {model::OutcomeCode::worker_lost, "stopped by a shutdown", "", {}, {}},
-                      parts_.clock.now(), report);
+                      milliseconds(0), report);
   } else if (retryable(end) && job.attempt < options_.max_attempts) {
     report.became = Became::retried;
-    co_await put_back(lease, *end.failure, retry_at(job.attempt), report);
+    co_await put_back(lease, *end.failure, pause_before_retry(job.attempt), report);
   } else {
     co_await conclude(lease, std::move(end), *active, report);
     if (report.became == Became::recorded) {
@@ -243,10 +242,10 @@ awaitable<Became> Dispatcher::record(store::Lease lease, model::RunEnd end) {
   }
 }
 
-awaitable<void> Dispatcher::put_back(store::Lease lease, model::Failure failure,
-                                     base::TimePoint not_before, AttemptReport& report) {
+awaitable<void> Dispatcher::put_back(store::Lease lease, model::Failure failure, milliseconds pause,
+                                     AttemptReport& report) {
   const model::RunId id = lease.run_id;
-  store::Requeue request{std::move(lease), std::move(failure), not_before};
+  store::Requeue request{std::move(lease), std::move(failure), pause};
   auto done = co_await parts_.store.requeue(std::move(request));
   parts_.queue.done(id);
   if (!done) {
@@ -266,18 +265,18 @@ awaitable<void> Dispatcher::put_back(store::Lease lease, model::Failure failure,
     report.code.reset();
     co_return;
   }
-  if (const auto pushed = parts_.queue.push(id, not_before); !pushed) {
+  if (const auto pushed = parts_.queue.push(id, pause); !pushed) {
     base::log_info("a run waits for room in the queue", {{"run", id.str()}});
   }
 }
 
-base::TimePoint Dispatcher::retry_at(int attempt) const {
+milliseconds Dispatcher::pause_before_retry(int attempt) const {
   const auto factor = std::int64_t{1} << std::min(attempt - 1, 20);
   const auto full =
       std::min<std::int64_t>(options_.backoff.count() * factor, options_.backoff_max.count());
   thread_local std::minstd_rand random(std::random_device{}());
   std::uniform_int_distribution<std::int64_t> jitter(full / 2, full);
-  return parts_.clock.now() + milliseconds(jitter(random));
+  return milliseconds(jitter(random));
 }
 
 awaitable<void> Dispatcher::heartbeat() {
@@ -288,8 +287,7 @@ awaitable<void> Dispatcher::heartbeat() {
     if (active_.empty()) continue;
     std::vector<store::Lease> leases;
     for (const auto& [id, active] : active_) leases.push_back({id, active->attempt});
-    auto report = co_await parts_.store.extend_leases(options_.claimant, leases,
-                                                      parts_.clock.now() + options_.lease);
+    auto report = co_await parts_.store.extend_leases(options_.claimant, leases, options_.lease);
     if (!report) {
       base::log_warn("leases could not be extended", {{"error", report.error().message}});
       continue;
@@ -319,7 +317,7 @@ awaitable<void> Dispatcher::reconcile_loop() {
 
 awaitable<Result<void>> Dispatcher::release_dead(std::optional<std::string> also_not_of) {
   while (true) {
-    auto dead = co_await parts_.store.dead_leases(parts_.clock.now(), also_not_of, kPage);
+    auto dead = co_await parts_.store.dead_leases(also_not_of, kPage);
     if (!dead) co_return dead.error();
     for (store::Lease& lease : *dead) {
       if (active_.contains(lease.run_id)) continue;
@@ -337,8 +335,8 @@ awaitable<Result<void>> Dispatcher::release(store::Lease lease, bool at_start) {
   AttemptReport report{.run = lease.run_id, .attempt = lease.attempt, .became = Became::retried};
   report.take(end);
   if (lease.attempt < options_.max_attempts) {
-    const base::TimePoint when = at_start ? parts_.clock.now() : retry_at(lease.attempt);
-    co_await put_back(std::move(lease), *end.failure, when, report);
+    const auto pause = at_start ? milliseconds(0) : pause_before_retry(lease.attempt);
+    co_await put_back(std::move(lease), *end.failure, pause, report);
   } else {
     const auto done = co_await parts_.store.record_end(lease, end);
     if (!done) co_return done.error();
@@ -356,7 +354,7 @@ awaitable<Result<void>> Dispatcher::fill_queue() {
     if (!page) co_return page.error();
     for (const store::QueuedRun& run : *page) {
       // Full: the next round goes on from the front, by then there is room.
-      if (!parts_.queue.push(run.run_id, run.not_before)) co_return Result<void>{};
+      if (!parts_.queue.push(run.run_id, run.pause)) co_return Result<void>{};
     }
     if (page->size() < static_cast<std::size_t>(kPage)) co_return Result<void>{};
     after = page->back().run_id.str();

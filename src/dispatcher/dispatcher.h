@@ -49,7 +49,6 @@ struct Parts {
   queue::Queue& queue;
   router::Router& router;
   feed::Feed& feed;
-  const base::Clock& clock;
   // Told of each attempt that is over, on the loop's thread.
   std::function<void(const AttemptReport&)> on_attempt{};
 };
@@ -83,12 +82,12 @@ class Dispatcher {
                          AttemptReport report);
   awaitable<void> conclude(store::Lease lease, model::RunEnd end, Active& active,
                            AttemptReport& report);
-  awaitable<void> put_back(store::Lease lease, model::Failure failure, base::TimePoint not_before,
-                           AttemptReport& report);
+  awaitable<void> put_back(store::Lease lease, model::Failure failure,
+                           std::chrono::milliseconds pause, AttemptReport& report);
   awaitable<Became> record(store::Lease lease, model::RunEnd end);
   awaitable<Result<void>> release(store::Lease lease, bool at_start);
   void tell(const AttemptReport& report) const;
-  base::TimePoint retry_at(int attempt) const;
+  std::chrono::milliseconds pause_before_retry(int attempt) const;
   void slot_freed();
   awaitable<void> pause(std::chrono::milliseconds d);
 

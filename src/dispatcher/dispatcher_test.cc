@@ -44,15 +44,15 @@ class ShiftedClock final : public base::Clock {
   std::atomic<std::chrono::microseconds> shift_{};
 };
 
-// A queue that tells a test of each push.
+// A queue that tells a test of each push, and is told what is left of the pause.
 class WatchedQueue final : public queue::Queue {
  public:
-  using OnPush = std::function<void(base::TimePoint not_before)>;
+  using OnPush = std::function<std::chrono::microseconds(std::chrono::microseconds pause)>;
   WatchedQueue(std::unique_ptr<queue::Queue> inner, OnPush on_push)
       : inner_(std::move(inner)), on_push_(std::move(on_push)) {}
-  Result<void> push(model::RunId id, base::TimePoint not_before) override {
-    if (on_push_) on_push_(not_before);
-    return inner_->push(std::move(id), not_before);
+  Result<void> push(model::RunId id, std::chrono::microseconds pause) override {
+    if (on_push_) pause = on_push_(pause);
+    return inner_->push(std::move(id), pause);
   }
   awaitable<std::optional<model::RunId>> pop(base::Deadline deadline) override {
     return inner_->pop(deadline);
@@ -147,7 +147,7 @@ class DispatcherTest : public testing::Test {
   }
 
   awaitable<void> claim_for(std::string claimant, model::RunId id, std::chrono::seconds lease) {
-    auto job = co_await store_->claim(id, std::move(claimant), clock_->now() + lease);
+    auto job = co_await store_->claim(id, std::move(claimant), lease);
     EXPECT_TRUE(job && *job);
   }
 
@@ -175,7 +175,7 @@ class DispatcherTest : public testing::Test {
   void with_dispatcher(std::function<awaitable<void>(Dispatcher&)> body) {
     queue_ = std::make_unique<WatchedQueue>(queue::make_memory_queue(100, clock_), on_push_);
     Dispatcher dispatcher(io_,
-                          {*store_, *queue_, router_, feed_, *clock_,
+                          {*store_, *queue_, router_, feed_,
                            [this](const AttemptReport& report) { reports_.push_back(report); }},
                           options_);
     await([&]() -> awaitable<void> {
@@ -304,7 +304,7 @@ TEST_F(DispatcherTest, NoOtherFaultIsEverRetried) {
 TEST_F(DispatcherTest, WhatADeadProcessHeldIsRunAgain) {
   const model::RunId id = submit();
   await([&]() -> awaitable<void> {
-    auto job = co_await store_->claim(id, "dead", clock_->now() + std::chrono::hours(1));
+    auto job = co_await store_->claim(id, "dead", std::chrono::hours(1));
     EXPECT_TRUE(job && *job);
   });
   backend_.script = [](const model::Job&) { return completed("3"); };
@@ -317,7 +317,7 @@ TEST_F(DispatcherTest, ARunThatKillsItsProcessEachTimeIsDeadLettered) {
   const model::RunId id = submit();
   options_.max_attempts = 1;
   await([&]() -> awaitable<void> {
-    auto job = co_await store_->claim(id, "dead", clock_->now() + std::chrono::hours(1));
+    auto job = co_await store_->claim(id, "dead", std::chrono::hours(1));
     EXPECT_TRUE(job && *job);
   });
   with_dispatcher([](Dispatcher&) -> awaitable<void> { co_return; });
@@ -376,7 +376,7 @@ TEST_F(DispatcherTest, AnAttemptWhoseLeaseWasTakenRecordsNothing) {
     request.failure.code = OutcomeCode::worker_lost;
     auto taken = co_await store_->requeue(std::move(request));
     EXPECT_TRUE(taken && *taken);
-    auto job = co_await store_->claim(id, "other", clock_->now() + std::chrono::hours(1));
+    auto job = co_await store_->claim(id, "other", std::chrono::hours(1));
     EXPECT_TRUE(job && *job);
     const std::uint64_t seen = channel->state().version;
     co_await channel->changed(seen,
@@ -454,11 +454,11 @@ TEST_F(DispatcherTest, ThePauseBeforeARetryIsDrawnFromARangeThatDoublesUpToItsBo
   std::set<std::chrono::microseconds> first_pauses;
   for (int n = 0; n < 8; ++n) {
     std::vector<std::chrono::microseconds> pauses;
-    on_push_ = [&](base::TimePoint not_before) {
-      const auto pause = not_before - clock_->now();
-      if (pause <= minutes(1)) return;  // the first attempt, which waits for nothing
+    on_push_ = [&](std::chrono::microseconds pause) {
+      if (pause <= minutes(1)) return pause;  // the first attempt, which waits for nothing
       pauses.push_back(pause);
       clock_->advance(pause);
+      return std::chrono::microseconds(0);
     };
     EXPECT_EQ(run_to_end(submit()).attempt, 6);
     ASSERT_EQ(pauses.size(), longest.size());

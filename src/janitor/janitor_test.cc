@@ -52,8 +52,7 @@ class JanitorTest : public testing::Test {
     return run.id.str();
   }
   void claim(const std::string& run) {
-    const auto job = await(
-        store_->claim(*model::RunId::parse(run), "here", clock_->now() + std::chrono::hours(1)));
+    const auto job = await(store_->claim(*model::RunId::parse(run), "here", std::chrono::hours(1)));
     ASSERT_TRUE(job && *job);
   }
   // What an attempt with this stem ("{run}" or "{run}.2") keeps.

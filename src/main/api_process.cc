@@ -94,7 +94,7 @@ class ApiProcess {
         router_(pointers(backends_)),
         monitor_(pointers(backends_)),
         dispatcher_(io_,
-                    {*store_, *queue_, router_, feed_, *clock_,
+                    {*store_, *queue_, router_, feed_,
                      [this](const dispatcher::AttemptReport& r) { monitor_.hear_attempt(r); }},
                     dispatcher_options(settings, opened.claimant)),
         authenticator_(std::move(opened.authenticator)),
@@ -204,7 +204,7 @@ class ApiProcess {
   awaitable<void> forget_old_keys() {
     asio::steady_timer hour(io_);
     while (true) {
-      auto done = co_await store_->prune_idempotency(clock_->now() - api::kKeyLife);
+      auto done = co_await store_->prune_idempotency(api::kKeyLife);
       if (!done) base::log_warn("old idempotency keys stay", {{"error", done.error().message}});
       hour.expires_after(std::chrono::hours(1));
       co_await hour.async_wait(asio::use_awaitable);

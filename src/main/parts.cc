@@ -51,7 +51,7 @@ Result<std::unique_ptr<store::Store>> open_store(const config::Settings& setting
   options.url = settings.database_url;
   options.connections = static_cast<int>(settings.database_connections);
   options.on_change = tell_of("database");
-  return store::open_postgres(std::move(options), std::move(clock));
+  return store::open_postgres(std::move(options));
 }
 
 Result<std::unique_ptr<objects::ObjectStore>> open_objects(const config::Settings& settings) {

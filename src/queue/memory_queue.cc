@@ -66,9 +66,10 @@ MemoryQueue::~MemoryQueue() {
   watcher_.join();
 }
 
-Result<void> MemoryQueue::push(model::RunId id, base::TimePoint not_before) {
+Result<void> MemoryQueue::push(model::RunId id, std::chrono::microseconds pause) {
   std::unique_lock lock(mutex_);
   if (closed_) return fail(ErrorCode::draining, "the queue is closed");
+  const base::TimePoint not_before = clock_->now() + pause;
   Place place{not_before, arrivals_++};
   if (const auto waiting = places_.find(id); waiting != places_.end()) {
     if (waiting->second.not_before <= not_before) return {};

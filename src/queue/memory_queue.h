@@ -42,7 +42,7 @@ class MemoryQueue final : public Queue {
   // Closes the queue. The executors of waiting pops must still be there.
   ~MemoryQueue() override;
 
-  Result<void> push(model::RunId id, base::TimePoint not_before) override;
+  Result<void> push(model::RunId id, std::chrono::microseconds pause) override;
   awaitable<std::optional<model::RunId>> pop(base::Deadline deadline) override;
   void done(const model::RunId&) override {}
   void bury(const model::RunId&, const std::string&) override {}

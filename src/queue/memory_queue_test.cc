@@ -11,13 +11,17 @@ namespace {
 
 using model::RunId;
 
-std::shared_ptr<Queue> make(std::size_t capacity, std::shared_ptr<const base::Clock> clock) {
-  return std::make_shared<MemoryQueue>(capacity, std::move(clock));
+QueueUnderTest make(std::size_t capacity) {
+  const auto clock = std::make_shared<base::ManualClock>(base::TimePoint(std::chrono::hours(1000)));
+  const auto queue = std::make_shared<MemoryQueue>(capacity, clock);
+  return {queue, [clock, queue](std::chrono::microseconds d) {
+            clock->advance(d);
+            queue->poke();
+          }};
 }
-void poke(Queue& queue) { dynamic_cast<MemoryQueue&>(queue).poke(); }
 
 INSTANTIATE_TEST_SUITE_P(Memory, QueueContract,
-                         testing::Values(QueueFactory{"memory", make, poke,
+                         testing::Values(QueueFactory{"memory", make,
                                                       std::chrono::milliseconds(-1)}));
 
 base::Deadline soon() { return base::after(std::chrono::minutes(1)); }
@@ -26,7 +30,18 @@ TEST(MemoryQueue, ClockThatRuns_ResumesThePopByItself) {
   const auto clock = std::make_shared<base::SystemClock>();
   MemoryQueue queue(5, clock);
   const RunId id = RunId::make();
-  ASSERT_TRUE(queue.push(id, clock->now() + std::chrono::milliseconds(5)));
+  ASSERT_TRUE(queue.push(id, std::chrono::milliseconds(5)));
+  EXPECT_EQ(await(queue.pop(soon())), id);
+}
+
+TEST(MemoryQueue, RunAMomentBeforeItsTime_IsNotGiven) {
+  const auto clock = std::make_shared<base::ManualClock>(base::TimePoint());
+  MemoryQueue queue(5, clock);
+  const RunId id = RunId::make();
+  ASSERT_TRUE(queue.push(id, std::chrono::seconds(10)));
+  clock->advance(std::chrono::seconds(10) - std::chrono::microseconds(1));
+  EXPECT_EQ(await(queue.pop(base::after(std::chrono::milliseconds(-1)))), std::nullopt);
+  clock->advance(std::chrono::microseconds(1));
   EXPECT_EQ(await(queue.pop(soon())), id);
 }
 
@@ -34,9 +49,9 @@ TEST(MemoryQueue, EarlierTime_ComesFirstAndAWaitingRunIsNeverTooMany) {
   const auto clock = std::make_shared<base::ManualClock>(base::TimePoint(std::chrono::hours(1)));
   MemoryQueue queue(2, clock);
   const RunId late = RunId::make(), early = RunId::make();
-  ASSERT_TRUE(queue.push(late, clock->now() - std::chrono::seconds(1)));
-  ASSERT_TRUE(queue.push(early, clock->now() - std::chrono::seconds(5)));
-  EXPECT_TRUE(queue.push(late, clock->now()));  // full, but it waits already
+  ASSERT_TRUE(queue.push(late, -std::chrono::seconds(1)));
+  ASSERT_TRUE(queue.push(early, -std::chrono::seconds(5)));
+  EXPECT_TRUE(queue.push(late, {}));  // full, but it waits already
   EXPECT_EQ(await(queue.pop(soon())), early);
   EXPECT_EQ(await(queue.pop(soon())), late);
 }
@@ -45,12 +60,12 @@ TEST(MemoryQueue, WaitingPop_IsResumedByTheTimeOfTheEarlierOfTwo) {
   const auto clock = std::make_shared<base::ManualClock>(base::TimePoint(std::chrono::hours(1)));
   MemoryQueue queue(5, clock);
   const RunId later = RunId::make(), sooner = RunId::make();
-  ASSERT_TRUE(queue.push(later, clock->now() + std::chrono::hours(2)));
+  ASSERT_TRUE(queue.push(later, std::chrono::hours(2)));
   boost::asio::io_context loop;
   std::optional<std::optional<RunId>> popped;
   boost::asio::co_spawn(loop, keep(queue.pop(soon()), popped), base::rethrow);
   loop.poll();
-  ASSERT_TRUE(queue.push(sooner, clock->now() + std::chrono::hours(1)));
+  ASSERT_TRUE(queue.push(sooner, std::chrono::hours(1)));
   clock->advance(std::chrono::hours(3));
   queue.poke();
   loop.run();
@@ -70,7 +85,7 @@ TEST(MemoryQueue, CancelledPop_EndsWithNothingAndTakesNothing) {
   loop.run();
   EXPECT_EQ(*popped, std::nullopt);
   const RunId id = RunId::make();
-  ASSERT_TRUE(queue.push(id, clock->now()));
+  ASSERT_TRUE(queue.push(id, {}));
   EXPECT_EQ(await(queue.pop(soon())), id);
 }
 

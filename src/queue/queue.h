@@ -21,11 +21,12 @@ using boost::asio::awaitable;
 class Queue {
  public:
   virtual ~Queue() = default;
-  // Makes `id` available at or after `not_before`. An id already waiting is not doubled; the
-  // earlier time wins. busy when the queue holds its capacity, draining when it is closed.
-  virtual Result<void> push(model::RunId id, base::TimePoint not_before) = 0;
-  // The next run, in the order of not_before and then of arrival, or about so where processes share
-  // it; one that is there in this process is given even after the deadline. Nothing when the
+  // Makes `id` available when `pause` is over, by the queue's own clock. An id already waiting is
+  // not doubled; the earlier time wins. busy when the queue holds its capacity, draining when it is
+  // closed.
+  virtual Result<void> push(model::RunId id, std::chrono::microseconds pause) = 0;
+  // The next run, in the order of their times and then of arrival, or about so where processes
+  // share it; one that is there in this process is given even after the deadline. Nothing when the
   // deadline passes, the queue is closed, or the caller cancels. The executor of a waiting pop must
   // outlive the queue.
   virtual awaitable<std::optional<model::RunId>> pop(base::Deadline deadline) = 0;
@@ -55,7 +56,8 @@ struct RedisOptions {
   // Told, on the queue's thread, why Redis is away; nothing when it is there again.
   std::function<void(std::optional<std::string>)> on_change{};
 };
-// Never fails: Redis that is away now may come.
+// Never fails: Redis that is away now may come. Its clock is the queue's; `clock` serves while it
+// is away.
 std::unique_ptr<Queue> make_redis_queue(RedisOptions options, std::size_t capacity,
                                         std::shared_ptr<const base::Clock> clock);
 

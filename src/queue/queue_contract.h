@@ -18,13 +18,16 @@ namespace mecapy::queue {
 using base::await;
 using base::await_all;
 
+struct QueueUnderTest {
+  std::shared_ptr<Queue> queue;
+  // Moves the queue's clock on for the runs that wait, and makes it look.
+  std::function<void(std::chrono::microseconds)> advance;
+};
+
 struct QueueFactory {
   std::string name;
   // An empty queue of its own for each call.
-  std::function<std::shared_ptr<Queue>(std::size_t capacity, std::shared_ptr<const base::Clock>)>
-      make;
-  // Makes a queue look at the clock again, which the test has moved.
-  std::function<void(Queue&)> poke;
+  std::function<QueueUnderTest(std::size_t capacity)> make;
   // How long a pop waits that is to find what is there now: a queue elsewhere must be asked.
   std::chrono::milliseconds look{-1};
 };
@@ -40,7 +43,6 @@ class QueueContract : public testing::TestWithParam<QueueFactory> {
   // For pops that must find something.
   static base::Deadline soon() { return base::after(std::chrono::minutes(1)); }
 
-  base::TimePoint in(std::chrono::microseconds d) const { return clock_->now() + d; }
   // What is there now; nothing waits no longer than a look takes. It is done at once.
   std::optional<model::RunId> pop_now() {
     auto id = await(queue_->pop(base::after(GetParam().look)));
@@ -56,14 +58,11 @@ class QueueContract : public testing::TestWithParam<QueueFactory> {
     }
     return true;
   }
-  void advance(std::chrono::microseconds d) {
-    clock_->advance(d);
-    GetParam().poke(*queue_);
-  }
+  void advance(std::chrono::microseconds d) { made_.advance(d); }
 
-  std::shared_ptr<base::ManualClock> clock_ =
-      std::make_shared<base::ManualClock>(base::TimePoint(std::chrono::hours(1000)));
-  std::shared_ptr<Queue> queue_ = GetParam().make(kCapacity, clock_);
+  static constexpr std::chrono::microseconds kNow{0};
+  QueueUnderTest made_ = GetParam().make(kCapacity);
+  std::shared_ptr<Queue> queue_ = made_.queue;
 };
 
 }  // namespace mecapy::queue

@@ -25,14 +25,13 @@ RedisQueue::RedisQueue(RedisOptions options, std::size_t capacity,
                        std::shared_ptr<const base::Clock> clock)
     : options_(std::move(options)),
       capacity_(capacity),
-      clock_(std::move(clock)),
       calls_(io_.get_executor(), options_.address),
       reads_(io_.get_executor(), options_.address),
       stream_(calls_, reads_, options_.prefix, options_.consumer),
       send_timer_(io_),
       read_timer_(io_),
       keep_timer_(io_),
-      here_(capacity, clock_, [this] { wake(read_timer_); }),
+      here_(capacity, std::move(clock), [this] { wake(read_timer_); }),
       thread_([this] { run(); }) {}
 
 RedisQueue::~RedisQueue() {
@@ -40,15 +39,15 @@ RedisQueue::~RedisQueue() {
   thread_.join();
 }
 
-Result<void> RedisQueue::push(model::RunId id, base::TimePoint not_before) {
+Result<void> RedisQueue::push(model::RunId id, std::chrono::microseconds pause) {
   {
     const std::lock_guard lock(mutex_);
     if (closed_) return fail(ErrorCode::draining, "the queue is closed");
-    if (away_) return here_.push(std::move(id), not_before);
+    if (away_) return here_.push(std::move(id), pause);
     if (waiting_ + outbox_.pushed.size() >= capacity_) {
       return fail(ErrorCode::busy, "the queue is full");
     }
-    outbox_.pushed.push_back({std::move(id), not_before});
+    outbox_.pushed.push_back({std::move(id), pause});
   }
   wake(send_timer_);
   return {};
@@ -193,7 +192,7 @@ awaitable<Result<void>> RedisQueue::send(const Outbox& outbox) {
   }
   if (auto told = co_await stream_.done(outbox.done); !told) co_return told.error();
   if (outbox.pushed.empty()) co_return Result<void>{};
-  const auto waiting = co_await stream_.push(outbox.pushed, clock_->now());
+  const auto waiting = co_await stream_.push(outbox.pushed);
   if (!waiting) co_return waiting.error();
   const std::lock_guard lock(mutex_);
   waiting_ = static_cast<std::size_t>(std::max<std::int64_t>(*waiting, 0));
@@ -201,7 +200,7 @@ awaitable<Result<void>> RedisQueue::send(const Outbox& outbox) {
 }
 
 void RedisQueue::keep_here(const std::vector<Waiting>& runs) {
-  for (const Waiting& run : runs) (void)here_.push(run.id, run.not_before);
+  for (const Waiting& run : runs) (void)here_.push(run.id, run.pause);
 }
 
 // As many are read as pops wait for: what this process has no room for is for others.
@@ -229,7 +228,7 @@ void RedisQueue::hand_out(const std::vector<model::RunId>& ids) {
     const std::lock_guard lock(mutex_);
     waiting_ -= std::min(waiting_, ids.size());
   }
-  for (const model::RunId& id : ids) (void)here_.push(id, clock_->now());
+  for (const model::RunId& id : ids) (void)here_.push(id, {});
 }
 
 awaitable<void> RedisQueue::keep_loop() {
@@ -243,7 +242,7 @@ awaitable<Result<void>> RedisQueue::keep_house() {
   if (!health()) {
     if (auto prepared = co_await stream_.prepare(); !prepared) co_return prepared.error();
   }
-  const auto waiting = co_await stream_.promote(clock_->now());
+  const auto waiting = co_await stream_.promote();
   if (!waiting) co_return waiting.error();
   {
     const std::lock_guard lock(mutex_);

@@ -26,7 +26,7 @@ class RedisQueue final : public Queue {
   // Gives back what was read and not popped. The executors of waiting pops must still be there.
   ~RedisQueue() override;
 
-  Result<void> push(model::RunId id, base::TimePoint not_before) override;
+  Result<void> push(model::RunId id, std::chrono::microseconds pause) override;
   awaitable<std::optional<model::RunId>> pop(base::Deadline deadline) override;
   void done(const model::RunId& id) override;
   void bury(const model::RunId& id, const std::string& why) override;
@@ -35,7 +35,7 @@ class RedisQueue final : public Queue {
   Result<void> health() const override;
   void close() override;
 
-  // Looks at the clock again: for tests, whose clock does not run by itself.
+  // Looks at the clocks again: for tests, whose clocks do not run by themselves.
   void poke();
 
  private:
@@ -69,7 +69,6 @@ class RedisQueue final : public Queue {
 
   const RedisOptions options_;
   const std::size_t capacity_;
-  const std::shared_ptr<const base::Clock> clock_;
 
   mutable std::mutex mutex_;
   Outbox outbox_;

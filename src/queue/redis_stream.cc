@@ -16,15 +16,16 @@ constexpr int kMostDeliveries = 10;
 constexpr const char* kMostDead = "1000";
 constexpr std::int64_t kForgotten = 600'000;  // milliseconds
 
-// KEYS: jobs later known dead. ARGV: now, then id and time of each run.
+// KEYS: jobs later known dead. ARGV: id and pause of each run, in milliseconds.
 constexpr const char* kPush = R"lua(
 local function waiting()
   local pending = redis.call('XPENDING', KEYS[1], 'mecapy')[1]
   return redis.call('HLEN', KEYS[3]) - pending
 end
-local now = tonumber(ARGV[1])
-for i = 2, #ARGV, 2 do
-  local id, due = ARGV[i], tonumber(ARGV[i + 1])
+local time = redis.call('TIME')
+local now = tonumber(time[1]) * 1000 + math.floor(tonumber(time[2]) / 1000)
+for i = 1, #ARGV, 2 do
+  local id, due = ARGV[i], now + tonumber(ARGV[i + 1])
   local place = redis.call('HGET', KEYS[3], id)
   if (not place or place == 'later') and due <= now then
     if place then redis.call('ZREM', KEYS[2], id) end
@@ -62,10 +63,6 @@ for i = 1, #ARGV, 2 do
   end
 end
 return 0)lua";
-
-std::string ms_text(base::TimePoint t) {
-  return std::to_string(std::chrono::duration_cast<milliseconds>(t.time_since_epoch()).count());
-}
 
 Error refused(const Reply& reply) {
   return fail(ErrorCode::unavailable, "Redis refused a command: " + reply.text);
@@ -105,21 +102,18 @@ awaitable<Result<void>> RedisStream::prepare() {
   co_return Result<void>{};
 }
 
-awaitable<Result<std::int64_t>> RedisStream::push(const std::vector<Waiting>& runs,
-                                                  base::TimePoint now) {
-  std::vector<std::string> arguments = {ms_text(now)};
+awaitable<Result<std::int64_t>> RedisStream::push(const std::vector<Waiting>& runs) {
+  std::vector<std::string> arguments;
   for (const Waiting& run : runs) {
     arguments.push_back(run.id.str());
-    arguments.push_back(ms_text(run.not_before));
+    arguments.push_back(std::to_string(std::chrono::ceil<milliseconds>(run.pause).count()));
   }
   auto reply = co_await script(kPush, std::move(arguments));
   if (!reply) co_return reply.error();
   co_return reply->integer;
 }
 
-awaitable<Result<std::int64_t>> RedisStream::promote(base::TimePoint now) {
-  co_return co_await push({}, now);
-}
+awaitable<Result<std::int64_t>> RedisStream::promote() { co_return co_await push({}); }
 
 // Keeps the entries [[entry, [run, id]], ...]; what cannot be read is passed over.
 std::vector<model::RunId> RedisStream::hold(const Reply& entries) {

@@ -1,7 +1,7 @@
 // The jobs in Redis, command by command.
 //
 //   PREFIX:jobs   the stream of runs whose time has come; its one group gives each to one process
-//   PREFIX:later  the others, by the time they are due
+//   PREFIX:later  the others, by the time they are due: milliseconds of Redis's own clock
 //   PREFIX:known  of every run in one of the two: where, so that none is there twice
 //   PREFIX:dead   the last runs that were given up, for people to look at
 //
@@ -15,7 +15,6 @@
 #include <unordered_map>
 #include <vector>
 
-#include "base/clock.h"
 #include "model/ids.h"
 #include "redis/client.h"
 
@@ -25,7 +24,7 @@ using redis::awaitable;
 
 struct Waiting {
   model::RunId id;
-  base::TimePoint not_before{};
+  std::chrono::microseconds pause{};
 };
 
 class RedisStream {
@@ -37,9 +36,9 @@ class RedisStream {
   awaitable<Result<void>> prepare();
   // Those that are not known yet; of a known one that is not due the earlier time wins. Answers how
   // many runs wait now.
-  awaitable<Result<std::int64_t>> push(const std::vector<Waiting>& runs, base::TimePoint now);
-  // Moves what is due by now into the stream. Answers how many runs wait.
-  awaitable<Result<std::int64_t>> promote(base::TimePoint now);
+  awaitable<Result<std::int64_t>> push(const std::vector<Waiting>& runs);
+  // Moves what is due into the stream. Answers how many runs wait.
+  awaitable<Result<std::int64_t>> promote();
   // At most `count` runs for this process, waiting up to `block` for the first.
   awaitable<Result<std::vector<model::RunId>>> read(int count, std::chrono::milliseconds block);
   // Runs that others held for longer than `lease` without a sign of life: now this process's.

@@ -9,6 +9,7 @@
 #include <unordered_map>
 #include <utility>
 
+#include "base/clock.h"
 #include "base/result.h"
 #include "store/sql_text.h"
 
@@ -24,6 +25,10 @@ class Connection {
 
   soci::session& session() { return *session_; }
   Error translate(const soci::soci_error& e) const { return translate_(e); }
+
+  // When the transaction that is open began, by the database's clock: told by who began it.
+  base::TimePoint now() const { return now_; }
+  void set_now(base::TimePoint now) { now_ = now; }
 
   // Runs `sql` with the given soci::use() and soci::into() (or functions that add theirs to the
   // statement) and calls on_row() after each row arrived in the into() variables. Returns how many
@@ -88,6 +93,7 @@ class Connection {
 
   std::unique_ptr<soci::session> session_;
   Translate translate_;
+  base::TimePoint now_{};
   std::unordered_map<const char*, std::unique_ptr<soci::statement>> prepared_;
 };
 

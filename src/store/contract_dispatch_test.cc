@@ -9,8 +9,8 @@ using model::RunStatus;
 using std::chrono::microseconds;
 using std::chrono::seconds;
 
-Requeue requeue_of(const Lease& lease, base::TimePoint not_before) {
-  return {lease, {OutcomeCode::worker_lost, "the worker died", "", 3, 4}, not_before};
+Requeue requeue_of(const Lease& lease, microseconds pause = {}) {
+  return {lease, {OutcomeCode::worker_lost, "the worker died", "", 3, 4}, pause};
 }
 
 TEST_P(StoreContract, Claim_GivesTheJobAndStartsTheRun) {
@@ -18,8 +18,8 @@ TEST_P(StoreContract, Claim_GivesTheJobAndStartsTheRun) {
   task.version.limits.timeout_s = 12.5;
   create(task);
   const model::Run run = submit(task);
-  clock_->advance(seconds(2));
-  const auto job = await(store_->claim(run.id, "serve-1", in(seconds(30))));
+  advance(seconds(2));
+  const auto job = await(store_->claim(run.id, "serve-1", seconds(30)));
   ASSERT_TRUE(job);
   ASSERT_TRUE(*job);
   EXPECT_EQ((*job)->run_id, run.id);
@@ -33,14 +33,14 @@ TEST_P(StoreContract, Claim_GivesTheJobAndStartsTheRun) {
   const model::Run got = get(run.id);
   EXPECT_EQ(got.status, RunStatus::running);
   EXPECT_EQ(got.attempt, 1);
-  EXPECT_EQ(got.started_at, clock_->now());
+  EXPECT_EQ(got.started_at, now());
 }
 
 TEST_P(StoreContract, ConcurrentClaims_GiveTheRunToOne) {
   const model::Run run = submit(create(task_of("ann")));
   std::vector<awaitable<Result<std::optional<model::Job>>>> calls;
   for (int i = 0; i < 8; ++i) {
-    calls.push_back(store_->claim(run.id, "serve-" + std::to_string(i), in(seconds(30))));
+    calls.push_back(store_->claim(run.id, "serve-" + std::to_string(i), seconds(30)));
   }
   int claimed = 0;
   for (const auto& job : await_all(std::move(calls))) claimed += job->has_value() ? 1 : 0;
@@ -50,15 +50,15 @@ TEST_P(StoreContract, ConcurrentClaims_GiveTheRunToOne) {
 
 TEST_P(StoreContract, ClaimOfWhatIsNotQueued_GivesNothing) {
   const Lease lease = running();
-  EXPECT_FALSE(await(store_->claim(lease.run_id, "serve-2", in(seconds(30))))->has_value());
+  EXPECT_FALSE(await(store_->claim(lease.run_id, "serve-2", seconds(30)))->has_value());
   ASSERT_TRUE(*await(store_->record_end(lease, completed("1"))));
-  EXPECT_FALSE(await(store_->claim(lease.run_id, "serve-2", in(seconds(30))))->has_value());
-  EXPECT_FALSE(await(store_->claim(model::RunId::make(), "serve-2", in(seconds(30))))->has_value());
+  EXPECT_FALSE(await(store_->claim(lease.run_id, "serve-2", seconds(30)))->has_value());
+  EXPECT_FALSE(await(store_->claim(model::RunId::make(), "serve-2", seconds(30)))->has_value());
 }
 
 TEST_P(StoreContract, RecordedEnd_IsReadBackWhole) {
   const Lease lease = running();
-  clock_->advance(seconds(3));
+  advance(seconds(3));
   model::RunEnd end = completed(R"({"x":1.0E2 })");
   end.usage = {1, 2, 3'000'000'000, 4, 5, 6, 7, 8};
   end.log = {.inline_bytes = "", .key = "logs/x.txt"};
@@ -69,7 +69,7 @@ TEST_P(StoreContract, RecordedEnd_IsReadBackWhole) {
   const model::Run run = get(lease.run_id);
   EXPECT_EQ(run.status, RunStatus::completed);
   EXPECT_EQ(run.end.status, RunStatus::completed);
-  EXPECT_EQ(run.finished_at, clock_->now());
+  EXPECT_EQ(run.finished_at, now());
   EXPECT_EQ(run.end.result.inline_bytes, R"({"x":1.0E2 })");
   EXPECT_FALSE(run.end.failure);
   EXPECT_EQ(run.end.usage.wall_us, 1);
@@ -136,7 +136,7 @@ TEST_P(StoreContract, ZeroCharacters_AreReplacedNotTheEndOfTheText) {
 TEST_P(StoreContract, CancelsAmongRequeues_AlwaysEndTheRun) {
   for (int round = 0; round < 20; ++round) {
     const Lease lease = running();
-    const Requeue back{lease, {model::OutcomeCode::worker_lost, "gone"}, clock_->now()};
+    const Requeue back{lease, {model::OutcomeCode::worker_lost, "gone"}, {}};
     std::optional<Result<std::optional<RunStatus>>> requeued;
     std::optional<Result<model::Run>> cancelled;
     std::vector<awaitable<bool>> calls;
@@ -185,7 +185,7 @@ TEST_P(StoreContract, RacingEnds_RecordOne) {
 
 TEST_P(StoreContract, EndOfAStaleAttempt_WritesNothing) {
   const Lease first = running();
-  ASSERT_TRUE(*await(store_->requeue(requeue_of(first, clock_->now()))));
+  ASSERT_TRUE(*await(store_->requeue(requeue_of(first))));
   model::RunEnd late = completed("late");
   late.artifacts = {{"late.txt", 1, "text/plain", "00", "k"}};
   EXPECT_FALSE(*await(store_->record_end(first, late)));  // queued
@@ -213,9 +213,9 @@ TEST_P(StoreContract, EndThatIsNoEnd_IsRefused) {
 
 TEST_P(StoreContract, RequeuedRun_ShowsItsFailureAndKeepsItsStart) {
   const Lease lease = running();
-  const base::TimePoint started = clock_->now();
-  clock_->advance(seconds(5));
-  EXPECT_EQ(*await(store_->requeue(requeue_of(lease, clock_->now()))), RunStatus::queued);
+  const base::TimePoint started = now();
+  advance(seconds(5));
+  EXPECT_EQ(*await(store_->requeue(requeue_of(lease))), RunStatus::queued);
   const model::Run queued = get(lease.run_id);
   EXPECT_EQ(queued.status, RunStatus::queued);
   EXPECT_EQ(queued.attempt, 1);
@@ -233,11 +233,11 @@ TEST_P(StoreContract, RequeuedRun_ShowsItsFailureAndKeepsItsStart) {
 
 TEST_P(StoreContract, Backoff_IsHonouredByClaim) {
   const Lease lease = running();
-  ASSERT_TRUE(*await(store_->requeue(requeue_of(lease, in(seconds(10))))));
-  EXPECT_FALSE(await(store_->claim(lease.run_id, "serve-1", in(seconds(30))))->has_value());
-  clock_->advance(seconds(10) - microseconds(1));
-  EXPECT_FALSE(await(store_->claim(lease.run_id, "serve-1", in(seconds(30))))->has_value());
-  clock_->advance(microseconds(1));
+  ASSERT_TRUE(*await(store_->requeue(requeue_of(lease, seconds(10)))));
+  EXPECT_FALSE(await(store_->claim(lease.run_id, "serve-1", seconds(30)))->has_value());
+  advance(seconds(10) - microseconds(1));
+  EXPECT_FALSE(await(store_->claim(lease.run_id, "serve-1", seconds(30)))->has_value());
+  advance(microseconds(1));
   EXPECT_EQ(claim(lease.run_id).attempt, 2);
 }
 
@@ -250,25 +250,25 @@ TEST_P(StoreContract, Connections_AreCountedOnce) {
 
 TEST_P(StoreContract, RequeueByWhoIsNotTheHolder_IsFalse) {
   const Lease lease = running();
-  EXPECT_FALSE(*await(store_->requeue(requeue_of({lease.run_id, 2}, clock_->now()))));
-  ASSERT_TRUE(*await(store_->requeue(requeue_of(lease, clock_->now()))));
-  EXPECT_FALSE(*await(store_->requeue(requeue_of(lease, in(seconds(99))))));
+  EXPECT_FALSE(*await(store_->requeue(requeue_of({lease.run_id, 2}))));
+  ASSERT_TRUE(*await(store_->requeue(requeue_of(lease))));
+  EXPECT_FALSE(*await(store_->requeue(requeue_of(lease, seconds(99)))));
   EXPECT_EQ(claim(lease.run_id).attempt, 2);
 }
 
 TEST_P(StoreContract, RequeueOfARunWhoseCancelWasAskedFor_CancelsIt) {
   const Lease lease = running();
   ASSERT_TRUE(await(store_->request_cancel("ann", lease.run_id)));
-  EXPECT_EQ(*await(store_->requeue(requeue_of(lease, clock_->now()))), RunStatus::cancelled);
+  EXPECT_EQ(*await(store_->requeue(requeue_of(lease))), RunStatus::cancelled);
   const model::Run run = get(lease.run_id);
   EXPECT_EQ(run.status, RunStatus::cancelled);
-  EXPECT_EQ(run.finished_at, clock_->now());
+  EXPECT_EQ(run.finished_at, now());
   EXPECT_FALSE(run.end.failure);
 }
 
 TEST_P(StoreContract, CancelOfARequeuedRun_ForgetsItsFailure) {
   const Lease lease = running();
-  ASSERT_TRUE(*await(store_->requeue(requeue_of(lease, clock_->now()))));
+  ASSERT_TRUE(*await(store_->requeue(requeue_of(lease))));
   const auto cancelled = await(store_->request_cancel("ann", lease.run_id));
   EXPECT_EQ(cancelled->status, RunStatus::cancelled);
   EXPECT_FALSE(cancelled->end.failure);
@@ -276,13 +276,13 @@ TEST_P(StoreContract, CancelOfARequeuedRun_ForgetsItsFailure) {
 
 TEST_P(StoreContract, ExtendedLease_IsNotDead) {
   const Lease lease = running();
-  clock_->advance(seconds(29));
-  const auto report = await(store_->extend_leases("serve-1", {lease}, in(seconds(30))));
+  advance(seconds(29));
+  const auto report = await(store_->extend_leases("serve-1", {lease}, seconds(30)));
   EXPECT_TRUE(report->lost.empty());
-  clock_->advance(seconds(29));
-  EXPECT_TRUE(await(store_->dead_leases(clock_->now(), std::nullopt, 10))->empty());
-  clock_->advance(seconds(1));
-  const auto dead = await(store_->dead_leases(clock_->now(), std::nullopt, 10));
+  advance(seconds(29));
+  EXPECT_TRUE(await(store_->dead_leases(std::nullopt, 10))->empty());
+  advance(seconds(1));
+  const auto dead = await(store_->dead_leases(std::nullopt, 10));
   ASSERT_EQ(dead->size(), 1U);
   EXPECT_EQ(dead->front().run_id, lease.run_id);
   EXPECT_EQ(dead->front().attempt, 1);
@@ -294,13 +294,13 @@ TEST_P(StoreContract, LeasesNoLongerHeld_AreLost) {
   const Lease ended = running();
   const Lease unknown = {model::RunId::make(), 1};
   const Lease other_attempt = {held.run_id, 2};
-  ASSERT_TRUE(*await(store_->requeue(requeue_of(requeued, clock_->now()))));
+  ASSERT_TRUE(*await(store_->requeue(requeue_of(requeued))));
   ASSERT_TRUE(*await(store_->record_end(ended, completed("1"))));
   const auto report = await(store_->extend_leases(
-      "serve-1", {held, requeued, ended, unknown, other_attempt}, in(seconds(60))));
+      "serve-1", {held, requeued, ended, unknown, other_attempt}, seconds(60)));
   EXPECT_EQ(report->lost,
             (std::vector{requeued.run_id, ended.run_id, unknown.run_id, other_attempt.run_id}));
-  const auto foreign = await(store_->extend_leases("serve-2", {held}, in(seconds(60))));
+  const auto foreign = await(store_->extend_leases("serve-2", {held}, seconds(60)));
   EXPECT_EQ(foreign->lost, std::vector{held.run_id});
 }
 
@@ -311,13 +311,13 @@ TEST_P(StoreContract, DeadLeases_OfOtherClaimantsOnRequest) {
   submit(task);  // queued: not a lease
   claim(mine.id, "serve-new");
   claim(theirs.id, "serve-old");
-  EXPECT_TRUE(await(store_->dead_leases(clock_->now(), std::nullopt, 10))->empty());
-  const auto dead = await(store_->dead_leases(clock_->now(), "serve-new", 10));
+  EXPECT_TRUE(await(store_->dead_leases(std::nullopt, 10))->empty());
+  const auto dead = await(store_->dead_leases("serve-new", 10));
   ASSERT_EQ(dead->size(), 1U);
   EXPECT_EQ(dead->front().run_id, theirs.id);
-  clock_->advance(seconds(31));
-  EXPECT_EQ(await(store_->dead_leases(clock_->now(), "serve-new", 10))->size(), 2U);
-  EXPECT_EQ(await(store_->dead_leases(clock_->now(), "serve-new", 1))->size(), 1U);
+  advance(seconds(31));
+  EXPECT_EQ(await(store_->dead_leases("serve-new", 10))->size(), 2U);
+  EXPECT_EQ(await(store_->dead_leases("serve-new", 1))->size(), 1U);
 }
 
 TEST_P(StoreContract, QueuedRuns_ComeInTheOrderOfAcceptanceInPages) {
@@ -338,10 +338,10 @@ TEST_P(StoreContract, QueuedRuns_ComeInTheOrderOfAcceptanceInPages) {
 
 TEST_P(StoreContract, QueuedRuns_TellTheirBackoff) {
   const Lease lease = running();
-  ASSERT_TRUE(*await(store_->requeue(requeue_of(lease, in(seconds(7))))));
+  ASSERT_TRUE(*await(store_->requeue(requeue_of(lease, seconds(7)))));
   const auto queued = await(store_->queued_runs("", 10));
   ASSERT_EQ(queued->size(), 1U);
-  EXPECT_EQ(queued->front().not_before, in(seconds(7)));
+  EXPECT_EQ(queued->front().pause, seconds(7));
 }
 
 }  // namespace

@@ -28,7 +28,7 @@ TEST_P(StoreContract, SubmittedRun_IsQueuedWithItsInputsByteForByte) {
     EXPECT_EQ(got.inputs.inline_bytes, run.inputs.inline_bytes);
     EXPECT_EQ(got.inputs.key, "");
     EXPECT_FALSE(got.cancel_requested);
-    EXPECT_EQ(got.queued_at, clock_->now());
+    EXPECT_EQ(got.queued_at, now());
     EXPECT_FALSE(got.started_at);
     EXPECT_FALSE(got.finished_at);
     EXPECT_FALSE(got.end.failure);
@@ -255,13 +255,13 @@ TEST_P(StoreContract, PagesOfRuns_AreCompleteWhileNewOnesArrive) {
 
 TEST_P(StoreContract, CancelOfAQueuedRun_EndsItAtOnce) {
   const model::Run run = submit(create(task_of("ann")));
-  clock_->advance(seconds(1));
+  advance(seconds(1));
   const auto cancelled = await(store_->request_cancel("ann", run.id));
   ASSERT_TRUE(cancelled);
   EXPECT_EQ(cancelled->status, RunStatus::cancelled);
   EXPECT_TRUE(cancelled->cancel_requested);
-  EXPECT_EQ(cancelled->finished_at, clock_->now());
-  EXPECT_FALSE(await(store_->claim(run.id, "serve-1", in(seconds(30))))->has_value());
+  EXPECT_EQ(cancelled->finished_at, now());
+  EXPECT_FALSE(await(store_->claim(run.id, "serve-1", seconds(30)))->has_value());
   EXPECT_EQ(await(store_->request_cancel("ann", run.id)).error().code, ErrorCode::conflict);
 }
 
@@ -272,7 +272,7 @@ TEST_P(StoreContract, CancelOfARunningRun_IsToldToItsHolder) {
   EXPECT_EQ(asked->status, RunStatus::running);
   EXPECT_TRUE(asked->cancel_requested);
   EXPECT_TRUE(await(store_->request_cancel("ann", lease.run_id)));  // asking twice is no error
-  const auto report = await(store_->extend_leases("serve-1", {lease}, in(seconds(60))));
+  const auto report = await(store_->extend_leases("serve-1", {lease}, seconds(60)));
   EXPECT_EQ(report->cancel_requested, std::vector{lease.run_id});
   EXPECT_TRUE(report->lost.empty());
   model::RunEnd end;

@@ -53,7 +53,7 @@ constexpr Sql kQueued =
 Result<std::optional<model::Job>> claim(Connection& connection, base::TimePoint now,
                                         const Claim& claim) {
   const long long us = to_us(now);
-  const long long lease_until = to_us(claim.lease_until);
+  const long long lease_until = to_us(now + claim.lease);
   model::Job job;
   job.run_id = claim.id;
   std::string task, limits;
@@ -73,10 +73,11 @@ Result<std::optional<model::Job>> claim(Connection& connection, base::TimePoint 
   return std::optional(std::move(job));
 }
 
-Result<LeaseReport> extend_leases(Connection& connection, const std::string& claimant,
-                                  const std::vector<Lease>& leases, base::TimePoint lease_until) {
+Result<LeaseReport> extend_leases(Connection& connection, base::TimePoint now,
+                                  const std::string& claimant, const std::vector<Lease>& leases,
+                                  std::chrono::microseconds lease_for) {
   LeaseReport report;
-  const long long us = to_us(lease_until);
+  const long long us = to_us(now + lease_for);
   for (const Lease& lease : leases) {
     int cancel = 0;
     const bool held = connection.one_row(kExtend, soci::into(cancel), use(us, "lease_until"),
@@ -91,7 +92,7 @@ Result<LeaseReport> extend_leases(Connection& connection, const std::string& cla
 Result<std::optional<model::RunStatus>> requeue(Connection& connection, base::TimePoint now,
                                                 const Requeue& request) {
   const long long us = to_us(now);
-  const long long not_before = to_us(request.not_before);
+  const long long not_before = to_us(now + request.pause);
   const FailureColumns failure(request.failure);
   const auto failure_values = [&](soci::statement& s) { failure.use_in(s); };
   const long long queued = connection.execute(kRequeue, use(not_before, "not_before"),
@@ -122,15 +123,16 @@ Result<std::vector<Lease>> dead_leases(Connection& connection, base::TimePoint n
   return leases;
 }
 
-Result<std::vector<QueuedRun>> queued_runs(Connection& connection, const std::string& after,
-                                           int limit) {
+Result<std::vector<QueuedRun>> queued_runs(Connection& connection, base::TimePoint now,
+                                           const std::string& after, int limit) {
   std::vector<QueuedRun> runs;
   std::string id;
   long long not_before = 0;
   connection.each_row(
       kQueued,
       [&] {
-        runs.push_back({trusted_id<model::RunId>(id), from_us(not_before)});
+        const auto pause = std::max(from_us(not_before) - now, std::chrono::microseconds(0));
+        runs.push_back({trusted_id<model::RunId>(id), pause});
       },
       soci::into(id), soci::into(not_before), use(after, "after"), use(limit, "limit"));
   return runs;

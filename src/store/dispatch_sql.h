@@ -3,6 +3,7 @@
 // store.h's.
 #pragma once
 
+#include <chrono>
 #include <optional>
 #include <string>
 #include <vector>
@@ -19,18 +20,19 @@ namespace mecapy::store {
 struct Claim {
   model::RunId id;
   std::string claimant;
-  base::TimePoint lease_until{};
+  std::chrono::microseconds lease{};
 };
 
 Result<std::optional<model::Job>> claim(Connection& connection, base::TimePoint now,
                                         const Claim& claim);
-Result<LeaseReport> extend_leases(Connection& connection, const std::string& claimant,
-                                  const std::vector<Lease>& leases, base::TimePoint lease_until);
+Result<LeaseReport> extend_leases(Connection& connection, base::TimePoint now,
+                                  const std::string& claimant, const std::vector<Lease>& leases,
+                                  std::chrono::microseconds lease_for);
 Result<std::optional<model::RunStatus>> requeue(Connection& connection, base::TimePoint now,
                                                 const Requeue& request);
 Result<std::vector<Lease>> dead_leases(Connection& connection, base::TimePoint now,
                                        const std::optional<std::string>& also_not_of, int limit);
-Result<std::vector<QueuedRun>> queued_runs(Connection& connection, const std::string& after,
-                                           int limit);
+Result<std::vector<QueuedRun>> queued_runs(Connection& connection, base::TimePoint now,
+                                           const std::string& after, int limit);
 
 }  // namespace mecapy::store

@@ -149,10 +149,9 @@ std::string in_dialect(std::string statement, const DialectWords& words) {
   return statement;
 }
 
-void apply(Connection& connection, const Migration& migration, const DialectWords& words,
-           base::TimePoint now) {
+void apply(Connection& connection, const Migration& migration, const DialectWords& words) {
   const std::string name = migration.name;
-  const long long applied_at = to_us(now);
+  const long long applied_at = to_us(connection.now());
   soci::transaction transaction(connection.session());
   for (const char* statement : migration.statements) {
     connection.session() << in_dialect(statement, words);
@@ -162,7 +161,7 @@ void apply(Connection& connection, const Migration& migration, const DialectWord
   transaction.commit();
 }
 
-Result<void> bring_up(Connection& connection, const DialectWords& words, base::TimePoint now) {
+Result<void> bring_up(Connection& connection, const DialectWords& words) {
   connection.session() << in_dialect(kCreateRecord, words);
   int at = 0;
   connection.one_row(kReadRecord, soci::into(at));
@@ -172,7 +171,7 @@ Result<void> bring_up(Connection& connection, const DialectWords& words, base::T
                                         std::to_string(newest_schema()) + ": use the newer mecapy");
   }
   for (const Migration& migration : migrations()) {
-    if (migration.number > at) apply(connection, migration, words, now);
+    if (migration.number > at) apply(connection, migration, words);
   }
   return {};
 }
@@ -181,9 +180,9 @@ Result<void> bring_up(Connection& connection, const DialectWords& words, base::T
 
 int newest_schema() { return migrations().back().number; }
 
-Result<void> migrate(Connection& connection, const DialectWords& words, base::TimePoint now) {
+Result<void> migrate(Connection& connection, const DialectWords& words) {
   try {
-    return bring_up(connection, words, now);
+    return bring_up(connection, words);
   } catch (const soci::soci_error& e) {
     return connection.translate(e);
   }

@@ -1,7 +1,6 @@
 // The schema of the database, as the list of steps that lead to it: one list for every dialect.
 #pragma once
 
-#include "base/clock.h"
 #include "base/result.h"
 #include "store/connection.h"
 
@@ -22,8 +21,8 @@ inline constexpr DialectWords kPostgresWords{"TEXT COLLATE \"C\"", "BIGINT", "DO
 int newest_schema();
 
 // Brings the database to newest_schema(), each step in a transaction of its own and recorded in
-// schema_migrations. A database that is further already is refused (storage): its data may mean
-// what this program does not know. Nobody else may migrate it meanwhile.
-Result<void> migrate(Connection& connection, const DialectWords& words, base::TimePoint now);
+// schema_migrations with connection.now(). A database that is further already is refused (storage):
+// its data may mean what this program does not know. Nobody else may migrate it meanwhile.
+Result<void> migrate(Connection& connection, const DialectWords& words);
 
 }  // namespace mecapy::store

@@ -9,6 +9,7 @@
 #include <string_view>
 
 #include "base/loopback.h"
+#include "store/column.h"
 
 namespace mecapy::store {
 namespace {
@@ -28,6 +29,8 @@ constexpr Parameter kDefaults[] = {
 constexpr const char* kSession =
     "SET client_min_messages = 'warning'; SET statement_timeout = '8s'; SET lock_timeout = '5s';"
     " SET idle_in_transaction_session_timeout = '15s'";
+// In one message with a transaction's begin, so that the time costs no way there and back.
+constexpr const char* kTime = "SELECT CAST(EXTRACT(EPOCH FROM now()) * 1000000 AS BIGINT)";
 constexpr std::string_view kSafeMode = "verify-full";
 
 using Options = std::map<std::string, std::string>;
@@ -63,6 +66,24 @@ std::string value_of(const Options& options, const char* name) {
 void add(std::string& url, std::string_view name, std::string_view value) {
   url += url.find('?') == std::string::npos ? '?' : '&';
   url.append(name).append("=").append(value);
+}
+
+const char* begin_of(Access access) {
+  switch (access) {
+    case Access::read:
+      return "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; ";
+    case Access::write:
+      return "BEGIN; ";
+    case Access::write_relaxed:
+      return "BEGIN; SET LOCAL synchronous_commit TO off; ";
+  }
+  return "";
+}
+
+base::TimePoint time_after(Connection& connection, const char* statements) {
+  long long us = 0;
+  connection.session().once << statements << kTime, soci::into(us);
+  return from_us(us);
 }
 
 PGconn* raw(Connection& connection) {
@@ -119,6 +140,12 @@ Error translate_postgres(const soci::soci_error& e) {
   return fail(ErrorCode::storage,
               "the database failed" + (state.empty() ? "" : " (PostgreSQL " + state + ")"));
 }
+
+void begin_postgres(Connection& connection, Access access) {
+  connection.set_now(time_after(connection, begin_of(access)));
+}
+
+base::TimePoint server_time(Connection& connection) { return time_after(connection, ""); }
 
 bool is_idle(Connection& connection) {
   PGconn* const conn = raw(connection);

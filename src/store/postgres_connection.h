@@ -18,6 +18,15 @@ Result<std::string> complete_postgres_url(const std::string& url);
 // server and the user.
 Result<std::unique_ptr<Connection>> connect_postgres(const std::string& complete_url);
 
+// What a transaction may do, and what it survives (sql_store.h).
+enum class Access { read, write, write_relaxed };
+
+// Begins a transaction, and tells the connection the server's time. Throws soci::soci_error.
+void begin_postgres(Connection& connection, Access access);
+
+// The server's clock. Throws soci::soci_error.
+base::TimePoint server_time(Connection& connection);
+
 // storage; conflict for a broken constraint; busy for what another try may not meet again. Never
 // the server's words, which quote values.
 Error translate_postgres(const soci::soci_error& e);

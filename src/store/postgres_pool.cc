@@ -10,9 +10,6 @@
 namespace mecapy::store {
 namespace {
 
-constexpr const char* kBeginRelaxed = "BEGIN; SET LOCAL synchronous_commit TO off";
-constexpr Sql kBegin = "BEGIN";
-constexpr Sql kBeginRead = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY";
 constexpr Sql kCommit = "COMMIT";
 constexpr Sql kRollback = "ROLLBACK";
 
@@ -139,11 +136,7 @@ PostgresPool::Outcome PostgresPool::attempt(Seat& seat, Request& request, Access
 PostgresPool::Outcome PostgresPool::transact(Connection& connection, Request& request,
                                              Access access) {
   try {
-    if (access == Access::write_relaxed) {
-      connection.session() << kBeginRelaxed;
-    } else {
-      connection.execute(access == Access::read ? kBeginRead : kBegin);
-    }
+    begin_postgres(connection, access);
     if (!request.run(connection)) return roll_back(connection, request);
   } catch (const soci::soci_error&) {
     return Outcome::again;

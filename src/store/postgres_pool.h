@@ -19,6 +19,7 @@
 #include <vector>
 
 #include "store/connection.h"
+#include "store/postgres_connection.h"
 #include "store/sql_store.h"
 #include "store/store.h"
 
@@ -37,7 +38,6 @@ class PostgresPool final : public Database {
 
  private:
   using Time = std::chrono::steady_clock::time_point;
-  enum class Access { read, write, write_relaxed };
   enum class Outcome { done, again, unknown };
   enum class State { absent, idle, busy };
   struct Waiting {

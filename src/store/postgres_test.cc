@@ -19,10 +19,6 @@ namespace {
 
 using std::chrono::milliseconds;
 
-std::shared_ptr<base::ManualClock> clock_at_zero() {
-  return std::make_shared<base::ManualClock>(base::TimePoint());
-}
-
 PostgresOptions options_of(const TestSchema& schema, int connections = 2) {
   PostgresOptions options;
   options.url = schema.url();
@@ -31,7 +27,7 @@ PostgresOptions options_of(const TestSchema& schema, int connections = 2) {
 }
 
 std::unique_ptr<Store> open_ok(const PostgresOptions& options) {
-  return open_postgres(options, clock_at_zero()).value();
+  return open_postgres(options).value();
 }
 
 struct OwnedStore {
@@ -39,10 +35,12 @@ struct OwnedStore {
   std::unique_ptr<Store> store;
 };
 
-std::shared_ptr<Store> make_owned(std::shared_ptr<const base::Clock> clock) {
+// Whatever the time is here: the server's is the test's.
+StoreUnderTest make_owned() {
   auto owned = std::make_shared<OwnedStore>();
-  owned->store = open_postgres(options_of(owned->schema, 4), std::move(clock)).value();
-  return {owned, owned->store.get()};
+  owned->schema.stop_clock();
+  owned->store = open_ok(options_of(owned->schema, 4));
+  return {{owned, owned->store.get()}, [owned](base::TimePoint t) { owned->schema.set_clock(t); }};
 }
 
 INSTANTIATE_TEST_SUITE_P(Postgres, StoreContract,
@@ -94,7 +92,7 @@ TEST(Postgres, CertificateOfSomebodyElse_IsRefused) {
   options.url = postgres_url();
   const std::size_t root = options.url.find("sslrootcert=");
   options.url = options.url.substr(0, root) + "sslrootcert=/etc/ssl/certs/ca-certificates.crt";
-  const auto store = open_postgres(options, clock_at_zero());
+  const auto store = open_postgres(options);
   ASSERT_FALSE(store);
   EXPECT_EQ(store.error().code, ErrorCode::storage);
   EXPECT_NE(store.error().message.find("certificate verify failed"), std::string::npos)
@@ -106,7 +104,7 @@ TEST(Postgres, WrongPassword_IsToldWithoutThePassword) {
   options.url = postgres_url();
   const std::size_t colon = options.url.find(':', options.url.find("//"));
   options.url.insert(colon + 1, "not-");
-  const auto store = open_postgres(options, clock_at_zero());
+  const auto store = open_postgres(options);
   ASSERT_FALSE(store);
   EXPECT_NE(store.error().message.find("password authentication failed"), std::string::npos);
   EXPECT_EQ(store.error().message.find("not-mecapy"), std::string::npos);
@@ -131,7 +129,7 @@ TEST(Postgres, NewerDatabase_IsRefused) {
   { open_ok(options_of(schema)); }
   auto session = schema.session();
   session << "INSERT INTO schema_migrations VALUES (99, 'of the future', 0)";
-  const auto store = open_postgres(options_of(schema), clock_at_zero());
+  const auto store = open_postgres(options_of(schema));
   ASSERT_FALSE(store);
   EXPECT_NE(store.error().message.find("schema 99"), std::string::npos);
 }
@@ -154,9 +152,8 @@ TEST(Postgres, TwoStores_ClaimEachRunOnce) {
   ASSERT_EQ(queued.size(), 40U);
   std::vector<awaitable<Result<std::optional<model::Job>>>> claims;
   for (const QueuedRun& run : queued) {
-    const base::TimePoint until{std::chrono::seconds(30)};
-    claims.push_back(one->claim(run.run_id, "one", until));
-    claims.push_back(two->claim(run.run_id, "two", until));
+    claims.push_back(one->claim(run.run_id, "one", std::chrono::seconds(30)));
+    claims.push_back(two->claim(run.run_id, "two", std::chrono::seconds(30)));
   }
   int claimed = 0;
   for (const auto& job : await_all(std::move(claims))) {

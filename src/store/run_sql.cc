@@ -156,9 +156,9 @@ Result<std::optional<model::Run>> latest_run(Connection& connection, const std::
   return one_run(connection, kLatest, use(id.str(), "task"));
 }
 
-Result<std::optional<model::Run>> cached_run(Connection& connection, const std::string& user,
-                                             const CacheQuery& query) {
-  const long long since = to_us(query.since);
+Result<std::optional<model::Run>> cached_run(Connection& connection, base::TimePoint now,
+                                             const std::string& user, const CacheQuery& query) {
+  const long long since = to_us(now - query.age);
   return one_run(connection, kCached, use(user, "owner"), use(query.cache_key, "cache_key"),
                  use(query.environment, "environment"), use(since, "since"));
 }

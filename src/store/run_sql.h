@@ -22,8 +22,8 @@ Result<Created<model::Run>> submit_ad_hoc(Connection& connection, base::TimePoin
 Result<std::optional<model::Run>> run_made_by(Connection& connection, const std::string& user,
                                               const Idempotency& key);
 Result<model::Run> get_run(Connection& connection, const std::string& user, const model::RunId& id);
-Result<std::optional<model::Run>> cached_run(Connection& connection, const std::string& user,
-                                             const CacheQuery& query);
+Result<std::optional<model::Run>> cached_run(Connection& connection, base::TimePoint now,
+                                             const std::string& user, const CacheQuery& query);
 Result<std::optional<model::Run>> latest_run(Connection& connection, const std::string& user,
                                              const model::TaskId& id);
 Result<Page<model::Run>> list_runs(Connection& connection, const std::string& user,

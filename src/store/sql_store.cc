@@ -22,14 +22,12 @@ using model::Task;
 
 class SqlStore final : public Store {
  public:
-  SqlStore(std::unique_ptr<Database> database, std::shared_ptr<const base::Clock> clock)
-      : clock_(std::move(clock)), database_(std::move(database)) {}
+  explicit SqlStore(std::unique_ptr<Database> database) : database_(std::move(database)) {}
 
   awaitable<Result<Created<Task>>> create_task(Task task, Key key) override {
-    return write<Created<Task>>(
-        [this, task = std::move(task), key = std::move(key)](Connection& c) {
-          return store::create_task(c, clock_->now(), task, key);
-        });
+    return write<Created<Task>>([task = std::move(task), key = std::move(key)](Connection& c) {
+      return store::create_task(c, c.now(), task, key);
+    });
   }
   awaitable<Result<std::optional<Task>>> task_made_by(std::string user, Idempotency key) override {
     return read<std::optional<Task>>([user = std::move(user), key = std::move(key)](Connection& c) {
@@ -49,32 +47,32 @@ class SqlStore final : public Store {
   }
   awaitable<Result<Task>> update_task(std::string user, model::TaskId id,
                                       TaskChange change) override {
-    return write<Task>([this, user = std::move(user), id = std::move(id),
-                        change = std::move(change)](Connection& c) {
-      return store::update_task(c, clock_->now(), user, id, change);
-    });
+    return write<Task>(
+        [user = std::move(user), id = std::move(id), change = std::move(change)](Connection& c) {
+          return store::update_task(c, c.now(), user, id, change);
+        });
   }
   awaitable<Result<void>> delete_task(std::string user, model::TaskId id) override {
-    return write<void>([this, user = std::move(user), id = std::move(id)](Connection& c) {
-      return store::delete_task(c, clock_->now(), user, id);
+    return write<void>([user = std::move(user), id = std::move(id)](Connection& c) {
+      return store::delete_task(c, c.now(), user, id);
     });
   }
 
   awaitable<Result<Created<Run>>> submit_run(Run run, Key key) override {
-    return write<Created<Run>>([this, run = std::move(run), key = std::move(key)](Connection& c) {
-      return store::submit_run(c, clock_->now(), run, key);
+    return write<Created<Run>>([run = std::move(run), key = std::move(key)](Connection& c) {
+      return store::submit_run(c, c.now(), run, key);
     });
   }
   awaitable<Result<Created<Run>>> submit_ad_hoc(Task task, Run run, Key key) override {
     return write<Created<Run>>(
-        [this, task = std::move(task), run = std::move(run), key = std::move(key)](Connection& c) {
-          return store::submit_ad_hoc(c, clock_->now(), task, run, key);
+        [task = std::move(task), run = std::move(run), key = std::move(key)](Connection& c) {
+          return store::submit_ad_hoc(c, c.now(), task, run, key);
         });
   }
   awaitable<Result<std::optional<Run>>> cached_run(std::string user, CacheQuery query) override {
     return read<std::optional<Run>>(
         [user = std::move(user), query = std::move(query)](Connection& c) {
-          return store::cached_run(c, user, query);
+          return store::cached_run(c, c.now(), user, query);
         });
   }
   awaitable<Result<std::optional<Run>>> run_made_by(std::string user, Idempotency key) override {
@@ -100,50 +98,46 @@ class SqlStore final : public Store {
     });
   }
   awaitable<Result<Run>> request_cancel(std::string user, model::RunId id) override {
-    return write<Run>([this, user = std::move(user), id = std::move(id)](Connection& c) {
-      return store::request_cancel(c, clock_->now(), user, id);
+    return write<Run>([user = std::move(user), id = std::move(id)](Connection& c) {
+      return store::request_cancel(c, c.now(), user, id);
     });
   }
 
   awaitable<Result<std::optional<Job>>> claim(model::RunId id, std::string claimant,
-                                              base::TimePoint lease_until) override {
-    return write<std::optional<Job>>(
-        [this, claim = Claim{std::move(id), std::move(claimant), lease_until}](Connection& c) {
-          return store::claim(c, clock_->now(), claim);
-        },
-        Durability::process_death);
+                                              std::chrono::microseconds lease) override {
+    return write<std::optional<Job>>([claim = Claim{std::move(id), std::move(claimant), lease}](
+                                         Connection& c) { return store::claim(c, c.now(), claim); },
+                                     Durability::process_death);
   }
   awaitable<Result<LeaseReport>> extend_leases(std::string claimant, std::vector<Lease> leases,
-                                               base::TimePoint lease_until) override {
+                                               std::chrono::microseconds lease) override {
     return write<LeaseReport>(
-        [claimant = std::move(claimant), leases = std::move(leases), lease_until](Connection& c) {
-          return store::extend_leases(c, claimant, leases, lease_until);
+        [claimant = std::move(claimant), leases = std::move(leases), lease](Connection& c) {
+          return store::extend_leases(c, c.now(), claimant, leases, lease);
         },
         Durability::process_death);
   }
   awaitable<Result<bool>> record_end(Lease lease, model::RunEnd end) override {
-    return write<bool>([this, lease = std::move(lease), end = std::move(end)](Connection& c) {
-      return store::record_end(c, clock_->now(), lease, end);
+    return write<bool>([lease = std::move(lease), end = std::move(end)](Connection& c) {
+      return store::record_end(c, c.now(), lease, end);
     });
   }
   awaitable<Result<std::optional<model::RunStatus>>> requeue(Requeue request) override {
     return write<std::optional<model::RunStatus>>(
-        [this, request = std::move(request)](Connection& c) {
-          return store::requeue(c, clock_->now(), request);
+        [request = std::move(request)](Connection& c) {
+          return store::requeue(c, c.now(), request);
         },
         Durability::process_death);
   }
-  awaitable<Result<std::vector<Lease>>> dead_leases(base::TimePoint now,
-                                                    std::optional<std::string> also_not_of,
+  awaitable<Result<std::vector<Lease>>> dead_leases(std::optional<std::string> also_not_of,
                                                     int limit) override {
-    return read<std::vector<Lease>>(
-        [now, also_not_of = std::move(also_not_of), limit](Connection& c) {
-          return store::dead_leases(c, now, also_not_of, limit);
-        });
+    return read<std::vector<Lease>>([also_not_of = std::move(also_not_of), limit](Connection& c) {
+      return store::dead_leases(c, c.now(), also_not_of, limit);
+    });
   }
   awaitable<Result<std::vector<QueuedRun>>> queued_runs(std::string after, int limit) override {
     return read<std::vector<QueuedRun>>([after = std::move(after), limit](Connection& c) {
-      return store::queued_runs(c, after, limit);
+      return store::queued_runs(c, c.now(), after, limit);
     });
   }
 
@@ -160,9 +154,9 @@ class SqlStore final : public Store {
       return {};
     });
   }
-  awaitable<Result<void>> prune_idempotency(base::TimePoint before) override {
-    return write<void>([before](Connection& c) -> Result<void> {
-      prune_keys(c, before);
+  awaitable<Result<void>> prune_idempotency(std::chrono::microseconds age) override {
+    return write<void>([age](Connection& c) -> Result<void> {
+      prune_keys(c, c.now() - age);
       return {};
     });
   }
@@ -181,15 +175,13 @@ class SqlStore final : public Store {
     });
   }
 
-  std::shared_ptr<const base::Clock> clock_;
-  std::unique_ptr<Database> database_;  // last: its threads use the clock
+  std::unique_ptr<Database> database_;
 };
 
 }  // namespace
 
-std::unique_ptr<Store> make_sql_store(std::unique_ptr<Database> database,
-                                      std::shared_ptr<const base::Clock> clock) {
-  return std::make_unique<SqlStore>(std::move(database), std::move(clock));
+std::unique_ptr<Store> make_sql_store(std::unique_ptr<Database> database) {
+  return std::make_unique<SqlStore>(std::move(database));
 }
 
 }  // namespace mecapy::store

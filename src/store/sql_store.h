@@ -3,7 +3,6 @@
 
 #include <memory>
 
-#include "base/clock.h"
 #include "store/request.h"
 #include "store/store.h"
 
@@ -14,7 +13,8 @@ namespace mecapy::store {
 enum class Durability { power_loss, process_death };
 
 // The threads and connections of one database. Every request is one transaction; its answer is
-// given when that has ended, one way or the other. Thread-safe. Its end waits for what was begun.
+// given when that has ended, one way or the other. The connection it runs on knows the time by the
+// database's clock at which its transaction began. Thread-safe. Its end waits for what was begun.
 class Database {
  public:
   virtual ~Database() = default;
@@ -26,7 +26,6 @@ class Database {
 };
 
 // `database` has the newest schema (migrations.h).
-std::unique_ptr<Store> make_sql_store(std::unique_ptr<Database> database,
-                                      std::shared_ptr<const base::Clock> clock);
+std::unique_ptr<Store> make_sql_store(std::unique_ptr<Database> database);
 
 }  // namespace mecapy::store

@@ -18,9 +18,10 @@ void end_after_failure(Connection& connection) {
   }
 }
 
-void read(Connection& connection, Request& request) {
+void read(Connection& connection, Request& request, const base::Clock& clock) {
   try {
     connection.execute(kBegin);
+    connection.set_now(clock.now());
     request.run(connection);
     connection.execute(kEnd);
   } catch (const soci::soci_error& e) {
@@ -31,8 +32,9 @@ void read(Connection& connection, Request& request) {
 
 }  // namespace
 
-SqliteReaders::SqliteReaders(std::vector<std::unique_ptr<Connection>> connections)
-    : connections_(std::move(connections)) {
+SqliteReaders::SqliteReaders(std::vector<std::unique_ptr<Connection>> connections,
+                             std::shared_ptr<const base::Clock> clock)
+    : connections_(std::move(connections)), clock_(std::move(clock)) {
   for (const auto& connection : connections_) {
     threads_.emplace_back([this, &connection] { loop(*connection); });
   }
@@ -57,7 +59,7 @@ void SqliteReaders::submit(std::unique_ptr<Request> request) {
 
 void SqliteReaders::loop(Connection& connection) {
   while (auto request = take()) {
-    read(connection, *request);
+    read(connection, *request, *clock_);
     {
       const std::lock_guard lock(mutex_);
       --busy_;

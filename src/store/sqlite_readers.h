@@ -9,6 +9,7 @@
 #include <thread>
 #include <vector>
 
+#include "base/clock.h"
 #include "store/connection.h"
 #include "store/request.h"
 #include "store/store.h"
@@ -18,7 +19,8 @@ namespace mecapy::store {
 class SqliteReaders {
  public:
   // One thread for each connection.
-  explicit SqliteReaders(std::vector<std::unique_ptr<Connection>> connections);
+  SqliteReaders(std::vector<std::unique_ptr<Connection>> connections,
+                std::shared_ptr<const base::Clock> clock);
   // Finishes what waits and joins the threads.
   ~SqliteReaders();
   SqliteReaders(const SqliteReaders&) = delete;
@@ -34,6 +36,7 @@ class SqliteReaders {
   std::unique_ptr<Request> take();
 
   std::vector<std::unique_ptr<Connection>> connections_;
+  std::shared_ptr<const base::Clock> clock_;
   mutable std::mutex mutex_;
   std::condition_variable arrived_;
   std::deque<std::unique_ptr<Request>> waiting_;

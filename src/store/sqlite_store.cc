@@ -17,8 +17,11 @@ constexpr int kReaders = 2;
 class SqliteDatabase final : public Database {
  public:
   SqliteDatabase(base::Fd lock, std::unique_ptr<Connection> writer,
-                 std::vector<std::unique_ptr<Connection>> readers)
-      : lock_(std::move(lock)), writer_(std::move(writer)), readers_(std::move(readers)) {}
+                 std::vector<std::unique_ptr<Connection>> readers,
+                 const std::shared_ptr<const base::Clock>& clock)
+      : lock_(std::move(lock)),
+        writer_(std::move(writer), clock),
+        readers_(std::move(readers), clock) {}
 
   void write(std::unique_ptr<Request> request, Durability durability) override {
     writer_.submit(std::move(request), durability);
@@ -49,7 +52,8 @@ Result<std::unique_ptr<Store>> open_sqlite(const std::string& path,
 
   auto writer = connect_sqlite(path, SqliteUse::write);
   if (!writer) return writer.error();
-  if (auto done = migrate(**writer, kSqliteWords, clock->now()); !done) return done.error();
+  (*writer)->set_now(clock->now());
+  if (auto done = migrate(**writer, kSqliteWords); !done) return done.error();
 
   std::vector<std::unique_ptr<Connection>> readers;
   for (int i = 0; i < kReaders; ++i) {
@@ -57,9 +61,8 @@ Result<std::unique_ptr<Store>> open_sqlite(const std::string& path,
     if (!reader) return reader.error();
     readers.push_back(std::move(*reader));
   }
-  auto database =
-      std::make_unique<SqliteDatabase>(std::move(*lock), std::move(*writer), std::move(readers));
-  return make_sql_store(std::move(database), std::move(clock));
+  return make_sql_store(std::make_unique<SqliteDatabase>(std::move(*lock), std::move(*writer),
+                                                         std::move(readers), clock));
 }
 
 }  // namespace mecapy::store

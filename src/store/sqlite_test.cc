@@ -51,10 +51,12 @@ struct OwnedStore {
   std::unique_ptr<Store> store;
 };
 
-std::shared_ptr<Store> make_owned(std::shared_ptr<const base::Clock> clock) {
+StoreUnderTest make_owned() {
   auto owned = std::make_shared<OwnedStore>();
-  owned->store = open_sqlite(owned->folder.path("db"), std::move(clock)).value();
-  return {owned, owned->store.get()};
+  const auto clock = std::make_shared<base::ManualClock>(base::TimePoint());
+  owned->store = open_sqlite(owned->folder.path("db"), clock).value();
+  return {{owned, owned->store.get()},
+          [clock](base::TimePoint t) { clock->advance(t - clock->now()); }};
 }
 
 INSTANTIATE_TEST_SUITE_P(Sqlite, StoreContract,

@@ -22,8 +22,9 @@ constexpr Sql kCheckpoint = "PRAGMA wal_checkpoint(TRUNCATE)";
 
 }  // namespace
 
-SqliteWriter::SqliteWriter(std::unique_ptr<Connection> connection)
-    : connection_(std::move(connection)), thread_([this] { loop(); }) {}
+SqliteWriter::SqliteWriter(std::unique_ptr<Connection> connection,
+                           std::shared_ptr<const base::Clock> clock)
+    : connection_(std::move(connection)), clock_(std::move(clock)), thread_([this] { loop(); }) {}
 
 SqliteWriter::~SqliteWriter() {
   {
@@ -98,6 +99,7 @@ std::optional<Error> SqliteWriter::transact(Batch& batch) {
 
 void SqliteWriter::run_in_savepoint(Request& request) {
   connection_->execute(kSavepoint);
+  connection_->set_now(clock_->now());
   const bool keep = request.run(*connection_);
   if (!in_transaction(*connection_)) return;
   if (!keep) connection_->execute(kRollbackTo);

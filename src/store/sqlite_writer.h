@@ -13,6 +13,7 @@
 #include <thread>
 #include <vector>
 
+#include "base/clock.h"
 #include "base/result.h"
 #include "store/connection.h"
 #include "store/request.h"
@@ -22,7 +23,7 @@ namespace mecapy::store {
 
 class SqliteWriter {
  public:
-  explicit SqliteWriter(std::unique_ptr<Connection> connection);
+  SqliteWriter(std::unique_ptr<Connection> connection, std::shared_ptr<const base::Clock> clock);
   // Finishes what waits and joins the thread; then writes the log back into the database file.
   ~SqliteWriter();
   SqliteWriter(const SqliteWriter&) = delete;
@@ -51,6 +52,7 @@ class SqliteWriter {
   void roll_back();
 
   std::unique_ptr<Connection> connection_;
+  std::shared_ptr<const base::Clock> clock_;
   std::optional<Durability> synchronous_;  // as the pragma was set last
   std::atomic<std::int64_t> commits_ = 0;
 

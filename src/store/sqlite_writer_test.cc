@@ -28,7 +28,8 @@ class SqliteWriterTest : public testing::Test {
     make_sqlite_file(folder_.path("db")).value();
     auto connection = connect_sqlite(folder_.path("db"), SqliteUse::write).value();
     connection->execute(kCreate);
-    writer_ = std::make_unique<SqliteWriter>(std::move(connection));
+    writer_ = std::make_unique<SqliteWriter>(std::move(connection),
+                                             std::make_shared<base::SystemClock>());
   }
 
   template <class T, class Work>

@@ -9,8 +9,11 @@
 //  - Rows of another user are not_found, as if they did not exist.
 //  - Strings that are JSON (inputs, results) are kept byte for byte. Zero characters in a log or in
 //    the words of a failure come back as U+FFFD.
-//  - Failures of the database itself are ErrorCode::storage, and say nothing of its content.
+//  - Failures of the database itself are ErrorCode::storage, and say nothing of its content: what
+//    was to be written may be there, or not.
 //  - An id that is there already is conflict.
+//  - All times are by one clock, the database's (PostgreSQL's server, or the one that a store of
+//    one process was given), however the clocks of the processes that use it differ.
 // Thread-safe. No call blocks the calling executor: each suspends and resumes on the executor it
 // was awaited on. A call that has begun is finished, even when nobody waits for it any more. The
 // executors must outlive the store.
@@ -80,7 +83,7 @@ struct TaskChange {
 struct CacheQuery {
   std::string cache_key;
   std::string environment;
-  base::TimePoint since{};  // it ended then or later
+  std::chrono::microseconds age{};  // it ended no longer ago
 };
 
 struct RunFilter {
@@ -102,14 +105,14 @@ struct LeaseReport {
 
 struct Requeue {
   Lease lease;
-  model::Failure failure;        // the platform's fault, kept visible on the run
-  base::TimePoint not_before{};  // backoff: not to be claimed earlier
+  model::Failure failure;             // the platform's fault, kept visible on the run
+  std::chrono::microseconds pause{};  // backoff: not to be claimed before it is over
 };
 
 // A queued run as the reconciler sees it.
 struct QueuedRun {
   model::RunId run_id;
-  base::TimePoint not_before{};
+  std::chrono::microseconds pause{};  // until it may be claimed; none is left when it may
 };
 
 // The keys of the objects a run refers to.
@@ -180,20 +183,19 @@ class Store {
   // Compare-and-set queued -> running: raises attempt, sets claimant and lease, started_at on the
   // first attempt. Nothing when the run is not queued, or its backoff is not over.
   virtual awaitable<Result<std::optional<model::Job>>> claim(model::RunId id, std::string claimant,
-                                                             base::TimePoint lease_until) = 0;
+                                                             std::chrono::microseconds lease) = 0;
   virtual awaitable<Result<LeaseReport>> extend_leases(std::string claimant,
                                                        std::vector<Lease> leases,
-                                                       base::TimePoint lease_until) = 0;
+                                                       std::chrono::microseconds lease) = 0;
   // Records the end when `lease` is the run's current attempt and it is running. False when it is
   // not: then nothing was written.
   virtual awaitable<Result<bool>> record_end(Lease lease, model::RunEnd end) = 0;
   // running -> queued for the holder of the attempt, or -> cancelled when a cancel was asked for:
   // which of them. Nothing when it is not the holder.
   virtual awaitable<Result<std::optional<model::RunStatus>>> requeue(Requeue request) = 0;
-  // Running runs whose lease is over (at `now`), or, with `also_not_of` set, which belong to any
+  // Running runs whose lease is over, or, with `also_not_of` set, which belong to any
   // other claimant (a store with one owner knows at its start that they are dead). At most `limit`.
-  virtual awaitable<Result<std::vector<Lease>>> dead_leases(base::TimePoint now,
-                                                            std::optional<std::string> also_not_of,
+  virtual awaitable<Result<std::vector<Lease>>> dead_leases(std::optional<std::string> also_not_of,
                                                             int limit) = 0;
   // Queued runs in the order they were accepted, after run id `after`.
   virtual awaitable<Result<std::vector<QueuedRun>>> queued_runs(std::string after, int limit) = 0;
@@ -204,8 +206,8 @@ class Store {
   virtual Connections connections() const = 0;
   // Answers when the database answers a query: for readiness.
   virtual awaitable<Result<void>> ping() = 0;
-  // Forgets idempotency keys made before `before`.
-  virtual awaitable<Result<void>> prune_idempotency(base::TimePoint before) = 0;
+  // Forgets idempotency keys that are older than `age`.
+  virtual awaitable<Result<void>> prune_idempotency(std::chrono::microseconds age) = 0;
 };
 
 // Opens (creating it, mode 0600) the SQLite database `path`, migrates it, and starts one writer
@@ -226,7 +228,6 @@ struct PostgresOptions {
 // Opens the PostgreSQL database at options.url (version 15 or later) and migrates it; several
 // processes may do so at once, and use it together. usage for a URL that is none, or that asks for
 // less than sslmode=verify-full from a server on another machine.
-Result<std::unique_ptr<Store>> open_postgres(PostgresOptions options,
-                                             std::shared_ptr<const base::Clock> clock);
+Result<std::unique_ptr<Store>> open_postgres(PostgresOptions options);
 
 }  // namespace mecapy::store

@@ -18,10 +18,16 @@ namespace mecapy::store {
 using base::await;
 using base::await_all;
 
+struct StoreUnderTest {
+  std::shared_ptr<Store> store;  // what it stands on goes with it
+  // Sets the database's clock, which stands still otherwise.
+  std::function<void(base::TimePoint)> set_time;
+};
+
 struct StoreFactory {
   std::string name;
-  // An empty store of its own for each call; what it stands on goes with the store.
-  std::function<std::shared_ptr<Store>(std::shared_ptr<const base::Clock>)> make;
+  // An empty store of its own for each call.
+  std::function<StoreUnderTest()> make;
 };
 
 inline std::ostream& operator<<(std::ostream& out, const StoreFactory& factory) {
@@ -41,7 +47,11 @@ class StoreContract : public testing::TestWithParam<StoreFactory> {
   static model::RunEnd completed(const std::string& result);
   static model::RunEnd failed(model::OutcomeCode code);
 
-  base::TimePoint in(std::chrono::microseconds d) const { return clock_->now() + d; }
+  base::TimePoint now() const { return now_; }
+  void advance(std::chrono::microseconds d) {
+    now_ += d;
+    set_time_(now_);
+  }
 
   // Each of these must succeed.
   model::Task create(const model::Task& task);
@@ -52,11 +62,13 @@ class StoreContract : public testing::TestWithParam<StoreFactory> {
   model::Run ended_run(const std::string& cache_key, const model::RunEnd& end);
   // What cached_run finds.
   std::optional<model::Run> cached(const std::string& user, const std::string& cache_key,
-                                   const std::string& environment, base::TimePoint since = {});
+                                   const std::string& environment,
+                                   std::chrono::microseconds age = std::chrono::hours(1));
   // A submitted, claimed run of a new task, and its lease.
   Lease running();
 
-  std::shared_ptr<base::ManualClock> clock_;
+  base::TimePoint now_;
+  std::function<void(base::TimePoint)> set_time_;
   std::shared_ptr<Store> store_;
 };
 

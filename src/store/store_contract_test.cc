@@ -16,10 +16,12 @@ T must(Result<T> result, const char* step) {
 
 }  // namespace
 
-StoreContract::StoreContract()
-    : clock_(
-          std::make_shared<base::ManualClock>(base::TimePoint(std::chrono::microseconds(kStart)))),
-      store_(GetParam().make(clock_)) {}
+StoreContract::StoreContract() : now_(std::chrono::microseconds(kStart)) {
+  StoreUnderTest made = GetParam().make();
+  store_ = std::move(made.store);
+  set_time_ = std::move(made.set_time);
+  set_time_(now_);
+}
 
 model::Task StoreContract::task_of(const std::string& user) {
   model::Task task;
@@ -67,7 +69,7 @@ model::Run StoreContract::submit(const model::Task& task) {
 }
 
 model::Job StoreContract::claim(const model::RunId& id, const std::string& claimant) {
-  auto job = must(await(store_->claim(id, claimant, in(std::chrono::seconds(30)))), "claim");
+  auto job = must(await(store_->claim(id, claimant, std::chrono::seconds(30))), "claim");
   if (!job) throw std::runtime_error("claim: nothing");
   return *job;
 }
@@ -88,8 +90,8 @@ model::Run StoreContract::ended_run(const std::string& cache_key, const model::R
 std::optional<model::Run> StoreContract::cached(const std::string& user,
                                                 const std::string& cache_key,
                                                 const std::string& environment,
-                                                base::TimePoint since) {
-  CacheQuery query{cache_key, environment, since};
+                                                std::chrono::microseconds age) {
+  CacheQuery query{cache_key, environment, age};
   return must(await(store_->cached_run(user, std::move(query))), "cached_run");
 }
 

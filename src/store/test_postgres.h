@@ -6,6 +6,7 @@
 
 #include <string>
 
+#include "base/clock.h"
 #include "base/id.h"
 #include "base/test_services.h"
 
@@ -39,6 +40,21 @@ class TestSchema {
   }
   // A connection beside the store's.
   soci::session session() const { return {soci::postgresql, url() + "&application_name=test"}; }
+
+  // A clock of the server's that stands still, for connections made from now on: their now() is the
+  // schema's own.
+  void stop_clock() const {
+    auto role = session();
+    role << "CREATE TABLE clock (us BIGINT NOT NULL)";
+    role << "INSERT INTO clock VALUES (0)";
+    role << "CREATE FUNCTION now() RETURNS timestamptz STABLE LANGUAGE sql AS"
+            " $$ SELECT timestamptz 'epoch' + us * interval '1 microsecond' FROM " +
+                name_ + ".clock $$";
+    role << "ALTER ROLE " + name_ + " SET search_path = " + name_ + ", pg_catalog";
+  }
+  void set_clock(base::TimePoint t) const {
+    admin("UPDATE " + name_ + ".clock SET us = " + std::to_string(t.time_since_epoch().count()));
+  }
 
   // As an operator, or an accident: no connection of this role stays, or is let in.
   void end_connections() const {
