@@ -4,7 +4,7 @@ BUILD := build$(if $(filter-out release,$(PRESET)),-$(PRESET))
 PYTHON := build/venv/bin/python
 TEST_PYTHON := build/test-venv/bin/python
 
-.PHONY: help demo build test unit e2e security images container-test sanitize fuzz lint fmt check services services-stop bench soak vm lock install clean
+.PHONY: help demo build test unit e2e security faults images container-test sanitize fuzz lint fmt check services services-stop bench soak vm lock install clean
 
 help:  ## what there is
 	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 16
@@ -33,7 +33,12 @@ security: build  ## attacks through the public door, in both profiles, and what 
 	@tools/install.sh test-venv
 	@$(TEST_PYTHON) -m pytest -q tests/security
 
-test: unit e2e security  ## every test
+faults: FAULT_ROUNDS ?= 1
+faults: build  ## two servers and their services under load, each fault FAULT_ROUNDS (1) times
+	@tools/install.sh test-venv fault-packages
+	@MECAPY_FAULT_ROUNDS=$(FAULT_ROUNDS) $(TEST_PYTHON) -m pytest -q tests/faults
+
+test: unit e2e security faults  ## every test
 
 services: build  ## PostgreSQL, Redis, S3 and Keycloak on loopback, from packages; their URLs
 	@tools/services.sh start
@@ -68,9 +73,11 @@ bench: build  ## the figures, also in build/bench.json
 	@PYTHONPATH=tests $(TEST_PYTHON) bench/bench.py --binary build/mecapy --output build/bench.json
 
 soak: SOAK_SECONDS ?= 600
-soak: build  ## hostile and honest runs mixed for SOAK_SECONDS (600): does anything leak or slow down?
-	@tools/install.sh test-venv
+soak: FAULT_ROUNDS ?= 3
+soak: build  ## hostile and honest runs mixed for SOAK_SECONDS (600): does anything leak or slow down? Then FAULT_ROUNDS (3) of every fault
+	@tools/install.sh test-venv fault-packages
 	@$(TEST_PYTHON) bench/soak.py --binary build/mecapy --seconds $(SOAK_SECONDS)
+	@MECAPY_FAULT_ROUNDS=$(FAULT_ROUNDS) $(TEST_PYTHON) -m pytest -q tests/faults
 
 images:  ## the images of the worker and the API, compiled from source, without an engine; docs/containers.md
 	@tools/images.sh worker

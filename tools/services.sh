@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # The services that MecaPy can stand on, from packages, for tests and for trying: all on loopback, on
-# free ports, below build/services. `tools/services.sh start [NAME...]`, `stop [NAME...]`, `urls`. Started ones
-# stay until `stop`; starting one that runs does nothing. No container engine is needed.
+# free ports, below build/services, or below the folder MECAPY_SERVICES for others beside them.
+# `tools/services.sh start [NAME...]`, `stop [NAME...]`, `urls`. Started ones stay until `stop`; starting one
+# that runs does nothing. No container engine is needed.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 umask 022
@@ -13,10 +14,11 @@ PG=/usr/lib/postgresql/15/bin
 say() { printf '==> %s\n' "$*" >&2; }
 complain() { say "$*"; exit 1; }
 
-here=$PWD/build/services
+programs=$PWD/build/services
+here=${MECAPY_SERVICES:-$programs}
 free_port() { python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])'; }
-# When the process $1 was born, in clock ticks: a number may be used again.
-born() { sed 's/.*) //' "/proc/$1/stat" 2>/dev/null | cut -d' ' -f20; }
+# When the process $1 was born, in clock ticks: a number may be used again. Nothing when it has ended.
+born() { sed 's/.*) //' "/proc/$1/stat" 2>/dev/null | awk '$1 != "Z" { print $20 }'; }
 pid_of() { cut -d' ' -f1 "$here/$1/pid"; }
 is_running() {
   local since
@@ -42,19 +44,13 @@ certificate() {
   chmod 600 "$1/key.pem"
 }
 
-# Runs $2... as the service $1, away from this shell, as the user of its folder.
+# Runs $2... as the service $1, away from this shell, as the user of its folder. Each word but the last
+# replaces itself by the next: the child is the service, and no other process stays beside it.
 launch() {
   local name=$1 user; shift
   user=$(stat -c %U "$here/$name")
-  setsid runuser -u "$user" -- "$@" </dev/null >"$here/$name/log" 2>&1 &
-  local child=$! pid=
-  for _ in $(seq 100); do
-    pid=$(pgrep -P "$child") && break
-    kill -0 "$child" 2>/dev/null || break
-    sleep 0.05
-  done
-  [ -n "$pid" ] || pid=$child
-  printf '%s %s\n' "$pid" "$(born "$pid")" >"$here/$name/pid"
+  setsid setpriv --reuid "$user" --regid "$(id -g "$user")" --init-groups -- "$@" </dev/null >"$here/$name/log" 2>&1 &
+  printf '%s %s\n' "$!" "$(born "$!")" >"$here/$name/pid"
 }
 
 # The server refuses to be root, and its user must be able to reach its folder.
@@ -104,7 +100,7 @@ start_s3() {
   local port; port=$(free_port)
   mkdir -p "$here/s3/buckets" "$here/s3/users"
   [ -f "$here/s3/cert.pem" ] || certificate "$here/s3"
-  launch s3 env ROOT_ACCESS_KEY=mecapy ROOT_SECRET_KEY="$PASSWORD" "$here/versitygw.program" --port "127.0.0.1:$port" \
+  launch s3 env ROOT_ACCESS_KEY=mecapy ROOT_SECRET_KEY="$PASSWORD" "$programs/versitygw.program" --port "127.0.0.1:$port" \
     --region fr-par --cert "$here/s3/cert.pem" --key "$here/s3/key.pem" --iam-dir "$here/s3/users" posix "$here/s3/buckets"
   printf 's3://mecapy?endpoint=https://127.0.0.1:%s&ca=%s\n' "$port" "$here/s3/cert.pem" >"$here/s3/url"
   printf 'mecapy %s\n' "$PASSWORD" >"$here/s3/keys"
@@ -120,13 +116,13 @@ start_keycloak() {
   local port; port=$(free_port)
   mkdir -p "$here/keycloak"
   [ -f "$here/keycloak/cert.pem" ] || certificate "$here/keycloak"
-  [ -d "$here/keycloak/server" ] || { unzip -q "$here/keycloak.program" -d "$here/keycloak"; mv "$here/keycloak"/keycloak-* "$here/keycloak/server"; }
+  [ -d "$here/keycloak/server" ] || { unzip -q "$programs/keycloak.program" -d "$here/keycloak"; mv "$here/keycloak"/keycloak-* "$here/keycloak/server"; }
   mkdir -p "$here/keycloak/server/data/import"
   PASSWORD="$PASSWORD" python3 tools/keycloak_test_realms.py deploy/keycloak/mecapy-realm.json "$here/keycloak/server/data/import"
   printf 'https://127.0.0.1:%s/realms/mecapy\n' "$port" >"$here/keycloak/url"
-  launch keycloak env KC_HTTP_PORT="$(free_port)" JAVA_OPTS="-Xms64m -Xmx512m" KC_BOOTSTRAP_ADMIN_USERNAME=admin KC_BOOTSTRAP_ADMIN_PASSWORD="$PASSWORD" \
+  launch keycloak env JAVA_OPTS="-Xms64m -Xmx512m" KC_BOOTSTRAP_ADMIN_USERNAME=admin KC_BOOTSTRAP_ADMIN_PASSWORD="$PASSWORD" \
     MECAPY_WORKER_SECRET="$PASSWORD" "$here/keycloak/server/bin/kc.sh" start-dev --import-realm --http-enabled false \
-    --https-port "$port" --hostname-strict false --http-host 127.0.0.1 \
+    --https-port "$port" --http-port "$(free_port)" --hostname-strict false --http-host 127.0.0.1 \
     --https-certificate-file "$here/keycloak/cert.pem" --https-certificate-key-file "$here/keycloak/key.pem"
   SECONDS_TO_READY=240 await keycloak curl -sf --cacert "$here/keycloak/cert.pem" \
     "https://127.0.0.1:$port/realms/mecapy/.well-known/openid-configuration"

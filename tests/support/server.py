@@ -66,9 +66,10 @@ class Server:
         self.folder.chmod(0o755)  # serve gives root up and must still reach its data below
         self.data_dir = self.folder / "data"
         self.port = 0
-        self._settings = {"MECAPY_DEV_TOKEN": DEV_TOKEN} | {
-            f"MECAPY_{name.upper()}": str(value) for name, value in settings.items()
-        }
+        self._settings = {"MECAPY_DEV_TOKEN": DEV_TOKEN}
+        for name, value in settings.items():
+            self.set(name, value)
+        self.surroundings: dict[str, str] = {}  # of its environment, beside the settings
         self.said: list[str] = []  # lines of standard output, of every start
         self._process: subprocess.Popen[str] | None = None
         self._clients: list[Api] = []
@@ -86,7 +87,7 @@ class Server:
         with (self.folder / "stderr.txt").open("a") as errors:
             self._process = subprocess.Popen(
                 self._command(),
-                env=environment(self._settings),
+                env=environment(self._settings) | self.surroundings,
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.PIPE,
                 stderr=errors,

@@ -1,6 +1,7 @@
 """The services of tools/services.sh, and settings that stand on them, empty."""
 
 import os
+import re
 import secrets
 import subprocess
 from functools import cache
@@ -9,79 +10,114 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[2]
 FOLDER = ROOT / "build" / "services"
 _PG_BIN = Path("/usr/lib/postgresql/15/bin")
+_PORT = re.compile(r"127\.0\.0\.1:(\d+)")
+
+
+class Services:
+    """Those of one folder."""
+
+    def __init__(self, folder: Path) -> None:
+        """Start none."""
+        self.folder = folder
+
+    def start(self, *names: str) -> None:
+        """Have these running; all, when none is named."""
+        self._call("start", *names)
+
+    def stop(self) -> None:
+        """End all of them."""
+        self._call("stop")
+
+    def _call(self, *arguments: str) -> None:
+        done = subprocess.run(
+            [ROOT / "tools" / "services.sh", *arguments],
+            capture_output=True,
+            text=True,
+            timeout=600,
+            check=False,
+            stdin=subprocess.DEVNULL,
+            env=os.environ | {"MECAPY_SERVICES": str(self.folder)},
+        )
+        assert done.returncode == 0, done.stderr
+
+    def told(self, service: str, name: str = "url") -> str:
+        """What the script wrote down of a service."""
+        return (self.folder / service / name).read_text().strip()
+
+    def pid(self, service: str) -> int:
+        """The service's process."""
+        return int(self.told(service, "pid").split()[0])
+
+    def port(self, service: str) -> int:
+        """Where it listens; another one after each start. ConnectionError while it starts."""
+        found = _PORT.search(self.told(service))
+        if not found:
+            raise ConnectionError(f"{service} has not said yet where it listens")
+        return int(found[1])
+
+    def sql(self, statement: str, url: str | None = None) -> str:
+        """What psql prints of one statement, unaligned."""
+        done = subprocess.run(
+            [_PG_BIN / "psql", url or self.told("postgres"), "-qtAc", statement],
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+            env=os.environ | {"PGCONNECT_TIMEOUT": "10"},
+        )
+        assert done.returncode == 0, done.stderr
+        return done.stdout.strip()
+
+    def redis(self, *command: str, database: int = 1, commands: str | None = None) -> str:
+        """What redis-cli prints of one command, or of the lines of `commands`."""
+        url = self.told("redis")
+        password = url.removeprefix("rediss://mecapy:").split("@")[0]
+        port = str(self.port("redis"))
+        certificate = str(self.folder / "redis" / "cert.pem")
+        server = ["--tls", "--cacert", certificate, "--user", "mecapy"]
+        done = subprocess.run(
+            ["redis-cli", *server, "-h", "127.0.0.1", "-p", port, "-n", str(database), *command],
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+            env=os.environ | {"REDISCLI_AUTH": password},
+            input=commands or "",
+        )
+        assert done.returncode == 0, done.stderr
+        return done.stdout.strip()
+
+
+_shared = Services(FOLDER)
+told = _shared.told
+pid = _shared.pid
+sql = _shared.sql
+redis = _shared.redis
 
 
 @cache
 def start(*names: str) -> None:
-    """Have these running; all, when none is named."""
-    done = subprocess.run(
-        [ROOT / "tools" / "services.sh", "start", *names],
-        capture_output=True,
-        text=True,
-        timeout=600,
-        check=False,
-        stdin=subprocess.DEVNULL,
-    )
-    assert done.returncode == 0, done.stderr
-
-
-def told(service: str, name: str = "url") -> str:
-    """What the script wrote down of a service."""
-    return (FOLDER / service / name).read_text().strip()
-
-
-def pid(service: str) -> int:
-    """The service's process."""
-    return int(told(service, "pid").split()[0])
-
-
-def sql(statement: str, url: str | None = None) -> str:
-    """What psql prints of one statement, unaligned."""
-    done = subprocess.run(
-        [_PG_BIN / "psql", url or told("postgres"), "-qtAc", statement],
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-        env=os.environ | {"PGCONNECT_TIMEOUT": "10"},
-    )
-    assert done.returncode == 0, done.stderr
-    return done.stdout.strip()
-
-
-def redis(*command: str, database: int = 1) -> str:
-    """What redis-cli prints of one command."""
-    url = told("redis")
-    password, rest = url.removeprefix("rediss://mecapy:").split("@")
-    port = rest.split(":")[1].split("/")[0]
-    certificate = str(FOLDER / "redis" / "cert.pem")
-    server = ["--tls", "--cacert", certificate, "--user", "mecapy", "-h", "127.0.0.1", "-p", port]
-    done = subprocess.run(
-        ["redis-cli", *server, "-n", str(database), *command],
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-        env=os.environ | {"REDISCLI_AUTH": password},
-    )
-    assert done.returncode == 0, done.stderr
-    return done.stdout.strip()
+    """Have these shared ones running; all, when none is named."""
+    _shared.start(*names)
 
 
 class Managed:
     """A database, a Redis database and a folder of a bucket of one's own."""
 
-    def __init__(self) -> None:
-        """Make them; those of Redis are emptied."""
-        start("postgres", "redis", "s3")
+    def __init__(self, services: Services | None = None) -> None:
+        """Make them, on the shared services or on those given; those of Redis are emptied."""
+        if services is None:
+            start("postgres", "redis", "s3")
+        self._services = services or _shared
         self.name = "t" + secrets.token_hex(6)
-        sql(f"CREATE ROLE {self.name} LOGIN PASSWORD '{self.name}'")
-        sql(f"CREATE DATABASE {self.name} OWNER {self.name}")
-        redis("FLUSHDB")
+        self._services.sql(f"CREATE ROLE {self.name} LOGIN PASSWORD '{self.name}'")
+        self._services.sql(f"CREATE DATABASE {self.name} OWNER {self.name}")
+        self._services.redis("FLUSHDB")
 
     @property
     def settings(self) -> dict[str, object]:
         """For `mecapy serve`."""
+        told = self._services.told
         server = told("postgres").partition("@")[2].replace("/postgres?", f"/{self.name}?")
         access, secret = told("s3", "keys").split()
         return {
@@ -94,5 +130,5 @@ class Managed:
 
     def remove(self) -> None:
         """Take the database away; the bucket goes with the service's folder."""
-        sql(f"DROP DATABASE IF EXISTS {self.name} WITH (FORCE)")
-        sql(f"DROP ROLE IF EXISTS {self.name}")
+        self._services.sql(f"DROP DATABASE IF EXISTS {self.name} WITH (FORCE)")
+        self._services.sql(f"DROP ROLE IF EXISTS {self.name}")

@@ -1,0 +1,171 @@
+"""Clients of two users that ask for runs at both doors, again and again until each is accepted."""
+
+import hashlib
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import httpx
+
+from support.api import Api, Json
+from support.waiting import wait_until
+
+CODE = """
+import hashlib, time
+def calculate(inputs):
+    print('number', inputs['x'], 'of', inputs['who'])
+    time.sleep(inputs['pause'])
+    return {'x': inputs['x'], 'twice': 2 * inputs['x'], 'who': inputs['who'],
+            'digest': hashlib.sha256(inputs['text'].encode()).hexdigest(),
+            'back': inputs['text'][::-1]}
+"""
+LONGEST_S = 0.2  # a run sleeps up to this
+_LARGE = 4000  # characters: beyond the limit of what travels inline
+_BETWEEN_TRIES_S = 0.05
+
+
+@dataclass(frozen=True)
+class Order:
+    """What one run is asked for."""
+
+    user: str
+    x: int
+
+    @property
+    def inputs(self) -> Json:
+        """Of the run; every third's are large, and with them its result."""
+        word = hashlib.sha256(f"{self.user} {self.x}".encode()).hexdigest()
+        text = word * (_LARGE // len(word)) if self.x % 3 == 0 else word
+        return {"x": self.x, "who": self.user, "text": text, "pause": self.x % 5 / 4 * LONGEST_S}
+
+    @property
+    def result(self) -> Json:
+        """What the calculation makes of these inputs."""
+        text = str(self.inputs["text"])
+        return {
+            "x": self.x,
+            "twice": 2 * self.x,
+            "who": self.user,
+            "digest": hashlib.sha256(text.encode()).hexdigest(),
+            "back": text[::-1],
+        }
+
+    @property
+    def log(self) -> str:
+        """What it prints."""
+        return f"number {self.x} of {self.user}\n"
+
+
+@dataclass
+class Accepted:
+    """An order that was answered 2xx: with these runs, one if all is well."""
+
+    order: Order
+    runs: set[str] = field(default_factory=set)
+
+
+class Load:
+    """Clients at work, `rate` orders a second, until `close`."""
+
+    CLIENTS = 6
+
+    def __init__(
+        self, open_client: Callable[[int, str], Api], doors: int, rate: float, most: int
+    ) -> None:
+        """Make each user's task, then begin. `open_client` takes a door and a user."""
+        self._open_client = open_client
+        self._doors = doors
+        self._rate = rate
+        self._begin = time.monotonic()
+        self._lock = threading.Lock()
+        self._closing = threading.Event()
+        self._asked = 0
+        self._most = most
+        self.accepted: list[Accepted] = []
+        self.refused: list[str] = []
+        self.failed_tries = 0
+        self.tasks = {user: self._make_task(user) for user in ("ann", "bob")}
+        self._threads = [
+            threading.Thread(target=self._client, args=(n,)) for n in range(self.CLIENTS)
+        ]
+        for thread in self._threads:
+            thread.start()
+
+    def _make_task(self, user: str) -> str:
+        with self._open_client(0, user) as api:
+            return str(api.create(CODE, limits={"timeout_s": 20})["id"])
+
+    def await_accepted(self, number: int, timeout_s: float) -> None:
+        """Return when so many were accepted."""
+        wait_until(f"{number} are accepted", lambda: len(self.accepted) >= number, timeout_s)
+
+    def finish(self, orders: int, timeout_s: float) -> None:
+        """Go on until so many orders were given, and each was accepted; then end the clients."""
+        with self._lock:
+            self._most = min(self._most, max(orders, self._asked))
+        deadline = time.monotonic() + timeout_s
+        for thread in self._threads:
+            thread.join(max(0, deadline - time.monotonic()))
+        stuck = any(thread.is_alive() for thread in self._threads)
+        self.close()
+        assert not stuck, f"{self._asked - len(self.accepted)} were not accepted in {timeout_s:g} s"
+
+    def close(self) -> None:
+        """End the clients, whatever they wait for."""
+        self._closing.set()
+        for thread in self._threads:
+            thread.join()
+
+    def _take(self) -> Order | None:
+        """The next order, when its time has come."""
+        with self._lock:
+            if self._asked >= self._most:
+                return None
+            number = self._asked
+            self._asked += 1
+        if self._closing.wait(max(0, self._begin + number / self._rate - time.monotonic())):
+            return None
+        return Order("ann" if number % 2 else "bob", number)
+
+    def _client(self, number: int) -> None:
+        clients = {
+            (door, user): self._open_client(door, user)
+            for door in range(self._doors)
+            for user in self.tasks
+        }
+        door = number % self._doors
+        while (order := self._take()) is not None:
+            accepted = Accepted(order)
+            # Each tenth is asked for twice: the same key must lead to the same run.
+            for _ in range(2 if order.x % 10 == 0 else 1):
+                door = (door + 1) % self._doors
+                if run_id := self._ask(clients, door, order):
+                    accepted.runs.add(run_id)
+            if accepted.runs:
+                with self._lock:
+                    self.accepted.append(accepted)
+        for client in clients.values():
+            client.close()
+
+    def _ask(self, clients: dict[tuple[int, str], Api], door: int, order: Order) -> str | None:
+        """Ask with one key, at the other door after each failure, until it is accepted."""
+        path = f"/api/tasks/{self.tasks[order.user]}/execute"
+        headers = {"Idempotency-Key": f"{self.tasks[order.user]}-{order.x}"}
+        while not self._closing.is_set():
+            api = clients[(door, order.user)]
+            try:
+                answer = api.post(path, {"inputs": order.inputs}, headers=headers)
+            except httpx.TransportError:
+                pass
+            else:
+                if answer.is_success:
+                    return str(answer.json()["run_id"])
+                if answer.status_code not in (429, 503):
+                    self.refused.append(f"{order}: {answer.status_code} {answer.text}")
+                    return None
+            with self._lock:
+                self.failed_tries += 1
+            door = (door + 1) % self._doors
+            self._closing.wait(_BETWEEN_TRIES_S)
+        return None
