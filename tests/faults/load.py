@@ -109,7 +109,9 @@ class Load:
             thread.join(max(0, deadline - time.monotonic()))
         stuck = any(thread.is_alive() for thread in self._threads)
         self.close()
-        assert not stuck, f"{self._asked - len(self.accepted)} were not accepted in {timeout_s:g} s"
+        left = self._asked - len(self.accepted) - len(self.refused)
+        assert not stuck, f"{left} were not accepted in {timeout_s:g} s"
+        assert left == 0, f"{left} orders were given up by a client that failed"
 
     def close(self) -> None:
         """End the clients, whatever they wait for."""

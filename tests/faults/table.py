@@ -8,6 +8,7 @@ import subprocess
 import threading
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
@@ -131,17 +132,20 @@ def repeatedly(what: Callable[[House], None]) -> Act:
     def act(house: House) -> Iterator[None]:
         stop = threading.Event()
 
-        def work() -> None:
+        def work() -> int:
+            times = 0
             while not stop.wait(0.1):
                 what(house)
+                times += 1
+            return times
 
-        thread = threading.Thread(target=work)
-        thread.start()
-        try:
-            yield
-        finally:
-            stop.set()
-            thread.join()
+        with ThreadPoolExecutor() as pool:
+            working = pool.submit(work)
+            try:
+                yield
+            finally:
+                stop.set()
+            assert working.result(), "it was not done once"
 
     return act
 
@@ -155,7 +159,8 @@ def deliver_again(house: House) -> None:
     """A second and third message for runs that wait, run, or have ended a moment ago."""
     ids = house.sql("SELECT id FROM runs ORDER BY id DESC LIMIT 30").split()
     lines = [f"XADD mecapy:jobs * run {run_id}" for run_id in ids for _ in range(2)]
-    house.services.redis(commands="\n".join(lines))
+    answers = house.services.redis(commands="\n".join(lines)).split()
+    assert len(answers) == len(lines), answers  # an entry's id for each
 
 
 def network(state: Network, *parts: str, doors: int = 2) -> Act:
