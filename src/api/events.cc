@@ -15,6 +15,8 @@ namespace {
 
 constexpr std::chrono::seconds kKeepAlive{10};
 constexpr std::chrono::seconds kStoreDeadline{30};
+constexpr std::size_t kLongestLog = 1UL << 40;  // bytes; no cursor of ours is behind it
+
 // Counts a stream for as long as it lives.
 class Counted {
  public:
@@ -26,8 +28,6 @@ class Counted {
  private:
   std::size_t& count_;
 };
-
-constexpr std::size_t kLongestLog = 1UL << 40;  // bytes; no cursor of ours is behind it
 
 // Where a watcher is: the attempt, the status last told (0 none, 1 queued, 2 running, 3 ended) and
 // the bytes of this attempt's log it has.

@@ -13,11 +13,11 @@
 #include <boost/asio/this_coro.hpp>
 #include <boost/asio/use_awaitable.hpp>
 #include <charconv>
-#include <random>
 #include <utility>
 
 #include "backends/lost_answer.h"
 #include "backends/worker_answer.h"
+#include "base/jitter.h"
 #include "base/utf8.h"
 #include "wire/worker_json.h"
 
@@ -45,12 +45,6 @@ Verdict judge(int status) {
   return status >= 500 ? Verdict::unknown : Verdict::wrong;
 }
 
-milliseconds jittered(milliseconds full) {
-  thread_local std::minstd_rand random(std::random_device{}());
-  std::uniform_int_distribution<std::int64_t> jitter(full.count() / 2, full.count());
-  return milliseconds(jitter(random));
-}
-
 // How often a call that was not taken is made again.
 class Patience {
  public:
@@ -61,7 +55,7 @@ class Patience {
   // Until the call is made again; nothing when it is over. `asked` by the server, if it did.
   std::optional<milliseconds> pause(Verdict why, milliseconds asked) {
     const base::Deadline until = why == Verdict::full ? full_ : away_;
-    const milliseconds wait = std::max(jittered(next_), std::min(asked, kLongestPause));
+    const milliseconds wait = std::max(base::jittered(next_), std::min(asked, kLongestPause));
     next_ = std::min(next_ * 2, kLongestPause);
     if (steady_clock::now() + wait > until) return std::nullopt;
     return wait;

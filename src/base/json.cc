@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <boost/json/basic_parser_impl.hpp>
 
+#include "base/json_handler.h"
+
 namespace mecapy::base {
 namespace {
 
@@ -13,15 +15,7 @@ constexpr std::size_t kLongestKey = 200;
 
 // Accepts everything and keeps nothing but the outermost object's latest key: the parser's own
 // checks are the validation.
-struct KeyHandler {
-  static constexpr std::size_t max_object_size = std::size_t(-1);
-  static constexpr std::size_t max_array_size = std::size_t(-1);
-  static constexpr std::size_t max_key_size = std::size_t(-1);
-  static constexpr std::size_t max_string_size = std::size_t(-1);
-  using ec = json::error_code;
-  using sv = json::string_view;
-  bool on_document_begin(ec&) { return true; }
-  bool on_document_end(ec&) { return true; }
+struct KeyHandler : JsonHandler {
   bool on_object_begin(ec&) {
     outermost_is_object = outermost_is_object || depth == 0;
     return enter();
@@ -31,16 +25,6 @@ struct KeyHandler {
   bool on_array_end(std::size_t, ec&) { return leave(); }
   bool on_key_part(sv part, std::size_t size, ec&) { return add_to_key(part, size); }
   bool on_key(sv part, std::size_t size, ec&) { return add_to_key(part, size); }
-  bool on_string_part(sv, std::size_t, ec&) { return true; }
-  bool on_string(sv, std::size_t, ec&) { return true; }
-  bool on_number_part(sv, ec&) { return true; }
-  bool on_int64(std::int64_t, sv, ec&) { return true; }
-  bool on_uint64(std::uint64_t, sv, ec&) { return true; }
-  bool on_double(double, sv, ec&) { return true; }
-  bool on_bool(bool, ec&) { return true; }
-  bool on_null(ec&) { return true; }
-  bool on_comment_part(sv, ec&) { return true; }
-  bool on_comment(sv, ec&) { return true; }
 
   bool enter() {
     ++depth;

@@ -5,8 +5,8 @@
 #include <boost/asio/detached.hpp>
 #include <boost/asio/redirect_error.hpp>
 #include <boost/asio/use_awaitable.hpp>
-#include <random>
 
+#include "base/jitter.h"
 #include "base/log.h"
 
 namespace mecapy::dispatcher {
@@ -274,9 +274,7 @@ milliseconds Dispatcher::pause_before_retry(int attempt) const {
   const auto factor = std::int64_t{1} << std::min(attempt - 1, 20);
   const auto full =
       std::min<std::int64_t>(options_.backoff.count() * factor, options_.backoff_max.count());
-  thread_local std::minstd_rand random(std::random_device{}());
-  std::uniform_int_distribution<std::int64_t> jitter(full / 2, full);
-  return milliseconds(jitter(random));
+  return base::jittered(milliseconds(full));
 }
 
 awaitable<void> Dispatcher::heartbeat() {

@@ -4,10 +4,10 @@
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/this_coro.hpp>
 #include <boost/asio/use_awaitable.hpp>
-#include <random>
 #include <utility>
 
 #include "base/id.h"
+#include "base/jitter.h"
 #include "base/sha256.h"
 #include "objects/s3_xml.h"
 
@@ -25,11 +25,7 @@ constexpr const char* kWriter = "x-amz-meta-writer";
 
 base::TimePoint now() { return base::SystemClock().now(); }
 
-milliseconds pause_after(int tries) {
-  thread_local std::minstd_rand random(std::random_device{}());
-  const auto full = kFirstPause.count() << tries;
-  return milliseconds(std::uniform_int_distribution<std::int64_t>(full / 2, full)(random));
-}
+milliseconds pause_after(int tries) { return base::jittered(kFirstPause * (1 << tries)); }
 
 bool worth_another(const net::Response& response) {
   // 409: another writer of the same key is not done yet.

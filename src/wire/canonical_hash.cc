@@ -5,6 +5,7 @@
 #include <map>
 #include <vector>
 
+#include "base/json_handler.h"
 #include "base/sha256.h"
 #include "wire/json.h"
 
@@ -25,17 +26,8 @@ std::string number_words(std::string_view token) {
 
 // Each value is one text: its kind, and a scalar's content or the hash of what a container holds.
 // Lengths go before texts, so that no two values have the same.
-class Hasher {
+class Hasher : public base::JsonHandler {
  public:
-  static constexpr std::size_t max_object_size = std::size_t(-1);
-  static constexpr std::size_t max_array_size = std::size_t(-1);
-  static constexpr std::size_t max_key_size = std::size_t(-1);
-  static constexpr std::size_t max_string_size = std::size_t(-1);
-  using ec = json::error_code;
-  using sv = json::string_view;
-
-  bool on_document_begin(ec&) { return true; }
-  bool on_document_end(ec&) { return true; }
   bool on_object_begin(ec&) { return open(); }
   bool on_object_end(std::size_t, ec&) {
     base::Sha256 hash;
@@ -65,8 +57,6 @@ class Hasher {
   bool on_double(double, sv part, ec&) { return number(part); }
   bool on_bool(bool truth, ec&) { return value(truth ? "t" : "n"); }
   bool on_null(ec&) { return value("0"); }
-  bool on_comment_part(sv, ec&) { return true; }
-  bool on_comment(sv, ec&) { return true; }
 
   std::string whole;  // the outermost value
 

@@ -9,6 +9,7 @@ import pytest
 
 from support.api import Api
 from support.server import Server
+from support.services import Managed
 
 # Files that are not named here come before those that are: these take seconds each.
 SLOW_LAST = (
@@ -59,6 +60,25 @@ def api(server: Server) -> Api:
 def new_user(server: Server) -> Callable[[str], Api]:
     """Makes further users; a name makes the user once, so choose one per test."""
     return lambda name: server.api(server.add_user(name))
+
+
+@pytest.fixture(scope="module")
+def managed() -> Iterator[Managed]:
+    """Services of a module's own."""
+    own = Managed()
+    yield own
+    own.remove()
+
+
+@pytest.fixture(scope="module")
+def pair(managed: Managed) -> Iterator[tuple[Server, Server]]:
+    """Two servers on them."""
+    servers = [Server(**managed.settings, dispatcher_lease_s=2) for _ in range(2)]
+    try:
+        yield servers[0].start(), servers[1].start()
+    finally:
+        for server in servers:
+            server.remove()
 
 
 @pytest.fixture

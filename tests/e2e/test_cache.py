@@ -10,7 +10,7 @@ import pytest
 
 from support.api import Api, Json, expect
 from support.server import ROOT, Server
-from support.services import Managed, pid, redis
+from support.services import pid, redis
 
 RANDOM = "import os\ndef calculate(inputs):\n    return os.urandom(8).hex()\n"
 LARGE = """
@@ -192,25 +192,6 @@ def test_another_environment_is_calculated_anew() -> None:
         assert other["environment"] != first["environment"]
     finally:
         own.remove()
-
-
-@pytest.fixture(scope="module")
-def managed() -> Iterator[Managed]:
-    """Services of this module's own."""
-    own = Managed()
-    yield own
-    own.remove()
-
-
-@pytest.fixture(scope="module")
-def pair(managed: Managed) -> Iterator[tuple[Server, Server]]:
-    """Two servers on them."""
-    servers = [Server(**managed.settings) for _ in range(2)]
-    try:
-        yield servers[0].start(), servers[1].start()
-    finally:
-        for server in servers:
-            server.remove()
 
 
 def test_ended_runs_are_told_while_the_database_stands_still(pair: tuple[Server, Server]) -> None:

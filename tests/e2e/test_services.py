@@ -4,7 +4,6 @@ import signal
 import ssl
 import threading
 import time
-from collections.abc import Iterator
 
 import httpx
 import pytest
@@ -24,25 +23,6 @@ def calculate(inputs):
     progress(0.5, 'half')
     while True: time.sleep(0.05)
 """
-
-
-@pytest.fixture(scope="module")
-def managed() -> Iterator[Managed]:
-    """Services of this module's own."""
-    own = Managed()
-    yield own
-    own.remove()
-
-
-@pytest.fixture(scope="module")
-def pair(managed: Managed) -> Iterator[tuple[Server, Server]]:
-    """Two servers on them."""
-    servers = [Server(**managed.settings, dispatcher_lease_s=2) for _ in range(2)]
-    try:
-        yield servers[0].start(), servers[1].start()
-    finally:
-        for server in servers:
-            server.remove()
 
 
 @pytest.fixture
