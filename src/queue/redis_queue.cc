@@ -192,11 +192,19 @@ awaitable<Result<void>> RedisQueue::send(const Outbox& outbox) {
   }
   if (auto told = co_await stream_.done(outbox.done); !told) co_return told.error();
   if (outbox.pushed.empty()) co_return Result<void>{};
+  const std::size_t handed = handed_;
   const auto waiting = co_await stream_.push(outbox.pushed);
   if (!waiting) co_return waiting.error();
-  const std::lock_guard lock(mutex_);
-  waiting_ = static_cast<std::size_t>(std::max<std::int64_t>(*waiting, 0));
+  hear_waiting(*waiting, handed);
   co_return Result<void>{};
+}
+
+// What was handed out since `handed`, while the answer was on its way, may be among those it
+// counts.
+void RedisQueue::hear_waiting(std::int64_t told, std::size_t handed) {
+  const auto since = static_cast<std::int64_t>(handed_ - handed);
+  const std::lock_guard lock(mutex_);
+  waiting_ = static_cast<std::size_t>(std::max<std::int64_t>(told - since, 0));
 }
 
 void RedisQueue::keep_here(const std::vector<Waiting>& runs) {
@@ -224,6 +232,7 @@ awaitable<Result<void>> RedisQueue::read_some() {
 }
 
 void RedisQueue::hand_out(const std::vector<model::RunId>& ids) {
+  handed_ += ids.size();
   {
     const std::lock_guard lock(mutex_);
     waiting_ -= std::min(waiting_, ids.size());
@@ -242,12 +251,10 @@ awaitable<Result<void>> RedisQueue::keep_house() {
   if (!health()) {
     if (auto prepared = co_await stream_.prepare(); !prepared) co_return prepared.error();
   }
+  const std::size_t handed = handed_;
   const auto waiting = co_await stream_.promote();
   if (!waiting) co_return waiting.error();
-  {
-    const std::lock_guard lock(mutex_);
-    waiting_ = static_cast<std::size_t>(std::max<std::int64_t>(*waiting, 0));
-  }
+  hear_waiting(*waiting, handed);
   if (std::chrono::steady_clock::now() < keep_next_) co_return Result<void>{};
   keep_next_ = base::after(options_.lease / 3);
   if (auto kept = co_await stream_.keep(); !kept) co_return kept.error();

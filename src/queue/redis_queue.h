@@ -62,6 +62,7 @@ class RedisQueue final : public Queue {
   awaitable<Result<void>> keep_house();
   static awaitable<void> sleep(boost::asio::steady_timer& timer, base::Deadline until);
   void wake(boost::asio::steady_timer& timer);
+  void hear_waiting(std::int64_t told, std::size_t handed);
   void hand_out(const std::vector<model::RunId>& ids);
   void keep_here(const std::vector<Waiting>& runs);
   bool settle(const Result<void>& outcome);
@@ -82,6 +83,7 @@ class RedisQueue final : public Queue {
   RedisStream stream_;
   boost::asio::steady_timer send_timer_, read_timer_, keep_timer_;
   base::Deadline keep_next_{};
+  std::size_t handed_ = 0;  // ids that were read, ever
   MemoryQueue here_;
   int loops_ = 0;
   std::thread thread_;  // last: it uses all the others
