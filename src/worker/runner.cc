@@ -310,7 +310,9 @@ awaitable<model::RunEnd> Runner::run_in_slot(Attempt& attempt, Sink& sink, Stop&
   end.artifacts = artifacts.take();
   Result<void> kept;
   const std::string stem = model::object_stem(attempt.run_id, attempt.number);
-  const bool large_log = end.usage.log_bytes > options_.inline_limit;
+  // What a check finds is for the platform alone, and small: it never becomes an object.
+  const bool is_run = attempt.kind == sandbox::JobKind::calculate;
+  const bool large_log = is_run && end.usage.log_bytes > options_.inline_limit;
   if (kept) {
     kept = co_await keep(objects_, "logs/" + stem + ".txt", std::move(collected.log), large_log,
                          end.log);
@@ -318,7 +320,8 @@ awaitable<model::RunEnd> Runner::run_in_slot(Attempt& attempt, Sink& sink, Stop&
   if (kept && end.status == model::RunStatus::completed) {
     std::string result = std::move(*collected.report.result);
     end.usage.result_bytes = static_cast<std::int64_t>(result.size());
-    const bool large = !attempt.inline_allowed || end.usage.result_bytes > options_.inline_limit;
+    const bool large =
+        is_run && (!attempt.inline_allowed || end.usage.result_bytes > options_.inline_limit);
     kept =
         co_await keep(objects_, "results/" + stem + ".json", std::move(result), large, end.result);
   }

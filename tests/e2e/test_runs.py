@@ -1,8 +1,14 @@
 """Runs: whole, with their log and result, cancelled wherever they are."""
 
+from collections.abc import Callable
+
 import pytest
 
 from support.api import Api, expect, expect_problem
+from support.server import Server
+from support.waiting import wait_until
+
+MakeServer = Callable[..., Server]
 
 FOREVER = """
 import time
@@ -175,3 +181,29 @@ def expect_cancelled(api: Api, run_id: str) -> dict[str, object]:
     run = api.end(run_id)
     assert run["status"] == "cancelled", run
     return run
+
+
+LOADED = """
+import sys
+LOADED = "matplotlib.pyplot" in sys.modules
+import matplotlib.pyplot as plt
+def calculate(inputs):
+    return LOADED
+"""
+
+
+def test_what_a_check_finds_is_no_object_and_chooses_the_zygote(own_server: MakeServer) -> None:
+    server = own_server(objects_inline_limit=0)
+    api = server.api()
+    task_id = api.create(LOADED)["id"]
+    ended: list[object] = []
+
+    def began_with_matplotlib_there() -> bool:
+        ended.append(api.execute(task_id)["result"])
+        return ended[-1] is True
+
+    wait_until("the large zygote", began_with_matplotlib_there, 60)
+    results = [one for one in (server.data_dir / "objects" / "results").rglob("*") if one.is_file()]
+    assert len(results) == len(ended)
+    refused = api.post("/api/tasks/execute", {"code": "def calculate(", "inputs": {}})
+    expect_problem(refused, 422, "invalid_code")
