@@ -101,7 +101,7 @@ start_s3() {
   mkdir -p "$here/s3/buckets" "$here/s3/users"
   [ -f "$here/s3/cert.pem" ] || certificate "$here/s3"
   launch s3 env ROOT_ACCESS_KEY=mecapy ROOT_SECRET_KEY="$PASSWORD" "$programs/versitygw.program" --port "127.0.0.1:$port" \
-    --region fr-par --cert "$here/s3/cert.pem" --key "$here/s3/key.pem" --iam-dir "$here/s3/users" posix "$here/s3/buckets"
+    --region fr-par --keep-alive --cert "$here/s3/cert.pem" --key "$here/s3/key.pem" --iam-dir "$here/s3/users" posix "$here/s3/buckets"
   printf 's3://mecapy?endpoint=https://127.0.0.1:%s&ca=%s\n' "$port" "$here/s3/cert.pem" >"$here/s3/url"
   printf 'mecapy %s\n' "$PASSWORD" >"$here/s3/keys"
   await s3 curl -s --cacert "$here/s3/cert.pem" "https://127.0.0.1:$port/"

@@ -4,6 +4,7 @@
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/this_coro.hpp>
 #include <boost/asio/use_awaitable.hpp>
+#include <charconv>
 #include <utility>
 
 #include "base/id.h"
@@ -39,6 +40,8 @@ Error refused(const net::Response& response) {
                                       (code.empty() ? "" : " " + code));
 }
 
+Error taken() { return fail(ErrorCode::conflict, "there is an object with this key already"); }
+
 bool is_fine(const net::Response& response) {
   return response.status >= 200 && response.status < 300;
 }
@@ -69,9 +72,8 @@ net::Outgoing S3Client::sign(const Call& call) const {
   return outgoing;
 }
 
-awaitable<Result<S3Client::Answer>> S3Client::call(const Call& call, base::Deadline deadline) {
+awaitable<Result<net::Response>> S3Client::call(const Call& call, base::Deadline deadline) {
   Error last = fail(ErrorCode::deadline_exceeded, "no time was left for the object store");
-  bool repeated = false;
   for (int tries = 0; tries < kTries && std::chrono::steady_clock::now() < deadline; ++tries) {
     if (tries > 0) {
       asio::steady_timer timer(co_await asio::this_coro::executor, pause_after(tries - 1));
@@ -81,14 +83,12 @@ awaitable<Result<S3Client::Answer>> S3Client::call(const Call& call, base::Deadl
     ++requests_;
     auto answered = co_await http_.send(sign(call), std::min(deadline, base::after(kTry)));
     if (auto* response = std::get_if<net::Response>(&answered)) {
-      if (!worth_another(*response)) co_return Answer{std::move(*response), repeated};
+      if (!worth_another(*response)) co_return std::move(*response);
       last = refused(*response);
-      repeated = true;
       continue;
     }
     const auto& none = std::get<net::NoAnswer>(answered);
     if (none.error.code == ErrorCode::too_large) co_return none.error;
-    if (none.reached == net::Reached::maybe) repeated = true;
     last = fail(ErrorCode::storage, "the object store cannot be reached: " + none.error.message);
   }
   if (std::chrono::steady_clock::now() >= deadline) {
@@ -97,16 +97,14 @@ awaitable<Result<S3Client::Answer>> S3Client::call(const Call& call, base::Deadl
   co_return last;
 }
 
-// The key is taken: by an earlier try of the same call, or by somebody else.
-awaitable<Result<void>> S3Client::settle_taken(std::string key, std::string writer, bool repeated,
-                                               base::Deadline deadline) {
-  if (repeated) {
-    const Call head{.method = "HEAD", .key = std::move(key)};
-    auto answer = co_await call(head, deadline);
-    if (!answer) co_return answer.error();
-    if (net::find_header(answer->response.headers, kWriter) == writer) co_return Result<void>{};
-  }
-  co_return fail(ErrorCode::conflict, "there is an object with this key already");
+// Whether the object at `key` is this writer's: an earlier try of the same call made it, ours or
+// one of libcurl's own, who sends again what a kept connection did not take.
+awaitable<Result<bool>> S3Client::wrote(std::string key, std::string writer,
+                                        base::Deadline deadline) {
+  const Call head{.method = "HEAD", .key = std::move(key)};
+  auto answer = co_await call(head, deadline);
+  if (!answer) co_return answer.error();
+  co_return is_fine(*answer) && net::find_header(answer->headers, kWriter) == writer;
 }
 
 awaitable<Result<void>> S3Client::put(std::string key, S3Body body, base::Deadline deadline) {
@@ -117,21 +115,22 @@ awaitable<Result<void>> S3Client::put(std::string key, S3Body body, base::Deadli
                  .body = std::move(body)};
   auto answer = co_await call(put, deadline);
   if (!answer) co_return answer.error();
-  if (answer->response.status == 412) {
-    co_return co_await settle_taken(std::move(key), writer, answer->repeated, deadline);
-  }
-  if (!is_fine(answer->response)) co_return refused(answer->response);
-  co_return Result<void>{};
+  if (answer->status != 412) co_return is_fine(*answer) ? Result<void>{} : refused(*answer);
+  const auto ours = co_await wrote(std::move(key), writer, deadline);
+  if (!ours) co_return ours.error();
+  co_return *ours ? Result<void>{} : taken();
 }
 
 awaitable<Result<std::int64_t>> S3Client::size(std::string key, base::Deadline deadline) {
   const Call head{.method = "HEAD", .key = std::move(key)};
   auto answer = co_await call(head, deadline);
   if (!answer) co_return answer.error();
-  if (!is_fine(answer->response)) co_return refused(answer->response);
-  const auto length = net::find_header(answer->response.headers, "content-length");
-  if (!length) co_return fail(ErrorCode::storage, "the object store told no length");
-  co_return std::stoll(std::string(*length));
+  if (!is_fine(*answer)) co_return refused(*answer);
+  const auto length = net::find_header(answer->headers, "content-length");
+  std::int64_t size = -1;
+  if (length) std::from_chars(length->data(), length->data() + length->size(), size);
+  if (size < 0) co_return fail(ErrorCode::storage, "the object store told no length");
+  co_return size;
 }
 
 awaitable<Result<std::string>> S3Client::read(std::string key, std::int64_t offset,
@@ -144,9 +143,12 @@ awaitable<Result<std::string>> S3Client::read(std::string key, std::int64_t offs
                  .max_response = std::max<std::int64_t>(length, 1 << 16)};
   auto answer = co_await call(get, deadline);
   if (!answer) co_return answer.error();
-  if (answer->response.status == 416) co_return std::string();  // begins after the end
-  if (!is_fine(answer->response)) co_return refused(answer->response);
-  co_return std::move(answer->response.body);
+  if (answer->status == 416) co_return std::string();  // begins after the end
+  if (!is_fine(*answer)) co_return refused(*answer);
+  if (answer->status != 206 || static_cast<std::int64_t>(answer->body.size()) > length) {
+    co_return fail(ErrorCode::storage, "the object store gave other bytes than were asked for");
+  }
+  co_return std::move(answer->body);
 }
 
 awaitable<Result<std::string>> S3Client::get(std::string key, std::int64_t max,
@@ -155,19 +157,19 @@ awaitable<Result<std::string>> S3Client::get(std::string key, std::int64_t max,
       .method = "GET", .key = std::move(key), .max_response = std::max<std::int64_t>(max, 1 << 16)};
   auto answer = co_await call(get, deadline);
   if (!answer) co_return answer.error();
-  if (!is_fine(answer->response)) co_return refused(answer->response);
-  if (static_cast<std::int64_t>(answer->response.body.size()) > max) {
+  if (!is_fine(*answer)) co_return refused(*answer);
+  if (static_cast<std::int64_t>(answer->body.size()) > max) {
     co_return fail(ErrorCode::too_large, "the object is larger than expected");
   }
-  co_return std::move(answer->response.body);
+  co_return std::move(answer->body);
 }
 
 awaitable<Result<void>> S3Client::remove(std::string key, base::Deadline deadline) {
   const Call remove{.method = "DELETE", .key = std::move(key)};
   auto answer = co_await call(remove, deadline);
   if (!answer) co_return answer.error();
-  if (!is_fine(answer->response) && answer->response.status != 404) {
-    co_return refused(answer->response);
+  if (!is_fine(*answer) && answer->status != 404) {
+    co_return refused(*answer);
   }
   co_return Result<void>{};
 }
@@ -182,8 +184,8 @@ awaitable<Result<S3Page>> S3Client::list(std::string begin, std::string after, i
   if (!after.empty()) list.query.emplace_back("continuation-token", after);
   auto answer = co_await call(list, deadline);
   if (!answer) co_return answer.error();
-  if (!is_fine(answer->response)) co_return refused(answer->response);
-  co_return parse_s3_page(answer->response.body, address_.prefix);
+  if (!is_fine(*answer)) co_return refused(*answer);
+  co_return parse_s3_page(answer->body, address_.prefix);
 }
 
 awaitable<Result<S3Client::Upload>> S3Client::begin_upload(std::string key,
@@ -195,8 +197,8 @@ awaitable<Result<S3Client::Upload>> S3Client::begin_upload(std::string key,
                    .headers = {{kWriter, upload.writer}}};
   auto answer = co_await call(begin, deadline);
   if (!answer) co_return answer.error();
-  if (!is_fine(answer->response)) co_return refused(answer->response);
-  auto id = parse_upload_id(answer->response.body);
+  if (!is_fine(*answer)) co_return refused(*answer);
+  auto id = parse_upload_id(answer->body);
   if (!id) co_return id.error();
   upload.id = std::move(*id);
   co_return upload;
@@ -210,8 +212,8 @@ awaitable<Result<void>> S3Client::add_part(Upload& upload, S3Body body, base::De
       .body = std::move(body)};
   auto answer = co_await call(part, deadline);
   if (!answer) co_return answer.error();
-  if (!is_fine(answer->response)) co_return refused(answer->response);
-  const auto etag = net::find_header(answer->response.headers, "etag");
+  if (!is_fine(*answer)) co_return refused(*answer);
+  const auto etag = net::find_header(answer->headers, "etag");
   if (!etag) co_return fail(ErrorCode::storage, "the object store told no ETag of a part");
   upload.etags.emplace_back(*etag);
   co_return Result<void>{};
@@ -228,12 +230,15 @@ awaitable<Result<void>> S3Client::complete(const Upload& upload, base::Deadline 
   auto answer = co_await call(complete, deadline);
   if (!answer) co_return answer.error();
   // An upload that an earlier try completed is not there any more.
-  const bool taken =
-      answer->response.status == 412 || (answer->response.status == 404 && answer->repeated);
-  if (taken) co_return co_await settle_taken(upload.key, upload.writer, answer->repeated, deadline);
-  if (!is_fine(answer->response)) co_return refused(answer->response);
+  if (answer->status == 412 || answer->status == 404) {
+    const auto ours = co_await wrote(upload.key, upload.writer, deadline);
+    if (!ours) co_return ours.error();
+    if (*ours) co_return Result<void>{};
+    co_return answer->status == 412 ? taken() : refused(*answer);
+  }
+  if (!is_fine(*answer)) co_return refused(*answer);
   // S3 may begin with 200 and tell of a failure in the body.
-  if (const std::string code = s3_error_code(answer->response.body); !code.empty()) {
+  if (const std::string code = s3_error_code(answer->body); !code.empty()) {
     co_return fail(ErrorCode::storage, "the object store could not join the parts: " + code);
   }
   co_return Result<void>{};

@@ -75,14 +75,9 @@ class S3Client {
     S3Body body{};
     std::int64_t max_response = 1 << 20;
   };
-  struct Answer {
-    net::Response response;
-    bool repeated = false;  // an earlier try of this call may have been done
-  };
   net::Outgoing sign(const Call& call) const;
-  awaitable<Result<Answer>> call(const Call& call, base::Deadline deadline);
-  awaitable<Result<void>> settle_taken(std::string key, std::string writer, bool repeated,
-                                       base::Deadline deadline);
+  awaitable<Result<net::Response>> call(const Call& call, base::Deadline deadline);
+  awaitable<Result<bool>> wrote(std::string key, std::string writer, base::Deadline deadline);
 
   S3Address address_;
   S3Keys keys_;
