@@ -23,6 +23,7 @@ constexpr milliseconds kFirstPause{100};  // doubles, with jitter
 // A try that got no answer is given up, so that there is time for another.
 constexpr std::chrono::seconds kTry{30};
 constexpr const char* kWriter = "x-amz-meta-writer";
+constexpr const char* kSha256 = "x-amz-meta-sha256";  // of an object that came in one piece
 
 base::TimePoint now() { return base::SystemClock().now(); }
 
@@ -111,7 +112,7 @@ awaitable<Result<void>> S3Client::put(std::string key, S3Body body, base::Deadli
   const std::string writer = base::random_hex(16);
   const Call put{.method = "PUT",
                  .key = key,
-                 .headers = {{"if-none-match", "*"}, {kWriter, writer}},
+                 .headers = {{"if-none-match", "*"}, {kSha256, body.sha256}, {kWriter, writer}},
                  .body = std::move(body)};
   auto answer = co_await call(put, deadline);
   if (!answer) co_return answer.error();
@@ -160,6 +161,10 @@ awaitable<Result<std::string>> S3Client::get(std::string key, std::int64_t max,
   if (!is_fine(*answer)) co_return refused(*answer);
   if (static_cast<std::int64_t>(answer->body.size()) > max) {
     co_return fail(ErrorCode::too_large, "the object is larger than expected");
+  }
+  const auto sha256 = net::find_header(answer->headers, kSha256);
+  if (sha256 && *sha256 != base::sha256_hex(answer->body)) {
+    co_return fail(ErrorCode::storage, "the object is not what was stored: its SHA-256 differs");
   }
   co_return std::move(answer->body);
 }

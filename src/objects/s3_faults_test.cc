@@ -138,6 +138,16 @@ TEST_F(S3Faults, AnAnswerThatIsCut_IsAskedForAgain) {
   EXPECT_EQ(await(store_->get("a", 100, soon())).value(), "hello");
 }
 
+TEST_F(S3Faults, BytesThatChanged_AreFound) {
+  ASSERT_TRUE(put("hello"));
+  play("GET", [this](net::Exchange& exchange, int) -> awaitable<void> {
+    net::Response whole = co_await forward(exchange.request());
+    whole.body.front() ^= 1;
+    co_await exchange.respond(std::move(whole));
+  });
+  EXPECT_EQ(await(store_->get("a", 100, soon())).error().code, ErrorCode::storage);
+}
+
 // The object is there, and its writer heard nothing, or heard it refused.
 TEST_F(S3Faults, APutThatWasDoneAndNotTold_IsDone) {
   play("PUT", [this](net::Exchange& exchange, int before) -> awaitable<void> {
