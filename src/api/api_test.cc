@@ -300,7 +300,7 @@ INSTANTIATE_TEST_SUITE_P(Routes, Bodies,
                                          Place{"PATCH", "/api/tasks/" + kId}));
 
 TEST_P(Bodies, ALargeOneIsReadBesideTheLoop) {
-  FakeExchange large = spaces(kLargeBody + 1);
+  FakeExchange large = spaces(base::kLarge + 1);
   begin(large);
   EXPECT_FALSE(large.answer);  // it waits for the thread
   FakeExchange other("GET", "/health/live", "");
@@ -313,7 +313,7 @@ TEST_P(Bodies, ALargeOneIsReadBesideTheLoop) {
 }
 
 TEST_P(Bodies, ASmallOneWaitsForNoThread) {
-  FakeExchange small = spaces(kLargeBody);
+  FakeExchange small = spaces(base::kLarge);
   begin(small);
   ASSERT_TRUE(small.answer);
   EXPECT_EQ(small.answer->status, 400);

@@ -54,7 +54,7 @@ awaitable<Result<model::Task>> find_task(Api& api, const Call& call, model::Task
 awaitable<Result<void>> check_code(Api& api, const std::string& code,
                                    std::chrono::milliseconds patience) {
   // Hashing more than this would hold up the event loop.
-  const std::string hash = code.size() <= kLargeBody ? base::sha256_hex(code) : "";
+  const std::string hash = code.size() <= base::kLarge ? base::sha256_hex(code) : "";
   const bool known = !hash.empty() && Routes::good_codes(api).find(hash) != nullptr;
   Routes::parts(api).hooks.looked_up(kCodeCache, known ? LookUp::hit : LookUp::miss);
   if (known) co_return Result<void>{};

@@ -79,15 +79,11 @@ awaitable<Result<void>> answer_from_cache(Api& api, const Call& call, double ttl
                                           const std::string& code, const std::string& inputs,
                                           model::Run& run) {
   Parts& parts = Routes::parts(api);
-  if (code.size() + inputs.size() <= kLargeBody) {
-    run.cache_key = cache_key(code, inputs);
-  } else {
-    auto key = co_await base::offload<std::string>(
-        parts.threads, base::after(std::chrono::seconds(30)),
-        [&]() -> Result<std::string> { return cache_key(code, inputs); });
-    if (!key) co_return key.error();
-    run.cache_key = std::move(*key);
-  }
+  auto key = co_await base::beside_loop<std::string>(
+      parts.threads, code.size() + inputs.size(),
+      [&]() -> Result<std::string> { return cache_key(code, inputs); });
+  if (!key) co_return key.error();
+  run.cache_key = std::move(*key);
   store::CacheQuery query;
   query.cache_key = run.cache_key;
   query.environment = parts.environment();

@@ -137,16 +137,11 @@ awaitable<Answer> send_run(Api& api, Call& call, const model::Run& run);
 // The log of a run that has ended.
 awaitable<Answer> send_log(Api& api, Call& call, const model::Run& run);
 
-// Reading a body (SHA-256, JSON) takes about a millisecond for each 128 KiB: a larger one than this
-// is read beside the event loop, so that nobody else waits for it.
-inline constexpr std::size_t kLargeBody = 256 * 1024;
-
 // What `read`, a Result<T>(), makes of the request's body.
 template <class T, class Read>
 awaitable<Result<T>> read_body(Api& api, const Call& call, Read read) {
-  if (call.request().body.size() <= kLargeBody) co_return read();
-  co_return co_await base::offload<T>(Routes::parts(api).threads,
-                                      base::after(std::chrono::seconds(30)), std::move(read));
+  co_return co_await base::beside_loop<T>(Routes::parts(api).threads, call.request().body.size(),
+                                          std::move(read));
 }
 
 // A body with the Idempotency-Key it came with.

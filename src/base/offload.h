@@ -50,4 +50,16 @@ asio::awaitable<Result<T>> offload(asio::thread_pool& pool, Deadline deadline, W
       asio::use_awaitable, deadline, std::move(work));
 }
 
+// Reading this many bytes (SHA-256, JSON) holds up an event loop for a millisecond or two.
+inline constexpr std::size_t kLarge = 256 * 1024;
+
+// What `work`, a Result<T>() over `bytes` bytes, makes: here when they are few, else on a thread of
+// the pool, so that nobody else on the loop waits for it. deadline_exceeded as offload().
+template <class T, class Work>
+asio::awaitable<Result<T>> beside_loop(asio::thread_pool& pool, std::size_t bytes, Work work,
+                                       Deadline deadline = after(std::chrono::seconds(30))) {
+  if (bytes <= kLarge) co_return work();
+  co_return co_await offload<T>(pool, deadline, std::move(work));
+}
+
 }  // namespace mecapy::base

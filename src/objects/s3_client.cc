@@ -152,8 +152,8 @@ awaitable<Result<std::string>> S3Client::read(std::string key, std::int64_t offs
   co_return std::move(answer->body);
 }
 
-awaitable<Result<std::string>> S3Client::get(std::string key, std::int64_t max,
-                                             base::Deadline deadline) {
+awaitable<Result<S3Object>> S3Client::get(std::string key, std::int64_t max,
+                                          base::Deadline deadline) {
   const Call get{
       .method = "GET", .key = std::move(key), .max_response = std::max<std::int64_t>(max, 1 << 16)};
   auto answer = co_await call(get, deadline);
@@ -162,11 +162,8 @@ awaitable<Result<std::string>> S3Client::get(std::string key, std::int64_t max,
   if (static_cast<std::int64_t>(answer->body.size()) > max) {
     co_return fail(ErrorCode::too_large, "the object is larger than expected");
   }
-  const auto sha256 = net::find_header(answer->headers, kSha256);
-  if (sha256 && *sha256 != base::sha256_hex(answer->body)) {
-    co_return fail(ErrorCode::storage, "the object is not what was stored: its SHA-256 differs");
-  }
-  co_return std::move(answer->body);
+  std::string sha256(net::find_header(answer->headers, kSha256).value_or(""));
+  co_return S3Object{std::move(answer->body), std::move(sha256)};
 }
 
 awaitable<Result<void>> S3Client::remove(std::string key, base::Deadline deadline) {

@@ -24,6 +24,11 @@ struct S3Body {
   std::string sha256{};  // hexadecimal
 };
 
+struct S3Object {
+  std::string bytes;
+  std::string sha256;  // as it was uploaded; empty for what came in parts
+};
+
 struct S3Page {
   std::vector<Listed> objects;
   std::string next;  // empty on the last page
@@ -40,7 +45,7 @@ class S3Client {
   awaitable<Result<std::string>> read(std::string key, std::int64_t offset, std::int64_t length,
                                       base::Deadline deadline);
   // The whole object; too_large beyond `max` bytes.
-  awaitable<Result<std::string>> get(std::string key, std::int64_t max, base::Deadline deadline);
+  awaitable<Result<S3Object>> get(std::string key, std::int64_t max, base::Deadline deadline);
   awaitable<Result<void>> remove(std::string key, base::Deadline deadline);
   // Keys that begin with `begin`, which is "" or what a page before gave as `next`.
   awaitable<Result<S3Page>> list(std::string begin, std::string after, int limit,

@@ -159,8 +159,9 @@ class S3Store final : public ObjectStore {
   awaitable<Result<void>> put(std::string key, std::string bytes,
                               base::Deadline deadline) override {
     if (auto fine = check(key, deadline); !fine) co_return fine;
-    S3Body body{std::move(bytes), ""};
-    body.sha256 = base::sha256_hex(std::get<std::string>(body.bytes));
+    auto sha256 = co_await hash(bytes, deadline);
+    if (!sha256) co_return sha256.error();
+    S3Body body{std::move(bytes), std::move(*sha256)};
     co_return co_await client_->put(std::move(key), std::move(body), deadline);
   }
 
@@ -186,7 +187,13 @@ class S3Store final : public ObjectStore {
   awaitable<Result<std::string>> get(std::string key, std::int64_t max,
                                      base::Deadline deadline) override {
     if (auto fine = check(key, deadline); !fine) co_return fine.error();
-    co_return co_await client_->get(std::move(key), max, deadline);
+    auto object = co_await client_->get(std::move(key), max, deadline);
+    if (!object) co_return object.error();
+    if (object->sha256.empty()) co_return std::move(object->bytes);
+    const auto sha256 = co_await hash(object->bytes, deadline);
+    if (!sha256) co_return sha256.error();
+    if (*sha256 == object->sha256) co_return std::move(object->bytes);
+    co_return fail(ErrorCode::storage, "the object is not what was stored: its SHA-256 differs");
   }
 
   awaitable<Result<void>> remove(std::string key, base::Deadline deadline) override {
@@ -219,6 +226,12 @@ class S3Store final : public ObjectStore {
   }
 
  private:
+  awaitable<Result<std::string>> hash(const std::string& bytes, base::Deadline deadline) {
+    return base::beside_loop<std::string>(
+        pool_, bytes.size(), [&bytes]() -> Result<std::string> { return base::sha256_hex(bytes); },
+        deadline);
+  }
+
   std::string folder_;
   std::shared_ptr<S3Client> client_;
   asio::thread_pool pool_{2};  // last: its work uses the client

@@ -6,7 +6,7 @@
 #include <boost/asio/redirect_error.hpp>
 #include <boost/asio/use_awaitable.hpp>
 
-#include "worker/large.h"
+#include "base/offload.h"
 
 namespace mecapy::worker {
 namespace {
@@ -84,8 +84,8 @@ awaitable<void> Collector::take_frames(std::vector<sandbox::Frame>& frames) {
 }
 
 awaitable<void> Collector::take_result(std::string json) {
-  auto result =
-      co_await beside_loop<std::string>(threads_, json.size(), [&json]() -> Result<std::string> {
+  auto result = co_await base::beside_loop<std::string>(
+      threads_, json.size(), [&json]() -> Result<std::string> {
         if (const auto valid = sandbox::check_json(json); !valid) return valid.error();
         return on_one_line(std::move(json));
       });

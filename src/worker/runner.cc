@@ -13,10 +13,10 @@
 
 #include "base/id.h"
 #include "base/log.h"
+#include "base/offload.h"
 #include "sandbox/verdict.h"
 #include "wire/json.h"
 #include "worker/collector.h"
-#include "worker/large.h"
 
 namespace mecapy::worker {
 namespace {
@@ -182,8 +182,8 @@ awaitable<Result<std::string>> Runner::fetch_inputs(std::string key) {
     co_return fail(inputs.error().code, "the inputs could not be read: " + inputs.error().message);
   }
   const std::string& text = *inputs;
-  auto valid = co_await beside_loop<void>(threads_, text.size(),
-                                          [&text] { return wire::validate_json(text); });
+  auto valid = co_await base::beside_loop<void>(threads_, text.size(),
+                                                [&text] { return wire::validate_json(text); });
   if (!valid) {
     const bool late = valid.error().code == ErrorCode::deadline_exceeded;
     const std::string_view what =

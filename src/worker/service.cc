@@ -12,9 +12,9 @@
 
 #include "base/id.h"
 #include "base/log.h"
+#include "base/offload.h"
 #include "wire/api_json.h"
 #include "wire/json.h"
-#include "worker/large.h"
 
 namespace mecapy::worker {
 
@@ -184,7 +184,7 @@ std::string Service::health() const {
 
 awaitable<void> Service::execute(net::Exchange& exchange) {
   const std::string& body = exchange.request().body;
-  auto job = co_await beside_loop<wire::WorkerJob>(
+  auto job = co_await base::beside_loop<wire::WorkerJob>(
       threads_, body.size(),
       [&body, ceilings = ceilings_] { return wire::read_worker_execute(body, ceilings); });
   if (!job) co_return co_await refuse(exchange, job.error());
@@ -217,8 +217,8 @@ awaitable<void> Service::execute(net::Exchange& exchange) {
 
 awaitable<void> Service::check(net::Exchange& exchange) {
   const std::string& body = exchange.request().body;
-  auto code = co_await beside_loop<std::string>(threads_, body.size(),
-                                                [&body] { return wire::read_worker_check(body); });
+  auto code = co_await base::beside_loop<std::string>(
+      threads_, body.size(), [&body] { return wire::read_worker_check(body); });
   if (!code) co_return co_await refuse(exchange, code.error());
   Attempt attempt = check_of(std::move(*code));
   std::string key = attempt.run_id;
