@@ -69,10 +69,32 @@ TEST(CanonicalHash, WhatDiffersInPython_Differs) {
   }
 }
 
-TEST(CanonicalHash, DeepAndLarge_AreDoneOnce) {
+TEST(CanonicalHash, DeepArrays_DifferByTheirDepth) {
   const std::size_t depth = 500;
   const std::string deep = std::string(depth, '[') + std::string(depth, ']');
   EXPECT_NE(canonical_hash(deep), canonical_hash("[" + deep + "]"));
+}
+
+// An object of members k0 ... k999, each of the same content, from `first` on and around.
+std::string large_object(int first, const std::string& content) {
+  std::string members;
+  for (int i = 0; i < 1000; ++i) {
+    const std::string number = std::to_string((first + i) % 1000);
+    members += (i == 0 ? "" : ",") + ("\"k" + number + "\":[" + number + "," + content + "]");
+  }
+  return "{" + members + "}";
+}
+
+TEST(CanonicalHash, LargeObjects_AreTheSameInAnyOrderAtAnyDepth) {
+  const std::string one = large_object(0, "[]");
+  const std::string other = large_object(617, "[]");
+  EXPECT_EQ(canonical_hash(one), canonical_hash(other));
+  EXPECT_EQ(canonical_hash(R"({"b":)" + one + R"(,"a":1})"),
+            canonical_hash(R"({"a":1,"b":)" + other + "}"));
+  EXPECT_EQ(canonical_hash(R"({"a":)" + one + R"(,"a":2})"), canonical_hash(R"({"a":2})"));
+  EXPECT_NE(canonical_hash(one), canonical_hash(large_object(0, "{}")));
+  EXPECT_NE(canonical_hash("[" + one + "]"), canonical_hash(one));
+  EXPECT_NE(canonical_hash("[" + one + "," + one + "]"), canonical_hash("[" + one + "]"));
 }
 
 }  // namespace

@@ -3,14 +3,18 @@
 import os
 import shutil
 import signal
+import socket
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
 from support.api import Api, Json, expect
-from support.server import ROOT, Server
+from support.server import DEV_TOKEN, ROOT, Server
 from support.services import pid, redis
+
+MakeServer = Callable[..., Server]
 
 RANDOM = "import os\ndef calculate(inputs):\n    return os.urandom(8).hex()\n"
 LARGE = """
@@ -98,6 +102,31 @@ def test_the_caller_can_have_it_calculated(api: Api) -> None:
     second = expect(fresh, 200)
     assert second["result"] != first["result"]
     assert api.execute(task, {"n": 1})["cached_from"] == second["id"]
+
+
+def test_inputs_that_are_hard_to_compare_hold_up_nobody(own_server: MakeServer) -> None:
+    """An event loop that stands still for ten seconds would be taken for dead."""
+    server = own_server()
+    api = server.api()
+    task = cached_task(api)
+    body = b'{"inputs":{"a":[%s]}}' % b",".join([b"{}"] * 86_000)
+    clients = [socket.create_connection(("127.0.0.1", server.port)) for _ in range(150)]
+    head = (
+        f"POST /api/tasks/{task}/execute HTTP/1.1\r\nHost: a\r\nConnection: close\r\n"
+        f"Authorization: Bearer {DEV_TOKEN}\r\nContent-Type: application/json\r\n"
+        f"Content-Length: {len(body)}\r\n\r\n"
+    ).encode()
+    with ThreadPoolExecutor(len(clients)) as threads:
+        list(threads.map(lambda client: client.sendall(head + body[:-1]), clients))
+        for _ in range(50):  # time for the server to read what there is
+            api.get("/health/live")
+        for client in clients:  # all are whole at the same moment
+            client.sendall(body[-1:])
+        answers = list(threads.map(lambda client: client.makefile("rb").read(), clients))
+    for client in clients:
+        client.close()
+    assert {answer.split(maxsplit=2)[1] for answer in answers} <= {b"200", b"202", b"429"}
+    assert server.running
 
 
 def test_what_is_too_old_is_calculated(api: Api) -> None:
