@@ -28,6 +28,16 @@ bool wants_fresh(const net::Request& request) {
   return directives.find("no-cache") != std::string::npos;
 }
 
+// Of what is kept, each claim is checked: who can write there is not thereby shown others' objects.
+std::optional<model::Run> read_kept(std::string_view text) {
+  auto run = wire::read_run_record(text);
+  if (!run) return std::nullopt;
+  const bool own = run->cached_from.empty()
+                       ? model::names_own_objects(run->end, run->id, run->attempt)
+                       : model::names_own_objects(run->end, run->cached_from, std::nullopt);
+  return own ? std::move(run) : std::nullopt;
+}
+
 // The end of `origin` becomes that of `run`.
 void take_end(model::Run& run, model::Run origin) {
   run.cached_from = origin.id;
@@ -40,7 +50,7 @@ awaitable<Result<std::optional<model::Run>>> find_origin(Api& api, const std::st
   Parts& parts = Routes::parts(api);
   const std::string place = place_of(user, query);
   if (const auto kept = co_await parts.cache.get(place)) {
-    auto run = wire::read_run_record(*kept);
+    auto run = read_kept(*kept);
     const bool good = run && run->user == user && run->status == model::RunStatus::completed &&
                       run->finished_at && *run->finished_at + query.age >= parts.clock.now();
     if (good) co_return std::move(run);
@@ -59,7 +69,7 @@ awaitable<Result<model::Run>> read_run(Api& api, const Call& call, model::RunId 
   Parts& parts = Routes::parts(api);
   const std::string place = "run:" + id.str();
   if (const auto kept = co_await parts.cache.get(place)) {
-    auto run = wire::read_run_record(*kept);
+    auto run = read_kept(*kept);
     if (run && run->id == id) {
       parts.hooks.looked_up(kRunCache, LookUp::hit);
       if (run->user != call.caller.user) co_return fail(ErrorCode::not_found, "no such run");

@@ -37,10 +37,10 @@ class LocalBackend final : public Backend {
     if (cancellation.requested()) co_return cancelled();
     net::LineStream* stream = lines->get();
     cancellation.set_hook([stream] { stream->close(); });
-    auto end = co_await follow(*stream, deadline, observer);
+    auto end = co_await follow(*stream, deadline, most_log(job.limits), observer);
     cancellation.clear_hook();
     if (cancellation.requested()) co_return cancelled();
-    if (end && !keys_belong_to(*end, job.run_id)) {
+    if (end && !model::names_own_objects(*end, job.run_id, job.attempt)) {
       co_return model::failed_end(model::OutcomeCode::internal,
                                   "the worker named objects of another run");
     }

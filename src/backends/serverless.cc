@@ -106,10 +106,19 @@ class ServerlessBackend final : public Backend {
     asio::steady_timer stop(co_await asio::this_coro::executor, steady_clock::time_point::max());
     cancellation.set_hook([&stop] { stop.cancel(); });
     std::optional<model::RunEnd> end;
-    const auto work = [&]() -> awaitable<void> { end = co_await attempt(job, observer); };
+    // `||` waits for one that succeeds: an exception must not get that far.
+    std::exception_ptr thrown;
+    const auto work = [&]() -> awaitable<void> {
+      try {
+        end = co_await attempt(job, observer);
+      } catch (...) {
+        thrown = std::current_exception();
+      }
+    };
     // Who stops waiting hangs up, and that stops the run.
     co_await (work() || wait_until_cancelled(stop));
     cancellation.clear_hook();
+    if (thrown && !cancellation.requested()) std::rethrow_exception(thrown);
     if (cancellation.requested() || !end) co_return cancelled();
     co_return std::move(*end);
   }
@@ -162,7 +171,7 @@ class ServerlessBackend final : public Backend {
       case Verdict::wrong:
         co_return model::failed_end(OutcomeCode::internal, called.detail);
     }
-    auto end = co_await follow(*called.lines, deadline, observer);
+    auto end = co_await follow(*called.lines, deadline, most_log(job.limits), observer);
     if (!end) co_return co_await look(job, "its answer broke off: " + end.error().message);
     co_return co_await accept(job, std::move(*end));
   }
@@ -225,7 +234,7 @@ class ServerlessBackend final : public Backend {
 
   // What is right about the end of a worker that answered.
   awaitable<model::RunEnd> accept(const model::Job& job, model::RunEnd end) {
-    if (!keys_belong_to(end, job.run_id)) {
+    if (!model::names_own_objects(end, job.run_id, job.attempt)) {
       co_return model::failed_end(OutcomeCode::internal, "the worker named objects of another run");
     }
     remember_environment(end, environment_);

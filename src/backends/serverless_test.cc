@@ -22,10 +22,15 @@ using std::chrono::milliseconds;
 constexpr const char* kDone = R"({"type":"end","status":"completed","result":1})"
                               "\n";
 
-class Deaf final : public Observer {
+class Listener final : public Observer {
  public:
-  void log(std::string_view) override {}
+  void log(std::string_view text) override {
+    if (throws) throw std::runtime_error("the listener fails");
+    heard += text.size();
+  }
   void progress(std::string_view) override {}
+  std::size_t heard = 0;
+  bool throws = false;
 };
 
 class Serverless : public testing::Test {
@@ -58,10 +63,9 @@ class Serverless : public testing::Test {
     model::Job job;
     job.run_id = id_;
     job.inputs.inline_bytes = "{}";
-    Deaf nobody;
     Cancellation cancellation;
     std::optional<model::RunEnd> end;
-    asio::co_spawn(loop_, base::keep(backend->execute(job, nobody, cancellation), end),
+    asio::co_spawn(loop_, base::keep(backend->execute(job, nobody_, cancellation), end),
                    base::rethrow);
     loop_.restart();
     while (!end && loop_.run_one() > 0) {
@@ -78,6 +82,7 @@ class Serverless : public testing::Test {
   ServerlessOptions options_;
   model::RunId id_ = model::RunId::make();
   Worker worker_;
+  Listener nobody_;
   bool ready_ = false;  // after the run
 };
 
@@ -154,6 +159,25 @@ TEST_F(Serverless, ObjectsOfAnotherRun_AreNotTaken) {
                   R"({"type":"end","status":"completed","result_key":"results/other.json"})");
   };
   EXPECT_EQ(run().failure->code, OutcomeCode::internal);
+}
+
+TEST_F(Serverless, MoreLogThanTheRunMayWrite_BreaksTheAnswerOff) {
+  worker_ = [](net::Exchange& call) -> awaitable<void> {
+    const auto lines = co_await call.start_stream({}, std::nullopt);
+    const std::string line = R"({"type":"log","text":")" + std::string(100'000, 'x') + "\"}\n";
+    while (co_await lines->write(line)) {
+    }
+  };
+  EXPECT_EQ(run().failure->code, OutcomeCode::worker_lost);
+  EXPECT_LE(nobody_.heard, 1024U * 1024);
+}
+
+TEST_F(Serverless, AnException_IsNotWaitedOutForEver) {
+  nobody_.throws = true;
+  worker_ = [](net::Exchange& call) {
+    return answer(call, 200, "{\"type\":\"log\",\"text\":\"a\"}\n");
+  };
+  EXPECT_THROW(run(), std::runtime_error);
 }
 
 TEST_F(Serverless, AnAnswerThatIsNone_IsALostOne) {

@@ -1,6 +1,6 @@
 #include "backends/worker_answer.h"
 
-#include <algorithm>
+#include <cmath>
 
 #include "base/utf8.h"
 #include "wire/worker_json.h"
@@ -8,7 +8,8 @@
 namespace mecapy::backends {
 namespace {
 
-constexpr std::size_t kDetail = 500;  // bytes of what a worker says instead of an answer
+constexpr std::size_t kDetail = 500;        // bytes of what a worker says instead of an answer
+constexpr std::size_t kCheckLog = 1 << 20;  // bytes; code that is looked at prints nothing
 
 }  // namespace
 
@@ -18,20 +19,13 @@ model::RunEnd cancelled() {
   return end;
 }
 
-bool keys_belong_to(const model::RunEnd& end, const model::RunId& run) {
-  const auto ours = [&](const std::string& key, const char* folder) {
-    const std::string stem = folder + run.str();
-    return key.empty() || (key.starts_with(stem) && key.size() > stem.size() &&
-                           (key[stem.size()] == '.' || key[stem.size()] == '/'));
-  };
-  return ours(end.result.key, "results/") && ours(end.log.key, "logs/") &&
-         std::ranges::all_of(end.artifacts, [&](const model::Artifact& artifact) {
-           return ours(artifact.key, "artifacts/");
-         });
+std::size_t most_log(const model::Limits& limits) {
+  return static_cast<std::size_t>(std::llround(limits.log_kb * 1024));
 }
 
 awaitable<Result<model::RunEnd>> follow(net::LineStream& lines, base::Deadline deadline,
-                                        Observer& observer) {
+                                        std::size_t most_log, Observer& observer) {
+  std::size_t told = 0;
   while (true) {
     auto line = co_await lines.next(deadline);
     if (!line) co_return line.error();
@@ -42,6 +36,10 @@ awaitable<Result<model::RunEnd>> follow(net::LineStream& lines, base::Deadline d
       case wire::WorkerLine::Type::started:
         break;
       case wire::WorkerLine::Type::log:
+        told += event->text.size();
+        if (told > most_log) {
+          co_return fail(ErrorCode::too_large, "the worker told more log than the run may write");
+        }
         observer.log(event->text);
         break;
       case wire::WorkerLine::Type::progress:
@@ -69,7 +67,7 @@ awaitable<Result<std::optional<model::Failure>>> read_check(net::LineStream& lin
     co_return fail(ErrorCode::unavailable, "the worker could not look at the code");
   }
   Deaf nobody;
-  auto end = co_await follow(lines, deadline, nobody);
+  auto end = co_await follow(lines, deadline, kCheckLog, nobody);
   const bool late = !end && end.error().code == ErrorCode::deadline_exceeded;
   if (late) co_return fail(ErrorCode::busy, "too much code waits to be looked at");
   if (!end) co_return end.error();

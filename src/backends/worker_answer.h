@@ -14,18 +14,19 @@ inline constexpr std::chrono::seconds kOverhead{120};
 
 model::RunEnd cancelled();
 
-// Whether every object the worker named is one of this run: results/RUN..., logs/RUN..., and so on.
-bool keys_belong_to(const model::RunEnd& end, const model::RunId& run);
-
 // An end of a run that was calculated tells where.
 inline void remember_environment(const model::RunEnd& end, std::string& environment) {
   if (!end.environment.empty()) environment = end.environment;
 }
 
 // Reads lines until the end line, telling the observer. unavailable when the worker broke off;
-// invalid_request when it sent what is no answer.
+// invalid_request when it sent what is no answer; too_large when it sent more log than `most_log`
+// bytes.
 awaitable<Result<model::RunEnd>> follow(net::LineStream& lines, base::Deadline deadline,
-                                        Observer& observer);
+                                        std::size_t most_log, Observer& observer);
+
+// Log that a run with these limits can have, bytes.
+std::size_t most_log(const model::Limits& limits);
 
 // The end of a look at code, as Backend::check tells it.
 awaitable<Result<std::optional<model::Failure>>> read_check(net::LineStream& lines,

@@ -163,9 +163,21 @@ awaitable<void> Dispatcher::attempt(model::Job job, AttemptReport report) {
   const router::Router::Place place = parts_.router.choose(job);
   report.backend = place.backend().name();
   const auto begin = Steady::now();
-  model::RunEnd end = co_await place.backend().execute(job, *active, active->cancellation);
+  model::RunEnd end = co_await execute(place.backend(), job, *active);
   report.times.execute = since(begin);
   co_await finish(std::move(job), std::move(end), active, std::move(report));
+}
+
+awaitable<model::RunEnd> Dispatcher::execute(backends::Backend& backend, const model::Job& job,
+                                             Active& active) {
+  try {
+    co_return co_await backend.execute(job, active, active.cancellation);
+  } catch (const std::exception& e) {
+    active.cancellation.clear_hook();
+    base::log_error("an unexpected exception in a backend",
+                    {{"run", job.run_id.str()}, {"backend", backend.name()}, {"error", e.what()}});
+    co_return model::failed_end(model::OutcomeCode::internal, "the backend failed unexpectedly");
+  }
 }
 
 awaitable<void> Dispatcher::finish(model::Job job, model::RunEnd end,

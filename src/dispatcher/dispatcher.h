@@ -78,6 +78,9 @@ class Dispatcher {
   awaitable<Result<void>> fill_queue();
   awaitable<void> run_one(model::RunId id);
   awaitable<void> attempt(model::Job job, AttemptReport report);
+  // What the backend makes of it; what it throws becomes an end, too.
+  awaitable<model::RunEnd> execute(backends::Backend& backend, const model::Job& job,
+                                   Active& active);
   awaitable<void> finish(model::Job job, model::RunEnd end, std::shared_ptr<Active> active,
                          AttemptReport report);
   awaitable<void> conclude(store::Lease lease, model::RunEnd end, Active& active,

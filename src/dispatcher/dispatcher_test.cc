@@ -290,6 +290,16 @@ TEST_F(DispatcherTest, PlatformFaultIsDeadLetteredAfterTheLastAttempt) {
   EXPECT_EQ(backend_.attempts.size(), 3u);
 }
 
+TEST_F(DispatcherTest, WhatABackendThrowsIsAPlatformFault) {
+  backend_.script = [](const model::Job& job) -> model::RunEnd {
+    if (job.attempt == 1) throw std::runtime_error("unexpected");
+    return completed("1");
+  };
+  const auto run = run_to_end(submit());
+  EXPECT_EQ(run.status, RunStatus::completed);
+  EXPECT_EQ(run.attempt, 2);
+}
+
 TEST_F(DispatcherTest, NoOtherFaultIsEverRetried) {
   for (const model::OutcomeRow& row : model::outcome_table()) {
     if (row.fault == model::Fault::platform) continue;

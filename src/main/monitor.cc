@@ -46,9 +46,10 @@ std::optional<double> ms(const dispatcher::Times::Taken& taken) {
   return static_cast<double>(taken->count()) / 1000;
 }
 
-// The platform's own words. Those of a calculation's fault are the author's, and may hold inputs.
+// The platform's own words. Those of a calculation's fault or of a limit may be the author's: the
+// name of the file that did not fit, what the run said itself. They may hold inputs.
 std::string_view words_of(const dispatcher::AttemptReport& report) {
-  const bool ours = report.code && model::row(*report.code).fault != model::Fault::calculation;
+  const bool ours = report.code && model::row(*report.code).fault == model::Fault::platform;
   return ours ? std::string_view(report.message) : std::string_view();
 }
 

@@ -61,5 +61,41 @@ TEST(ArtifactName, AcceptsPathsBelowAFolderOnly) {
   EXPECT_FALSE(is_artifact_name(std::string("a\0b", 3)));
 }
 
+TEST(RunEnd, NamesObjectsOfItsOwnAttemptOnly) {
+  const RunId run = RunId::make();
+  const std::string id = run.str();
+  const auto ours = [&](const std::string& result, const std::string& log,
+                        const std::string& artifact, std::optional<int> attempt) {
+    RunEnd end;
+    end.result.key = result;
+    end.log.key = log;
+    if (!artifact.empty()) end.artifacts = {{"a/b.txt", 1, "", "", artifact}};
+    return names_own_objects(end, run, attempt);
+  };
+  EXPECT_TRUE(ours("", "", "", 1));
+  EXPECT_TRUE(
+      ours("results/" + id + ".json", "logs/" + id + ".txt", "artifacts/" + id + "/a/b.txt", 1));
+  EXPECT_TRUE(ours("results/" + id + ".2.json", "logs/" + id + ".2.txt",
+                   "artifacts/" + id + ".2/a/b.txt", 2));
+  EXPECT_TRUE(ours("results/" + id + ".12.json", "", "artifacts/" + id + "/a/b.txt", {}));
+  const std::string other = RunId::make().str();
+  for (const std::string& result :
+       {"results/" + other + ".json", "results/" + id + ".2.json", "results/" + id,
+        "results/" + id + "/../" + other + ".json", "inputs/" + id + ".json",
+        "results/../inputs/" + other + ".json", std::string("results/.json")}) {
+    EXPECT_FALSE(ours(result, "", "", 1)) << result;
+  }
+  EXPECT_FALSE(ours("results/" + id + ".x.json", "", "", {}));
+  EXPECT_FALSE(ours("results/" + id + "..json", "", "", {}));
+  EXPECT_FALSE(ours("", "logs/" + id + ".json", "", 1));
+  for (const std::string& artifact :
+       {std::string("artifacts/") + id + "/b.txt", "artifacts/" + id + "/../../inputs/a/b.txt",
+        "artifacts/" + id + "/../a/b.txt", "artifacts/" + other + "/a/b.txt",
+        std::string("inputs/a/b.txt")}) {
+    EXPECT_FALSE(ours("", "", artifact, 1)) << artifact;
+    EXPECT_FALSE(ours("", "", artifact, {})) << artifact;
+  }
+}
+
 }  // namespace
 }  // namespace mecapy::model

@@ -40,6 +40,34 @@ bool is_artifact_name(std::string_view name) {
   }
 }
 
+namespace {
+
+// Whether `stem` is what object_stem() makes of `run` and `attempt`, or of some attempt.
+bool is_stem(std::string_view stem, const std::string& run, std::optional<int> attempt) {
+  if (attempt) return stem == object_stem(run, *attempt);
+  if (!stem.starts_with(run)) return false;
+  stem.remove_prefix(run.size());
+  if (stem.empty()) return true;
+  const auto digit = [](char c) { return c >= '0' && c <= '9'; };
+  return stem.size() >= 2 && stem.front() == '.' && std::ranges::all_of(stem.substr(1), digit);
+}
+
+}  // namespace
+
+bool names_own_objects(const RunEnd& end, const RunId& run, std::optional<int> attempt) {
+  const auto ours = [&](std::string_view key, std::string_view before, std::string_view after) {
+    return key.size() > before.size() + after.size() && key.starts_with(before) &&
+           key.ends_with(after) &&
+           is_stem(key.substr(before.size(), key.size() - before.size() - after.size()), run.str(),
+                   attempt);
+  };
+  return (!end.result.stored() || ours(end.result.key, "results/", ".json")) &&
+         (!end.log.stored() || ours(end.log.key, "logs/", ".txt")) &&
+         std::ranges::all_of(end.artifacts, [&](const Artifact& one) {
+           return is_artifact_name(one.name) && ours(one.key, "artifacts/", "/" + one.name);
+         });
+}
+
 std::string object_stem(const std::string& run_id, int attempt) {
   return attempt <= 1 ? run_id : run_id + "." + std::to_string(attempt);
 }

@@ -91,6 +91,11 @@ struct RunEnd {
   std::string environment{};
 };
 
+// Whether every object that `end` names is one that an attempt of `run` makes, and has the name that
+// such an attempt gives it; of attempt `attempt` alone, when it is known. Whoever tells an end, a
+// worker or a cache, could else have another user's objects shown.
+bool names_own_objects(const RunEnd& end, const RunId& run, std::optional<int> attempt);
+
 // The end `failed` with `code` and `message`.
 RunEnd failed_end(OutcomeCode code, std::string message);
 

@@ -10,6 +10,7 @@
 #include <atomic>
 #include <boost/asio/redirect_error.hpp>
 #include <boost/asio/steady_timer.hpp>
+#include <functional>
 #include <thread>
 
 #include "base/fd.h"
@@ -190,31 +191,68 @@ TEST_F(HttpClientTest, NobodyThere_IsNobody) {
   EXPECT_EQ(none.error.code, ErrorCode::unavailable);
 }
 
-// A peer that takes the request and hangs up, before or in the middle of its answer.
-TEST_F(HttpClientTest, BrokenAnswer_IsMaybe) {
-  for (const std::string answer : {"", "HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nhalf"}) {
-    const base::Fd listener(::socket(AF_INET, SOCK_STREAM, 0));
+// A peer that takes one request and sends bytes as answer, then hangs up.
+class BadPeer {
+ public:
+  using Send = std::function<bool(std::string_view)>;  // false when the client has gone
+
+  explicit BadPeer(std::function<void(const Send&)> answer)
+      : listener_(::socket(AF_INET, SOCK_STREAM, 0)) {
     sockaddr_in address{};
     address.sin_family = AF_INET;
     address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
     socklen_t size = sizeof address;
-    ASSERT_EQ(::bind(listener.get(), reinterpret_cast<sockaddr*>(&address), size), 0);
-    ASSERT_EQ(::listen(listener.get(), 1), 0);
-    ::getsockname(listener.get(), reinterpret_cast<sockaddr*>(&address), &size);
-    std::thread peer([&] {
-      const base::Fd fd(::accept(listener.get(), nullptr, nullptr));
+    auto* const named = reinterpret_cast<sockaddr*>(&address);
+    if (::bind(listener_.get(), named, size) != 0 || ::listen(listener_.get(), 1) != 0) {
+      throw std::runtime_error("no port");
+    }
+    ::getsockname(listener_.get(), named, &size);
+    url = "http://127.0.0.1:" + std::to_string(ntohs(address.sin_port)) + "/";
+    thread_ = std::thread([this, answer = std::move(answer)] {
+      const base::Fd fd(::accept(listener_.get(), nullptr, nullptr));
       char chunk[4096];
       EXPECT_GT(::recv(fd.get(), chunk, sizeof chunk, 0), 0);
-      EXPECT_EQ(::send(fd.get(), answer.data(), answer.size(), MSG_NOSIGNAL),
-                static_cast<ssize_t>(answer.size()));
+      answer([&fd](std::string_view bytes) {
+        return ::send(fd.get(), bytes.data(), bytes.size(), MSG_NOSIGNAL) ==
+               static_cast<ssize_t>(bytes.size());
+      });
+    });
+  }
+  ~BadPeer() { thread_.join(); }
+
+  std::string url;
+
+ private:
+  base::Fd listener_;
+  std::thread thread_;
+};
+
+TEST_F(HttpClientTest, BrokenAnswer_IsMaybe) {
+  for (const char* answer : {"", "HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nhalf",
+                             "no HTTP at all\r\n\r\n", "HTTP/1.1 099 X\r\n\r\n"}) {
+    const BadPeer peer([answer](const BadPeer::Send& send) { EXPECT_TRUE(send(answer)); });
+    Outgoing request;
+    request.url = peer.url;
+    const auto answered = await(client_.send(std::move(request), soon()));
+    EXPECT_EQ(std::get<NoAnswer>(answered).reached, Reached::maybe) << answer;
+    EXPECT_EQ(std::get<NoAnswer>(answered).error.code, ErrorCode::unavailable) << answer;
+  }
+}
+
+TEST_F(HttpClientTest, LinesAfterTheBodyThatNeverEnd_BreakItOff) {
+  const std::string line = "X-Trailer: " + std::string(1000, 'x') + "\r\n";
+  std::size_t sent = 0;
+  {
+    const BadPeer peer([&](const BadPeer::Send& send) {
+      send("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n1\r\na\r\n0\r\n");
+      while (sent < (256U << 20) && send(line)) sent += line.size();
     });
     Outgoing request;
-    request.url = "http://127.0.0.1:" + std::to_string(ntohs(address.sin_port)) + "/";
+    request.url = peer.url;
     const auto answered = await(client_.send(std::move(request), soon()));
-    peer.join();
-    EXPECT_EQ(std::get<NoAnswer>(answered).reached, Reached::maybe);
     EXPECT_EQ(std::get<NoAnswer>(answered).error.code, ErrorCode::unavailable);
   }
+  EXPECT_LT(sent, 64U << 20);  // what the sockets hold
 }
 
 TEST(HttpClientUrl, WhatGoesUnprotectedOrIsNone_IsUsage) {

@@ -23,7 +23,13 @@ void set(CURL* handle, CURLoption option, Value value) {
   if (curl_easy_setopt(handle, option, value) != CURLE_OK) throw std::bad_alloc();
 }
 
-Reached reach_of(CURLcode code) {
+// Longest lines after a body, bytes in all: libcurl bounds a head, not these.
+constexpr std::size_t kMostTrailers = 64 * 1024;
+
+Reached reach_of(CURL* handle, CURLcode code) {
+  long sent = 0;
+  curl_easy_getinfo(handle, CURLINFO_REQUEST_SIZE, &sent);
+  if (sent > 0) return Reached::maybe;
   switch (code) {
     case CURLE_COULDNT_CONNECT:
     case CURLE_COULDNT_RESOLVE_HOST:
@@ -32,7 +38,6 @@ Reached reach_of(CURLcode code) {
     case CURLE_PEER_FAILED_VERIFICATION:
     case CURLE_SSL_CACERT_BADFILE:
     case CURLE_URL_MALFORMAT:
-    case CURLE_UNSUPPORTED_PROTOCOL:
       return Reached::nobody;
     default:
       return Reached::maybe;
@@ -122,6 +127,10 @@ std::size_t Transfer::on_header(char* data, std::size_t size, std::size_t count,
   std::string_view line(data, size * count);
   while (!line.empty() && (line.back() == '\r' || line.back() == '\n')) line.remove_suffix(1);
   const std::lock_guard lock(transfer.mutex_);
+  if (transfer.state_.has_head) {  // a trailer: nobody asked for one
+    transfer.trailers_ += size * count;
+    return transfer.trailers_ > kMostTrailers ? 0 : size * count;
+  }
   Response& head = transfer.state_.head;
   if (line.starts_with("HTTP/")) {
     head = Response{};
@@ -261,7 +270,7 @@ void Transfer::end(CURLcode code) {
   state_.ended = true;
   if (code != CURLE_OK) {
     const std::string why = error_[0] != '\0' ? error_ : curl_easy_strerror(code);
-    state_.failure = NoAnswer{reach_of(code), fail(ErrorCode::unavailable, why)};
+    state_.failure = NoAnswer{reach_of(handle_, code), fail(ErrorCode::unavailable, why)};
   }
   wake();
 }

@@ -68,6 +68,7 @@ class Transfer : public std::enable_shared_from_this<Transfer> {
   CURL* handle_ = nullptr;
   curl_slist* headers_ = nullptr;
   std::int64_t sent_ = 0;
+  std::size_t trailers_ = 0;  // bytes
   char error_[CURL_ERROR_SIZE] = {};
 
   mutable std::mutex mutex_;

@@ -222,6 +222,7 @@ class S3Store final : public ObjectStore {
   std::optional<std::string> link(const std::string& key, const std::string& file_name,
                                   const std::string& content_type,
                                   std::chrono::seconds life) const override {
+    if (!parse_key(key)) return std::nullopt;
     return client_->link(key, file_name, content_type, life);
   }
 

@@ -271,3 +271,21 @@ def test_what_stands_in_redis_is_not_believed_whatever_it_is(pair: tuple[Server,
     for junk in ("", "{}", '{"shape":"1"}', "\xff", "[" * 10_000):
         redis("SET", key, junk)
         assert api.read(f"/api/runs/{run['id']}/results")["result"] == run["result"]
+
+
+def test_a_record_in_redis_that_names_anothers_objects_is_not_believed(
+    pair: tuple[Server, Server],
+) -> None:
+    api = pair[0].api()
+    victim = pair[0].api(pair[0].add_user("victim")).calculate(RANDOM, {"secret": "s" * 100_000})
+    run = api.calculate(LARGE)
+    api.run(run["id"])  # from now on it is kept
+    key = f"mecapy:cache:run:{run['id']}"
+    own = redis("GET", key).rstrip("\n")
+    stolen = f"inputs/{victim['id']}.json"
+    for name in (f"logs/{run['id']}.txt", f"artifacts/{run['id']}/a.txt"):
+        assert name in own
+        for other in (stolen, f"logs/{run['id']}/../../{stolen}"):
+            redis("SET", key, own.replace(name, other))
+            assert "ssss" not in api.log(run["id"])
+            assert api.get(run["artifacts"][0]["url"]).text == "kept"

@@ -131,6 +131,25 @@ def test_neither_secrets_nor_inputs_are_told(server: Server, api: Api) -> None:
     assert DEV_TOKEN not in said
 
 
+def test_what_a_run_says_when_a_limit_ends_it_is_not_told(server: Server, api: Api) -> None:
+    word = "never-to-be-logged-4712"
+    # As the harness itself fails, and as an honest file that does not fit.
+    lying = "from mecapy._failure import Failure\n" + (
+        "def calculate(inputs):\n    raise Failure('output_limit', str(inputs))\n"
+    )
+    full = """
+def calculate(inputs):
+    for n in range(100_000):
+        open(inputs['x'] + str(n), 'w').close()
+"""
+    for code, outcome in ((lying, "output_limit"), (full, "disk_limit")):
+        run = api.calculate(code, {"x": word})
+        assert run["error"]["code"] == outcome, run
+        assert word in run["error"]["message"]  # the author is told
+        wait_for(server, message="run ended", run=run["id"])
+    assert word not in (server.folder / "stderr.txt").read_text()
+
+
 def test_a_line_has_its_time_in_utc(server: Server, api: Api) -> None:
     run = api.calculate(FINE, {"x": 1})
     line = wait_for(server, message="run ended", run=run["id"])
