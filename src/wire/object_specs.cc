@@ -74,7 +74,7 @@ std::vector<ObjectSpec> request_specs() {
        "One attempt, as the worker receives it",
        {{"task_id", text, required, "the task's id", 1, 64},
         {"code", text, required, "the Python source, base64", 1, 2 * kCodeLimit},
-        {"inputs_s3_key", text, optional, "object that holds the inputs (JSON)", 0, 256},
+        {"inputs_s3_key", text, optional, "object below inputs/ that holds the inputs (JSON)", 0, 256},
         {"user_id", text, optional, "whose run it is", 0, 256},
         {"run_id", text, optional, "the run's id; the task's id when absent", 1, 64},
         {"attempt", integer, optional, "1 for the first", 1, 1e6},

@@ -136,6 +136,17 @@ TEST(WorkerJson, TheSeedsExactPayloadIsRead) {
   EXPECT_FALSE(job->inline_allowed);
 }
 
+// Who may have code run is not thereby shown results and logs of others.
+TEST(WorkerJson, InputsAreReadBelowInputsOnly) {
+  for (const char* key : {"results/a.json", "artifacts/a/b.txt", "inputs", "a/inputs/b.json"}) {
+    const auto job = read_worker_execute(
+        R"({"task_id":"a","code":"cGFzcw==","inputs_s3_key":")" + std::string(key) + R"("})",
+        model::default_ceilings());
+    ASSERT_FALSE(job) << key;
+    EXPECT_EQ(job.error().problems.at(0).pointer, "/inputs_s3_key");
+  }
+}
+
 TEST(WorkerJson, IdsThatCouldBePathsAreRefused) {
   for (const char* id : {"../x", "a/b", "", "a.b"}) {
     EXPECT_FALSE(read_worker_execute(

@@ -231,6 +231,9 @@ Result<WorkerJob> read_worker_execute(std::string_view body, const model::Limits
   out.job.user = fields->text("user_id").value_or("");
   out.job.attempt = fields->integer("attempt").value_or(1);
   out.job.inputs.key = fields->text("inputs_s3_key").value_or("");
+  if (out.job.inputs.stored() && !out.job.inputs.key.starts_with("inputs/")) {
+    return wrong_field("/inputs_s3_key", "must be below inputs/");
+  }
   if (const auto inputs = fields->raw("inputs")) out.job.inputs = {*inputs, ""};
   if (!out.job.inputs.stored() && out.job.inputs.inline_bytes.empty()) {
     return wrong_field("/inputs_s3_key", "inputs or inputs_s3_key is required");
