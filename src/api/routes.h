@@ -129,9 +129,11 @@ inline constexpr std::int64_t kPiece = 64 * 1024;
 // more than a piece: each piece is a call to the object store.
 inline constexpr std::int64_t kLargePiece = 1024 * 1024;
 inline constexpr std::int64_t kLargePieces = 16 * 1024 * 1024;
-// The object `key` between the two ends of `around`, with the status and headers of `head`.
+// The object `key` between the two ends of `around`, with the status and headers of `head`. Bytes
+// that have not the hash they were written with (`sha256`, or what the store keeps) are a storage
+// error, or, when some were sent, an answer that breaks off before its declared length.
 awaitable<Answer> send_object(Api& api, Call& call, net::Response head, std::string key,
-                              wire::Around around);
+                              wire::Around around, std::string sha256 = "");
 // The run, and when it is completed its result within it.
 awaitable<Answer> send_run(Api& api, Call& call, const model::Run& run);
 // The log of a run that has ended.

@@ -125,7 +125,7 @@ awaitable<Answer> Routes::run_artifact(Api& api, Call& call) {
                     {"ETag", "\"" + artifact.sha256 + "\""},
                     {"Content-Security-Policy", "sandbox"},
                     {"Cache-Control", "private, max-age=31536000, immutable"}};
-    co_return co_await send_object(api, call, std::move(head), artifact.key, {});
+    co_return co_await send_object(api, call, std::move(head), artifact.key, {}, artifact.sha256);
   }
   co_return fail_at("#path/name", ErrorCode::not_found, "the run has no such artifact");
 }

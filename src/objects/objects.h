@@ -35,6 +35,7 @@ class Writer {
 
 struct ObjectInfo {
   std::int64_t size = 0;  // bytes
+  std::string sha256{};   // hexadecimal, as it was written; "" where the store does not keep it
 };
 
 struct Listed {

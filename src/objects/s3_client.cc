@@ -122,16 +122,16 @@ awaitable<Result<void>> S3Client::put(std::string key, S3Body body, base::Deadli
   co_return *ours ? Result<void>{} : taken();
 }
 
-awaitable<Result<std::int64_t>> S3Client::size(std::string key, base::Deadline deadline) {
+awaitable<Result<ObjectInfo>> S3Client::stat(std::string key, base::Deadline deadline) {
   const Call head{.method = "HEAD", .key = std::move(key)};
   auto answer = co_await call(head, deadline);
   if (!answer) co_return answer.error();
   if (!is_fine(*answer)) co_return refused(*answer);
   const auto length = net::find_header(answer->headers, "content-length");
-  std::int64_t size = -1;
-  if (length) std::from_chars(length->data(), length->data() + length->size(), size);
-  if (size < 0) co_return fail(ErrorCode::storage, "the object store told no length");
-  co_return size;
+  ObjectInfo info{-1, std::string(net::find_header(answer->headers, kSha256).value_or(""))};
+  if (length) std::from_chars(length->data(), length->data() + length->size(), info.size);
+  if (info.size < 0) co_return fail(ErrorCode::storage, "the object store told no length");
+  co_return info;
 }
 
 awaitable<Result<std::string>> S3Client::read(std::string key, std::int64_t offset,

@@ -40,7 +40,7 @@ class S3Client {
 
   // conflict when the key is taken by somebody else.
   awaitable<Result<void>> put(std::string key, S3Body body, base::Deadline deadline);
-  awaitable<Result<std::int64_t>> size(std::string key, base::Deadline deadline);
+  awaitable<Result<ObjectInfo>> stat(std::string key, base::Deadline deadline);
   // At most `length` bytes from `offset`, `length` at least 1.
   awaitable<Result<std::string>> read(std::string key, std::int64_t offset, std::int64_t length,
                                       base::Deadline deadline);

@@ -167,9 +167,7 @@ class S3Store final : public ObjectStore {
 
   awaitable<Result<ObjectInfo>> stat(std::string key, base::Deadline deadline) override {
     if (auto fine = check(key, deadline); !fine) co_return fine.error();
-    const auto size = co_await client_->size(std::move(key), deadline);
-    if (!size) co_return size.error();
-    co_return ObjectInfo{*size};
+    co_return co_await client_->stat(std::move(key), deadline);
   }
 
   awaitable<Result<std::string>> read(std::string key, std::int64_t offset, std::int64_t length,
@@ -179,8 +177,8 @@ class S3Store final : public ObjectStore {
       co_return fail(ErrorCode::invalid_request, "a range begins at 0 or later and has a length");
     }
     if (length > 0) co_return co_await client_->read(std::move(key), offset, length, deadline);
-    const auto size = co_await client_->size(std::move(key), deadline);
-    if (!size) co_return size.error();
+    const auto info = co_await client_->stat(std::move(key), deadline);
+    if (!info) co_return info.error();
     co_return std::string();
   }
 

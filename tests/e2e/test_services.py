@@ -8,7 +8,7 @@ import time
 import httpx
 import pytest
 
-from support.api import Api, expect
+from support.api import Api, expect, expect_problem
 from support.server import Server
 from support.services import FOLDER, Managed, redis, sql
 from support.waiting import wait_until
@@ -54,6 +54,38 @@ def calculate(inputs):
     assert two.log(run["id"]) == "l" * 100_000 + "\n"
     got = two.get(f"/api/runs/{run['id']}/artifacts/t\u00e9st 1.bin")
     assert got.content == bytes(range(256)) * 20_000
+
+
+WRITES = """
+def calculate(inputs):
+    print('l' * 200_000)
+    open('small.txt', 'w').write('s' * 10)
+    open('large.txt', 'w').write('l' * 200_000)
+    return 'r' * 200_000
+"""
+
+
+def test_bytes_that_changed_in_the_bucket_are_not_given_out(
+    apis: tuple[Api, Api], managed: Managed
+) -> None:
+    run = apis[0].calculate(WRITES)
+    base = f"/api/runs/{run['id']}"
+    paths = {
+        f"results/{run['id']}.json": f"{base}/results",
+        f"logs/{run['id']}.txt": f"{base}/logs",
+        f"artifacts/{run['id']}/small.txt": f"{base}/artifacts/small.txt",
+        f"artifacts/{run['id']}/large.txt": f"{base}/artifacts/large.txt",
+    }
+    for key, path in paths.items():
+        assert apis[1].get(path).status_code == 200
+        with (managed.objects / key).open("r+b") as file:
+            file.seek(5)
+            file.write(b"X")
+        if key.endswith("small.txt"):
+            expect_problem(apis[1].get(path), 503, "storage")
+        else:  # a part of it has gone before its end is known
+            with pytest.raises(httpx.RemoteProtocolError):
+                apis[1].get(path)
 
 
 def test_a_link_to_a_file_is_good_without_a_token_and_saves_under_its_name(

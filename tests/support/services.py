@@ -128,6 +128,11 @@ class Managed:
             "objects_secret_key": secret,
         }
 
+    @property
+    def objects(self) -> Path:
+        """The folder in which the S3 service keeps them."""
+        return self._services.folder / "s3" / "buckets" / "mecapy" / self.name
+
     def remove(self) -> None:
         """Take the database away; the bucket goes with the service's folder."""
         self._services.sql(f"DROP DATABASE IF EXISTS {self.name} WITH (FORCE)")
