@@ -42,7 +42,6 @@ awaitable<Result<std::vector<model::Artifact>>> find_artifacts(ObjectStore& obje
     if (!page) co_return page.error();
     if (!*page) co_return found;
     for (objects::Listed& one : **page) {
-      if (!one.key.starts_with(folder + "/")) continue;
       std::string name = one.key.substr(folder.size() + 1);
       if (!model::is_artifact_name(name)) continue;
       auto artifact = co_await describe(objects, std::move(one.key), std::move(name));

@@ -2,6 +2,7 @@
 // tools/services.sh.
 #include <gtest/gtest.h>
 
+#include <atomic>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/post.hpp>
 #include <functional>
@@ -49,7 +50,7 @@ class S3Faults : public testing::Test {
                   .value();
     thread_ = std::thread([this] { loop_.run(); });
     const std::string keys = base::of_service("s3", "keys");
-    store_ = open_s3({.url = "s3://mecapy/faults-" + base::random_hex(8) +
+    store_ = open_s3({.url = "s3://mecapy/" + prefix_ +
                              "?endpoint=http://127.0.0.1:" + std::to_string(server_->port()),
                       .access_key = keys.substr(0, keys.find(' ')),
                       .secret_key = keys.substr(keys.find(' ') + 1),
@@ -103,6 +104,7 @@ class S3Faults : public testing::Test {
 
   std::string got() { return await(store_->read("a", 0, 5, soon())).value(); }
 
+  std::string prefix_ = "faults-" + base::random_hex(8);
   S3Address real_ = parse_s3_address(base::of_service("s3")).value();
   net::HttpClient client_{{.ca = real_.ca}};
   std::string faulty_;
@@ -148,6 +150,35 @@ TEST_F(S3Faults, BytesThatChanged_AreFound) {
   EXPECT_EQ(await(store_->get("a", 100, soon())).error().code, ErrorCode::storage);
 }
 
+TEST_F(S3Faults, BytesThatChangeOnTheirWayThere_AreNotTaken) {
+  play("PUT", [this](net::Exchange& exchange, int) -> awaitable<void> {
+    net::Request changed = exchange.request();
+    changed.body.front() ^= 1;
+    co_await exchange.respond(co_await forward(changed));
+  });
+  EXPECT_EQ(put("hello").error().code, ErrorCode::storage);
+  EXPECT_EQ(put_large('x').error().code, ErrorCode::storage);
+  EXPECT_EQ(await(store_->stat("a", soon())).error().code, ErrorCode::not_found);
+}
+
+TEST_F(S3Faults, AListingThatGoesRoundOrAstray_IsStorage) {
+  for (const char* key : {"folder/a", "other/a", "x"}) {
+    play("GET", [this, key](net::Exchange& exchange, int) -> awaitable<void> {
+      net::Response page;
+      page.body = "<ListBucketResult><IsTruncated>true</IsTruncated><Contents><Key>" + prefix_ +
+                  "/" + key +
+                  "</Key><LastModified>2026-01-01T00:00:00.000Z</LastModified></Contents>"
+                  "<NextContinuationToken>t</NextContinuationToken></ListBucketResult>";
+      co_await exchange.respond(std::move(page));
+    });
+    const auto listing = store_->list("folder");
+    Result<std::optional<std::vector<Listed>>> page = std::optional(std::vector<Listed>());
+    for (int pages = 0; pages < 3 && page; ++pages) page = await(listing->next(10, soon()));
+    ASSERT_FALSE(page) << key;
+    EXPECT_EQ(page.error().code, ErrorCode::storage) << key;
+  }
+}
+
 // The object is there, and its writer heard nothing, or heard it refused.
 TEST_F(S3Faults, APutThatWasDoneAndNotTold_IsDone) {
   play("PUT", [this](net::Exchange& exchange, int before) -> awaitable<void> {
@@ -170,9 +201,11 @@ TEST_F(S3Faults, APutThatComesTwice_IsDone) {
 }
 
 TEST_F(S3Faults, PartsThatAreJoinedTwice_AreOneObject) {
-  play("POST", [this](net::Exchange& exchange, int) -> awaitable<void> {
+  std::atomic<int> uploads = 0;
+  play("POST", [this, &uploads](net::Exchange& exchange, int) -> awaitable<void> {
     net::Response first = co_await forward(exchange.request());
     if (exchange.request().query.contains("uploads")) {
+      ++uploads;
       co_return co_await exchange.respond(std::move(first));
     }
     co_await exchange.respond(co_await forward(exchange.request()));
@@ -180,6 +213,7 @@ TEST_F(S3Faults, PartsThatAreJoinedTwice_AreOneObject) {
   const auto made = put_large('x');
   EXPECT_TRUE(made) << made.error().message;
   EXPECT_EQ(got(), "xxxxx");
+  EXPECT_EQ(uploads, 1);  // above 64 MiB it goes in parts
   EXPECT_EQ(put_large('y').error().code, ErrorCode::conflict);
   EXPECT_EQ(got(), "xxxxx");
 }

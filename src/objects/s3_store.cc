@@ -1,4 +1,5 @@
 // The object store over a bucket of S3.
+#include <algorithm>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/detached.hpp>
 #include <boost/asio/thread_pool.hpp>
@@ -121,6 +122,13 @@ class S3Listing final : public Listing {
     if (at_end_) co_return std::optional<std::vector<Listed>>();
     auto page = co_await client_->list(begin_, after_, limit, deadline);
     if (!page) co_return page.error();
+    if (!page->next.empty() && page->next == after_) {
+      co_return fail(ErrorCode::storage, "the object store gives the same page again and again");
+    }
+    const auto asked_for = [this](const Listed& one) { return one.key.starts_with(begin_); };
+    if (!std::ranges::all_of(page->objects, asked_for)) {
+      co_return fail(ErrorCode::storage, "the object store listed what was not asked for");
+    }
     after_ = std::move(page->next);
     at_end_ = after_.empty();
     co_return std::optional(std::move(page->objects));
