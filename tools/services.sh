@@ -39,8 +39,11 @@ await() {
 
 # A certificate of its own for 127.0.0.1 and localhost, as a managed service has: $1/cert.pem, $1/key.pem.
 certificate() {
+  local made=$1/cert.pem
+  openssl x509 -in "$made" -noout -checkend 86400 >/dev/null 2>&1 \
+    && openssl x509 -in "$made" -noout -checkhost mecapy.localhost | grep -q 'does match' && return
   openssl req -x509 -newkey rsa:2048 -nodes -days 30 -subj /CN=mecapy-test -keyout "$1/key.pem" -out "$1/cert.pem" \
-    -addext subjectAltName=IP:127.0.0.1,DNS:localhost -addext basicConstraints=critical,CA:FALSE 2>/dev/null
+    -addext subjectAltName=IP:127.0.0.1,DNS:localhost,DNS:mecapy.localhost -addext basicConstraints=critical,CA:FALSE 2>/dev/null
   chmod 600 "$1/key.pem"
 }
 
@@ -75,7 +78,7 @@ start_postgres() {
 start_redis() {
   local port; port=$(free_port)
   mkdir -p "$here/redis"
-  [ -f "$here/redis/cert.pem" ] || certificate "$here/redis"
+  certificate "$here/redis"
   cat >"$here/redis/redis.conf" <<CONF
 bind 127.0.0.1
 port 0
@@ -99,9 +102,9 @@ CONF
 start_s3() {
   local port; port=$(free_port)
   mkdir -p "$here/s3/buckets" "$here/s3/users"
-  [ -f "$here/s3/cert.pem" ] || certificate "$here/s3"
+  certificate "$here/s3"
   launch s3 env ROOT_ACCESS_KEY=mecapy ROOT_SECRET_KEY="$PASSWORD" "$programs/versitygw.program" --port "127.0.0.1:$port" \
-    --region fr-par --keep-alive --cert "$here/s3/cert.pem" --key "$here/s3/key.pem" --iam-dir "$here/s3/users" posix "$here/s3/buckets"
+    --region fr-par --keep-alive --virtual-domain "localhost:$port" --cert "$here/s3/cert.pem" --key "$here/s3/key.pem" --iam-dir "$here/s3/users" posix "$here/s3/buckets"
   printf 's3://mecapy?endpoint=https://127.0.0.1:%s&ca=%s\n' "$port" "$here/s3/cert.pem" >"$here/s3/url"
   printf 'mecapy %s\n' "$PASSWORD" >"$here/s3/keys"
   await s3 curl -s --cacert "$here/s3/cert.pem" "https://127.0.0.1:$port/"
@@ -115,7 +118,7 @@ start_s3() {
 start_keycloak() {
   local port; port=$(free_port)
   mkdir -p "$here/keycloak"
-  [ -f "$here/keycloak/cert.pem" ] || certificate "$here/keycloak"
+  certificate "$here/keycloak"
   [ -d "$here/keycloak/server" ] || { unzip -q "$programs/keycloak.program" -d "$here/keycloak"; mv "$here/keycloak"/keycloak-* "$here/keycloak/server"; }
   mkdir -p "$here/keycloak/server/data/import"
   PASSWORD="$PASSWORD" python3 tools/keycloak_test_realms.py deploy/keycloak/mecapy-realm.json "$here/keycloak/server/data/import"

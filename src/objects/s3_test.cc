@@ -15,20 +15,32 @@ namespace {
 
 using std::chrono::seconds;
 
-S3Options test_options() {
+enum class Style : std::uint8_t { path, virtual_host };
+
+S3Options test_options(Style style = Style::path) {
   const std::string keys = base::of_service("s3", "keys");
   S3Options options;
   options.url = base::of_service("s3");
   // A prefix of its own, so that each test finds an empty store.
   options.url.insert(options.url.find('?'), "/test-" + base::random_hex(8));
+  if (style == Style::virtual_host) {  // mecapy.localhost
+    const std::string host = "https://127.0.0.1";
+    options.url.replace(options.url.find(host), host.size(), "https://localhost");
+    options.url += "&style=virtual";
+  }
   options.access_key = keys.substr(0, keys.find(' '));
   options.secret_key = keys.substr(keys.find(' ') + 1);
   return options;
 }
 
 std::shared_ptr<ObjectStore> make() { return open_s3(test_options()).value(); }
+std::shared_ptr<ObjectStore> make_virtual() {
+  return open_s3(test_options(Style::virtual_host)).value();
+}
 
-INSTANTIATE_TEST_SUITE_P(S3, ObjectsContract, testing::Values(ObjectsFactory{"s3", make, false}));
+INSTANTIATE_TEST_SUITE_P(S3, ObjectsContract,
+                         testing::Values(ObjectsFactory{"s3", make, false},
+                                         ObjectsFactory{"s3_virtual_host", make_virtual, false}));
 
 base::Deadline soon() { return base::after(std::chrono::minutes(2)); }
 
