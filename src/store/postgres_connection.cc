@@ -26,9 +26,12 @@ constexpr Parameter kDefaults[] = {
     {"client_encoding", "UTF8"},
 };
 // In one message. The last is for a process of ours that hangs with a transaction open.
-constexpr const char* kSession =
-    "SET client_min_messages = 'warning'; SET statement_timeout = '8s'; SET lock_timeout = '5s';"
-    " SET idle_in_transaction_session_timeout = '15s'";
+std::string session_settings(StatementLimits limits) {
+  return "SET client_min_messages = 'warning'; SET statement_timeout = " +
+         std::to_string(limits.statement.count()) +
+         "; SET lock_timeout = " + std::to_string(limits.lock.count()) +
+         "; SET idle_in_transaction_session_timeout = '15s'";
+}
 // In one message with a transaction's begin, so that the time costs no way there and back.
 constexpr const char* kTime = "SELECT CAST(EXTRACT(EPOCH FROM now()) * 1000000 AS BIGINT)";
 constexpr std::string_view kSafeMode = "verify-full";
@@ -115,10 +118,11 @@ Result<std::string> complete_postgres_url(const std::string& url) {
   return complete;
 }
 
-Result<std::unique_ptr<Connection>> connect_postgres(const std::string& complete_url) {
+Result<std::unique_ptr<Connection>> connect_postgres(const std::string& complete_url,
+                                                     StatementLimits limits) {
   try {
     auto session = std::make_unique<soci::session>(soci::postgresql, complete_url);
-    *session << kSession;
+    *session << session_settings(limits);
     return std::make_unique<Connection>(std::move(session), translate_postgres);
   } catch (const soci::soci_error& e) {
     std::string reason = e.what();

@@ -6,6 +6,7 @@
 
 #include "base/result.h"
 #include "store/connection.h"
+#include "store/store.h"
 
 namespace mecapy::store {
 
@@ -16,7 +17,8 @@ Result<std::string> complete_postgres_url(const std::string& url);
 
 // Connects to a complete URL. The error is libpq's own reason, for the operator: it names the
 // server and the user.
-Result<std::unique_ptr<Connection>> connect_postgres(const std::string& complete_url);
+Result<std::unique_ptr<Connection>> connect_postgres(const std::string& complete_url,
+                                                     StatementLimits limits);
 
 // What a transaction may do, and what it survives (sql_store.h).
 enum class Access { read, write, write_relaxed };

@@ -93,8 +93,10 @@ Connections PostgresPool::connections() const {
 }
 
 void PostgresPool::serve(Seat& seat, Waiting& waiting) {
+  bool reached = false;
   do {
-    if (!seat.connection && !connect(seat)) continue;
+    reached = seat.connection || connect(seat);
+    if (!reached) continue;
     switch (attempt(seat, *waiting.request, waiting.access)) {
       case Outcome::done:
         return;
@@ -105,11 +107,12 @@ void PostgresPool::serve(Seat& seat, Waiting& waiting) {
         break;
     }
   } while (pause(waiting.deadline));
-  waiting.request->fail_with(fail(ErrorCode::storage, "the database cannot be reached"));
+  waiting.request->fail_with(fail(ErrorCode::storage, reached ? "the database took too long"
+                                                              : "the database cannot be reached"));
 }
 
 bool PostgresPool::connect(Seat& seat) {
-  auto connection = connect_postgres(options_.url);
+  auto connection = connect_postgres(options_.url, options_.limits);
   const bool reached = connection.has_value();
   if (reached) seat.connection = std::move(*connection);
   seat.failures = 0;

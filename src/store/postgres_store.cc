@@ -37,7 +37,7 @@ Result<std::unique_ptr<Store>> open_postgres(PostgresOptions options) {
   if (!url) return url.error();
   options.url = std::move(*url);
   // The lock goes with this connection.
-  auto connection = connect_postgres(options.url);
+  auto connection = connect_postgres(options.url, options.limits);
   if (!connection) return connection.error();
   if (auto done = prepare(**connection); !done) return done.error();
   return make_sql_store(std::make_unique<PostgresPool>(std::move(options)));

@@ -193,6 +193,34 @@ TEST(Postgres, ServerThatDoesNotAnswer_IsGivenUp) {
   EXPECT_TRUE(answer) << answer.error().message;  // on another connection
 }
 
+// The server ends such statements itself; without that they would go on there after we gave up.
+TEST(Postgres, StatementThatTakesTooLong_IsEnded) {
+  const TestSchema schema;
+  PostgresOptions options = options_of(schema, 1);
+  options.patience = options.limits.statement = milliseconds(200);
+  const auto store = open_ok(options);
+  schema.slow_down();
+  const auto late = await(store->ping());
+  ASSERT_FALSE(late);
+  EXPECT_EQ(late.error().code, ErrorCode::storage);
+  EXPECT_EQ(late.error().message, "the database took too long");
+  EXPECT_EQ(schema.at_work(), 0);
+}
+
+TEST(Postgres, LockThatIsNotGiven_IsNotWaitedForLong) {
+  const TestSchema schema;
+  PostgresOptions options = options_of(schema, 1);
+  options.patience = options.limits.lock = milliseconds(200);
+  const auto store = open_ok(options);
+  auto other = schema.session();
+  soci::transaction holds(other);
+  other << "LOCK TABLE tasks IN ACCESS EXCLUSIVE MODE";
+  const auto late = await(store->create_task(task_named("beam"), std::nullopt));
+  ASSERT_FALSE(late);
+  EXPECT_EQ(late.error().message, "the database took too long");
+  EXPECT_EQ(schema.at_work(), 0);
+}
+
 TEST(Postgres, ServerThatIsAway_IsStorageWithinThePatienceAndThereAgainAfterwards) {
   const TestSchema schema;
   PostgresOptions options = options_of(schema);

@@ -216,11 +216,18 @@ class Store {
 Result<std::unique_ptr<Store>> open_sqlite(const std::string& path,
                                            std::shared_ptr<const base::Clock> clock);
 
+// What the server itself ends.
+struct StatementLimits {
+  std::chrono::milliseconds statement{8'000};
+  std::chrono::milliseconds lock{5'000};  // waited for
+};
+
 struct PostgresOptions {
   std::string url;  // postgresql://..., as libpq takes it
   int connections = 8;
   std::chrono::milliseconds patience{5'000};  // for a database that is away, before a call fails
-  std::chrono::milliseconds give_up{12'000};  // on one that does not answer: above its own timeout
+  StatementLimits limits{};
+  std::chrono::milliseconds give_up{12'000};  // on one that does not answer: above limits.statement
   // Told, on a thread of the store, why the database cannot be reached; nothing when it can again.
   std::function<void(std::optional<std::string>)> on_change{};
 };

@@ -56,6 +56,23 @@ class TestSchema {
     admin("UPDATE " + name_ + ".clock SET us = " + std::to_string(t.time_since_epoch().count()));
   }
 
+  // For connections made from now on: a transaction takes a minute to begin.
+  void slow_down() const {
+    auto role = session();
+    role << "CREATE FUNCTION now() RETURNS timestamptz VOLATILE LANGUAGE sql AS"
+            " $$ SELECT pg_catalog.now() FROM pg_catalog.pg_sleep(60) $$";
+    role << "ALTER ROLE " + name_ + " SET search_path = " + name_ + ", pg_catalog";
+    end_connections();
+  }
+  // Statements of the store's that the server works on, or that wait there for a lock.
+  int at_work() const {
+    int count = 0;
+    session() << "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'mecapy'"
+                 " AND usename = current_user AND state = 'active'",
+        soci::into(count);
+    return count;
+  }
+
   // As an operator, or an accident: no connection of this role stays, or is let in.
   void end_connections() const {
     admin(
