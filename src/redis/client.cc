@@ -23,6 +23,7 @@ using asio::ip::tcp;
 using boost::system::error_code;
 
 constexpr std::chrono::seconds kConnect{5};
+constexpr std::size_t kMostUntaken = std::size_t{4} << 20;  // bytes of messages
 
 auto to(error_code& ec) { return asio::redirect_error(asio::use_awaitable, ec); }
 
@@ -202,7 +203,10 @@ class Client::Connection : public std::enable_shared_from_this<Connection> {
                                   : co_await socket_.async_read_some(asio::buffer(bytes), to(ec));
       if (ec) co_return break_off(away(ec.message()));
       reader_.feed(std::string_view(bytes).substr(0, got));
+      untaken_ = messages_.empty() ? got : untaken_ + got;
       take_replies();
+      if (!messages_.empty() && untaken_ > kMostUntaken)
+        break_off(away("it sends what nobody asked for"));
     }
   }
 
@@ -240,6 +244,7 @@ class Client::Connection : public std::enable_shared_from_this<Connection> {
   std::string outbox_;
   std::deque<Expected> expected_;
   std::deque<Reply> messages_;
+  std::size_t untaken_ = 0;  // bytes that came since all messages were taken
   asio::steady_timer arrived_;
   std::optional<Error> broken_;
   bool open_ = false;

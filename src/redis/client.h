@@ -32,7 +32,8 @@ class Client {
   // Sent at once; the replies in the order of the commands.
   awaitable<Result<std::vector<Reply>>> call_all(std::vector<Command> commands,
                                                  base::Deadline deadline);
-  // What arrives that nobody asked for, as the messages of a subscription do: the next of it.
+  // What arrives that nobody asked for, as the messages of a subscription do: the next of it. More
+  // than some MiB of it that nobody takes end the connection.
   awaitable<Result<Reply>> next_message(base::Deadline deadline);
 
  private:
