@@ -52,7 +52,8 @@ const std::vector<Row>& table() {
       {M::queue_depth, "mecapy_queue_depth", gauge,
        "Runs that wait; of a queue shared by processes, all of them"},
       {M::queue_capacity, "mecapy_queue_capacity", gauge,
-       "Runs that may wait; beyond it submits are refused"},
+       "Runs that may wait; beyond it submits are refused. Of a queue shared by processes each "
+       "goes by what it heard last: some more may be accepted, and wait in the database"},
       {M::queue_degraded, "mecapy_queue_degraded", gauge,
        "1 while the queue works for this process alone, as its Redis is away"},
       {M::store_connections,

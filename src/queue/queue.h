@@ -23,7 +23,8 @@ class Queue {
   virtual ~Queue() = default;
   // Makes `id` available when `pause` is over, by the queue's own clock. An id already waiting is
   // not doubled; the earlier time wins. busy when the queue holds its capacity, draining when it is
-  // closed.
+  // closed. One shared by processes holds no more than that of all of them together, either; what
+  // one pushes before it has heard that others filled it is lost, and may be pushed again.
   virtual Result<void> push(model::RunId id, std::chrono::microseconds pause) = 0;
   // The next run, in the order of their times and then of arrival, or about so where processes
   // share it; one that is there in this process is given even after the deadline. Nothing when the

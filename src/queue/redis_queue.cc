@@ -27,7 +27,7 @@ RedisQueue::RedisQueue(RedisOptions options, std::size_t capacity,
       capacity_(capacity),
       calls_(io_.get_executor(), options_.address),
       reads_(io_.get_executor(), options_.address),
-      stream_(calls_, reads_, options_.prefix, options_.consumer),
+      stream_(calls_, reads_, options_.prefix, options_.consumer, capacity_),
       send_timer_(io_),
       read_timer_(io_),
       keep_timer_(io_),
@@ -261,6 +261,7 @@ awaitable<Result<void>> RedisQueue::keep_house() {
   const auto taken = co_await stream_.take_over(options_.lease);
   if (!taken) co_return taken.error();
   hand_out(*taken);
+  if (auto forgot = co_await stream_.forget_lost(); !forgot) co_return forgot.error();
   co_return co_await stream_.forget_consumers();
 }
 

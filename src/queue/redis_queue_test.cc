@@ -1,63 +1,13 @@
 // What the queue in Redis promises beside the contract: that processes share it, that the work of a
 // dead one is given to another, and that Redis may go and come. On the Redis of tools/services.sh.
-#include "queue/redis_queue.h"
-
 #include <atomic>
 #include <future>
 #include <set>
 
-#include "base/id.h"
-#include "base/test_services.h"
-#include "queue/queue_contract.h"
+#include "queue/test_redis.h"
 
 namespace mecapy::queue {
 namespace {
-
-using model::RunId;
-using std::chrono::milliseconds;
-using std::chrono::seconds;
-
-RedisOptions options_of(const std::string& prefix, milliseconds lease = seconds(30)) {
-  RedisOptions options;
-  options.address = redis::parse_address(base::of_service("redis")).value();
-  options.prefix = prefix;
-  options.consumer = base::make_uuid7();
-  options.lease = lease;
-  return options;
-}
-
-// One command beside the queue.
-redis::Reply ask(redis::Command command) {
-  boost::asio::io_context loop;
-  redis::Client client(loop.get_executor(), options_of("").address);
-  std::optional<Result<redis::Reply>> reply;
-  boost::asio::co_spawn(loop,
-                        base::keep(client.call(std::move(command), base::after(seconds(5))), reply),
-                        base::rethrow);
-  while (!reply && loop.run_one() > 0) {
-  }
-  return reply->value();
-}
-
-// A prefix of its own, whose keys go with it.
-class Prefix {
- public:
-  ~Prefix() { ask({"DEL", name_ + ":jobs", name_ + ":later", name_ + ":known", name_ + ":dead"}); }
-  const std::string& name() const { return name_; }
-
- private:
-  std::string name_ = "test-" + base::random_hex(8);
-};
-
-template <class Condition>
-bool eventually(Condition condition) {
-  const base::Deadline deadline = base::after(seconds(10));
-  while (!condition()) {
-    if (std::chrono::steady_clock::now() > deadline) return false;
-    std::this_thread::sleep_for(milliseconds(5));
-  }
-  return true;
-}
 
 struct Owned {
   Prefix prefix;
@@ -88,21 +38,7 @@ QueueUnderTest make(std::size_t capacity) {
 INSTANTIATE_TEST_SUITE_P(Redis, QueueContract,
                          testing::Values(QueueFactory{"redis", make, milliseconds(700)}));
 
-class Shared : public testing::Test {
- protected:
-  std::unique_ptr<RedisQueue> open(milliseconds lease = seconds(30)) {
-    auto queue = std::make_unique<RedisQueue>(options_of(prefix_.name(), lease), 1000, clock_);
-    EXPECT_TRUE(eventually([&] { return queue->health().has_value(); }));
-    return queue;
-  }
-  static base::Deadline soon() { return base::after(seconds(20)); }
-  std::int64_t entries() { return ask({"XLEN", prefix_.name() + ":jobs"}).integer; }
-  std::int64_t known() { return ask({"HLEN", prefix_.name() + ":known"}).integer; }
-
-  Prefix prefix_;
-  std::shared_ptr<base::SystemClock> clock_ = std::make_shared<base::SystemClock>();
-};
-using RedisQueueTest = Shared;
+using RedisQueueTest = RedisTest;
 
 TEST_F(RedisQueueTest, WhatOnePushes_AnotherPops) {
   const auto one = open(), two = open();
