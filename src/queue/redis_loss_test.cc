@@ -1,5 +1,7 @@
 // What the queue in Redis does about keys that somebody emptied, or filled with what is no run; and
 // the bounds it keeps there.
+#include <set>
+
 #include "queue/test_redis.h"
 
 namespace mecapy::queue {
@@ -71,6 +73,35 @@ TEST_F(RedisLossTest, WhatIsNoRun_DoesNotHoldTheWorkOfADeadProcess) {
   two->done(id);
   EXPECT_TRUE(eventually([&] { return entries() == 0; }));
   EXPECT_EQ(two->size(), 0U);
+}
+
+// What was taken over is held, and nobody else gives it.
+TEST_F(RedisLossTest, MoreOfTheDeadsWorkThanTheCapacity_IsGivenToo) {
+  std::set<std::string> pushed, popped;
+  {
+    const auto one = open();
+    for (int i = 0; i < 3; ++i) {
+      const RunId id = RunId::make();
+      pushed.insert(id.str());
+      ASSERT_TRUE(one->push(id, {}));
+    }
+    ASSERT_TRUE(eventually([&] { return known() == 3; }));
+  }
+  die_with_all();
+  const auto two = open(milliseconds(300), 1);
+  const std::string jobs = prefix_.name() + ":jobs";
+  ASSERT_TRUE(eventually([&] {
+    const auto of_dead = ask({"XPENDING", jobs, "mecapy", "-", "+", "9", "dead-one"});
+    return of_dead.list.empty();
+  }));
+  for (int i = 0; i < 3; ++i) {
+    const auto id = await(two->pop(base::after(seconds(5))));
+    ASSERT_TRUE(id);
+    popped.insert(id->str());
+    two->done(*id);
+  }
+  EXPECT_EQ(popped, pushed);
+  EXPECT_TRUE(eventually([&] { return entries() == 0; }));
 }
 
 TEST_F(RedisLossTest, TheDead_AreTheLastThousandOrSo) {

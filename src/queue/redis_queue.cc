@@ -5,6 +5,7 @@
 #include <boost/asio/post.hpp>
 #include <boost/asio/redirect_error.hpp>
 #include <boost/asio/use_awaitable.hpp>
+#include <limits>
 #include <utility>
 
 namespace mecapy::queue {
@@ -17,6 +18,8 @@ constexpr std::size_t kBatch = 500;
 constexpr milliseconds kBlock{500};  // of a read that waits for runs
 constexpr milliseconds kTick{200};   // between two looks at what is due
 constexpr milliseconds kAgain{500};  // before Redis that is away is tried again
+// What was read is held here, and must be given, however much that is.
+constexpr std::size_t kUnbounded = std::numeric_limits<std::size_t>::max();
 constexpr base::Deadline kNever = base::Deadline::max();
 
 }  // namespace
@@ -31,7 +34,7 @@ RedisQueue::RedisQueue(RedisOptions options, std::size_t capacity,
       send_timer_(io_),
       read_timer_(io_),
       keep_timer_(io_),
-      here_(capacity, std::move(clock), [this] { wake(read_timer_); }),
+      here_(kUnbounded, std::move(clock), [this] { wake(read_timer_); }),
       thread_([this] { run(); }) {}
 
 RedisQueue::~RedisQueue() {
@@ -43,10 +46,9 @@ Result<void> RedisQueue::push(model::RunId id, std::chrono::microseconds pause) 
   {
     const std::lock_guard lock(mutex_);
     if (closed_) return fail(ErrorCode::draining, "the queue is closed");
+    const std::size_t waiting = away_ ? here_.size() : waiting_ + outbox_.pushed.size();
+    if (waiting >= capacity_) return fail(ErrorCode::busy, "the queue is full");
     if (away_) return here_.push(std::move(id), pause);
-    if (waiting_ + outbox_.pushed.size() >= capacity_) {
-      return fail(ErrorCode::busy, "the queue is full");
-    }
     outbox_.pushed.push_back({std::move(id), pause});
   }
   wake(send_timer_);
