@@ -35,7 +35,7 @@ inline constexpr std::size_t kMostElements = 100'000;  // of all its lists toget
 inline constexpr std::size_t kMostBytes = std::size_t{16} << 20;
 inline constexpr std::size_t kLongestLine = 64 * 1024;  // of a status, an error, a number
 
-// Holds no more than the bytes that came: what a reply announces costs nothing.
+// Holds what came: what a reply announces costs nothing.
 class Reader {
  public:
   Reader();
