@@ -1,13 +1,14 @@
 // Tokens, those of a provider and those of forgers.
 #include "auth/jwt.h"
 
-#include <cjose/cjose.h>
 #include <gtest/gtest.h>
 #include <openssl/evp.h>
 #include <openssl/hmac.h>
 #include <openssl/pem.h>
 
 #include <boost/json.hpp>
+
+#include "auth/test_keys.h"
 
 namespace mecapy::auth {
 namespace {
@@ -17,68 +18,6 @@ namespace json = boost::json;
 constexpr std::int64_t kNow = 1'800'000'000;  // seconds
 const base::TimePoint now{std::chrono::seconds(kNow)};
 const Expected expected{"https://id.example/realms/mecapy", "mecapy-api", "mecapy-admin"};
-
-std::string base64url(std::string_view bytes) {
-  char* text = nullptr;
-  std::size_t size = 0;
-  cjose_err error{};
-  EXPECT_TRUE(cjose_base64url_encode(reinterpret_cast<const std::uint8_t*>(bytes.data()),
-                                     bytes.size(), &text, &size, &error));
-  std::string encoded(text, size);
-  cjose_get_dealloc()(text);
-  return encoded;
-}
-
-// A key pair, and its public half as a JWKS has it.
-class Pair {
- public:
-  static Pair rsa(const std::string& id) {
-    static cjose_err error;
-    return {cjose_jwk_create_RSA_random(2048, nullptr, 0, &error), id, "RS256"};
-  }
-  static Pair ec(const std::string& id) {
-    static cjose_err error;
-    return {cjose_jwk_create_EC_random(CJOSE_JWK_EC_P_256, &error), id, "ES256"};
-  }
-
-  json::object public_jwk() const {
-    cjose_err error{};
-    char* text = cjose_jwk_to_json(key_.get(), false, &error);
-    json::object jwk = json::parse(text).as_object();
-    cjose_get_dealloc()(text);
-    jwk["kid"] = id_;
-    jwk["alg"] = algorithm_;
-    jwk["use"] = "sig";
-    return jwk;
-  }
-
-  std::string sign(const json::object& claims, json::object header = {}) const {
-    cjose_err error{};
-    cjose_header_t* made = cjose_header_new(&error);
-    if (!header.contains("alg")) header["alg"] = algorithm_;
-    if (!header.contains("kid")) header["kid"] = id_;
-    for (const auto& [name, value] : header) {
-      cjose_header_set(made, std::string(name).c_str(), value.as_string().c_str(), &error);
-    }
-    const std::string text = json::serialize(claims);
-    cjose_jws_t* jws = cjose_jws_sign(
-        key_.get(), made, reinterpret_cast<const std::uint8_t*>(text.data()), text.size(), &error);
-    EXPECT_NE(jws, nullptr) << error.message;
-    const char* serialized = nullptr;
-    cjose_jws_export(jws, &serialized, &error);
-    std::string token = serialized;
-    cjose_jws_release(jws);
-    cjose_header_release(made);
-    return token;
-  }
-
- private:
-  Pair(cjose_jwk_t* key, std::string id, std::string algorithm)
-      : key_(key, cjose_jwk_release), id_(std::move(id)), algorithm_(std::move(algorithm)) {}
-  std::shared_ptr<cjose_jwk_t> key_;
-  std::string id_;
-  std::string algorithm_;
-};
 
 struct Provider {
   Pair rsa = Pair::rsa("rsa-1");
@@ -129,6 +68,11 @@ TEST(Jwt, TokenOfTheProvider_NamesItsUser) {
   EXPECT_TRUE(check(provider().rsa.sign(with("aud", json::array{"account", "mecapy-api"}))));
   const json::object roles{{"roles", json::array{"offline_access", "mecapy-admin"}}};
   EXPECT_TRUE(check(provider().rsa.sign(with("realm_access", roles)))->admin);
+  Expected no_role = expected;
+  no_role.admin_role = "";
+  const json::object nameless{{"roles", json::array{""}}};
+  const std::string token = provider().rsa.sign(with("realm_access", nameless));
+  EXPECT_FALSE(check_token(token, provider().keys(), no_role, now)->admin);
 }
 
 TEST(Jwt, ClocksMayDifferByTheSkew) {
@@ -208,6 +152,23 @@ TEST(Jwt, ChangedByOneByte_IsRefused) {
     std::string changed = token;
     changed[at] = changed[at] == 'A' ? 'B' : 'A';
     EXPECT_FALSE(check(changed)) << at;
+  }
+}
+
+// The longest that is taken, and the same with some bytes more, are both what the provider signed.
+TEST(Jwt, TokenThatIsTooLong_IsRefusedForItsLengthAlone) {
+  const auto padded = [](std::size_t bytes) {
+    return provider().ec.sign(with("padding", json::value(std::string(bytes, 'x'))));
+  };
+  std::size_t bytes = 5'700;
+  while (padded(bytes + 1).size() <= 8192) ++bytes;
+  EXPECT_TRUE(check(padded(bytes)));
+  EXPECT_TRUE(key_id_of(padded(bytes)));
+  for (const std::size_t more : {1, 100, 100'000}) {
+    const std::string token = padded(bytes + more);
+    ASSERT_GT(token.size(), 8192U);
+    expect_refused(token, "it is too long");
+    EXPECT_FALSE(key_id_of(token));
   }
 }
 

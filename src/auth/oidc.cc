@@ -63,15 +63,18 @@ class Oidc final : public Authenticator {
     const auto token = bearer_token(authorization);
     if (!token) return token.error();
     const std::lock_guard lock(mutex_);
-    const Time now = std::chrono::steady_clock::now();
+    const Time now = options_.steady_now();
     const bool fresh = keys_ && now - fetched_ < kFresh;
     const auto key_id = key_id_of(*token);
     if (keys == Keys::can_be_fetched && key_id && (!fresh || !keys_->has(*key_id)) &&
         may_fetch(now)) {
       return away("its keys are not known yet");  // authenticate() fetches them
     }
-    if (!keys_ || now - fetched_ >= kUsable) {
-      return key_id ? away(last_failure_) : no_token_of_ours();
+    const bool unknown = key_id && keys_ && !keys_->has(*key_id);
+    if (!keys_ || now - fetched_ >= kUsable || (unknown && !reached_)) {
+      // What no key could make good is refused, though none is known.
+      return key_id ? away(last_failure_)
+                    : check_token(*token, KeySet(), options_.expected, clock_->now());
     }
     return check_token(*token, *keys_, options_.expected, clock_->now());
   }
@@ -79,14 +82,9 @@ class Oidc final : public Authenticator {
   // A bucket of kFetches that fills by one every kBetweenFetches.
   bool may_fetch(Time now) const { return spent_until_ <= now + (kFetches - 1) * kBetweenFetches; }
 
-  static Error no_token_of_ours() {
-    return fail_at("#header/Authorization", ErrorCode::unauthorized,
-                   "the token is not valid: it is no signed JWT");
-  }
-
   bool has_fresh_keys() const {
     const std::lock_guard lock(mutex_);
-    return keys_ && std::chrono::steady_clock::now() - fetched_ < kFresh;
+    return keys_ && options_.steady_now() - fetched_ < kFresh;
   }
 
   // One fetch at a time: who comes meanwhile waits for its end.
@@ -96,7 +94,7 @@ class Oidc final : public Authenticator {
       const std::lock_guard lock(mutex_);
       if (fetching_) {
         waiting_.push_back(timer);
-      } else if (const Time now = std::chrono::steady_clock::now(); !may_fetch(now)) {
+      } else if (const Time now = options_.steady_now(); !may_fetch(now)) {
         co_return;
       } else {
         fetching_ = true;
@@ -114,9 +112,11 @@ class Oidc final : public Authenticator {
     const std::lock_guard lock(mutex_);
     if (keys) {
       keys_ = std::make_unique<KeySet>(std::move(*keys));
-      fetched_ = std::chrono::steady_clock::now();
+      fetched_ = options_.steady_now();
+      reached_ = true;
     } else {
       last_failure_ = keys.error().message;
+      reached_ = false;
     }
   }
 
@@ -179,6 +179,7 @@ class Oidc final : public Authenticator {
   Time fetched_{};
   Time spent_until_{};
   std::string last_failure_ = "it was not reached yet";
+  bool reached_ = false;  // at the last fetch
   bool fetching_ = false;
   std::vector<std::shared_ptr<asio::steady_timer>> waiting_;  // used on one thread
 };

@@ -1,6 +1,8 @@
 // Callers that an OpenID Connect provider (Keycloak) vouches for.
 #pragma once
 
+#include <chrono>
+#include <functional>
 #include <memory>
 #include <string>
 
@@ -12,6 +14,9 @@ namespace mecapy::auth {
 struct OidcOptions {
   Expected expected{};
   std::string ca;  // a file of certificates that alone are trusted; "": the system's
+  // By which keys age and fetches are counted: it never goes back. Called on any thread.
+  std::function<std::chrono::steady_clock::time_point()> steady_now =
+      std::chrono::steady_clock::now;
 };
 
 // The provider's keys are found by its discovery document, at the first call and when they are an
