@@ -16,6 +16,7 @@
 #include "base/fd.h"
 #include "base/test_await.h"
 #include "base/test_folder.h"
+#include "base/test_tls.h"
 #include "net/http_server.h"
 
 namespace mecapy::net {
@@ -253,6 +254,51 @@ TEST_F(HttpClientTest, LinesAfterTheBodyThatNeverEnd_BreakItOff) {
     EXPECT_EQ(std::get<NoAnswer>(answered).error.code, ErrorCode::unavailable);
   }
   EXPECT_LT(sent, 64U << 20);  // what the sockets hold
+}
+
+// Who has a certificate of the trusted authority for another machine is not this one.
+TEST(HttpClientTls, CertificateForAnotherHost_IsRefusedThoughItsAuthorityIsTrusted) {
+  const auto ask = [](const base::TlsServer& server, const std::string& host) {
+    HttpClient client({.ca = server.authority()});
+    Outgoing request;
+    request.url = "https://" + host + ":" + std::to_string(server.port()) + "/";
+    return await(client.send(std::move(request), soon()));
+  };
+  const std::string answer = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\nConnection: close\r\n\r\nok";
+  const base::TlsServer right("IP:127.0.0.1,DNS:localhost", answer);
+  for (const char* host : {"127.0.0.1", "localhost"}) {
+    const auto answered = ask(right, host);
+    const auto* none = std::get_if<NoAnswer>(&answered);
+    ASSERT_EQ(none, nullptr) << none->error.message;
+    EXPECT_EQ(std::get<Response>(answered).body, "ok");
+  }
+  for (const char* names : {"DNS:other.example", "IP:127.0.0.2,DNS:127.0.0.1.other.example"}) {
+    const base::TlsServer other(names, answer);
+    for (const char* host : {"127.0.0.1", "localhost"}) {
+      const auto answered = ask(other, host);
+      ASSERT_TRUE(std::holds_alternative<NoAnswer>(answered)) << names << " was taken for " << host;
+      const auto& none = std::get<NoAnswer>(answered);
+      EXPECT_EQ(none.reached, Reached::nobody);
+      EXPECT_EQ(none.error.code, ErrorCode::unavailable);
+      EXPECT_NE(none.error.message.find("SSL"), std::string::npos) << none.error.message;
+    }
+    EXPECT_EQ(other.heard(), 0) << names;
+  }
+}
+
+// The same name, signed by nobody who is trusted.
+TEST(HttpClientTls, CertificateOfAnotherAuthority_IsRefused) {
+  const base::TlsServer server("IP:127.0.0.1", "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n");
+  const base::TlsServer stranger("IP:127.0.0.1", "");
+  for (const std::string& ca : {std::string(), stranger.authority()}) {
+    HttpClient client({.ca = ca});
+    Outgoing request;
+    request.url = "https://127.0.0.1:" + std::to_string(server.port()) + "/";
+    const auto answered = await(client.send(std::move(request), soon()));
+    ASSERT_TRUE(std::holds_alternative<NoAnswer>(answered));
+    EXPECT_EQ(std::get<NoAnswer>(answered).reached, Reached::nobody);
+  }
+  EXPECT_EQ(server.heard(), 0);
 }
 
 TEST(HttpClientUrl, WhatGoesUnprotectedOrIsNone_IsUsage) {

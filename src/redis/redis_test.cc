@@ -7,6 +7,7 @@
 #include "base/id.h"
 #include "base/test_await.h"
 #include "base/test_services.h"
+#include "base/test_tls.h"
 #include "redis/client.h"
 
 namespace mecapy::redis {
@@ -128,26 +129,50 @@ TEST(RedisClient, ManyAtOnce_EachGetTheirOwnAnswer) {
   });
 }
 
-TEST(RedisClient, WrongPasswordOrCertificate_IsUnavailableAndToldWhy) {
-  Address address = test_address();
-  address.password = "wrong";
-  with_client(address, [](Client& client) -> awaitable<void> {
+// What it is told about a server it must not talk to.
+void expect_unavailable(const Address& address, const std::string& why) {
+  with_client(address, [&why](Client& client) -> awaitable<void> {
     const auto reply = co_await client.call({"PING"}, base::after(seconds(5)));
     EXPECT_FALSE(reply);
     if (reply) co_return;
     EXPECT_EQ(reply.error().code, ErrorCode::unavailable);
-    EXPECT_NE(reply.error().message.find("WRONGPASS"), std::string::npos) << reply.error().message;
+    EXPECT_NE(reply.error().message.find(why), std::string::npos) << reply.error().message;
   });
-  for (const auto& [ca, host] :
-       {std::pair<std::string, std::string>{"", "127.0.0.1"}, {test_address().ca, "127.0.0.2"}}) {
-    address = test_address();
-    address.ca = ca;
+}
+
+TEST(RedisClient, WrongPasswordOrCertificate_IsUnavailableAndToldWhy) {
+  Address address = test_address();
+  address.password = "wrong";
+  expect_unavailable(address, "WRONGPASS");
+  address = test_address();
+  address.ca = "";
+  expect_unavailable(address, "certificate verify failed");
+}
+
+// Who has a certificate of the trusted authority for another machine is not this one.
+TEST(RedisClient, CertificateForAnotherHost_IsRefusedThoughItsAuthorityIsTrusted) {
+  const auto address_of = [](const base::TlsServer& server, const std::string& host) {
+    Address address;
     address.host = host;
-    with_client(address, [](Client& client) -> awaitable<void> {
+    address.port = server.port();
+    address.tls = true;
+    address.ca = server.authority();
+    return address;
+  };
+  const base::TlsServer right("IP:127.0.0.1,DNS:localhost", "+PONG\r\n");
+  for (const char* host : {"127.0.0.1", "localhost"}) {
+    with_client(address_of(right, host), [](Client& client) -> awaitable<void> {
       const auto reply = co_await client.call({"PING"}, base::after(seconds(5)));
-      EXPECT_FALSE(reply);
-      if (!reply) EXPECT_EQ(reply.error().code, ErrorCode::unavailable);
+      EXPECT_TRUE(reply) << reply.error().message;
     });
+  }
+  EXPECT_EQ(right.heard(), 2);
+  for (const char* names : {"DNS:other.example", "IP:127.0.0.2,DNS:127.0.0.1.other.example"}) {
+    const base::TlsServer other(names, "+PONG\r\n");
+    for (const char* host : {"127.0.0.1", "localhost"}) {
+      expect_unavailable(address_of(other, host), "certificate verify failed");
+    }
+    EXPECT_EQ(other.heard(), 0) << names;
   }
 }
 
