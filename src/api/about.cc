@@ -30,6 +30,14 @@ std::vector<Readiness::Part> parts_to_ask(const Parts& parts) {
   };
 }
 
+awaitable<Answer> Routes::me(Api&, Call& call) {
+  wire::ObjectWriter body;
+  body.text("user", call.caller.user)
+      .boolean("admin", call.caller.admin)
+      .text("proof", auth::name(call.caller.proof));
+  co_return json_response(200, std::move(body).finish());
+}
+
 awaitable<Answer> Routes::openapi(Api&, Call&) { co_return json_response(200, openapi_document()); }
 
 awaitable<Answer> Routes::home(Api&, Call&) {

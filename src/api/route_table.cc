@@ -160,6 +160,7 @@ const std::vector<Route>& route_table() {
        "",
        {},
        {{200, "", "text/event-stream"}}},
+      {"GET", "/api/me", R::me, token, "me", "Who you are to this server", "", {}, {{200, "Me"}}},
       {"GET",
        "/api/openapi.json",
        R::openapi,

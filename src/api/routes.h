@@ -84,6 +84,7 @@ struct Routes {
   static awaitable<Answer> run_events(Api&, Call&);
   // about.cc
   static awaitable<Answer> home(Api&, Call&);
+  static awaitable<Answer> me(Api&, Call&);
   static awaitable<Answer> openapi(Api&, Call&);
   static awaitable<Answer> docs(Api&, Call&);
   static awaitable<Answer> live(Api&, Call&);

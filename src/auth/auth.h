@@ -2,6 +2,7 @@
 #pragma once
 
 #include <boost/asio/awaitable.hpp>
+#include <cstdint>
 #include <memory>
 #include <optional>
 #include <string>
@@ -14,9 +15,14 @@ namespace mecapy::auth {
 
 using boost::asio::awaitable;
 
+// What proved who calls.
+enum class Proof : std::uint8_t { token, openid_connect };
+std::string_view name(Proof proof);
+
 struct Principal {
   std::string user;
-  bool admin = false;
+  bool admin = false;  // by a role of the provider's; it opens nothing here
+  Proof proof = Proof::token;
 };
 
 // The token of an Authorization header's value (untrusted), or unauthorized.

@@ -22,6 +22,7 @@ TEST_F(Tokens, TheLocalTokenIsTheUserLocalAndNothingElseIs) {
   const auto authenticator = make_token_authenticator({"secret", users_});
   EXPECT_EQ(authenticator->check("Bearer secret")->user, "local");
   EXPECT_EQ(authenticator->check("bearer secret")->user, "local");
+  EXPECT_EQ(authenticator->check("Bearer secret")->proof, Proof::token);
   for (const char* bad : {"", "secret", "Bearer", "Bearer ", "Bearer Secret", "Bearer secret ",
                           "Basic secret", "Bearer  secret"}) {
     const auto result = authenticator->check(bad);

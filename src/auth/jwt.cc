@@ -180,6 +180,7 @@ class TokenCheck {
     const json::object* realm = access == nullptr ? nullptr : access->if_object();
     caller.admin = realm != nullptr && !expected_.admin_role.empty() &&
                    names(realm->if_contains("roles"), expected_.admin_role);
+    caller.proof = Proof::openid_connect;
     return caller;
   }
 

@@ -41,7 +41,7 @@ class KeySet {
 struct Expected {
   std::string issuer;
   std::string audience;
-  std::string admin_role;         // of the realm; "" makes nobody an admin
+  std::string admin_role;         // of the realm; "" tells nobody as admin
   std::chrono::seconds skew{30};  // by which clocks may differ
 };
 

@@ -64,6 +64,7 @@ TEST(Jwt, TokenOfTheProvider_NamesItsUser) {
     ASSERT_TRUE(caller) << caller.error().message;
     EXPECT_EQ(caller->user, "0b1d");
     EXPECT_FALSE(caller->admin);
+    EXPECT_EQ(caller->proof, Proof::openid_connect);
   }
   EXPECT_TRUE(check(provider().rsa.sign(with("aud", json::array{"account", "mecapy-api"}))));
   const json::object roles{{"roles", json::array{"offline_access", "mecapy-admin"}}};

@@ -107,6 +107,8 @@ bool is_user_name(std::string_view name) {
 
 }  // namespace
 
+std::string_view name(Proof proof) { return proof == Proof::token ? "token" : "openid_connect"; }
+
 Result<std::string_view> bearer_token(std::optional<std::string_view> authorization) {
   static constexpr std::string_view kScheme = "bearer ";
   const std::string_view given = authorization.value_or("");

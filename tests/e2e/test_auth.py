@@ -127,6 +127,12 @@ def test_a_further_user_has_a_working_token_at_once(new_user: NewUser) -> None:
     assert run["result"] == 2
 
 
+def test_who_one_is_can_be_asked(api: Api, new_user: NewUser) -> None:
+    assert api.read("/api/me") == {"user": "local", "admin": False, "proof": "token"}
+    someone = {"user": "someone", "admin": False, "proof": "token"}
+    assert new_user("someone").read("/api/me") == someone
+
+
 def test_a_users_token_is_not_kept_in_the_clear(server: Server) -> None:
     token = server.add_user("careful")
     assert len(token) >= 32

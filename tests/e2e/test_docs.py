@@ -25,6 +25,7 @@ ROUTES = {
     "/api/tasks/{id}/results": {"get"},
     "/api/tasks/execute": {"post"},
     "/tasks/execute": {"post"},
+    "/api/me": {"get"},
     "/api/runs": {"get"},
     "/api/runs/{id}": {"get"},
     "/api/runs/{id}/results": {"get"},
@@ -126,6 +127,7 @@ def answers(api: Api) -> list[tuple[str, str, httpx.Response]]:
     ask("GET", "/api/tasks", query="?limit=2")
     ask("GET", "/api/runs", query="?limit=2")
     ask("GET", "/api/runs", query="?limit=0")
+    ask("GET", "/api/me")
     ask("GET", "/health/live")
     ask("GET", "/health/ready")
     return found
