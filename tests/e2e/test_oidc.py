@@ -2,7 +2,6 @@
 
 import base64
 import json
-import ssl
 import time
 from collections.abc import Iterator
 
@@ -11,11 +10,21 @@ import pytest
 
 from support import services
 from support.api import Api, expect_problem
+from support.keycloak import (
+    CALLBACK,
+    PASSWORD,
+    SDK,
+    Browser,
+    Pkce,
+    Realm,
+    claims_of,
+    handed_over,
+    trusting,
+)
 from support.server import Server
 from support.waiting import wait_until
 
 DOUBLES = "def calculate(inputs):\n    return inputs['x'] * 2\n"
-PASSWORD = "mecapy-for-tests"
 
 
 @pytest.fixture(scope="module")
@@ -41,49 +50,10 @@ def server(issuer: str, certificate: str) -> Iterator[Server]:
         one.remove()
 
 
-def trusting(certificate: str) -> ssl.SSLContext:
-    """Trust in this one certificate."""
-    return ssl.create_default_context(cafile=certificate)
-
-
-class Realm:
-    """Gets tokens as clients do."""
-
-    def __init__(self, issuer: str, certificate: str) -> None:
-        """Of this realm."""
-        self.http = httpx.Client(
-            base_url=issuer + "/protocol/openid-connect", verify=trusting(certificate), timeout=30
-        )
-
-    def token(self, **form: str) -> str:
-        """The access token of one grant."""
-        answer = self.http.post("/token", data=form)
-        assert answer.status_code == 200, answer.text
-        self.last = answer.json()
-        return str(self.last["access_token"])
-
-    def of_user(self, name: str, client: str = "test-direct") -> str:
-        """The access token of somebody's password."""
-        form = {"grant_type": "password", "username": name, "password": PASSWORD}
-        return self.token(**form, client_id=client, scope="openid")
-
-    def of_service(self) -> str:
-        """The access token of the worker's service account."""
-        return self.token(
-            grant_type="client_credentials", client_id="mecapy-worker", client_secret=PASSWORD
-        )
-
-
 @pytest.fixture(scope="module")
 def realm(issuer: str, certificate: str) -> Realm:
     """The realm as its clients see it."""
     return Realm(issuer, certificate)
-
-
-def claims_of(token: str) -> dict[str, object]:
-    """What a token says."""
-    part = token.split(".")[1]
-    return dict(json.loads(base64.urlsafe_b64decode(part + "=" * (-len(part) % 4))))
 
 
 def expect_refused(server: Server, token: str, why: str) -> None:
@@ -115,15 +85,90 @@ def test_es256_is_as_good(server: Server, realm: Realm) -> None:
     assert server.api(token).calculate(DOUBLES, {"x": 3})["result"] == 6
 
 
-def test_a_device_gets_its_code(realm: Realm) -> None:
-    answer = realm.http.post("/auth/device", data={"client_id": "mecapy-sdk", "scope": "openid"})
+def expect_good(server: Server, token: str) -> None:
+    """The API takes this token of the demo user's, tells him who he is, and calculates."""
+    api = server.api(token)
+    someone = {"user": claims_of(token)["sub"], "admin": False, "proof": "openid_connect"}
+    assert api.read("/api/me") == someone
+    assert api.calculate(DOUBLES, {"x": 4})["result"] == 8
+
+
+def test_a_login_by_browser_with_pkce(server: Server, realm: Realm, certificate: str) -> None:
+    pkce = Pkce()
+    given = handed_over(Browser(certificate).log_in(realm.login_url(**pkce.shown), "demo"))
+    assert given["state"] == "mine"
+    exchange = {"grant_type": "authorization_code", "client_id": SDK, "redirect_uri": CALLBACK}
+    token = realm.token(**exchange, code=given["code"], code_verifier=pkce.verifier)
+    assert claims_of(token)["preferred_username"] == "demo"
+    expect_good(server, token)
+    assert realm.ask(**exchange, code=given["code"], code_verifier=pkce.verifier).is_client_error
+
+
+@pytest.mark.parametrize(
+    "shown",
+    [{}, {"code_challenge": "x" * 43, "code_challenge_method": "plain"}],
+    ids=["none", "plain"],
+)
+def test_a_login_without_pkce_does_not_begin(
+    realm: Realm, certificate: str, shown: dict[str, str]
+) -> None:
+    given = handed_over(Browser(certificate).visit(realm.login_url(**shown)))
+    assert given["error"] == "invalid_request"
+    assert "code challenge" in given["error_description"].replace("_", " ")
+    assert "code" not in given
+
+
+@pytest.mark.parametrize("said", [{}, {"code_verifier": "x" * 43}], ids=["none", "another"])
+def test_a_code_without_its_verifier_gives_no_token(
+    realm: Realm, certificate: str, said: dict[str, str]
+) -> None:
+    given = handed_over(Browser(certificate).log_in(realm.login_url(**Pkce().shown), "demo"))
+    exchange = {"grant_type": "authorization_code", "client_id": SDK, "redirect_uri": CALLBACK}
+    answer = realm.ask(**exchange, code=given["code"], **said)
+    assert answer.status_code == 400, answer.text
+    assert answer.json()["error"] == "invalid_grant"
+
+
+def test_a_device_is_let_in_by_its_user(server: Server, realm: Realm, certificate: str) -> None:
+    asked = {"client_id": SDK, "scope": "openid"}
+    answer = realm.http.post("/auth/device", data=asked)
     assert answer.status_code == 400, "the realm asks for PKCE there, too"
-    challenge = {"code_challenge": "x" * 43, "code_challenge_method": "S256"}
-    answer = realm.http.post("/auth/device", data={"client_id": "mecapy-sdk", **challenge})
+    pkce = Pkce()
+    answer = realm.http.post("/auth/device", data=asked | pkce.shown)
     assert answer.status_code == 200, answer.text
     device = answer.json()
-    assert device["user_code"]
-    assert device["verification_uri"].startswith("https://")
+    grant = {
+        "grant_type": "urn:ietf:params:oauth:grant-type:device_code",
+        "client_id": SDK,
+        "device_code": str(device["device_code"]),
+    }
+    early = realm.ask(**grant, code_verifier=pkce.verifier)
+    assert (early.status_code, early.json()["error"]) == (400, "authorization_pending")
+    browser = Browser(certificate)
+    consent = browser.log_in(device["verification_uri_complete"], "demo")
+    assert "Success" in browser.submit(consent, accept="Yes").text
+
+    polls = [early]
+    next_poll = time.monotonic() + device["interval"]
+
+    def let_in() -> bool:
+        nonlocal next_poll
+        if time.monotonic() < next_poll:
+            return False
+        next_poll += device["interval"]
+        polls.append(realm.ask(**grant, code_verifier=pkce.verifier))
+        return polls[-1].status_code == 200
+
+    wait_until("the device has its token", let_in, 30)
+    expect_good(server, str(polls[-1].json()["access_token"]))
+
+
+def test_the_realms_role_is_told_as_admin(server: Server, realm: Realm) -> None:
+    for name, admin in (("boss", True), ("demo", False)):
+        token = realm.of_user(name)
+        told = server.api(token).read("/api/me")
+        expected = {"user": claims_of(token)["sub"], "admin": admin, "proof": "openid_connect"}
+        assert told == expected
 
 
 def test_the_sdks_client_takes_no_password(realm: Realm) -> None:
@@ -165,8 +210,8 @@ def test_a_token_with_its_claims_changed_is_refused(server: Server, realm: Realm
     expect_refused(server, f"{header}.{changed}.{signature}", "its signature is wrong")
 
 
-def test_a_huge_token_is_refused(server: Server) -> None:
-    expect_refused(server, "a." + "A" * 12_000 + ".c", "the token is not valid")
+def test_a_huge_token_is_refused(server: Server, realm: Realm) -> None:
+    expect_refused(server, realm.of_user("demo") + "A" * 9_000, "it is too long")
 
 
 def test_tokens_of_our_own_are_of_no_use_there(server: Server) -> None:
@@ -194,6 +239,8 @@ def test_a_provider_that_is_away_is_no_refusal(certificate: str, realm: Realm) -
 def test_a_key_of_a_rotation_is_fetched(
     server: Server, realm: Realm, issuer: str, certificate: str
 ) -> None:
+    # With a key that the server knows then, it has no other reason to ask for more.
+    assert server.api(realm.of_user("demo")).get("/api/tasks").status_code == 200
     admin = Realm(issuer.replace("/mecapy", "/master"), certificate)
     form = {"grant_type": "password", "username": "admin", "password": PASSWORD}
     bearer = {"Authorization": f"Bearer {admin.token(**form, client_id='admin-cli')}"}
