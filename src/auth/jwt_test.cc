@@ -101,11 +101,22 @@ TEST(Jwt, ClaimsThatDoNotFit_AreRefusedByName) {
   refused(without("exp"), "never expires");
   refused(with("exp", "2100-01-01"), "never expires");
   refused(with("iat", kNow + 3600), "in the future");
+  refused(with("iat", nullptr), "no times");
+  refused(with("nbf", "9999999999"), "no times");
   refused(with("typ", "ID"), "no access token");
   refused(with("typ", "Refresh"), "no access token");
   for (const json::value& sub : {json::value(""), json::value(7), json::value("a b"),
                                  json::value("line\nbreak"), json::value(std::string(256, 'x'))}) {
     refused(with("sub", sub), "names no user");
+  }
+}
+
+TEST(Jwt, CriticalExtension_IsRefusedWhateverItSays) {
+  for (const json::value& crit :
+       {json::value(json::array{"b64"}), json::value(json::array{}), json::value("exp"),
+        json::value(""), json::value(json::object{})}) {
+    expect_refused(provider().rsa.sign(good(), {{"crit", crit}, {"b64", "x"}}),
+                   "critical extensions");
   }
 }
 
@@ -194,9 +205,10 @@ TEST(KeySetTest, KeysThatAreNotForSigning_ArePassedOver) {
   json::object nameless = provider().ec.public_jwk();
   nameless.erase("kid");
   const json::object secret{{"kty", "oct"}, {"k", "AAAA"}, {"kid", "s"}};
-  const json::object set{
-      {"keys", json::array{encryption, other, nameless, secret, 7, json::object{}}}};
-  EXPECT_EQ(KeySet::parse(json::serialize(set))->size(), 0U);
+  json::object set{{"keys", json::array{encryption, other, nameless, secret, 7, json::object{}}}};
+  EXPECT_EQ(KeySet::parse(json::serialize(set)).error().code, ErrorCode::unavailable);
+  set["keys"].as_array().push_back(provider().ec.public_jwk());
+  EXPECT_EQ(KeySet::parse(json::serialize(set))->size(), 1U);
   for (const char* text : {"", "[]", "{}", "{\"keys\":{}}", "<html>"}) {
     EXPECT_EQ(KeySet::parse(text).error().code, ErrorCode::unavailable) << text;
   }

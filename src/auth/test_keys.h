@@ -53,7 +53,12 @@ class Pair {
     if (!header.contains("alg")) header["alg"] = algorithm_;
     if (!header.contains("kid")) header["kid"] = id_;
     for (const auto& [name, value] : header) {
-      cjose_header_set(made, std::string(name).c_str(), value.as_string().c_str(), &error);
+      const std::string key = name;
+      if (value.is_string()) {
+        cjose_header_set(made, key.c_str(), value.as_string().c_str(), &error);
+      } else {  // an array or an object
+        cjose_header_set_raw(made, key.c_str(), boost::json::serialize(value).c_str(), &error);
+      }
     }
     const std::string text = boost::json::serialize(claims);
     cjose_jws_t* jws = cjose_jws_sign(
