@@ -53,7 +53,7 @@ Result<std::unique_ptr<net::HttpServer>> listen(asio::io_context& io,
 asio::awaitable<void> drain(asio::io_context& io, worker::Service& service, double seconds) {
   service.drain();
   const auto deadline = base::after(std::chrono::milliseconds(static_cast<int>(seconds * 1000)));
-  while (service.running() > 0 && std::chrono::steady_clock::now() < deadline) {
+  while (!service.at_rest() && std::chrono::steady_clock::now() < deadline) {
     asio::steady_timer tick(io, std::chrono::milliseconds(20));
     boost::system::error_code ec;
     co_await tick.async_wait(asio::redirect_error(asio::use_awaitable, ec));

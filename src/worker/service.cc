@@ -158,6 +158,14 @@ std::optional<net::Response> Service::admit(const net::Request& head) const {
 }
 
 awaitable<void> Service::handle(net::Exchange& exchange) {
+  struct Answering {
+    explicit Answering(int& count) : count(count) { ++count; }
+    ~Answering() { --count; }
+    Answering(const Answering&) = delete;
+    Answering& operator=(const Answering&) = delete;
+    int& count;
+  };
+  const Answering one(answering_);
   const std::string& path = exchange.request().path;
   if (path == "/health") {
     net::Response response;

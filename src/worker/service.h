@@ -33,12 +33,13 @@ class Service {
   awaitable<void> handle(net::Exchange& exchange);
   // Refuses before the body is read: wrong token, path or method.
   std::optional<net::Response> admit(const net::Request& head) const;
-  // Takes no new runs from now on; running() tells when the last has ended.
+  // Takes no new runs from now on; at_rest() tells when the last has ended.
   void drain() {
     draining_ = true;
     runner_.drain();
   }
-  std::size_t running() const { return executions_.size(); }
+  // Whether nothing runs, and every answer has gone.
+  bool at_rest() const { return executions_.empty() && answering_ == 0; }
 
   // The JSON of an error answer.
   static net::Response error_page(const Error& error, const std::string& request_id);
@@ -59,6 +60,7 @@ class Service {
   std::string token_;
   model::Limits ceilings_;
   bool draining_ = false;
+  int answering_ = 0;  // calls of which the answer has not gone
   std::unordered_map<std::string, std::shared_ptr<Execution>> executions_;  // by "run/attempt"
   std::unordered_map<std::string, std::string> ended_;                      // end lines
   std::deque<std::string> ended_order_;                                     // oldest first

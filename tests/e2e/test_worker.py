@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from support.raw_http import RawConnection, request
 from support.server import run_mecapy
 from support.waiting import wait_until
 from support.worker import Worker
@@ -221,6 +222,58 @@ def test_a_worker_with_a_token_runs_nothing_without_it() -> None:
             assert accepted.status_code == 200
         finally:
             assert one.stop() == 0
+
+
+def test_a_worker_that_is_told_to_end_answers_what_it_has_and_takes_no_more() -> None:
+    code = """
+import time
+def calculate(inputs):
+    time.sleep(0.5)
+    print('\\x01' * 900_000)
+    open('over.txt', 'w').write('over')
+    return 'r' * 1000
+"""
+    run_id = str(uuid.uuid4())
+    body = payload(str(uuid.uuid4()), code) | {"inputs": {}}
+    call, other = (
+        request("POST", "/execute", "none", json.dumps(body | {"run_id": one}).encode(), extra)
+        for one, extra in ((run_id, "Accept: application/x-ndjson\r\n"), (str(uuid.uuid4()), ""))
+    )
+    with tempfile.TemporaryDirectory(prefix="mecapy-e2e-", dir="/tmp") as folder:
+        Path(folder).chmod(0o755)
+        one = Worker(Path(folder), objects_inline_limit=1 << 20)
+        port = int(one.url.rpartition(":")[2])
+        try:
+            with RawConnection(port, receive_buffer=4096) as first, RawConnection(port) as second:
+                first.send(call)
+                second.send(other[:-1])  # what has begun is still answered
+                wait_until("it runs", lambda: one.http.get("/health").json()["running"] == 1)
+                one.terminate()
+                wait_until("it listens no more", lambda: refuses_connections(port))
+                second.send(other[-1:])
+                refused = second.read_answer()
+                assert (refused.status, refused.problem["code"]) == (503, "draining")
+                over = one.data_dir / "objects" / "artifacts" / run_id / "over.txt"
+                wait_until("the run is over", over.exists)
+                # Its answer is more than the network holds, and nobody has read it yet.
+                with pytest.raises(AssertionError):
+                    wait_until("the worker ends", lambda: not one.running, 0.5)
+                *_, end = map(json.loads, first.read_answer().body.splitlines())
+            assert (end["type"], end["status"]) == ("end", "completed"), end
+            assert end["log"] == "\x01" * 900_000 + "\n"
+            assert end["result"] == "r" * 1000
+            assert one.wait() == 0
+        finally:
+            one.stop()
+
+
+def refuses_connections(port: int) -> bool:
+    """Whether nobody listens there."""
+    try:
+        RawConnection(port).close()
+    except ConnectionRefusedError:
+        return True
+    return False
 
 
 def test_a_worker_open_to_the_network_without_a_token_does_not_start() -> None:

@@ -43,7 +43,30 @@ class Worker:
 
     def stored_result(self, answer: dict[str, Any]) -> Any:
         """The result an answer names by its key."""
-        return json.loads((self.data_dir / "objects" / answer["result_key"]).read_text())
+        return json.loads(self.stored(answer["result_key"]))
+
+    def stored(self, key: str) -> str:
+        """The text of an object."""
+        return (self.data_dir / "objects" / key).read_text()
+
+    @property
+    def running(self) -> bool:
+        """Whether the process that was started still runs."""
+        return self._process.poll() is None
+
+    def terminate(self) -> None:
+        """SIGTERM, and no more."""
+        self._process.terminate()
+
+    def wait(self) -> int:
+        """Wait until it has ended by itself; the exit status."""
+        return self._process.wait(timeout=30)
+
+    def kill(self) -> None:
+        """SIGKILL to the process that was started, and wait for it."""
+        self.http.close()
+        self._process.kill()
+        self._process.wait(timeout=30)
 
     def stop(self) -> int:
         """SIGTERM; the exit status."""
