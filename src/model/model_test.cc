@@ -79,6 +79,14 @@ TEST(RunEnd, NamesObjectsOfItsOwnAttemptOnly) {
                    "artifacts/" + id + ".2/a/b.txt", 2));
   EXPECT_TRUE(ours("results/" + id + ".12.json", "", "artifacts/" + id + "/a/b.txt", {}));
   const std::string other = RunId::make().str();
+  EXPECT_TRUE(ours("results/" + id + "." + other + ".json", "logs/" + id + "." + other + ".txt",
+                   "artifacts/" + id + "." + other + "/a/b.txt", 1));
+  EXPECT_TRUE(ours("results/" + id + ".2." + other + ".json", "", "", 2));
+  EXPECT_TRUE(ours("results/" + id + ".2." + other + ".json", "", "", {}));
+  for (const std::string& result : {id + ".2." + other, other + "." + id, other + ".2." + id,
+                                    id + ".x." + other, id + "." + other + "." + other}) {
+    EXPECT_FALSE(ours("results/" + result + ".json", "", "", 1)) << result;
+  }
   for (const std::string& result :
        {"results/" + other + ".json", "results/" + id + ".2.json", "results/" + id,
         "results/" + id + "/../" + other + ".json", "inputs/" + id + ".json",

@@ -42,8 +42,14 @@ bool is_artifact_name(std::string_view name) {
 
 namespace {
 
+constexpr std::size_t kUuid = 36;  // characters
+
 // Whether `stem` is what object_stem() makes of `run` and `attempt`, or of some attempt.
 bool is_stem(std::string_view stem, const std::string& run, std::optional<int> attempt) {
+  if (stem.size() > kUuid && stem[stem.size() - kUuid - 1] == '.' &&
+      RunId::parse(stem.substr(stem.size() - kUuid))) {
+    stem.remove_suffix(kUuid + 1);
+  }
   if (attempt) return stem == object_stem(run, *attempt);
   if (!stem.starts_with(run)) return false;
   stem.remove_prefix(run.size());

@@ -91,9 +91,10 @@ struct RunEnd {
   std::string environment{};
 };
 
-// Whether every object that `end` names is one that an attempt of `run` makes, and has the name that
-// such an attempt gives it; of attempt `attempt` alone, when it is known. Whoever tells an end, a
-// worker or a cache, could else have another user's objects shown.
+// Whether every object that `end` names is one that an attempt of `run` makes, and has the name
+// that such an attempt gives it; of attempt `attempt` alone, when it is known. A worker that was
+// sent no run id adds an id of its own to the name. Whoever tells an end, a worker or a cache,
+// could else have another user's objects shown.
 bool names_own_objects(const RunEnd& end, const RunId& run, std::optional<int> attempt);
 
 // The end `failed` with `code` and `message`.

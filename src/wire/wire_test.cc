@@ -148,11 +148,29 @@ TEST(WorkerJson, InputsAreReadBelowInputsOnly) {
 }
 
 TEST(WorkerJson, IdsThatCouldBePathsAreRefused) {
-  for (const char* id : {"../x", "a/b", "", "a.b"}) {
-    EXPECT_FALSE(read_worker_execute(
-        R"({"task_id":")" + std::string(id) + R"(","code":"cGFzcw==","inputs":{}})",
-        model::default_ceilings()))
-        << id;
+  const std::string rest = R"("code":"cGFzcw==","inputs":{}})";
+  const auto read = [&](const std::string& ids) {
+    return read_worker_execute("{" + ids + "," + rest, model::default_ceilings()).has_value();
+  };
+  for (const std::string id : {"../x", "a/b", "", ".", "..", ".a", "a\\\\b"}) {
+    EXPECT_FALSE(read(R"("task_id":")" + id + '"')) << id;
+    EXPECT_FALSE(read(R"("task_id":"a","run_id":")" + id + '"')) << id;
+  }
+  EXPECT_FALSE(read(R"("task_id":"a","run_id":"a.b")"));
+  EXPECT_TRUE(read(R"("task_id":"a","run_id":"a-b")"));
+}
+
+TEST(WorkerJson, WhatASeedsWorkerIsSentIsReadByOurs_InEachAttempt) {
+  model::Job job;
+  job.run_id = model::RunId::make();
+  job.code = "pass";
+  job.inputs.key = "inputs/a.json";
+  for (int attempt = 1; attempt <= 3; ++attempt) {
+    job.attempt = attempt;
+    const auto read = read_worker_execute(seed_execute_json(job), model::default_ceilings());
+    ASSERT_TRUE(read) << attempt;
+    EXPECT_EQ(read->run_id, model::object_stem(job.run_id.str(), attempt));
+    EXPECT_FALSE(read->inline_allowed);
   }
 }
 

@@ -21,6 +21,13 @@ bool is_plain_id(std::string_view id) {
   });
 }
 
+// As a run's id; the attempt may stand behind it, as in the names of objects.
+bool is_task_id(std::string_view id) {
+  std::string plain(id);
+  std::ranges::replace(plain, '.', '-');
+  return is_plain_id(plain) && !id.starts_with('.');
+}
+
 Error wrong_field(std::string pointer, std::string detail) {
   return Error{ErrorCode::invalid_fields,
                "some fields are wrong",
@@ -215,8 +222,12 @@ Result<WorkerJob> read_worker_execute(std::string_view body, const model::Limits
   const std::string task_id = *fields->text("task_id");
   out.run_id = fields->text("run_id").value_or(task_id);
   out.inline_allowed = fields->has("run_id");
-  if (!is_plain_id(task_id)) return wrong_field("/task_id", "must be letters, digits and '-'");
-  if (!is_plain_id(out.run_id)) return wrong_field("/run_id", "must be letters, digits and '-'");
+  if (!is_task_id(task_id)) {
+    return wrong_field("/task_id", "must be letters, digits, '-' and '.', which is not the first");
+  }
+  if (fields->has("run_id") && !is_plain_id(out.run_id)) {
+    return wrong_field("/run_id", "must be letters, digits and '-'");
+  }
   auto code = decode_base64(*fields->text("code"));
   if (!code) return wrong_field("/code", "must be base64");
   const std::string entry = fields->text("entry").value_or("");

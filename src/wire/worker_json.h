@@ -15,7 +15,7 @@ namespace mecapy::wire {
 
 struct WorkerJob {
   model::Job job;              // ids are as sent, and may be any text
-  std::string run_id;          // names objects: run_id; without one the worker makes one
+  std::string run_id;          // names objects; task_id without one: the worker adds to it
   bool inline_allowed = true;  // false for the seed's bare traffic: it wants a result_key
 };
 
@@ -23,7 +23,8 @@ std::string execute_json(const model::Job& job);
 // The seed's four fields and no more, for a worker that names results/TASK_ID.json by the task: the
 // task's id in it is that of the attempt. The inputs must be an object.
 std::string seed_execute_json(const model::Job& job);
-// Untrusted: from whoever may call the worker. Ids are letters, digits and '-'.
+// Untrusted: from whoever may call the worker. Ids are letters, digits and '-'; that of a task may
+// have '.' within.
 // Limits are checked against `ceilings`; absent ones are the defaults, lowered to them.
 Result<WorkerJob> read_worker_execute(std::string_view body, const model::Limits& ceilings);
 

@@ -196,8 +196,9 @@ awaitable<void> Service::execute(net::Exchange& exchange) {
       threads_, body.size(),
       [&body, ceilings = ceilings_] { return wire::read_worker_execute(body, ceilings); });
   if (!job) co_return co_await refuse(exchange, job.error());
-  // Without a run id a call is a run of its own, however often its task is sent.
-  if (!job->inline_allowed) job->run_id = base::make_uuid7();
+  // Without a run id a call is a run of its own, however often its task is sent; its objects are
+  // named after the task, by which the caller knows them for his.
+  if (!job->inline_allowed) job->run_id += "." + base::make_uuid7();
   std::string key = job->run_id + "/" + std::to_string(job->job.attempt);
   if (const auto ended = ended_.find(key); ended != ended_.end()) {
     const std::string line = ended->second;

@@ -2,8 +2,8 @@
 //
 // The same (run_id, attempt) sent again while it runs joins the running one; sent again later, it
 // is answered from the last ends (256 of them, 32 MiB in all). A call without a run id is a run of
-// its own each time, with objects of its own. When the last caller of a run hangs up, the run is
-// stopped.
+// its own each time, with objects of its own: "results/{task_id}.{uuid}.json". When the last caller
+// of a run hangs up, the run is stopped.
 #pragma once
 
 #include <boost/asio/awaitable.hpp>

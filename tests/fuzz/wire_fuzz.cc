@@ -49,7 +49,8 @@ void worker_execute(std::string_view body) {
   const auto job = wire::read_worker_execute(body, model::default_ceilings());
   if (!job) return check_error(job.error());
   check_limits(job->job.limits);
-  promise(job->run_id.find_first_of("/.\\") == std::string::npos, "run ids are safe as keys");
+  promise(job->run_id.find_first_of("/\\") == std::string::npos && !job->run_id.starts_with('.'),
+          "run ids are safe as keys");
 }
 
 void worker_check(std::string_view body) {
