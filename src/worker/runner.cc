@@ -308,20 +308,20 @@ awaitable<model::RunEnd> Runner::run_in_slot(Attempt& attempt, Sink& sink, Stop&
   end.usage.log_bytes = static_cast<std::int64_t>(collected.log.size());
   end.usage.artifact_bytes = artifacts.bytes();
   end.artifacts = artifacts.take();
-  Result<void> kept;
   const std::string stem = model::object_stem(attempt.run_id, attempt.number);
+  std::string result;
+  if (end.status == model::RunStatus::completed) result = std::move(*collected.report.result);
+  end.usage.result_bytes = static_cast<std::int64_t>(result.size());
   // What a check finds is for the platform alone, and small: it never becomes an object.
   const bool is_run = attempt.kind == sandbox::JobKind::calculate;
-  const bool large_log = is_run && end.usage.log_bytes > options_.inline_limit;
-  if (kept) {
-    kept = co_await keep(objects_, "logs/" + stem + ".txt", std::move(collected.log), large_log,
-                         end.log);
-  }
+  const bool large = is_run && end.status == model::RunStatus::completed &&
+                     (!attempt.inline_allowed || end.usage.result_bytes > options_.inline_limit);
+  // Where the result is, all is, for whom the answer does not reach.
+  const bool log_beside =
+      is_run && (end.usage.log_bytes > options_.inline_limit || (large && end.usage.log_bytes > 0));
+  Result<void> kept = co_await keep(objects_, "logs/" + stem + ".txt", std::move(collected.log),
+                                    log_beside, end.log);
   if (kept && end.status == model::RunStatus::completed) {
-    std::string result = std::move(*collected.report.result);
-    end.usage.result_bytes = static_cast<std::int64_t>(result.size());
-    const bool large =
-        is_run && (!attempt.inline_allowed || end.usage.result_bytes > options_.inline_limit);
     kept =
         co_await keep(objects_, "results/" + stem + ".json", std::move(result), large, end.result);
   }

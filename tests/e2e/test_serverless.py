@@ -54,6 +54,7 @@ def api(server: Server, gateway: Gateway) -> Iterator[Api]:
     gateway.faults.clear()
     gateway.headers.clear()
     gateway.calls.clear()
+    gateway.most_at_once = 0
     yield server.api()
     assert not gateway.faults, "a fault was not met"
 
@@ -90,13 +91,42 @@ def test_calls_carry_the_token_and_what_names_them_and_share_connections(
         assert headers["X-Request-ID"] == run
 
 
-def test_four_at_once_and_no_more(api: Api, gateway: Gateway) -> None:
-    code = "import time\ndef calculate(inputs):\n    time.sleep(0.3)\n    return 1\n"
-    task = str(api.create(code)["id"])
-    runs = [api.start(task) for _ in range(8)]
-    for run_id in runs:
+def complete(api: Api, runs: int, gateways: list[Gateway], at_once: list[int]) -> None:
+    """Have runs completed, all of them asked for while the gateways let none through."""
+    task = str(api.create(DOUBLES)["id"])
+    api.execute(task, {"x": 0})
+    for gateway in gateways:
+        gateway.calls.clear()
+        gateway.open.clear()
+    try:
+        started = [api.start(task, {"x": x}) for x in range(runs)]
+        for gateway, most in zip(gateways, at_once, strict=True):
+            wait_until("all are used", lambda g=gateway, n=most: g.at_once >= n)  # type: ignore[misc]
+        status = [api.run(run_id)["status"] for run_id in started]
+        assert status == ["running"] * sum(at_once) + ["queued"] * (runs - sum(at_once))
+    finally:
+        for gateway in gateways:
+            gateway.open.set()
+    for x, run_id in enumerate(started):
         assert api.end(run_id)["status"] == "completed"
-    assert len(gateway.calls) == 8
+        assert api.read(f"/api/runs/{run_id}/results")["result"] == 2 * x
+    assert sum(len(gateway.calls) for gateway in gateways) == runs
+    assert [gateway.most_at_once for gateway in gateways] == at_once
+
+
+def test_four_at_once_and_no_more(api: Api, gateway: Gateway) -> None:
+    complete(api, 10, [gateway], [4])
+
+
+def test_each_of_two_addresses_is_used_up_to_its_own_concurrency(elsewhere: Elsewhere) -> None:
+    small, large = (Gateway(elsewhere.worker.url, elsewhere.folder) for _ in range(2))
+    own = elsewhere.api_server(f"{small.url}?concurrency=1 {large.url}?concurrency=3")
+    try:
+        complete(own.start().api(), 10, [small, large], [1, 3])
+    finally:
+        own.remove()
+        small.close()
+        large.close()
 
 
 @pytest.mark.parametrize("status", [429, 502, 503])
@@ -121,22 +151,23 @@ def test_a_lost_answer_without_a_result_is_another_attempt(
     assert len(gateway.calls) == 2
 
 
+@pytest.mark.parametrize("log", [100_000, 1], ids=["large", "small"])
 @pytest.mark.parametrize("fault", ["lost", "504"])
 def test_a_lost_answer_whose_result_is_in_the_bucket_is_not_calculated_again(
-    api: Api, gateway: Gateway, fault: str
+    api: Api, gateway: Gateway, fault: str, log: int
 ) -> None:
     code = """
 def calculate(inputs):
-    print('l' * 100_000)
+    print('l' * inputs['log'])
     open('table.csv', 'w').write('a,b')
     return 'y' * 100_000
 """
     task = str(api.create(code)["id"])
     gateway.faults.append(fault)
-    run = api.execute(task)
+    run = api.execute(task, {"log": log})
     assert (run["status"], run["attempt"], run["result"]) == ("completed", 1, "y" * 100_000)
     assert len(gateway.calls) == 1
-    assert api.log(run["id"]) == "l" * 100_000 + "\n"
+    assert api.log(run["id"]) == "l" * log + "\n"
     [table] = run["artifacts"]
     assert (table["name"], table["size"], table["content_type"]) == ("table.csv", 3, "text/csv")
     got = api.get(table["url"])
@@ -246,6 +277,39 @@ def test_a_worker_that_knows_the_seeds_fields_only_will_do(seed: tuple[Api, Seed
         assert set(payload) == {"task_id", "code", "inputs_s3_key", "user_id"}
     # Runs of one task do not write each other's results.
     assert len({payload["task_id"] for payload in worker.payloads}) == 12
+
+
+@pytest.mark.parametrize(
+    ("faults", "attempt"),
+    [([], 1), ([503, 503], 1), ([504, 503], 2), (["lost", 500, "half"], 4)],
+    ids=["at once", "full first", "504 and full", "lost three times"],
+)
+def test_our_worker_will_do_under_the_seeds_contract(
+    elsewhere: Elsewhere, gateway: Gateway, faults: list[int | str], attempt: int
+) -> None:
+    own = elsewhere.api_server(f"{gateway.url}?contract=seed")
+    code = """
+import os
+def calculate(inputs):
+    print('of the worker')
+    open('a.txt', 'w').write('kept')
+    return [inputs['x'] * 2]
+"""
+    try:
+        api = own.start().api()
+        task = str(api.create(code)["id"])
+        gateway.calls.clear()
+        gateway.faults.extend(faults)
+        run = api.execute(task, {"x": 4})
+        assert (run.get("result"), run["attempt"]) == ([8], attempt), run
+        assert not gateway.faults
+        for call in gateway.calls:
+            assert set(json.loads(call)) == {"task_id", "code", "inputs_s3_key", "user_id"}
+        assert api.log(run["id"]) == "of the worker\n"
+        [file] = run["artifacts"]
+        assert api.get(file["url"]).text == "kept"
+    finally:
+        own.remove()
 
 
 def test_what_it_stores_is_looked_at(seed: tuple[Api, SeedWorker]) -> None:
