@@ -9,6 +9,7 @@
 #include <string_view>
 
 #include "base/clock.h"
+#include "base/jitter.h"
 #include "base/result.h"
 #include "model/run.h"
 #include "objects/objects.h"
@@ -92,9 +93,11 @@ struct ServerlessOptions {
   // again, before the attempt is given up.
   std::chrono::milliseconds patience{20'000};
   std::chrono::milliseconds patience_when_full{120'000};
-  std::chrono::milliseconds backoff{100};  // before the first repetition; doubles, with jitter
-  std::int64_t inline_limit = 32 * 1024;   // as of objects.inline_limit
-  std::int64_t max_result = 64 << 20;      // of a result that is an object, bytes
+  std::chrono::milliseconds backoff{100};  // the longest before the first repetition; doubles
+  // The pause out of the longest it may be.
+  std::function<std::chrono::milliseconds(std::chrono::milliseconds)> draw = base::jittered;
+  std::int64_t inline_limit = 32 * 1024;  // as of objects.inline_limit
+  std::int64_t max_result = 64 << 20;     // of a result that is an object, bytes
 };
 // `objects` are those the container reads and writes; not owned.
 std::unique_ptr<Backend> make_serverless(ServerlessOptions options, objects::ObjectStore& objects);

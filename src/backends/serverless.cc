@@ -17,7 +17,6 @@
 
 #include "backends/lost_answer.h"
 #include "backends/worker_answer.h"
-#include "base/jitter.h"
 #include "base/utf8.h"
 #include "wire/worker_json.h"
 
@@ -51,11 +50,12 @@ class Patience {
   Patience(const ServerlessOptions& options, base::Deadline deadline)
       : away_(std::min(deadline, base::after(options.patience))),
         full_(std::min(deadline, base::after(options.patience_when_full))),
-        next_(options.backoff) {}
+        next_(options.backoff),
+        draw_(options.draw) {}
   // Until the call is made again; nothing when it is over. `asked` by the server, if it did.
   std::optional<milliseconds> pause(Verdict why, milliseconds asked) {
     const base::Deadline until = why == Verdict::full ? full_ : away_;
-    const milliseconds wait = std::max(base::jittered(next_), std::min(asked, kLongestPause));
+    const milliseconds wait = std::max(draw_(next_), std::min(asked, kLongestPause));
     next_ = std::min(next_ * 2, kLongestPause);
     if (steady_clock::now() + wait > until) return std::nullopt;
     return wait;
@@ -65,6 +65,7 @@ class Patience {
   base::Deadline away_;
   base::Deadline full_;
   milliseconds next_;
+  const std::function<milliseconds(milliseconds)>& draw_;
 };
 
 milliseconds retry_after(const net::Response& head) {

@@ -6,6 +6,8 @@
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/use_awaitable.hpp>
 #include <functional>
+#include <set>
+#include <vector>
 
 #include "backends/backend.h"
 #include "base/test_await.h"
@@ -128,6 +130,29 @@ TEST_F(Serverless, NoRoom_IsTriedAgainUntilThePatienceIsOver) {
   EXPECT_EQ(end.failure->message, "the worker answered 503: full");
   EXPECT_GT(calls, 2);
   EXPECT_TRUE(ready_);  // somebody is there
+}
+
+TEST_F(Serverless, PausesAreDrawnFromARangeThatDoubles) {
+  std::set<milliseconds> drawn;
+  for (int i = 0; i < 100; ++i) drawn.insert(options_.draw(milliseconds(1'000)));
+  EXPECT_GT(drawn.size(), 1U);  // a hundred alike of five hundred: never
+  EXPECT_GE(*drawn.begin(), milliseconds(500));
+  EXPECT_LE(*drawn.rbegin(), milliseconds(1'000));
+
+  options_.backoff = milliseconds(1'000);
+  std::vector<milliseconds> longest;
+  options_.draw = [&](milliseconds pause) {
+    longest.push_back(pause);
+    return milliseconds(0);
+  };
+  int calls = 0;
+  worker_ = [&](net::Exchange& call) -> awaitable<void> {
+    const bool away = ++calls < 6;
+    co_await answer(call, away ? 502 : 200, away ? "away" : kDone);
+  };
+  EXPECT_EQ(run().status, model::RunStatus::completed);
+  EXPECT_EQ(longest, (std::vector{milliseconds(1'000), milliseconds(2'000), milliseconds(4'000),
+                                  milliseconds(5'000), milliseconds(5'000)}));
 }
 
 TEST_F(Serverless, NobodyThere_IsTroubleUntilSomebodyIs) {

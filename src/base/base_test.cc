@@ -6,6 +6,7 @@
 #include "base/error.h"
 #include "base/file_name.h"
 #include "base/id.h"
+#include "base/jitter.h"
 #include "base/loopback.h"
 #include "base/nearest.h"
 #include "base/utf8.h"
@@ -24,6 +25,15 @@ TEST(ErrorTable, HasOneRowForEachCodeInOrder) {
   }
   EXPECT_EQ(row(ErrorCode::internal).name, "internal");
   EXPECT_EQ(error_table().size(), static_cast<std::size_t>(ErrorCode::internal) + 1);
+}
+
+TEST(Jitter, IsDrawnFromTheUpperHalfOfTheLongestPauseAndAllOfIt) {
+  using std::chrono::milliseconds;
+  std::set<milliseconds> drawn;
+  for (int i = 0; i < 1000; ++i) drawn.insert(jittered(milliseconds(10)));
+  const std::set<milliseconds> range = {milliseconds(5), milliseconds(6), milliseconds(7),
+                                        milliseconds(8), milliseconds(9), milliseconds(10)};
+  EXPECT_EQ(drawn, range);  // one left out in a thousand draws: never
 }
 
 TEST(Uuid7, IsMonotonicAndWellFormed) {
