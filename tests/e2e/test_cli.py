@@ -112,7 +112,7 @@ def test_serve_says_where_it_is_and_makes_a_token_when_none_is_given(
 ) -> None:
     server = own_server()
     server.terminate()
-    server.unset("MECAPY_DEV_TOKEN")
+    server.unset("dev_token")
     server.start()
     path = server.data_dir / "token"
     assert stat.S_IMODE(path.stat().st_mode) == 0o600

@@ -1,5 +1,6 @@
 """The one judge of every fault: what was accepted, what was seen of it, and what is wrong in it."""
 
+import math
 import threading
 from collections import Counter
 from collections.abc import Iterator
@@ -8,7 +9,7 @@ from dataclasses import dataclass, field
 import httpx
 
 from faults.house import House
-from faults.load import Accepted, Load
+from faults.load import Accepted, Load, Order
 from support.api import Api, Json
 from support.waiting import wait_until
 
@@ -20,7 +21,7 @@ class Evidence:
     """What is known of the runs of one load, when all is over."""
 
     accepted: list[Accepted]
-    tasks: dict[str, str]  # user to task
+    tasks: dict[str, list[str]]  # of each user, in the order of load.FACTORS
     refused: list[str] = field(default_factory=list)  # orders that were no fault of the client's
     ends: dict[str, Json] = field(default_factory=dict)  # runs as first seen ended, in the storm
     runs: dict[str, dict[str, Json]] = field(default_factory=dict)  # of each user, as listed now
@@ -28,6 +29,7 @@ class Evidence:
     results: dict[str, Json] = field(default_factory=dict)
     logs: dict[str, str] = field(default_factory=dict)
     recorded: list[tuple[str, str, str]] = field(default_factory=list)  # run, was, became
+    claimed: dict[tuple[str, int], float] = field(default_factory=dict)  # when, by run and attempt
     foreign: list[str] = field(default_factory=list)  # what a user saw of another's
     left: list[str] = field(default_factory=list)  # leases, messages, processes
     late: list[str] = field(default_factory=list)  # what was not back in time
@@ -66,8 +68,14 @@ def _not_once(evidence: Evidence) -> Iterator[str]:
     for run_id in told:
         if count[run_id] != 1:
             yield f"run {run_id}: {count[run_id]} ends were recorded"
+    from_cache = {
+        run_id
+        for runs in evidence.runs.values()
+        for run_id, run in runs.items()
+        if "cached_from" in run
+    }
     for run_id, was, became in evidence.recorded:
-        if was != "running":
+        if was != ("queued" if run_id in from_cache else "running"):
             yield f"run {run_id} went from {was} to {became}"
 
 
@@ -83,8 +91,7 @@ def _of_order(evidence: Evidence, one: Accepted, may_repeat: bool) -> Iterator[s
             continue
         if run["attempt"] > 1 and not may_repeat:
             yield f"{one.order}: run {run_id} was repeated: attempt {run['attempt']}"
-        if evidence.results.get(run_id) != one.order.result:
-            yield f"{one.order}: run {run_id} has the result {evidence.results.get(run_id)}"
+        yield from _of_result(evidence, one.order, run)
         if evidence.logs.get(run_id) != one.order.log:
             yield f"{one.order}: run {run_id} has the log {evidence.logs.get(run_id)!r}"
         if evidence.ends.get(run_id, run) != run:
@@ -93,10 +100,42 @@ def _of_order(evidence: Evidence, one: Accepted, may_repeat: bool) -> Iterator[s
             yield f"{one.order}: the end of run {run_id} changed at rest"
 
 
+def _of_result(evidence: Evidence, order: Order, run: Json) -> Iterator[str]:
+    """A result is that of the inputs, made by the attempt the run says, or by its origin."""
+    run_id = run["id"]
+    result = dict(evidence.results.get(run_id) or {})
+    began = result.pop("began", 0)
+    if result != order.result:
+        yield f"{order}: run {run_id} has the result {evidence.results.get(run_id)}"
+    if "cached_from" in run:
+        yield from _of_origin(evidence, order, run)
+    elif began < evidence.claimed.get((run_id, run["attempt"]), math.inf):
+        yield f"{order}: run {run_id} has a result older than its attempt {run['attempt']}"
+
+
+def _of_origin(evidence: Evidence, order: Order, run: Json) -> Iterator[str]:
+    """Who was answered from the cache asked for that; the origin is of the same all."""
+    run_id, origin = run["id"], run["cached_from"]
+    orders = {made: one.order for one in evidence.accepted for made in one.runs}
+    if not order.cached:
+        yield f"{order}: run {run_id} was answered from the cache, and did not ask for it"
+    other = orders.get(origin)
+    if other is None or (other.user, other.task, other.inputs) != (
+        order.user,
+        order.task,
+        order.inputs,
+    ):
+        yield f"{order}: run {run_id} was answered by run {origin} of {other}"
+    if "cached_from" in evidence.runs[order.user].get(origin, {"cached_from": ""}):
+        yield f"{order}: run {run_id} was answered by run {origin}, which calculated nothing"
+    if evidence.results.get(origin) != evidence.results.get(run_id):
+        yield f"{order}: run {run_id} has another result than its origin {origin}"
+
+
 class Watch:
     """Looks at what has ended while the storm goes on, at both doors."""
 
-    def __init__(self, house: House, tasks: dict[str, str]) -> None:
+    def __init__(self, house: House, tasks: dict[str, list[str]]) -> None:
         """Begin."""
         self.ends: dict[str, Json] = {}
         self._house = house
@@ -114,9 +153,10 @@ class Watch:
         turn = 0
         while not self._stop.wait(0.1):
             user = ("ann", "bob")[turn % 2]
+            task = self._tasks[user][turn // 4 % 3]
             with self._house.api(turn // 2 % 2, user) as api:
                 try:
-                    path = f"/api/runs?task_id={self._tasks[user]}&status=completed&limit=200"
+                    path = f"/api/runs?task_id={task}&status=completed&limit=200"
                     answer = api.get(path)
                 except httpx.TransportError:
                     continue
@@ -134,42 +174,56 @@ def gather(house: House, load: Load, watch: Watch) -> Evidence:
     for turn, user in enumerate(users):
         other = users[1 - turn]
         with house.api(turn, user) as api, house.api(1 - turn, other) as stranger:
-            runs = _listed(api, f"/api/runs?task_id={load.tasks[user]}")
+            runs = _listed(api, load.tasks[user])
             evidence.runs[user] = runs
             evidence.foreign += _seen_by(stranger, other, load.tasks[user], runs)
             for run_id, run in runs.items():
                 if run["status"] == "completed":
                     evidence.results[run_id] = api.read(f"/api/runs/{run_id}/results")["result"]
                     evidence.logs[run_id] = api.log(run_id)
+            # By now the caches hold them, which are not to answer others.
+            evidence.foreign += _seen_by(stranger, other, [], runs)
         with house.api(1 - turn, user) as api:
-            evidence.again[user] = _listed(api, f"/api/runs?task_id={load.tasks[user]}")
+            evidence.again[user] = _listed(api, load.tasks[user])
     evidence.recorded = _recorded(house, load.tasks)
+    evidence.claimed = _claimed(house)
     evidence.left = _left(house)
     return evidence
 
 
-def _listed(api: Api, path: str) -> dict[str, Json]:
-    return {run["id"]: run for page in api.pages(path, limit=200) for run in page}
+def _listed(api: Api, tasks: list[str]) -> dict[str, Json]:
+    """The runs of these tasks."""
+    paths = [f"/api/runs?task_id={task}" for task in tasks]
+    return {run["id"]: run for path in paths for page in api.pages(path, limit=200) for run in page}
 
 
-def _seen_by(stranger: Api, name: str, task: str, runs: dict[str, Json]) -> list[str]:
-    """What this user sees of another's task and runs, by name or in lists."""
-    paths = [f"/api/tasks/{task}", f"/api/tasks/{task}/results"]
+def _seen_by(stranger: Api, name: str, tasks: list[str], runs: dict[str, Json]) -> list[str]:
+    """What this user sees of another's tasks and runs, by name or in lists."""
+    paths = [f"/api/tasks/{task}{more}" for task in tasks for more in ("", "/results")]
     for run_id in runs:
         paths += [f"/api/runs/{run_id}", f"/api/runs/{run_id}/results", f"/api/runs/{run_id}/logs"]
     seen = [f"{name} sees {path}" for path in paths if stranger.get(path).status_code != 404]
-    mine = _listed(stranger, "/api/runs")
-    return seen + [f"{name} finds run {run_id} in a list" for run_id in mine.keys() & runs.keys()]
+    pages = stranger.pages("/api/runs", limit=200)
+    mine = {run["id"] for page in pages for run in page}
+    return seen + [f"{name} finds run {run_id} in a list" for run_id in mine & runs.keys()]
 
 
-def _recorded(house: House, tasks: dict[str, str]) -> list[tuple[str, str, str]]:
-    quoted = ", ".join(f"'{task}'" for task in tasks.values())
+def _recorded(house: House, tasks: dict[str, list[str]]) -> list[tuple[str, str, str]]:
+    quoted = ", ".join(f"'{task}'" for some in tasks.values() for task in some)
     rows = house.sql(
         "SELECT run_id, was, became FROM recorded JOIN runs ON run_id = id"
         f" WHERE task_id IN ({quoted})"
     )
     found = [row.split("|") for row in rows.splitlines()]
     return [(run_id, was, became) for run_id, was, became in found]
+
+
+def _claimed(house: House) -> dict[tuple[str, int], float]:
+    rows = house.sql(
+        "SELECT run_id, attempt, EXTRACT(EPOCH FROM MAX(at)) FROM claimed GROUP BY 1, 2"
+    )
+    found = [row.split("|") for row in rows.splitlines()]
+    return {(run_id, int(attempt)): float(at) for run_id, attempt, at in found}
 
 
 def _left(house: House) -> list[str]:

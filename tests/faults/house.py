@@ -20,12 +20,14 @@ from support.waiting import wait_until
 
 LEASE_S = 1.0
 ATTEMPTS = 8  # a fault of seconds must not use them up
+AT_ONCE = 4  # runs at each door: some sleep
 INLINE_LIMIT = 1000  # bytes: what is larger goes through the objects
 PARTS = ("postgres", "redis", "s3")
 _URL_OF = {"postgres": "database_url", "redis": "redis_url", "s3": "objects_url"}
 _PORT = re.compile(r"127\.0\.0\.1:\d+")
 
-# Every end that is recorded, and every change of an ended run, is noted by the database itself.
+# What the database itself notes: every end that is recorded, every change of an ended run, and
+# every attempt that begins.
 _RECORDER = """
 CREATE TABLE recorded (run_id TEXT NOT NULL, was TEXT NOT NULL, became TEXT NOT NULL);
 CREATE FUNCTION record() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
@@ -33,6 +35,11 @@ CREATE FUNCTION record() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
 CREATE TRIGGER record AFTER UPDATE ON runs FOR EACH ROW
   WHEN (NEW.status NOT IN ('queued', 'running') OR OLD.status NOT IN ('queued', 'running'))
   EXECUTE FUNCTION record();
+CREATE TABLE claimed (run_id TEXT NOT NULL, attempt INTEGER NOT NULL, at TIMESTAMPTZ NOT NULL);
+CREATE FUNCTION claim() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+  INSERT INTO claimed VALUES (NEW.id, NEW.attempt, clock_timestamp()); RETURN NULL; END $$;
+CREATE TRIGGER claim AFTER UPDATE ON runs FOR EACH ROW WHEN (NEW.attempt > OLD.attempt)
+  EXECUTE FUNCTION claim();
 """
 
 
@@ -49,6 +56,7 @@ class Door:
             "dispatcher_lease_s": LEASE_S,
             "dispatcher_max_attempts": ATTEMPTS,
             "objects_inline_limit": INLINE_LIMIT,
+            "worker_concurrency": AT_ONCE,
         }
         for part, name in _URL_OF.items():
             there = f"127.0.0.1:{self.proxies[part].port}"
@@ -90,6 +98,7 @@ class House:
         self.folder.chmod(0o755)  # PostgreSQL and Redis have users of their own
         self.chance = chance
         self.seen: set[Process] = set()
+        self.elsewhere: object = None  # the worker of both, when it is not their own
         self._in_order = True
         with contextlib.ExitStack() as undo:
             undo.callback(shutil.rmtree, self.folder, ignore_errors=True)
@@ -182,6 +191,8 @@ class House:
             yield
         finally:
             for door in self.doors:
+                for name in change(door).keys() - door.settings.keys():
+                    door.server.unset(name)
                 door.set(door.settings)
             self._reopen()
 

@@ -1,6 +1,7 @@
 """Clients of two users that ask for runs at both doors, again and again until each is accepted."""
 
 import hashlib
+import secrets
 import threading
 import time
 from collections.abc import Callable
@@ -14,15 +15,25 @@ from support.waiting import wait_until
 CODE = """
 import hashlib, time
 def calculate(inputs):
+    began = time.time()
     print('number', inputs['x'], 'of', inputs['who'])
     time.sleep(inputs['pause'])
-    return {'x': inputs['x'], 'twice': 2 * inputs['x'], 'who': inputs['who'],
+    return {'x': inputs['x'], 'times': 2 * inputs['x'], 'who': inputs['who'],
             'digest': hashlib.sha256(inputs['text'].encode()).hexdigest(),
-            'back': inputs['text'][::-1]}
+            'back': inputs['text'][::-1], 'began': began}
 """
-LONGEST_S = 0.2  # a run sleeps up to this
+LONGEST_S = 0.2  # a run sleeps up to this, but for slow ones
+TTL_S = 600  # of runs that may be answered from the cache
+# The tasks of each user: what a result has `times` x, and whether earlier runs may answer.
+PLAIN, TWICE, THRICE = range(3)
+FACTORS = (2, 2, 3)
 _LARGE = 4000  # characters: beyond the limit of what travels inline
 _BETWEEN_TRIES_S = 0.05
+
+
+def code_of(task: int, load: str) -> str:
+    """Of each user's tasks, by its place: the same for all users, and for no other load."""
+    return CODE.replace("2 *", f"{FACTORS[task]} *") + f"# of load {load}\n"
 
 
 @dataclass(frozen=True)
@@ -30,23 +41,46 @@ class Order:
     """What one run is asked for."""
 
     user: str
-    x: int
+    number: int
+    slow_s: float = 0  # so long sleep two of eight that are not cached
+
+    @property
+    def task(self) -> int:
+        """Which of the user's tasks."""
+        return (PLAIN, TWICE, THRICE)[max(0, self.number % 10 // 2 - 2)]
+
+    @property
+    def cached(self) -> bool:
+        """Whether an earlier run of the same task and inputs may answer."""
+        return self.task != PLAIN
+
+    @property
+    def x(self) -> int:
+        """What is calculated with: of cached ones a few, the same for all users and tasks."""
+        return 9 + self.number // 30 % 2 if self.cached else self.number
+
+    @property
+    def who(self) -> str:
+        """Whose inputs these are, as they say."""
+        return "all" if self.cached else self.user
 
     @property
     def inputs(self) -> Json:
         """Of the run; every third's are large, and with them its result."""
-        word = hashlib.sha256(f"{self.user} {self.x}".encode()).hexdigest()
+        word = hashlib.sha256(f"{self.who} {self.x}".encode()).hexdigest()
         text = word * (_LARGE // len(word)) if self.x % 3 == 0 else word
-        return {"x": self.x, "who": self.user, "text": text, "pause": self.x % 5 / 4 * LONGEST_S}
+        slow = self.slow_s > 0 and self.number // 2 % 4 == 1 and not self.cached
+        pause = self.slow_s if slow else self.x % 5 / 4 * LONGEST_S
+        return {"x": self.x, "who": self.who, "text": text, "pause": pause}
 
     @property
     def result(self) -> Json:
-        """What the calculation makes of these inputs."""
+        """What the calculation makes of these inputs, but for when it began."""
         text = str(self.inputs["text"])
         return {
             "x": self.x,
-            "twice": 2 * self.x,
-            "who": self.user,
+            "times": FACTORS[self.task] * self.x,
+            "who": self.who,
             "digest": hashlib.sha256(text.encode()).hexdigest(),
             "back": text[::-1],
         }
@@ -54,7 +88,7 @@ class Order:
     @property
     def log(self) -> str:
         """What it prints."""
-        return f"number {self.x} of {self.user}\n"
+        return f"number {self.x} of {self.who}\n"
 
 
 @dataclass
@@ -71,9 +105,14 @@ class Load:
     CLIENTS = 6
 
     def __init__(
-        self, open_client: Callable[[int, str], Api], doors: int, rate: float, most: int
+        self,
+        open_client: Callable[[int, str], Api],
+        doors: int,
+        rate: float,
+        most: int,
+        slow_s: float = 0,
     ) -> None:
-        """Make each user's task, then begin. `open_client` takes a door and a user."""
+        """Make each user's tasks, then begin. `open_client` takes a door and a user."""
         self._open_client = open_client
         self._doors = doors
         self._rate = rate
@@ -82,19 +121,24 @@ class Load:
         self._closing = threading.Event()
         self._asked = 0
         self._most = most
+        self._slow_s = slow_s
+        self._name = secrets.token_hex(8)
         self.accepted: list[Accepted] = []
         self.refused: list[str] = []
         self.failed_tries = 0
-        self.tasks = {user: self._make_task(user) for user in ("ann", "bob")}
+        self.tasks = {user: self._make_tasks(user) for user in ("ann", "bob")}
         self._threads = [
             threading.Thread(target=self._client, args=(n,)) for n in range(self.CLIENTS)
         ]
         for thread in self._threads:
             thread.start()
 
-    def _make_task(self, user: str) -> str:
+    def _make_tasks(self, user: str) -> list[str]:
         with self._open_client(0, user) as api:
-            return str(api.create(CODE, limits={"timeout_s": 20})["id"])
+            return [
+                str(api.create(code_of(task, self._name), limits={"timeout_s": 20}, **fields)["id"])
+                for task, fields in enumerate(({}, *2 * [{"cache": {"ttl": TTL_S}}]))
+            ]
 
     def await_accepted(self, number: int, timeout_s: float) -> None:
         """Return when so many were accepted."""
@@ -128,7 +172,7 @@ class Load:
             self._asked += 1
         if self._closing.wait(max(0, self._begin + number / self._rate - time.monotonic())):
             return None
-        return Order("ann" if number % 2 else "bob", number)
+        return Order("ann" if number % 2 else "bob", number, self._slow_s)
 
     def _client(self, number: int) -> None:
         clients = {
@@ -139,8 +183,8 @@ class Load:
         door = number % self._doors
         while (order := self._take()) is not None:
             accepted = Accepted(order)
-            # Each tenth is asked for twice: the same key must lead to the same run.
-            for _ in range(2 if order.x % 10 == 0 else 1):
+            # Some are asked for twice: the same key must lead to the same run.
+            for _ in range(2 if order.number % 10 in (0, 7) else 1):
                 door = (door + 1) % self._doors
                 if run_id := self._ask(clients, door, order):
                     accepted.runs.add(run_id)
@@ -152,8 +196,9 @@ class Load:
 
     def _ask(self, clients: dict[tuple[int, str], Api], door: int, order: Order) -> str | None:
         """Ask with one key, at the other door after each failure, until it is accepted."""
-        path = f"/api/tasks/{self.tasks[order.user]}/execute"
-        headers = {"Idempotency-Key": f"{self.tasks[order.user]}-{order.x}"}
+        task = self.tasks[order.user][order.task]
+        path = f"/api/tasks/{task}/execute"
+        headers = {"Idempotency-Key": f"{task}-{order.number}"}
         while not self._closing.is_set():
             api = clients[(door, order.user)]
             try:

@@ -13,7 +13,8 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 
-from faults.house import PARTS, Door, House
+from faults.elsewhere import answers_lost, worker_killed, works_elsewhere
+from faults.house import LEASE_S, PARTS, Door, House
 from faults.load import LONGEST_S
 from support.processes import Process
 from support.proxy import FINE, Network
@@ -23,6 +24,7 @@ from support.waiting import wait_until
 Act = Callable[[House], AbstractContextManager[None]]
 
 CLOCKS_APART_S = 60
+SLOW_S = 2.5  # longer than a lease and what it takes until another attempt is at work
 _FAKETIME = Path("/usr/lib/x86_64-linux-gnu/faketime/libfaketime.so.1")
 _DISK = "16m"
 
@@ -37,6 +39,7 @@ class Fault:
     normal_s: float  # from the end of the fault until both doors are ready and a run goes through
     may_repeat: bool = True  # a run may need another attempt
     stage: Act = lambda _: contextlib.nullcontext()
+    slow_s: float = 0  # so long sleep some runs of the load
 
 
 def _victims(house: House, door: int, role: str) -> list[Process]:
@@ -87,6 +90,61 @@ def stopped_amid_runs(house: House) -> Iterator[None]:
             assert repeated != "0", "nobody took what the stopped server held"
             return
     raise AssertionError("the server ran nothing whenever it was stopped")
+
+
+@contextlib.contextmanager
+def answered_late(house: House) -> Iterator[None]:
+    """SIGSTOP to an API whose worker goes on, and SIGCONT when what the worker has answered meets
+    another attempt, which is at work.
+    """
+    server = house.doors[house.chance.randrange(2)].server
+    both = (
+        f"SELECT COUNT(DISTINCT claimant) FROM ({_FIRST_ATTEMPTS}) AS held"
+        f" WHERE age BETWEEN {LONGEST_S + 0.2} AND {SLOW_S / 2}"
+    )
+    for _ in range(4):
+        wait_until("slow runs are at both doors", lambda: house.sql(both) == "2", 15)
+        with house.stopped(lambda: [server.process("api")]):
+            if _answer_waits(house):
+                break
+    else:
+        raise AssertionError("no answer came late whenever an API was stopped")
+    yield
+
+
+_FIRST_ATTEMPTS = (
+    "SELECT id, claimant, lease_until, EXTRACT(EPOCH FROM clock_timestamp() - at) AS age"
+    " FROM runs JOIN claimed ON run_id = id AND claimed.attempt = 1"
+    " WHERE status = 'running' AND runs.attempt = 1"
+)
+
+
+def _answer_waits(house: House) -> bool:
+    """Wait until what a stopped API holds is at work elsewhere; False when that does not come."""
+    look = f"SELECT id, lease_until FROM ({_FIRST_ATTEMPTS}) AS held WHERE age > {LONGEST_S}"
+    before = set(house.sql(look).split())
+    time.sleep(LEASE_S / 2)  # the leases of others are longer by now
+    held = {row.partition("|")[0] for row in before & set(house.sql(look).split())}
+    try:
+        wait_until("another attempt", lambda: _overtaken(house, held), 6 if held else 0)
+    except AssertionError:
+        return False
+    return True
+
+
+def _overtaken(house: House, runs: set[str]) -> bool:
+    """Whether the first attempt of one of these runs is over, and a second has a while to go."""
+    quoted = ", ".join(f"'{run_id}'" for run_id in ("none", *runs))
+    after = "make_interval(secs => {:g})".format
+    found = house.sql(
+        "SELECT COUNT(*) FROM runs JOIN claimed first ON first.run_id = id AND first.attempt = 1"
+        " JOIN claimed second ON second.run_id = id AND second.attempt = 2"
+        f" WHERE id IN ({quoted}) AND status = 'running' AND runs.attempt = 2"
+        f" AND clock_timestamp() > first.at + {after(SLOW_S + 0.3)}"
+        f" AND clock_timestamp() > second.at + {after(LONGEST_S + 0.2)}"
+        f" AND clock_timestamp() < second.at + {after(SLOW_S - 0.2)}"
+    )
+    return found != "0"
 
 
 def _held(house: House) -> set[str]:
@@ -291,7 +349,8 @@ SINGLE = (
     Fault("api stopped", stopped("api"), 2.5, 10),
     Fault("worker stopped", stopped("worker"), 2.5, 10),
     Fault("supervisor stopped", stopped("supervisor"), 2.5, 10),
-    Fault("server stopped: it answers after its leases", stopped_amid_runs, 2.5, 10),
+    Fault("server stopped amid runs", stopped_amid_runs, 2.5, 10),
+    Fault("api stopped: it answers after its leases", answered_late, 0.5, 10, slow_s=SLOW_S),
     Fault("postgres killed", service_killed("postgres"), 1, 15),
     Fault("postgres stopped", service_stopped("postgres"), 2.5, 15),
     Fault("postgres restarted amid commits", postgres_restarted, 0, 15),
@@ -313,6 +372,8 @@ SINGLE = (
     *(Fault(f"{part} cut off", network(CUT, part), 2.5, 15) for part in PARTS),
     *(Fault(f"{part} slow", network(SLOW, part), 2.5, 10) for part in PARTS),
     *(Fault(f"{part} breaks half-way", network(BREAKS, part), 2.5, 10) for part in PARTS),
+    Fault("worker elsewhere killed", worker_killed, 1, 15, stage=works_elsewhere),
+    Fault("answers from elsewhere lost", answers_lost, 2, 15, stage=works_elsewhere),
     Fault("clocks a minute apart", nothing, 2.5, 10, may_repeat=False, stage=clocks_apart),
 )
 

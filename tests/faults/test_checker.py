@@ -8,24 +8,31 @@ import pytest
 from faults.checker import Evidence, judge
 from faults.load import Accepted, Order
 
-TASKS = {"ann": "task-of-ann", "bob": "task-of-bob"}
+TASKS = {"ann": ["a", "a2", "a3"], "bob": ["b", "b2", "b3"]}
+TEN_DAYS = 864_000.0
 Spoil = Callable[[Evidence], object]
 
 
 def fine() -> Evidence:
-    """Four runs of each user, all as they must be."""
+    """Runs of each user, all as they must be: 17 and 27 were answered by 7."""
     evidence = Evidence([], TASKS)
-    for x in range(8):
+    for x in range(40):
         order = Order("ann" if x % 2 else "bob", x)
         run_id = f"run-{x}"
         run = {"id": run_id, "status": "completed", "attempt": 1, "finished_at": f"t{x}"}
+        began = TEN_DAYS + x
+        evidence.claimed[run_id, 1] = began - 0.1
+        if x in (17, 27):
+            run["cached_from"] = "run-7"
+            began = TEN_DAYS + 7
         evidence.accepted.append(Accepted(order, {run_id}))
         for seen in (evidence.runs, evidence.again):
             seen.setdefault(order.user, {})[run_id] = copy.deepcopy(run)
         evidence.ends[run_id] = copy.deepcopy(run)
-        evidence.results[run_id] = order.result
+        evidence.results[run_id] = order.result | {"began": began}
         evidence.logs[run_id] = order.log
-        evidence.recorded.append((run_id, "running", "completed"))
+        was = "queued" if "cached_from" in run else "running"
+        evidence.recorded.append((run_id, was, "completed"))
     return evidence
 
 
@@ -37,6 +44,24 @@ def lose(evidence: Evidence) -> None:
 def end_twice(evidence: Evidence) -> None:
     """A second end was recorded."""
     evidence.recorded.append(("run-3", "completed", "completed"))
+
+
+def answered_by(evidence: Evidence, run_id: str, origin: str) -> None:
+    """A run that was calculated has its end from another."""
+    number = int(run_id.removeprefix("run-"))
+    for seen in (evidence.runs, evidence.again):
+        seen["ann" if number % 2 else "bob"][run_id]["cached_from"] = origin
+    del evidence.ends[run_id]
+    evidence.recorded[number] = (run_id, "queued", "completed")
+    evidence.results[run_id] = evidence.results[origin]
+
+
+def repeat(evidence: Evidence, claimed_after_s: float) -> None:
+    """A second attempt was claimed so long after the result was begun."""
+    for seen in (evidence.runs["ann"]["run-3"], evidence.again["ann"]["run-3"]):
+        seen["attempt"] = 2
+    evidence.ends["run-3"]["attempt"] = 2
+    evidence.claimed["run-3", 2] = TEN_DAYS + 3 + claimed_after_s
 
 
 SPOILT: dict[str, tuple[Spoil, str]] = {
@@ -67,12 +92,52 @@ SPOILT: dict[str, tuple[Spoil, str]] = {
     "no result": (lambda e: e.results.pop("run-3"), "run run-3 has the result None"),
     "another's log": (lambda e: e.logs.update({"run-3": e.logs["run-5"]}), "has the log"),
     "a key that made two runs": (
-        lambda e: e.accepted[3].runs.add("run-9"),
+        lambda e: e.accepted[3].runs.add("run-90"),
         "its key made 2 runs",
     ),
     "a run that nobody was told of": (
-        lambda e: e.runs["bob"].update({"run-9": {"id": "run-9", "status": "completed"}}),
-        "run run-9 of bob was made",
+        lambda e: e.runs["bob"].update({"run-90": {"id": "run-90", "status": "completed"}}),
+        "run run-90 of bob was made",
+    ),
+    "the result of an attempt that was given up": (
+        lambda e: repeat(e, claimed_after_s=1),
+        "run run-3 has a result older than its attempt 2",
+    ),
+    "an attempt that was never claimed": (
+        lambda e: e.claimed.pop(("run-3", 1)),
+        "run run-3 has a result older than its attempt 1",
+    ),
+    "a calculated run that was never claimed": (
+        lambda e: e.recorded.__setitem__(3, ("run-3", "queued", "completed")),
+        "run run-3 went from queued to completed",
+    ),
+    "an answer from the cache that nobody asked for": (
+        lambda e: answered_by(e, "run-3", "run-13"),
+        "run run-3 was answered from the cache, and did not ask for it",
+    ),
+    "an answer from the run of another user": (
+        lambda e: answered_by(e, "run-17", "run-6"),
+        "run run-17 was answered by run run-6 of Order(user='bob'",
+    ),
+    "an answer from the run of other code": (
+        lambda e: answered_by(e, "run-17", "run-9"),
+        "run run-17 was answered by run run-9",
+    ),
+    "an answer from the run of other inputs": (
+        lambda e: answered_by(e, "run-37", "run-7"),
+        "run run-37 was answered by run run-7",
+    ),
+    "an answer from nowhere": (
+        lambda e: e.runs["ann"]["run-17"].update(cached_from="run-90"),
+        "run run-17 was answered by run run-90 of None",
+    ),
+    "an answer from one that was answered itself": (
+        lambda e: answered_by(e, "run-17", "run-27"),
+        "run run-17 was answered by run run-27, which calculated nothing",
+    ),
+    "an answer that is not its origin's": (
+        lambda e: e.results["run-17"].update(began=TEN_DAYS + 8),
+        "run run-17 has another result than its origin run-7",
     ),
     "one run for two orders": (
         lambda e: setattr(e.accepted[3], "runs", {"run-5"}),
@@ -99,9 +164,7 @@ def test_spoilt_records_are_found(name: str) -> None:
 
 def test_a_repeated_attempt_is_wrong_only_where_nothing_called_for_it() -> None:
     evidence = fine()
-    for seen in (evidence.runs["ann"]["run-3"], evidence.again["ann"]["run-3"]):
-        seen["attempt"] = 2
-    evidence.ends["run-3"]["attempt"] = 2
+    repeat(evidence, claimed_after_s=-0.1)
     assert judge(evidence) == []
     [wrong] = judge(evidence, may_repeat=False)
     assert "run run-3 was repeated" in wrong

@@ -80,7 +80,7 @@ class Server:
 
     def unset(self, setting: str) -> None:
         """Leave a setting to its default at the next start."""
-        del self._settings[setting]
+        del self._settings[f"MECAPY_{setting.upper()}"]
 
     def start(self, timeout_s: float = 30) -> "Server":
         """Start it and return when it says that it is ready, on the same port as the last time."""
