@@ -226,6 +226,114 @@ TEST_F(LargeAnswers, WhoseObjectIsGoneAreErrors) {
   EXPECT_FALSE(got.streamed);
 }
 
+// A run of ann's that another process runs; what the API asks it is counted.
+class RunsElsewhere : public ApiTest, public feed::Outlet {
+ protected:
+  RunsElsewhere() {
+    release();
+    model::Task task;
+    task.id = model::TaskId::make();
+    run_.id = model::RunId::make();
+    run_.task_id = task.id;
+    task.user = run_.user = "ann";
+    (void)await(store_->submit_ad_hoc(task, run_, std::nullopt)).value();
+    EXPECT_TRUE(*await(store_->claim(run_.id, "elsewhere", std::chrono::hours(1))));
+    feed_.set_outlet(this);
+  }
+  FakeExchange get(const std::string& id, const std::string& what) {
+    return FakeExchange("GET", "/api/runs/" + id + what, "");
+  }
+  // Lets the API do what it can without waiting, once the database has answered.
+  template <class Condition>
+  bool until(Condition condition) {
+    const base::Deadline deadline = base::after(std::chrono::seconds(10));
+    while (!condition() && std::chrono::steady_clock::now() < deadline) {
+      io_.restart();
+      io_.run_for(std::chrono::milliseconds(5));
+    }
+    return condition();
+  }
+
+  void status_changed(const model::RunId&, const feed::Channel::State&) override {}
+  void log_added(const model::RunId&, const feed::Channel::State&, std::string_view) override {}
+  void progress_changed(const model::RunId&, const feed::Channel::State&) override {}
+  void watched(const model::RunId&) override { ++asked_; }
+  void cancel(const model::RunId&) override {}
+
+  model::Run run_;
+  int asked_ = 0;
+};
+
+TEST_F(RunsElsewhere, OfAnotherUserNobodyIsAsked) {
+  model::Task task;
+  model::Run other;
+  task.id = model::TaskId::make();
+  other.id = model::RunId::make();
+  other.task_id = task.id;
+  task.user = other.user = "eve";
+  (void)await(store_->submit_ad_hoc(task, other, std::nullopt)).value();
+  for (const char* what : {"/events", "/logs"}) {
+    FakeExchange exchange = get(other.id.str(), what);
+    finish(exchange);
+    EXPECT_EQ(exchange.answer->status, 404) << what;
+  }
+  EXPECT_EQ(asked_, 0);
+}
+
+TEST_F(RunsElsewhere, EventsAskOnce) {
+  FakeExchange exchange = get(run_.id.str(), "/events");
+  begin(exchange);
+  EXPECT_TRUE(until([&] { return exchange.streamed && !exchange.streamed->pieces.empty(); }));
+  EXPECT_EQ(asked_, 1);
+  EXPECT_TRUE(*await(store_->record_end({run_.id, 1}, {.status = model::RunStatus::completed})));
+  feed_.find(run_.id)->hear_status(model::RunStatus::completed, 1);
+  io_.restart();
+  io_.run();
+}
+
+TEST_F(RunsElsewhere, TheLogIsWaitedForUntilItIsWhole) {
+  FakeExchange exchange = get(run_.id.str(), "/logs");
+  begin(exchange);
+  ASSERT_TRUE(until([&] { return asked_ > 0; }));
+  const auto channel = feed_.open(run_.id);
+  channel->hear_status(model::RunStatus::running, 1);
+  channel->hear_log_size(1, 11);
+  channel->hear_log(1, 0, "hello");
+  io_.restart();
+  io_.run_for(std::chrono::milliseconds(200));
+  EXPECT_FALSE(exchange.answer);
+  channel->hear_log(1, 5, " world");
+  ASSERT_TRUE(until([&] { return exchange.answer.has_value(); }));
+  EXPECT_EQ(exchange.answer->status, 200);
+  EXPECT_EQ(exchange.answer->body, "hello world");
+}
+
+TEST_F(RunsElsewhere, ALogThatDoesNotComeWholeIsAnError) {
+  FakeExchange exchange = get(run_.id.str(), "/logs");
+  begin(exchange);
+  ASSERT_TRUE(until([&] { return asked_ > 0; }));
+  const auto channel = feed_.open(run_.id);
+  channel->hear_status(model::RunStatus::running, 1);
+  channel->hear_log_size(1, 11);
+  channel->hear_log(1, 0, "hello");
+  ASSERT_TRUE(until([&] { return exchange.answer.has_value(); }));
+  EXPECT_EQ(exchange.answer->status, 503);
+  EXPECT_GT(asked_, 1);  // an answer may have been lost
+}
+
+TEST_F(RunsElsewhere, TheLogOfOneThatEndsMeanwhileIsThatOfItsEnd) {
+  FakeExchange exchange = get(run_.id.str(), "/logs");
+  begin(exchange);
+  ASSERT_TRUE(until([&] { return asked_ > 0; }));
+  model::RunEnd end{.status = model::RunStatus::completed};
+  end.log.inline_bytes = "all of it";
+  EXPECT_TRUE(*await(store_->record_end({run_.id, 1}, end)));
+  feed_.open(run_.id)->hear_status(model::RunStatus::completed, 1);
+  ASSERT_TRUE(until([&] { return exchange.answer.has_value(); }));
+  EXPECT_EQ(exchange.answer->status, 200);
+  EXPECT_EQ(exchange.answer->body, "all of it");
+}
+
 class LooksAtCode : public ApiTest, public testing::WithParamInterface<const char*> {
  protected:
   net::Response post(const std::string& code) {

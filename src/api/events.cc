@@ -164,8 +164,8 @@ awaitable<void> follow(Api& api, model::Run run, Cursor cursor, net::ResponseStr
 awaitable<Answer> Routes::run_events(Api& api, Call& call) {
   auto id = run_id(call);
   if (!id) co_return id.error();
-  const auto channel =
-      parts(api).feed.watch(*id);  // before the look into the store: nothing is missed
+  // Before the look into the store: nothing is missed.
+  const auto channel = parts(api).feed.open(*id);
   auto run = co_await parts(api).store.get_run(call.caller.user, *id);
   if (!run) co_return run.error();
   const Cursor cursor = parse_cursor(call.request().header("last-event-id").value_or(""));

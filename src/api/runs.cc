@@ -6,8 +6,8 @@
 namespace mecapy::api {
 namespace {
 
-// Another process has told by then what it knows of a run, or it does not run there.
-constexpr std::chrono::milliseconds kHearsay{150};
+constexpr std::chrono::seconds kHearsay{5};   // another process has told its log by then
+constexpr std::chrono::seconds kAskAgain{1};  // what it told may have been lost
 
 awaitable<Result<model::Run>> find_run(Api& api, const Call& call) {
   auto id = run_id(call);
@@ -29,6 +29,25 @@ awaitable<Answer> show_latest(Api& api, Call& call, Part part) {
   if (!run) co_return run.error();
   if (!*run) co_return json_response(200, wire::never_ran_json(*id));
   co_return co_await show(api, call, **run, part);
+}
+
+// Waits for the log of a run that runs in another process. True when it is whole: all that was
+// there when that one was asked.
+awaitable<bool> hear_log(feed::Feed& feed, const model::RunId& id, feed::Channel& channel) {
+  const feed::Channel::State& state = channel.state();
+  const std::uint64_t answers = state.answers;
+  const base::Deadline deadline = base::after(kHearsay);
+  base::Deadline again = base::after(kAskAgain);
+  while (!state.here && !model::is_end(state.status)) {
+    const bool whole = state.log.size() >= state.log_size;
+    if (whole && state.answers != answers) co_return true;
+    const auto now = std::chrono::steady_clock::now();
+    if (now >= deadline) co_return false;
+    if (whole || now >= again) feed.watch(id);
+    if (now >= again) again = now + kAskAgain;
+    co_await channel.changed(state.version, std::min(again, deadline));
+  }
+  co_return state.here;
 }
 
 }  // namespace
@@ -85,11 +104,17 @@ awaitable<Answer> Routes::run_logs(Api& api, Call& call) {
   net::Response response;
   response.content_type = "text/plain; charset=utf-8";
   const auto channel = parts(api).feed.watch(run->id);
-  // Of a run of another process the log is asked for.
-  const bool elsewhere = parts(api).feed.is_shared() && channel->state().attempt == 0;
-  const base::Deadline heard = base::after(elsewhere ? kHearsay : std::chrono::milliseconds(0));
-  while (channel->state().log.empty() && std::chrono::steady_clock::now() < heard) {
-    co_await channel->changed(channel->state().version, heard);
+  const bool elsewhere = parts(api).feed.is_shared() && run->status == model::RunStatus::running;
+  bool whole = true;
+  if (elsewhere) whole = co_await hear_log(parts(api).feed, run->id, *channel);
+  if (!whole) {
+    run = co_await parts(api).store.get_run(call.caller.user, run->id);
+    if (!run) co_return run.error();
+    if (model::is_end(run->status)) co_return co_await send_log(api, call, *run);
+    if (run->status == model::RunStatus::running) {
+      co_return fail(ErrorCode::unavailable,
+                     "the process that runs it has not told all of its log: try again");
+    }
   }
   response.body = channel->state().log;
   co_return response;

@@ -18,7 +18,9 @@ void Channel::take_status(model::RunStatus status, int attempt) {
   if (attempt != state_.attempt) {
     state_.log.clear();
     state_.progress.clear();
+    state_.log_size = 0;
   }
+  state_.here = false;
   state_.status = status;
   state_.attempt = attempt;
   touch();
@@ -26,6 +28,7 @@ void Channel::take_status(model::RunStatus status, int attempt) {
 
 void Channel::set_status(model::RunStatus status, int attempt) {
   take_status(status, attempt);
+  state_.here = status == model::RunStatus::running;
   if (outlet_ != nullptr) outlet_->status_changed(id_, state_);
 }
 
@@ -55,6 +58,13 @@ bool Channel::hear_log(int attempt, std::size_t offset, std::string_view text) {
   state_.log += text.substr(known);
   touch();
   return true;
+}
+
+void Channel::hear_log_size(int attempt, std::size_t size) {
+  if (attempt != state_.attempt) return;
+  state_.log_size = std::max(state_.log_size, size);
+  ++state_.answers;
+  touch();
 }
 
 void Channel::hear_progress(int attempt, std::string_view json) {

@@ -35,6 +35,12 @@ class Channel {
     std::string log;
     std::string progress;       // JSON of the latest; "" when there was none
     std::uint64_t version = 0;  // raised by every change
+    // Whether it runs in this process, which then has all there is.
+    bool here = false;
+    // What the process that runs it told of the log's length, and how often it did. What is not in
+    // `log` of it is on its way.
+    std::size_t log_size = 0;
+    std::uint64_t answers = 0;
   };
   const State& state() const { return state_; }
 
@@ -49,6 +55,7 @@ class Channel {
   void hear_status(model::RunStatus status, int attempt);
   // `text` begins at `offset` of the log. False when what lies before it is not here.
   bool hear_log(int attempt, std::size_t offset, std::string_view text);
+  void hear_log_size(int attempt, std::size_t size);
   void hear_progress(int attempt, std::string_view json);
 
   // Returns when state().version is not `seen` any more, or at the deadline.
@@ -73,7 +80,8 @@ class Outlet {
   virtual void log_added(const model::RunId& id, const Channel::State& state,
                          std::string_view text) = 0;
   virtual void progress_changed(const model::RunId& id, const Channel::State& state) = 0;
-  // Somebody here wants log and progress of a run that may be anywhere.
+  // Somebody here wants log and progress of a run that may be anywhere, and how long its log is
+  // now: asked again when no answer is on its way.
   virtual void watched(const model::RunId& id) = 0;
   virtual void cancel(const model::RunId& id) = 0;
 };
@@ -86,7 +94,8 @@ class Feed {
 
   // The channel of `id`, made when nobody has it.
   std::shared_ptr<Channel> open(const model::RunId& id);
-  // The same, for one who wants log and progress as well, wherever it runs.
+  // The same, for one who wants log and progress as well, wherever it runs, and may have them. Asks
+  // the process that runs it: State::answers grows when it has told how long the log is.
   std::shared_ptr<Channel> watch(const model::RunId& id);
   // The channel of `id` when somebody has it.
   std::shared_ptr<Channel> find(const model::RunId& id) const;

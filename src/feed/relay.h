@@ -1,13 +1,17 @@
 // Carries the feed between processes that share a Redis: what happens to runs here is told there.
 //
 //   S RUN ATTEMPT STATUS          the status of a run changed; always told
-//   L RUN ATTEMPT OFFSET LENGTH…  log of a run that somebody elsewhere watches
+//   W RUN ATTEMPT BYTES           somebody here watches and has these bytes of the log: tell the
+//                                 rest, and go on; said again every ten seconds
+//   N RUN ATTEMPT BYTES           the answer: it runs, and how long its log is now
+//   L RUN ATTEMPT OFFSET TEXT     log of a run that somebody elsewhere watches
 //   P RUN ATTEMPT JSON            its progress
-//   W RUN                         somebody here watches: tell all there is, and go on
-//   K RUN                         and does so still
 //   C RUN                         whoever runs it, stop it
 //
-// One channel for all. What is lost on the way is found in the store a little later.
+// One channel for all, so what is told for one is told to everybody. However often somebody comes
+// and goes, a log goes over it about once: a process has one question of a run on its way, keeps
+// what it heard for a while, and who runs it tells piece by piece, each when Redis has taken the
+// one before. What is lost on the way is found in the store a little later.
 #pragma once
 
 #include <boost/asio/any_io_executor.hpp>

@@ -7,7 +7,10 @@
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/detached.hpp>
 #include <boost/asio/io_context.hpp>
+#include <boost/asio/ip/tcp.hpp>
+#include <boost/asio/use_awaitable.hpp>
 #include <functional>
+#include <map>
 #include <vector>
 
 #include "base/id.h"
@@ -18,6 +21,30 @@ namespace {
 
 using model::RunId;
 using model::RunStatus;
+
+// Counts the bytes that go over a channel, by the kind of message.
+struct Listener {
+  explicit Listener(boost::asio::io_context& loop)
+      : client(loop.get_executor(), redis::parse_address(base::of_service("redis")).value()) {}
+  redis::Client client;
+  bool there = false;
+  std::map<std::string, std::size_t> bytes, messages;
+
+  static boost::asio::awaitable<void> listen(std::shared_ptr<Listener> self, std::string channel) {
+    redis::Command subscribe{"SUBSCRIBE", std::move(channel)};
+    (void)co_await self->client.call(std::move(subscribe), base::after(std::chrono::seconds(5)));
+    self->there = true;
+    while (true) {
+      const auto message = co_await self->client.next_message(base::after(std::chrono::hours(1)));
+      if (!message) co_return;
+      const std::string& text = message->list.at(2).text;  // ORIGIN KIND ...
+      const std::size_t begin = text.find(' ') + 1;
+      const std::string kind = text.substr(begin, text.find(' ', begin) - begin);
+      self->bytes[kind] += text.size();
+      ++self->messages[kind];
+    }
+  }
+};
 
 // Processes that share a channel, all on one thread.
 class RelayTest : public testing::Test {
@@ -65,10 +92,30 @@ class RelayTest : public testing::Test {
     return true;
   }
 
+  std::shared_ptr<Listener> listen() {
+    auto listener = std::make_shared<Listener>(loop_);
+    boost::asio::co_spawn(loop_, Listener::listen(listener, prefix_ + ":feed"),
+                          boost::asio::detached);
+    EXPECT_TRUE(eventually([&] { return listener->there; }));
+    return listener;
+  }
+
+  // Says `texts` as other processes do.
+  void say(const std::vector<std::string>& texts) {
+    for (const std::string& text : texts) {
+      redis::Command publish{"PUBLISH", prefix_ + ":feed", "stranger " + text};
+      boost::asio::co_spawn(
+          loop_, stranger_.call(std::move(publish), base::after(std::chrono::seconds(5))),
+          boost::asio::detached);
+    }
+  }
+
   std::string prefix_ = "test-" + base::random_hex(8);
   boost::asio::io_context loop_;
   Process one_{loop_, prefix_};
   Process two_{loop_, prefix_};
+  redis::Client stranger_{loop_.get_executor(),
+                          redis::parse_address(base::of_service("redis")).value()};
   RunId id_ = RunId::make();
 };
 
@@ -96,6 +143,86 @@ TEST_F(RelayTest, AWatcherWhoComesLate_HearsTheLogFromItsFirstByteAndTheLatestPr
     return there->state().log.ends_with("and\nmore \xc3\xa9") &&
            there->state().progress == R"({"fraction":0.75})";
   }));
+}
+
+TEST_F(RelayTest, AWatcher_IsToldFirstHowLongTheLogIs) {
+  const auto here = one_.feed.open(id_);
+  here->set_status(RunStatus::running, 1);
+  here->add_log(std::string(600'000, 'x'));
+  const auto there = two_.feed.watch(id_);
+  EXPECT_TRUE(
+      eventually([&] { return there->state().answers > 0 || !there->state().log.empty(); }));
+  EXPECT_EQ(there->state().log_size, 600'000U);
+  EXPECT_FALSE(there->state().here);
+  EXPECT_TRUE(eventually([&] { return there->state().log.size() == 600'000; }));
+}
+
+TEST_F(RelayTest, WatchersWhoComeAndGo_HaveTheLogToldOnce) {
+  const auto here = one_.feed.open(id_);
+  here->set_status(RunStatus::running, 1);
+  here->add_log(std::string(600'000, 'x'));
+  const auto listener = listen();
+  for (int i = 0; i < 50; ++i) {
+    two_.feed.watch(id_);
+    loop_.restart();
+    loop_.run_for(std::chrono::milliseconds(10));
+  }
+  const auto there = two_.feed.watch(id_);
+  EXPECT_TRUE(eventually([&] { return there->state().log.size() == 600'000; }));
+  EXPECT_LT(listener->bytes["L"], 700'000U);
+}
+
+TEST_F(RelayTest, ManyProcessesThatAskAtOnce_AreAnsweredTogether) {
+  const auto here = one_.feed.open(id_);
+  here->set_status(RunStatus::running, 1);
+  here->add_log(std::string(100'000, 'x'));
+  const auto listener = listen();
+  say(std::vector<std::string>(500, "W " + id_.str() + " 0 0"));
+  say({"C " + id_.str()});
+  EXPECT_TRUE(eventually([&] { return !one_.cancelled.empty(); }));  // all were heard
+  here->add_log("end");
+  const auto there = two_.feed.watch(id_);
+  EXPECT_TRUE(eventually([&] { return there->state().log.ends_with("end"); }));
+  EXPECT_LT(listener->bytes["L"], 50 * 100'000U);
+}
+
+TEST_F(RelayTest, WhatARunHereSays_IsAskedOfNobody) {
+  const auto listener = listen();
+  const auto here = one_.feed.open(id_);
+  here->set_status(RunStatus::running, 1);
+  EXPECT_EQ(one_.feed.watch(id_), here);
+  EXPECT_TRUE(here->state().here);
+  one_.feed.cancel_elsewhere(id_);
+  EXPECT_TRUE(eventually([&] { return listener->messages["C"] == 1; }));
+  EXPECT_EQ(listener->messages["W"], 0U);
+}
+
+// A Redis that takes all and answers nothing.
+TEST_F(RelayTest, WhatRedisIsSlowToTake_DoesNotPileUp) {
+  namespace asio = boost::asio;
+  using asio::ip::tcp;
+  tcp::acceptor acceptor(loop_, {asio::ip::address_v4::loopback(), 0});
+  std::size_t taken = 0;
+  const auto take = [&taken](tcp::socket socket) -> asio::awaitable<void> {
+    std::string bytes(1 << 20, '\0');
+    while (true) taken += co_await socket.async_read_some(asio::buffer(bytes), asio::use_awaitable);
+  };
+  acceptor.async_accept([&](boost::system::error_code, tcp::socket first) {
+    asio::co_spawn(loop_, take(std::move(first)), asio::detached);
+    acceptor.async_accept([&](boost::system::error_code, tcp::socket second) {
+      asio::co_spawn(loop_, take(std::move(second)), asio::detached);
+    });
+  });
+  Feed feed(loop_.get_executor());
+  RelayOptions options;
+  options.address.host = "127.0.0.1";
+  options.address.port = acceptor.local_endpoint().port();
+  options.origin = base::make_uuid7();
+  const Relay relay(loop_.get_executor(), feed, std::move(options));
+  for (int i = 0; i < 100'000; ++i) feed.cancel_elsewhere(id_);
+  EXPECT_TRUE(eventually([&] { return taken > 500'000; }));
+  loop_.run_for(std::chrono::milliseconds(500));
+  EXPECT_LT(taken, 4'000'000U);
 }
 
 TEST_F(RelayTest, TheNextAttempt_BeginsItsLogAnew) {
@@ -130,27 +257,11 @@ TEST_F(RelayTest, ACancelHere_IsHeardThereAndNotHere) {
 
 TEST_F(RelayTest, MessagesThatAreNone_ChangeNothing) {
   const auto there = two_.feed.watch(id_);
-  redis::Client client(loop_.get_executor(),
-                       redis::parse_address(base::of_service("redis")).value());
   const std::string id = id_.str();
-  const std::vector<std::string> texts = {"",
-                                          "X",
-                                          "S " + id,
-                                          "S " + id + " x running",
-                                          "S " + id + " 1 odd",
-                                          "L " + id + " 1 99999999999999999999 x",
-                                          "L " + id + " 1 5 gap",
-                                          "L none 1 0 x",
-                                          "P " + id + " 1 {no json",
-                                          "C",
-                                          "W",
-                                          std::string(1000, ' ')};
-  for (const std::string& text : texts) {
-    redis::Command publish{"PUBLISH", prefix_ + ":feed", "stranger " + text};
-    boost::asio::co_spawn(loop_,
-                          client.call(std::move(publish), base::after(std::chrono::seconds(5))),
-                          boost::asio::detached);
-  }
+  say({"", "X", "S " + id, "S " + id + " x running", "S " + id + " 1 odd",
+       "L " + id + " 1 99999999999999999999 x", "L " + id + " 1 5 gap", "L none 1 0 x",
+       "N " + id + " 1 x", "N " + id + " 1", "P " + id + " 1 {no json", "C", "W", "W none 1 0",
+       std::string(1000, ' ')});
   const auto here = one_.feed.open(id_);
   EXPECT_TRUE(eventually([&] { return there->state().status == RunStatus::running; },
                          [&] { here->set_status(RunStatus::running, 1); }));

@@ -155,6 +155,23 @@ def test_log_and_progress_are_heard_at_both_doors(apis: tuple[Api, Api]) -> None
         assert one.end(run_id)["status"] == "cancelled"
 
 
+def test_a_long_log_is_whole_at_both_doors_while_it_is_written(apis: tuple[Api, Api]) -> None:
+    one, two = apis
+    task = str(one.create(TALKS.replace("'begun'", "'x' * 999_999"))["id"])
+    runs = [one.start(task) for _ in range(3)]  # more than one server runs at once
+    try:
+        wait_until("two run", lambda: all(one.run(r)["status"] == "running" for r in runs[:2]))
+        wait_until("all is said", lambda: {len(one.log(r)) for r in runs[:2]} == {1_000_000})
+        for run_id in runs[:2]:
+            for api in (one, two, two):
+                assert api.log(run_id) == "x" * 999_999 + "\n"
+    finally:
+        for run_id in runs:
+            two.cancel(run_id)
+    for run_id in runs:
+        assert one.end(run_id)["status"] == "cancelled"
+
+
 def test_a_cancel_reaches_a_run_of_the_other(apis: tuple[Api, Api]) -> None:
     one, two = apis
     task = str(one.create(SLEEPS)["id"])
