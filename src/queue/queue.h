@@ -40,7 +40,8 @@ class Queue {
   // How many runs wait; of a queue shared by processes, as it was known last.
   virtual std::size_t size() const = 0;
   virtual std::size_t capacity() const = 0;
-  // Success when what it stands on is there; the queue works without, for this process alone.
+  // Success when what it stands on is there and takes what is pushed; the queue works without, for
+  // this process alone.
   virtual Result<void> health() const = 0;
   // Ends every waiting pop with nothing; further pops end at once.
   virtual void close() = 0;

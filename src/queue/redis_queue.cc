@@ -15,9 +15,10 @@ namespace asio = boost::asio;
 using std::chrono::milliseconds;
 
 constexpr std::size_t kBatch = 500;
-constexpr milliseconds kBlock{500};  // of a read that waits for runs
-constexpr milliseconds kTick{200};   // between two looks at what is due
-constexpr milliseconds kAgain{500};  // before Redis that is away is tried again
+constexpr milliseconds kBlock{500};          // of a read that waits for runs
+constexpr milliseconds kTick{200};           // between two looks at what is due
+constexpr milliseconds kAgain{500};          // before Redis that is away is tried again
+constexpr std::chrono::seconds kRefused{5};  // it counts as away, though it may take the next one
 // What was read is held here, and must be given, however much that is.
 constexpr std::size_t kUnbounded = std::numeric_limits<std::size_t>::max();
 constexpr base::Deadline kNever = base::Deadline::max();
@@ -142,8 +143,12 @@ void RedisQueue::wake(asio::steady_timer& timer) {
   asio::post(io_, [&timer] { timer.cancel(); });
 }
 
-// Whether Redis is there, after a try; tells of a change.
+// Whether Redis is there, after a try; tells of a change. One that keeps nothing may well do what
+// needs no room.
 bool RedisQueue::settle(const Result<void>& outcome) {
+  const auto now = std::chrono::steady_clock::now();
+  if (!outcome && outcome.error().code == ErrorCode::storage) refused_until_ = now + kRefused;
+  if (outcome && now < refused_until_) return false;
   bool changed = false;
   {
     const std::lock_guard lock(mutex_);
@@ -183,7 +188,9 @@ awaitable<void> RedisQueue::send_loop() {
       continue;
     }
     const auto sent = co_await send(outbox);
-    if (!settle(sent)) keep_here(outbox.pushed);
+    if (sent) continue;
+    settle(sent);
+    keep_here(outbox.pushed);
   }
 }
 
@@ -249,15 +256,17 @@ awaitable<void> RedisQueue::keep_loop() {
   }
 }
 
+// Preparing is also the try whether Redis keeps anything new.
 awaitable<Result<void>> RedisQueue::keep_house() {
-  if (!health()) {
+  const bool due = std::chrono::steady_clock::now() >= keep_next_;
+  if (due || !health()) {
     if (auto prepared = co_await stream_.prepare(); !prepared) co_return prepared.error();
   }
   const std::size_t handed = handed_;
   const auto waiting = co_await stream_.promote();
   if (!waiting) co_return waiting.error();
   hear_waiting(*waiting, handed);
-  if (std::chrono::steady_clock::now() < keep_next_) co_return Result<void>{};
+  if (!due) co_return Result<void>{};
   keep_next_ = base::after(options_.lease / 3);
   if (auto kept = co_await stream_.keep(); !kept) co_return kept.error();
   const auto taken = co_await stream_.take_over(options_.lease);

@@ -83,7 +83,8 @@ class RedisQueue final : public Queue {
   RedisStream stream_;
   boost::asio::steady_timer send_timer_, read_timer_, keep_timer_;
   base::Deadline keep_next_{};
-  std::size_t handed_ = 0;  // ids that were read, ever
+  base::Deadline refused_until_{};  // after Redis would not keep something
+  std::size_t handed_ = 0;          // ids that were read, ever
   MemoryQueue here_;
   int loops_ = 0;
   std::thread thread_;  // last: it uses all the others

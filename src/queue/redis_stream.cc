@@ -1,6 +1,8 @@
 #include "queue/redis_stream.h"
 
 #include <algorithm>
+#include <array>
+#include <string_view>
 #include <utility>
 
 #include "base/log.h"
@@ -112,8 +114,16 @@ for i = 1, #ARGV, 2 do
 end
 return 0)lua";
 
+// How replies begin, or name in the error of a script, that nothing new is kept.
+constexpr std::array<std::string_view, 4> kKeepsNothing = {"OOM ", "MISCONF ", "READONLY ",
+                                                           "NOREPLICAS "};
+
 Error refused(const Reply& reply) {
-  return fail(ErrorCode::unavailable, "Redis refused a command: " + reply.text);
+  const bool kept = std::ranges::none_of(kKeepsNothing, [&](std::string_view word) {
+    return reply.text.find(word) != std::string::npos;
+  });
+  return fail(kept ? ErrorCode::unavailable : ErrorCode::storage,
+              "Redis refused a command: " + reply.text);
 }
 
 }  // namespace

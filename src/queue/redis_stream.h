@@ -29,6 +29,8 @@ struct Waiting {
   std::chrono::microseconds pause{};
 };
 
+// An error that Redis answers is unavailable, but storage when it keeps nothing new: it is full,
+// its disk failed, or it follows another one.
 class RedisStream {
  public:
   // `reads` is for read() alone, which blocks it; both on one thread. `capacity` is how many may

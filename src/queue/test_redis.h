@@ -31,16 +31,20 @@ inline RedisOptions options_of(const std::string& prefix, milliseconds lease = s
 }
 
 // One command beside the queue.
-inline redis::Reply ask(redis::Command command) {
+inline Result<redis::Reply> ask(const redis::Address& address, redis::Command command) {
   boost::asio::io_context loop;
-  redis::Client client(loop.get_executor(), options_of("").address);
+  redis::Client client(loop.get_executor(), address);
   std::optional<Result<redis::Reply>> reply;
   boost::asio::co_spawn(loop,
                         base::keep(client.call(std::move(command), base::after(seconds(5))), reply),
                         base::rethrow);
   while (!reply && loop.run_one() > 0) {
   }
-  return reply->value();
+  return std::move(*reply);
+}
+
+inline redis::Reply ask(redis::Command command) {
+  return ask(options_of("").address, std::move(command)).value();
 }
 
 // A prefix of its own, whose keys go with it.

@@ -230,6 +230,27 @@ def test_readiness_tells_of_each_part(apis: tuple[Api, Api]) -> None:
     }
 
 
+def test_a_redis_that_is_full_is_told_and_runs_go_on(apis: tuple[Api, Api]) -> None:
+    one, two = apis
+    task = str(one.create(DOUBLES)["id"])
+
+    def queue(api: Api) -> str:
+        return str(api.read("/health/ready")["parts"]["queue"]["status"])
+
+    redis("CONFIG", "SET", "maxmemory", "1")
+    try:
+        # Also by the one that pushes nothing.
+        wait_until("both tell it", lambda: {queue(one), queue(two)} == {"degraded"}, 20)
+        begin = time.monotonic()
+        while time.monotonic() - begin < 3:
+            assert one.execute(task, {"x": 1})["result"] == 2
+            assert queue(one) == "degraded"
+        assert "OOM" in one.read("/health/ready")["parts"]["queue"]["why"]
+    finally:
+        redis("CONFIG", "SET", "maxmemory", "0")
+    wait_until("both are ready", lambda: {queue(one), queue(two)} == {"ok"}, 20)
+
+
 def test_the_same_key_at_both_doors_makes_one_run(apis: tuple[Api, Api]) -> None:
     task = str(apis[0].create(DOUBLES)["id"])
     answers = []
