@@ -61,8 +61,10 @@ std::string parameters(const Route& route) {
                                 std::to_string(kKeyLife.count()) + " h"));
   }
   if (route.body == "Execute" || route.body == "AdHocExecute") {
-    out.push_back(parameter("Cache-Control", "header", "string",
-                            "no-cache has a run calculated whose task asks for a cache"));
+    out.push_back(
+        parameter("Cache-Control", "header", "string",
+                  "no-cache, no-store or max-age=0 has a run calculated whose task asks for a "
+                  "cache"));
   }
   return wire::array_of(out);
 }

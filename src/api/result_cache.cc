@@ -1,6 +1,7 @@
 #include "api/result_cache.h"
 
 #include <algorithm>
+#include <array>
 #include <cctype>
 #include <cmath>
 
@@ -11,6 +12,9 @@
 namespace mecapy::api {
 namespace {
 
+// The database answers for the whole ttl; a cache that others share is not filled for days.
+constexpr std::chrono::milliseconds kKept = std::chrono::hours(1);
+
 std::string cache_key(const std::string& code, const std::string& inputs) {
   return base::sha256_hex(base::sha256_hex(code) + wire::canonical_hash(inputs));
 }
@@ -20,12 +24,41 @@ std::string place_of(const std::string& user, const store::CacheQuery& query) {
   return "result:" + base::sha256_hex(query.environment + "\n" + query.cache_key + "\n" + user);
 }
 
-// The directives of the header (RFC 9111, 5.2), of which one says that nothing kept is wanted.
-bool wants_fresh(const net::Request& request) {
-  std::string directives(request.header("cache-control").value_or(""));
-  std::ranges::transform(directives, directives.begin(),
+// What says that nothing kept is wanted (RFC 9111, 5.2.1 and 5.4).
+constexpr std::array<std::pair<std::string_view, std::string_view>, 4> kFresh = {{
+    {"cache-control", "no-cache"},
+    {"cache-control", "no-store"},
+    {"cache-control", "max-age=0"},
+    {"pragma", "no-cache"},
+}};
+
+std::string lower(std::string_view text) {
+  std::string out(text);
+  std::ranges::transform(out, out.begin(),
                          [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
-  return directives.find("no-cache") != std::string::npos;
+  return out;
+}
+
+// Whether `directive` is one of those of the list, which are separated by commas.
+bool has_directive(std::string_view list, std::string_view directive) {
+  while (!list.empty()) {
+    std::string_view one = list.substr(0, list.find(','));
+    list.remove_prefix(std::min(list.size(), one.size() + 1));
+    const std::size_t begin = one.find_first_not_of(" \t");
+    if (begin == std::string_view::npos) continue;
+    one = one.substr(begin, one.find_last_not_of(" \t") - begin + 1);
+    if (one == directive) return true;
+  }
+  return false;
+}
+
+bool wants_fresh(const net::Request& request) {
+  return std::ranges::any_of(request.headers, [](const auto& header) {
+    return std::ranges::any_of(kFresh, [&](const auto& fresh) {
+      return lower(header.first) == fresh.first &&
+             has_directive(lower(header.second), fresh.second);
+    });
+  });
 }
 
 // Of what is kept, each claim is checked: who can write there is not thereby shown others' objects.
@@ -58,7 +91,7 @@ awaitable<Result<std::optional<model::Run>>> find_origin(Api& api, const std::st
   auto run = co_await parts.store.cached_run(user, std::move(query));
   if (run && *run) {
     const auto life = std::chrono::milliseconds(std::llround(ttl_s * 1000));
-    parts.cache.put(place, wire::run_record(**run), life);
+    parts.cache.put(place, wire::run_record(**run), std::min(life, kKept));
   }
   co_return run;
 }

@@ -9,8 +9,8 @@ namespace mecapy::api {
 awaitable<Result<model::Run>> read_run(Api& api, const Call& call, model::RunId id);
 
 // For a run of a task that asks for a cache: sets what it is found by later and, when a run of at
-// most `ttl_s` seconds ago has calculated the same, its end. A request with Cache-Control: no-cache
-// has it calculated.
+// most `ttl_s` seconds ago has calculated the same, its end. A request whose Cache-Control is
+// no-cache, no-store or max-age=0 has it calculated.
 awaitable<Result<void>> answer_from_cache(Api& api, const Call& call, double ttl_s,
                                           const std::string& code, const std::string& inputs,
                                           model::Run& run);

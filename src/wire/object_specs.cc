@@ -65,9 +65,8 @@ std::vector<ObjectSpec> request_specs() {
        "A calculation to run at once",
        {kCode, kInputs, kLimits, kCache, optional_field(kName)}},
       {"Cache",
-       "A completed run that ended at most `ttl` ago answers; Cache-Control: no-cache at an "
-       "execute "
-       "has it calculated all the same",
+       "A completed run that ended at most `ttl` ago answers; Cache-Control: no-cache, no-store or "
+       "max-age=0 at an execute has it calculated all the same",
        {{"ttl", number, required, "seconds", 1, kLongest}}},
       {"Cancel", "Nothing: no body, or an empty object", {}},
       {"WorkerExecute",

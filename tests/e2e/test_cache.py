@@ -91,15 +91,26 @@ def test_a_task_that_does_not_ask_is_calculated_each_time(api: Api) -> None:
     assert api.execute(task)["result"] != api.execute(task)["result"]
 
 
-def test_the_caller_can_have_it_calculated(api: Api) -> None:
-    task = cached_task(api)
+def ask_with(api: Api, task: str, *headers: tuple[str, str]) -> Json:
+    path = f"/api/tasks/{task}/execute?wait=30"
+    return expect(api.post(path, {"inputs": {"n": 1}}, headers=list(headers)), 200)
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        [("Cache-Control", "No-Cache")],
+        [("Cache-Control", "no-store")],
+        [("Cache-Control", "max-age=0")],
+        [("Cache-Control", "no-transform,\tMax-Age=0 , x")],
+        [("Cache-Control", "no-transform"), ("Cache-Control", "no-cache")],
+        [("Pragma", "no-cache")],
+    ],
+)
+def test_the_caller_can_have_it_calculated(api: Api, headers: list[tuple[str, str]]) -> None:
+    task = cached_task(api, f"{RANDOM}# {headers}\n")
     first = api.execute(task, {"n": 1})
-    fresh = api.post(
-        f"/api/tasks/{task}/execute?wait=30",
-        {"inputs": {"n": 1}},
-        headers={"Cache-Control": "max-age=0, No-Cache"},
-    )
-    second = expect(fresh, 200)
+    second = ask_with(api, task, *headers)
     assert second["result"] != first["result"]
     assert api.execute(task, {"n": 1})["cached_from"] == second["id"]
 
@@ -127,6 +138,13 @@ def test_inputs_that_are_hard_to_compare_hold_up_nobody(own_server: MakeServer) 
         client.close()
     assert {answer.split(maxsplit=2)[1] for answer in answers} <= {b"200", b"202", b"429"}
     assert server.running
+
+
+def test_other_wishes_of_the_caller_are_answered(api: Api) -> None:
+    task = cached_task(api)
+    first = api.execute(task, {"n": 1})
+    for wish in ("x-no-cachefoo", "no-cachefoo", "max-age=01, max-age=10", "no-transform", ",", ""):
+        assert ask_with(api, task, ("Cache-Control", wish))["result"] == first["result"], wish
 
 
 def test_what_is_too_old_is_calculated(api: Api) -> None:
@@ -260,8 +278,15 @@ def test_a_redis_that_was_emptied_is_filled_from_the_database(pair: tuple[Server
     redis("FLUSHDB")
     again = two.execute(task, {"n": 1})
     assert (again["cached_from"], again["result"]) == (first["id"], first["result"])
-    kept = redis("KEYS", "mecapy:cache:result:*")
-    assert kept
+    [kept] = redis("KEYS", "mecapy:cache:result:*").split()
+    assert 0 < int(redis("TTL", kept)) <= 600
+    old = cached_task(one, ttl=30 * 86400)
+    first = one.execute(old, {"n": 2})
+    assert two.execute(old, {"n": 2})["cached_from"] == first["id"]
+    lives = [int(redis("TTL", key)) for key in redis("KEYS", "mecapy:cache:result:*").split()]
+    assert len(lives) == 2
+    # A Redis that the queue needs is not filled for as long as the database keeps them.
+    assert all(0 < life <= 3600 for life in lives), lives
 
 
 def test_what_stands_in_redis_is_not_believed_whatever_it_is(pair: tuple[Server, Server]) -> None:
