@@ -12,6 +12,7 @@
 
 #include "api/routes.h"
 #include "base/id.h"
+#include "base/sha256.h"
 #include "base/test_await.h"
 #include "base/test_folder.h"
 
@@ -159,7 +160,8 @@ class LargeAnswers : public ApiTest {
     end_.status = model::RunStatus::completed;
     end_.result.key = "results/" + run_.id.str() + ".json";
     end_.log.key = "logs/" + run_.id.str() + ".txt";
-    end_.artifacts = {{"a.bin", kLong, "text/plain", "sum", "artifacts/" + run_.id.str() + "/a"}};
+    end_.artifacts = {{"a.bin", kLong, "text/plain", base::sha256_hex(text_),
+                       "artifacts/" + run_.id.str() + "/a"}};
     (void)await(store_->submit_ad_hoc(task, run_, std::nullopt)).value();
     for (const std::string& key : {end_.result.key, end_.log.key, end_.artifacts[0].key}) {
       EXPECT_TRUE(await(objects_->put(key, text_, soon)));
