@@ -293,6 +293,22 @@ TEST_F(RunsElsewhere, EventsAskOnce) {
   io_.run();
 }
 
+// Another process may have told it.
+TEST_F(RunsElsewhere, ProgressOfSeveralLinesIsOneEvent) {
+  FakeExchange exchange = get(run_.id.str(), "/events");
+  begin(exchange);
+  const auto told = [&] { return exchange.streamed->body(); };
+  EXPECT_TRUE(until([&] { return exchange.streamed && !told().empty(); }));
+  feed_.find(run_.id)->hear_status(model::RunStatus::running, 1);
+  feed_.find(run_.id)->hear_progress(1, "{\r\n\"fraction\":\n\n0.5}");
+  EXPECT_TRUE(until([&] { return told().find("event: progress") != std::string::npos; }));
+  EXPECT_NE(told().find("\ndata: {  \"fraction\":  0.5}\n\n"), std::string::npos) << told();
+  EXPECT_TRUE(*await(store_->record_end({run_.id, 1}, {.status = model::RunStatus::completed})));
+  feed_.find(run_.id)->hear_status(model::RunStatus::completed, 1);
+  io_.restart();
+  io_.run();
+}
+
 TEST_F(RunsElsewhere, TheLogIsWaitedForUntilItIsWhole) {
   FakeExchange exchange = get(run_.id.str(), "/logs");
   begin(exchange);

@@ -3,6 +3,7 @@
 // The id of an event is a cursor into what the run has told so far: ATTEMPT.STATUS.LOGBYTES. It
 // needs no memory of ours: after a reconnect, or a restart of the server, the stream goes on behind
 // it.
+#include <algorithm>
 #include <array>
 #include <charconv>
 
@@ -62,7 +63,10 @@ int rank(model::RunStatus status) {
   return status == model::RunStatus::running ? 2 : 1;
 }
 
-std::string event(std::string_view type, const Cursor& cursor, const std::string& data) {
+// `data` is JSON, in which a line's end, that would end the event's, can only stand for a space.
+std::string event(std::string_view type, const Cursor& cursor, std::string data) {
+  std::ranges::replace_if(
+      data, [](char c) { return c == '\n' || c == '\r'; }, ' ');
   return "id: " + cursor.str() + "\nevent: " + std::string(type) + "\ndata: " + data + "\n\n";
 }
 
