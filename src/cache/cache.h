@@ -10,6 +10,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <utility>
 
 #include "base/clock.h"
 #include "redis/address.h"
@@ -38,8 +39,26 @@ struct RedisCacheOptions {
   redis::Address address;
   std::string prefix = "mecapy:cache:";  // of all keys
 };
-// In a Redis that other processes share. One that cannot be reached is asked again a second later.
+// In a Redis that other processes share; with room for a seal beside what is largest. One that
+// cannot be reached is asked again a second later.
 std::unique_ptr<Cache> make_redis_cache(boost::asio::any_io_executor executor,
                                         RedisCacheOptions options);
+
+// A cache whose server others may write to: what it gives back was put under the same key by
+// somebody with the same secret; anything else counts as not there. Before unlock() it keeps and
+// finds nothing.
+class SealedCache final : public Cache {
+ public:
+  static constexpr std::size_t kSealBytes = 32;
+  explicit SealedCache(std::unique_ptr<Cache> below) : below_(std::move(below)) {}
+  void unlock(std::string secret) { secret_ = std::move(secret); }
+
+  awaitable<std::optional<std::string>> get(std::string key) override;
+  void put(const std::string& key, std::string value, std::chrono::milliseconds life) override;
+
+ private:
+  std::unique_ptr<Cache> below_;
+  std::string secret_;
+};
 
 }  // namespace mecapy::cache

@@ -4,6 +4,7 @@
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/io_context.hpp>
 #include <functional>
+#include <map>
 #include <ostream>
 
 #include "base/id.h"
@@ -55,7 +56,10 @@ redis::Address address() { return redis::parse_address(base::of_service("redis")
 std::unique_ptr<Stage> in_redis() {
   auto stage = std::make_unique<Stage>();
   const std::string prefix = "test-" + base::random_hex(8) + ":";  // its keys end by themselves
-  stage->cache = make_redis_cache(stage->loop.get_executor(), {address(), prefix});
+  auto sealed = std::make_unique<SealedCache>(
+      make_redis_cache(stage->loop.get_executor(), {address(), prefix}));
+  sealed->unlock("secret");
+  stage->cache = std::move(sealed);
   stage->pass = [](milliseconds) {};  // it has a clock of its own, which does not stand still
   return stage;
 }
@@ -115,6 +119,47 @@ TEST(MemoryCache, OverItsBytes_WhatWasUsedLongestAgoGoes) {
   EXPECT_TRUE(stage.get("a"));
   EXPECT_TRUE(stage.get("c"));
   EXPECT_TRUE(stage.get("d"));
+}
+
+// Gives and takes what a test says.
+class OpenCache final : public Cache {
+ public:
+  awaitable<std::optional<std::string>> get(std::string key) override {
+    const auto found = held.find(key);
+    co_return found == held.end() ? std::nullopt : std::optional(found->second);
+  }
+  void put(const std::string& key, std::string value, milliseconds) override { held[key] = value; }
+  std::map<std::string, std::string> held;
+};
+
+TEST(SealedCache, WhatSomebodyElseWrote_IsNotThere) {
+  Stage stage;
+  auto below = std::make_unique<OpenCache>();
+  auto& held = below->held;
+  auto sealed = std::make_unique<SealedCache>(std::move(below));
+  SealedCache& cache = *sealed;
+  stage.cache = std::move(sealed);
+  cache.put("a", "before", std::chrono::minutes(1));
+  EXPECT_TRUE(held.empty());
+  cache.unlock("secret");
+  cache.put("a", "value", std::chrono::minutes(1));
+  EXPECT_EQ(stage.get("a"), "value");
+  const std::string good = held["a"];
+  held["b"] = good;  // of another key
+  EXPECT_EQ(stage.get("b"), std::nullopt);
+  for (std::size_t at = 0; at < good.size(); ++at) {
+    held["a"] = good;
+    held["a"][at] ^= 1;
+    EXPECT_EQ(stage.get("a"), std::nullopt) << at;
+  }
+  for (const std::string& other : {std::string(), std::string("value"), good.substr(1)}) {
+    held["a"] = other;
+    EXPECT_EQ(stage.get("a"), std::nullopt) << other;
+  }
+  held["a"] = good;
+  EXPECT_EQ(stage.get("a"), "value");
+  cache.unlock("another");
+  EXPECT_EQ(stage.get("a"), std::nullopt);
 }
 
 TEST(RedisCache, WithoutARedis_NothingIsThereAndNobodyWaits) {

@@ -47,7 +47,9 @@ class RedisCache final : public Cache {
   }
 
   void put(const std::string& key, std::string value, std::chrono::milliseconds life) override {
-    if (value.size() > kLargest || link_->away() || link_->under_way >= kUnderWay) return;
+    if (value.size() > kLargest + SealedCache::kSealBytes || link_->away() ||
+        link_->under_way >= kUnderWay)
+      return;
     ++link_->under_way;
     redis::Command command{"SET", prefix_ + key, std::move(value), "PX",
                            std::to_string(life.count())};
