@@ -8,22 +8,33 @@ namespace {
 
 using Status = Readiness::Status;
 
+// Of a part that knows.
+awaitable<Result<std::string>> known(awaitable<Result<void>> asked) {
+  const Result<void> answer = co_await std::move(asked);
+  if (!answer) co_return answer.error();
+  co_return "";
+}
+
 }  // namespace
 
 std::vector<Readiness::Part> parts_to_ask(const Parts& parts) {
   return {
       {"database", Status::unavailable,
-       [&store = parts.store](base::Deadline) { return store.ping(); }},
+       [&store = parts.store](base::Deadline) { return known(store.ping()); }},
       {"objects", Status::unavailable,
-       [&objects = parts.objects](base::Deadline deadline) { return objects.ping(deadline); }},
+       [&objects = parts.objects](base::Deadline deadline) {
+         return known(objects.ping(deadline));
+       }},
       // Without its Redis a queue works for this process alone.
       {"queue", Status::degraded,
-       [&queue = parts.queue](base::Deadline) -> awaitable<Result<void>> {
-         co_return queue.health();
+       [&queue = parts.queue](base::Deadline) -> awaitable<Result<std::string>> {
+         const Result<void> health = queue.health();
+         if (!health) co_return health.error();
+         co_return "";
        }},
       {"identity", Status::unavailable,
        [&callers = parts.authenticator](base::Deadline deadline) {
-         return callers.ready(deadline);
+         return known(callers.ready(deadline));
        }},
       {"worker", Status::unavailable,
        [ready = parts.worker_ready](base::Deadline) { return ready(); }},
@@ -71,7 +82,7 @@ awaitable<Answer> Routes::ready(Api& api, Call&) {
     parts.raw(finding.part, std::move(part).finish());
   }
   wire::ObjectWriter body;
-  body.text("status", worst == Status::ok ? "ready" : name(worst))
+  body.text("status", worst <= Status::unknown ? "ready" : name(worst))
       .raw("parts", std::move(parts).finish());
   const bool fine = worst != Status::unavailable;
   net::Response response = json_response(fine ? 200 : 503, std::move(body).finish());

@@ -66,8 +66,9 @@ struct Parts {
       check;
   // The Python environment that runs find now; "" when nobody has told yet.
   std::function<std::string()> environment;
-  // Unavailable names what of the worker is missing: for readiness.
-  std::function<awaitable<Result<void>>()> worker_ready;
+  // Whether a worker is there, for readiness: "" when one is, else why nobody knows; unavailable
+  // names what is missing.
+  std::function<awaitable<Result<std::string>>()> worker_ready;
   Hooks hooks{};
 };
 
@@ -92,6 +93,8 @@ class Api {
   // Refuses before the body is read: no such route, no valid token, a body that is not JSON.
   std::optional<net::Response> admit(const net::Request& head,
                                      std::optional<std::int64_t> length) const;
+  // What readiness finds.
+  awaitable<std::vector<Readiness::Finding>> look() { return readiness_.look(); }
   // From now on, requests for new runs are answered with 503.
   void drain() { draining_ = true; }
   // Clients that watch the events of a run.

@@ -126,7 +126,7 @@ class ApiTest : public testing::Test {
               ++looks_;
               co_return looked_;
             },
-            [] { return "3.11"; }, []() -> awaitable<Result<void>> { co_return Result<void>{}; }},
+            [] { return "3.11"; }, []() -> awaitable<Result<std::string>> { co_return ""; }},
            {}};
 };
 

@@ -18,16 +18,18 @@ namespace asio = boost::asio;
 namespace {
 
 using Time = std::chrono::steady_clock::time_point;
+using Status = Readiness::Status;
 
 struct Question {
   Readiness::Part part;
   bool open = false;  // asked, and not answered yet
   Time asked{};
   Time answered{};
-  std::optional<Result<void>> answer{};
+  std::optional<Result<std::string>> answer{};
   Readiness::Finding finding() const {
     if (open) return {part.name, part.without, "no answer in time"};
-    if (*answer) return {part.name};
+    if (*answer && (*answer)->empty()) return {part.name};
+    if (*answer) return {part.name, Status::unknown, **answer};
     return {part.name, part.without, answer->error().message};
   }
 };
@@ -39,7 +41,7 @@ struct Readiness::Asked {
   std::vector<Question> questions;
   std::unordered_set<asio::steady_timer*> lookers;
 
-  void settle(Question& question, Result<void> answer) {
+  void settle(Question& question, Result<std::string> answer) {
     question.open = false;
     question.answered = std::chrono::steady_clock::now();
     question.answer = std::move(answer);
@@ -48,7 +50,8 @@ struct Readiness::Asked {
 };
 
 std::string_view name(Readiness::Status status) {
-  static constexpr std::array<std::string_view, 3> kNames = {"ok", "degraded", "unavailable"};
+  static constexpr std::array<std::string_view, 4> kNames = {"ok", "unknown", "degraded",
+                                                             "unavailable"};
   return kNames.at(static_cast<std::size_t>(status));
 }
 
@@ -67,7 +70,7 @@ awaitable<std::vector<Readiness::Finding>> Readiness::look() {
     question.open = true;
     question.asked = begin;
     asio::co_spawn(executor, question.part.ask(begin + pace_.patience),
-                   [asked, &question](std::exception_ptr thrown, Result<void> answer) {
+                   [asked, &question](std::exception_ptr thrown, Result<std::string> answer) {
                      if (thrown) answer = fail(ErrorCode::internal, "it could not be asked");
                      asked->settle(question, std::move(answer));
                    });

@@ -26,12 +26,14 @@ class Readiness {
     std::chrono::milliseconds remembered{2'000};
     std::chrono::milliseconds patience{2'500};  // less than `mecapy health` has
   };
-  enum class Status : std::uint8_t { ok, degraded, unavailable };
+  // unknown: it was not asked, and is taken for fine.
+  enum class Status : std::uint8_t { ok, unknown, degraded, unavailable };
   struct Part {
     std::string_view name;
     Status without;  // what the whole is when the part is away
-    // Success, or why it is away; by the deadline, or later.
-    std::function<awaitable<Result<void>>(base::Deadline)> ask;
+    // "" when it is there, why nobody knows, or, as an error, why it is away; by the deadline, or
+    // later.
+    std::function<awaitable<Result<std::string>>(base::Deadline)> ask;
   };
   // What the parts use must outlive the executor that look() is awaited on.
   explicit Readiness(std::vector<Part> parts) : Readiness(std::move(parts), Pace()) {}

@@ -22,7 +22,7 @@ using Findings = std::vector<Readiness::Finding>;
 class Answerer {
  public:
   explicit Answerer(asio::io_context& io) : held_(io, asio::steady_timer::time_point::max()) {}
-  awaitable<Result<void>> ask() {
+  awaitable<Result<std::string>> ask() {
     ++asked;
     boost::system::error_code ec;
     if (hangs) co_await held_.async_wait(asio::redirect_error(asio::use_awaitable, ec));
@@ -34,7 +34,7 @@ class Answerer {
   }
   int asked = 0;
   bool hangs = false;
-  Result<void> answer{};
+  Result<std::string> answer{std::string()};
 
  private:
   asio::steady_timer held_;
@@ -84,6 +84,14 @@ TEST_F(ReadinessTest, NamesEachPartWithItsStatusAndWhy) {
   EXPECT_EQ(findings[1].why, "Redis is away");
 }
 
+TEST_F(ReadinessTest, APartThatNobodyKnowsOf_IsNeitherOkNorAway) {
+  database_.answer = "nobody has called it yet";
+  const Findings findings = look();
+  EXPECT_EQ(name(findings[0].status), "unknown");
+  EXPECT_EQ(findings[0].why, "nobody has called it yet");
+  EXPECT_LT(findings[0].status, Status::degraded);
+}
+
 TEST_F(ReadinessTest, AnAnswerIsRememberedForAWhile) {
   for (int i = 0; i < 100; ++i) look();
   EXPECT_EQ(database_.asked, 1);
@@ -128,9 +136,9 @@ TEST_F(ReadinessTest, APartThatHangsHidesNoOtherAndIsNotAskedTwice) {
 
 TEST_F(ReadinessTest, APartThatThrowsIsAway) {
   Readiness readiness(
-      {{"worker", Status::unavailable, [](base::Deadline) -> awaitable<Result<void>> {
+      {{"worker", Status::unavailable, [](base::Deadline) -> awaitable<Result<std::string>> {
           throw std::runtime_error("a defect");
-          co_return Result<void>{};
+          co_return "";
         }}});
   std::optional<Findings> out;
   asio::co_spawn(

@@ -62,8 +62,9 @@ class Backend {
   virtual bool in_trouble() const { return false; }
   // The Python environment that runs find there, as last told; "" before.
   virtual std::string environment() const = 0;
-  // Whether attempts can be expected to find a worker; unavailable says what is wrong.
-  virtual awaitable<Result<void>> ready(base::Deadline deadline) = 0;
+  // Whether attempts can be expected to find a worker: "" when one is there, else why nobody knows;
+  // unavailable says what is wrong.
+  virtual awaitable<Result<std::string>> ready(base::Deadline deadline) = 0;
 };
 
 // The worker of this machine, at a Unix socket.

@@ -59,7 +59,7 @@ class LocalBackend final : public Backend {
     co_return co_await read_check(**lines, deadline);
   }
 
-  awaitable<Result<void>> ready(base::Deadline deadline) override {
+  awaitable<Result<std::string>> ready(base::Deadline deadline) override {
     net::UnixPost request;
     request.socket_path = options_.socket_path;
     request.target = "/health";
@@ -68,7 +68,7 @@ class LocalBackend final : public Backend {
     if ((*answer)->status() == 200) {
       const auto body = co_await (*answer)->next(deadline);
       if (body && *body) environment_ = wire::read_health_environment(**body);
-      co_return Result<void>{};
+      co_return "";
     }
     co_return fail(ErrorCode::unavailable, "the worker is shutting down");
   }

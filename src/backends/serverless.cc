@@ -3,6 +3,8 @@
 //   200              the worker has it: its end follows
 //   nobody reached,  the call was not taken: tried again, with jittered backoff, until the patience
 //   429, 502, 503    for it is over (backend_unavailable)
+//   401, 403, 422    the same, and a fault of the set-up that the operator is told of: our token
+//   about limits     is not the worker's, or it allows less than we do
 //   504, 5xx, no or  unknown: the run may have ended. Its result is looked for in the objects; when
 //   half an answer   it is not there the attempt is lost, and the next one is another attempt
 //   anything else    a fault of ours or of the set-up (internal)
@@ -17,6 +19,7 @@
 
 #include "backends/lost_answer.h"
 #include "backends/worker_answer.h"
+#include "base/log.h"
 #include "base/utf8.h"
 #include "wire/worker_json.h"
 
@@ -34,14 +37,34 @@ constexpr std::chrono::seconds kConnect{5};
 constexpr milliseconds kLongestPause{5'000};
 constexpr std::chrono::seconds kTrouble{10};  // after nobody was reached
 constexpr std::size_t kDetail = 500;          // bytes of an answer that are shown
+constexpr std::size_t kLongestName = 40;      // of a limit
 
-enum class Verdict : std::uint8_t { taken, away, full, unknown, wrong };
+enum class Verdict : std::uint8_t { taken, away, refused, full, unknown, wrong };
 
 Verdict judge(int status) {
   if (status == 200) return Verdict::taken;
   if (status == 502) return Verdict::away;
+  if (status == 401 || status == 403) return Verdict::refused;
   if (status == 429 || status == 503) return Verdict::full;
   return status >= 500 ? Verdict::unknown : Verdict::wrong;
+}
+
+bool was_not_taken(Verdict verdict) {
+  return verdict == Verdict::away || verdict == Verdict::refused || verdict == Verdict::full;
+}
+
+// The ceilings that a refusal finds too low for the call, as settings; "" when it is about others.
+std::string limits_named(std::string_view problem) {
+  constexpr std::string_view kPlace = "\"/limits/";
+  std::string names;
+  while (true) {
+    const std::size_t at = problem.find(kPlace);
+    if (at == std::string_view::npos) return names;
+    problem.remove_prefix(at + kPlace.size());
+    const auto size = problem.find_first_not_of("abcdefghijklmnopqrstuvwxyz_");
+    names += std::string(names.empty() ? "" : " ") + "limits.max_";
+    names += problem.substr(0, std::min(size, kLongestName));
+  }
 }
 
 // How often a call that was not taken is made again.
@@ -84,8 +107,30 @@ awaitable<void> wait_until_cancelled(asio::steady_timer& stop) {
 struct Called {
   std::unique_ptr<net::LineStream> lines{};  // when it was taken
   Verdict verdict = Verdict::taken;
-  std::string detail{};
+  std::string detail{};   // for who wants the run
+  std::string trouble{};  // for the operator, when it is another
 };
+
+// An answer that is no run: what it says is shown within bounds.
+Called not_taken(int status, const std::string& body) {
+  const std::string limits = status == 422 ? base::one_line(limits_named(body), kDetail) : "";
+  if (!limits.empty()) {
+    return {{},
+            Verdict::refused,
+            "a fault of the set-up: the worker allows less than this server: " + limits,
+            "it allows less than this API: " + limits + " differ"};
+  }
+  const std::string answered = std::to_string(status);
+  const std::string said = body.empty() ? "" : ": " + base::one_line(body, kDetail);
+  if (judge(status) == Verdict::refused) {
+    return {
+        {},
+        Verdict::refused,
+        "a fault of the set-up: the worker does not take this server's calls",
+        "it does not take our token: worker.token differs (it answered " + answered + said + ")"};
+  }
+  return {{}, judge(status), "the worker answered " + answered + said};
+}
 
 class ServerlessBackend final : public Backend {
  public:
@@ -134,9 +179,11 @@ class ServerlessBackend final : public Backend {
   }
 
   // Asking would start a machine, which costs: what the last calls met is told instead.
-  awaitable<Result<void>> ready(base::Deadline) override {
-    if (!in_trouble()) co_return Result<void>{};
-    co_return fail(ErrorCode::unavailable, options_.url + ": " + trouble_);
+  awaitable<Result<std::string>> ready(base::Deadline) override {
+    if (in_trouble()) co_return fail(ErrorCode::unavailable, options_.url + ": " + trouble_);
+    if (was_there_) co_return "";
+    co_return trouble_.empty() ? "nobody has called it yet"
+                               : "when it was last called: " + trouble_;
   }
 
  private:
@@ -165,6 +212,7 @@ class ServerlessBackend final : public Backend {
       case Verdict::taken:
         break;
       case Verdict::away:
+      case Verdict::refused:
       case Verdict::full:
         co_return model::failed_end(OutcomeCode::backend_unavailable, called.detail);
       case Verdict::unknown:
@@ -199,17 +247,32 @@ class ServerlessBackend final : public Backend {
     while (true) {
       milliseconds asked{0};
       Called called = co_await call_once(request, deadline, asked);
-      if (called.verdict != Verdict::away && called.verdict != Verdict::full) {
-        trouble_until_ = {};
-        co_return called;
-      }
-      trouble_ = called.detail;
-      if (called.verdict == Verdict::away) trouble_until_ = base::after(kTrouble);
+      remember(called);
+      if (!was_not_taken(called.verdict)) co_return called;
       const auto pause = patience.pause(called.verdict, asked);
       if (!pause) co_return called;
       timer.expires_after(*pause);
       co_await timer.async_wait(asio::use_awaitable);
     }
+  }
+
+  void remember(const Called& called) {
+    const bool before = std::exchange(
+        was_there_, called.verdict != Verdict::away && called.verdict != Verdict::refused);
+    if (was_there_) {
+      if (!before && !trouble_.empty()) {
+        base::log_info("a part is there again", {{"part", "worker"}, {"url", options_.url}});
+      }
+      trouble_.clear();
+      trouble_until_ = {};
+      return;
+    }
+    const bool told = !before && !trouble_.empty();
+    trouble_ = called.trouble.empty() ? called.detail : called.trouble;
+    trouble_until_ = base::after(kTrouble);
+    if (told) return;
+    base::log_error("a part is away",
+                    {{"part", "worker"}, {"url", options_.url}, {"error", trouble_}});
   }
 
   awaitable<Called> call_once(const net::Outgoing& request, base::Deadline deadline,
@@ -226,11 +289,9 @@ class ServerlessBackend final : public Backend {
     const int status = answer->head().status;
     asked = retry_after(answer->head());
     auto lines = net::lines_of(std::move(answer));
-    const Verdict verdict = judge(status);
-    if (verdict == Verdict::taken) co_return Called{std::move(lines), verdict, ""};
+    if (judge(status) == Verdict::taken) co_return Called{std::move(lines), Verdict::taken};
     const auto body = co_await lines->next(base::after(kConnect));
-    const std::string said = body && *body ? ": " + base::one_line(**body, kDetail) : "";
-    co_return Called{{}, verdict, "the worker answered " + std::to_string(status) + said};
+    co_return not_taken(status, body && *body ? **body : "");
   }
 
   // What is right about the end of a worker that answered.
@@ -274,7 +335,8 @@ class ServerlessBackend final : public Backend {
   objects::ObjectStore& objects_;
   std::string environment_;
   base::Deadline trouble_until_{};
-  std::string trouble_;  // why nobody took the last call that nobody took
+  bool was_there_ = false;  // when it was last called
+  std::string trouble_;     // why nobody took the last call; "" when it was there, or not called
   net::HttpClient http_;
 };
 

@@ -72,7 +72,9 @@ class Serverless : public testing::Test {
     loop_.restart();
     while (!end && loop_.run_one() > 0) {
     }
-    ready_ = base::await(backend->ready(base::after(milliseconds(0)))).has_value();
+    const auto ready = base::await(backend->ready(base::after(milliseconds(0))));
+    ready_ = ready.has_value();
+    why_ = ready ? *ready : ready.error().message;
     return std::move(*end);
   }
 
@@ -86,6 +88,7 @@ class Serverless : public testing::Test {
   Worker worker_;
   Listener nobody_;
   bool ready_ = false;  // after the run
+  std::string why_;     // it is not, or nobody knows
 };
 
 TEST_F(Serverless, WhoDoesNotAnswer_IsWaitedForLongerThanTheContainerMay) {
@@ -157,6 +160,11 @@ TEST_F(Serverless, PausesAreDrawnFromARangeThatDoubles) {
 
 TEST_F(Serverless, NobodyThere_IsTroubleUntilSomebodyIs) {
   const std::string there = options_.url;
+  {
+    const auto backend = make_serverless(options_, *objects_);
+    const auto ready = base::await(backend->ready(base::after(milliseconds(0))));
+    EXPECT_EQ(ready.value(), "nobody has called it yet");
+  }
   options_.url = "http://127.0.0.1:9";
   EXPECT_EQ(run().failure->code, OutcomeCode::backend_unavailable);
   EXPECT_FALSE(ready_);
@@ -164,18 +172,67 @@ TEST_F(Serverless, NobodyThere_IsTroubleUntilSomebodyIs) {
   worker_ = [](net::Exchange& call) { return answer(call, 200, kDone); };
   EXPECT_EQ(run().status, model::RunStatus::completed);
   EXPECT_TRUE(ready_);
+  EXPECT_EQ(why_, "");
 }
 
-TEST_F(Serverless, ARefusal_IsAFaultOfTheSetUpAndIsNotRepeated) {
+TEST_F(Serverless, ARefusalOfTheCallItself_IsOurFaultAndIsNotRepeated) {
   int calls = 0;
   worker_ = [&](net::Exchange& call) -> awaitable<void> {
     ++calls;
-    co_await answer(call, 401, "X-Auth-Token is\n\x1b[1mwrong\xff");
+    co_await answer(call, 400, "code is\n\x1b[1mwrong\xff");
   };
   const model::RunEnd end = run();
   EXPECT_EQ(end.failure->code, OutcomeCode::internal);
-  EXPECT_EQ(end.failure->message, "the worker answered 401: X-Auth-Token is");
+  EXPECT_EQ(end.failure->message, "the worker answered 400: code is");
   EXPECT_EQ(calls, 1);
+  EXPECT_TRUE(ready_);
+}
+
+TEST_F(Serverless, AWorkerThatDoesNotTakeOurToken_IsOneThatNobodyReaches) {
+  for (const int status : {401, 403}) {
+    int calls = 0;
+    worker_ = [&](net::Exchange& call) -> awaitable<void> {
+      ++calls;
+      co_await answer(call, status, R"({"title":"A valid bearer token is required"})");
+    };
+    const model::RunEnd end = run();
+    EXPECT_EQ(end.failure->code, OutcomeCode::backend_unavailable);
+    // Not the caller's token.
+    EXPECT_EQ(end.failure->message.find("token"), std::string::npos) << end.failure->message;
+    EXPECT_NE(end.failure->message.find("set-up"), std::string::npos) << end.failure->message;
+    EXPECT_GT(calls, 2);
+    EXPECT_FALSE(ready_);
+    EXPECT_NE(why_.find(options_.url + ": it does not take our token: worker.token differs"),
+              std::string::npos)
+        << why_;
+  }
+}
+
+TEST_F(Serverless, LimitsTheWorkerDoesNotAllow_AreNamedAsTheSettingsThatDiffer) {
+  int calls = 0;
+  worker_ = [&](net::Exchange& call) -> awaitable<void> {
+    ++calls;
+    co_await answer(call, 422,
+                    R"({"code":"invalid_fields","detail":"some limits are out of range","errors":)"
+                    R"([{"pointer":"/limits/memory_mb","detail":"2048 MiB is over"},)"
+                    R"({"pointer":"/limits/cpus\u001b","detail":"4 is over"}]})");
+  };
+  const model::RunEnd end = run();
+  EXPECT_EQ(end.failure->code, OutcomeCode::backend_unavailable);
+  const std::string differ = "limits.max_memory_mb limits.max_cpus";
+  EXPECT_NE(end.failure->message.find(differ), std::string::npos) << end.failure->message;
+  EXPECT_GT(calls, 2);
+  EXPECT_FALSE(ready_);
+  EXPECT_NE(why_.find(options_.url + ": it allows less than this API: " + differ + " differ"),
+            std::string::npos)
+      << why_;
+}
+
+TEST_F(Serverless, WhatElseIsUnprocessable_IsOurFault) {
+  worker_ = [](net::Exchange& call) {
+    return answer(call, 422, R"({"errors":[{"pointer":"/code","detail":"is no base64"}]})");
+  };
+  EXPECT_EQ(run().failure->code, OutcomeCode::internal);
 }
 
 TEST_F(Serverless, ObjectsOfAnotherRun_AreNotTaken) {

@@ -98,7 +98,7 @@ class ScriptedBackend final : public backends::Backend {
   awaitable<Result<std::optional<model::Failure>>> check(std::string, base::Deadline) override {
     co_return std::optional<model::Failure>();
   }
-  awaitable<Result<void>> ready(base::Deadline) override { co_return Result<void>{}; }
+  awaitable<Result<std::string>> ready(base::Deadline) override { co_return ""; }
   Script script;
   bool hold = false;
   std::function<void()> on_hold;

@@ -30,14 +30,14 @@ boost::asio::awaitable<Result<std::optional<model::Failure>>> Router::check(
   co_return answer;
 }
 
-boost::asio::awaitable<Result<void>> Router::ready(base::Deadline deadline) {
-  Result<void> first = fail(ErrorCode::unavailable, "there is no backend");
+boost::asio::awaitable<Result<std::string>> Router::ready(base::Deadline deadline) {
+  Result<std::string> best = fail(ErrorCode::unavailable, "there is no backend");
   for (std::size_t i = 0; i < rows_.size(); ++i) {
     auto one = co_await rows_[i].backend->ready(deadline);
-    if (one) co_return one;
-    if (i == 0) first = std::move(one);
+    if (one && one->empty()) co_return one;
+    if (i == 0 || (one && !best)) best = std::move(one);
   }
-  co_return first;
+  co_return best;
 }
 
 std::string Router::environment() const {

@@ -29,9 +29,9 @@ class Somewhere final : public backends::Backend {
     if (trouble) co_return fail(ErrorCode::unavailable, "in trouble");
     co_return std::optional<model::Failure>();
   }
-  boost::asio::awaitable<Result<void>> ready(base::Deadline) override {
+  boost::asio::awaitable<Result<std::string>> ready(base::Deadline) override {
     if (trouble) co_return fail(ErrorCode::unavailable, "in trouble");
-    co_return Result<void>{};
+    co_return doubt;
   }
 
  private:
@@ -39,6 +39,7 @@ class Somewhere final : public backends::Backend {
 
  public:
   bool trouble;
+  std::string doubt{};  // whether it is there
   int checks = 0;
 };
 
@@ -97,6 +98,18 @@ TEST(Router, TroubleComesLast_ButBeforeAFullOne) {
   well.trouble = true;
   EXPECT_EQ(await(router.ready(base::after(std::chrono::minutes(1)))).error().code,
             ErrorCode::unavailable);
+}
+
+TEST(Router, IsReady_AsTheBackendThatMostIsKnownOf) {
+  Somewhere ill(1, true);
+  Somewhere one(1, false);
+  Somewhere other(1, false);
+  Router router({&ill, &one, &other});
+  const auto ready = [&] { return await(router.ready(base::after(std::chrono::minutes(1)))); };
+  one.doubt = "nobody has called it yet";
+  EXPECT_EQ(ready().value(), "");
+  other.doubt = "nor this one";
+  EXPECT_EQ(ready().value(), "nobody has called it yet");
 }
 
 }  // namespace

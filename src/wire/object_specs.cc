@@ -221,7 +221,8 @@ std::vector<ObjectSpec> other_specs() {
        {{"status", text, required,
          "ok (of live); ready, degraded (works without what is away), or unavailable (of ready)"},
         {"parts", object, optional,
-         "each part by name: its status (ok, degraded, unavailable) and why it is not ok"}}},
+         "each part by name: its status (ok, unknown, degraded, unavailable) and why it is not ok; "
+         "unknown is taken for well"}}},
   };
 }
 
