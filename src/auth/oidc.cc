@@ -32,6 +32,14 @@ Error away(const std::string& why) {
   return fail(ErrorCode::unavailable, "the identity provider cannot be asked: " + why);
 }
 
+// Of a fetch; away() says whom it was from.
+Error unusable(const std::string& why) { return fail(ErrorCode::unavailable, why); }
+
+std::string with_hint(const std::string& why) {
+  if (why.find("certificate") == std::string::npos) return why;
+  return why + "; MECAPY_OIDC_CA (oidc.ca) names the file of those to trust";
+}
+
 class Oidc final : public Authenticator {
  public:
   Oidc(OidcOptions options, std::shared_ptr<const base::Clock> clock)
@@ -153,9 +161,9 @@ class Oidc final : public Authenticator {
       const json::value* value = object == nullptr ? nullptr : object->if_contains(name);
       return value != nullptr && value->is_string() ? std::string(value->get_string()) : "";
     };
-    if (text("issuer") != issuer) co_return away("its discovery document is of another issuer");
+    if (text("issuer") != issuer) co_return unusable("its discovery document is of another issuer");
     const std::string url = text("jwks_uri");
-    if (auto fine = net::check_url(url); !fine) co_return away("its keys are at no safe URL");
+    if (auto fine = net::check_url(url); !fine) co_return unusable("its keys are at no safe URL");
     auto keys = co_await get(url, deadline);
     if (!keys) co_return keys.error();
     co_return KeySet::parse(*keys);
@@ -165,9 +173,11 @@ class Oidc final : public Authenticator {
     net::Outgoing request;
     request.url = std::move(url);
     auto answered = co_await http_.send(std::move(request), deadline);
-    if (auto* none = std::get_if<net::NoAnswer>(&answered)) co_return away(none->error.message);
+    if (auto* none = std::get_if<net::NoAnswer>(&answered))
+      co_return unusable(with_hint(none->error.message));
     auto& response = std::get<net::Response>(answered);
-    if (response.status != 200) co_return away("it answered " + std::to_string(response.status));
+    if (response.status != 200)
+      co_return unusable("it answered " + std::to_string(response.status));
     co_return std::move(response.body);
   }
 

@@ -4,6 +4,7 @@
 #include <spdlog/spdlog.h>
 
 #include <atomic>
+#include <cstdio>
 #include <utility>
 
 namespace mecapy::base {
@@ -48,6 +49,16 @@ void log(LogLevel level, std::string_view message, LogFields fields) {
   const LogHead head{SystemClock().now(), level, logger->name()};
   const std::string line = log_line(log_format(), head, message, fields);
   logger->log(its_level, spdlog::string_view_t(line.data(), line.size()));
+}
+
+void announce(std::string_view text, std::string_view message, LogFields fields) {
+  std::string line(text);
+  if (log_format() == LogFormat::json) {
+    const LogHead head{SystemClock().now(), LogLevel::info, spdlog::default_logger_raw()->name()};
+    line = log_line(LogFormat::json, head, message, fields);
+  }
+  std::printf("%s\n", line.c_str());
+  std::fflush(stdout);
 }
 
 }  // namespace mecapy::base

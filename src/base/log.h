@@ -66,6 +66,10 @@ inline void log_info(std::string_view m, LogFields f = {}) { log(LogLevel::info,
 inline void log_warn(std::string_view m, LogFields f = {}) { log(LogLevel::warn, m, f); }
 inline void log_error(std::string_view m, LogFields f = {}) { log(LogLevel::error, m, f); }
 
+// On standard output, for who started the program: `text`; in the format json what log_info would
+// say, so that output and log may be one file.
+void announce(std::string_view text, std::string_view message, LogFields fields);
+
 // ---- log_line.cc: what the above write
 struct LogHead {
   TimePoint time{};

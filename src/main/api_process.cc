@@ -14,6 +14,7 @@
 #include "backends/backend.h"
 #include "base/id.h"
 #include "base/log.h"
+#include "base/utf8.h"
 #include "dispatcher/dispatcher.h"
 #include "janitor/janitor.h"
 #include "main/commands.h"
@@ -33,6 +34,7 @@ using boost::asio::awaitable;
 
 constexpr std::size_t kThreads = 2;
 constexpr std::chrono::seconds kWorkerAnswers{3};
+constexpr std::size_t kMissing = 2000;  // bytes of what is away; the launcher reads 4096 at once
 
 std::chrono::milliseconds ms(double seconds) {
   return std::chrono::milliseconds(std::llround(seconds * 1000));
@@ -83,9 +85,15 @@ class ApiProcess {
     std::unique_ptr<auth::Authenticator> authenticator;
     std::string claimant;
   };
-  ApiProcess(const config::Settings& settings, Opened opened, std::string about_token)
+  // What is said of the token of the user "local" when it listens.
+  struct LocalToken {
+    std::string value{};
+    std::string file{};   // "" when it is not kept by us
+    std::string about{};  // for people
+  };
+  ApiProcess(const config::Settings& settings, Opened opened, LocalToken token)
       : settings_(settings),
-        about_token_(std::move(about_token)),
+        token_(std::move(token)),
         store_(std::move(opened.store)),
         objects_(std::move(opened.objects)),
         feed_(io_.get_executor()),
@@ -155,8 +163,10 @@ class ApiProcess {
       if (error.code == ErrorCode::unavailable) error.message += "; choose another with --port";
       co_return stop_with(complain(error));
     }
-    if (!about_token_.empty()) std::printf("token: %s\n", about_token_.c_str());
-    std::fflush(stdout);
+    if (!token_.file.empty()) {
+      base::announce("token: " + token_.about, "the token of the user local is in a file",
+                     {{"file", token_.file}});
+    }
     server_ = std::move(*server);
     monitor_.watch({*store_, *queue_, *objects_, dispatcher_, api_, *server_});
     if (settings_.metrics_port != 0) {
@@ -166,9 +176,25 @@ class ApiProcess {
       if (!metrics) co_return stop_with(complain(metrics.error()));
       metrics_server_ = std::move(*metrics);
     }
-    const std::string line = std::to_string(server_->port()) + "\n";
+    const std::string line = std::to_string(server_->port()) + co_await what_is_missing() + "\n";
     if (::write(pulse.get(), line.data(), line.size()) < 0) co_return stop_with(1);
     co_await keep_pulse(std::move(pulse));
+  }
+
+  // What is said behind the port while a part is away; "" when none is.
+  awaitable<std::string> what_is_missing() {
+    auto worst = api::Readiness::Status::unknown;
+    std::string missing;
+    for (const api::Readiness::Finding& finding : co_await api_.look()) {
+      if (finding.status <= api::Readiness::Status::unknown) continue;
+      worst = std::max(worst, finding.status);
+      missing += (missing.empty() ? "" : "; ") + std::string(finding.part) + ": " + finding.why;
+    }
+    if (missing.empty()) co_return "";
+    missing = base::one_line(missing, kMissing);
+    base::log_error("a part is away at the start", {{"error", missing}});
+    const bool degraded = worst == api::Readiness::Status::degraded;
+    co_return (degraded ? " degraded: " : " not ready: ") + missing;
   }
 
   void stop_with(int status) {
@@ -229,7 +255,7 @@ class ApiProcess {
   }
 
   const config::Settings& settings_;
-  std::string about_token_;  // said when it listens
+  LocalToken token_;
   asio::io_context io_{1};
   std::shared_ptr<base::SystemClock> clock_ = std::make_shared<base::SystemClock>();
   std::unique_ptr<store::Store> store_;
@@ -251,14 +277,17 @@ class ApiProcess {
   int status_ = 0;
 };
 
-// The token of the user "local", and what is said of it; none where a provider vouches for callers.
-Result<std::string> local_token(const config::Settings& settings, std::string& about) {
-  if (!settings.oidc_issuer.empty() || !settings.dev_token.empty()) return settings.dev_token;
+// None where a provider vouches for callers.
+Result<ApiProcess::LocalToken> local_token(const config::Settings& settings) {
+  if (!settings.oidc_issuer.empty() || !settings.dev_token.empty()) {
+    return ApiProcess::LocalToken{.value = settings.dev_token};
+  }
   const std::string path = DataFolder{settings.data_dir}.token();
   const bool first = ::access(path.c_str(), F_OK) != 0;
   auto made = auth::load_or_make_token(path);
-  if (made) about = first ? *made + " (shown this once; kept in " + path + ")" : "in " + path;
-  return made;
+  if (!made) return made.error();
+  return ApiProcess::LocalToken{
+      *made, path, first ? *made + " (shown this once; kept in " + path + ")" : "in " + path};
 }
 
 }  // namespace
@@ -277,15 +306,14 @@ int run_api(const config::Settings& settings, base::Fd pulse) {
   if (!backends) return complain(backends.error());
   auto queue = open_queue(settings, claimant, clock);
   if (!queue) return complain(queue.error());
-  std::string about_token;
-  auto token = local_token(settings, about_token);
+  auto token = local_token(settings);
   if (!token) return complain(token.error());
-  auto authenticator = open_authenticator(settings, *token, clock);
+  auto authenticator = open_authenticator(settings, token->value, clock);
   if (!authenticator) return complain(authenticator.error());
   ApiProcess process(settings,
                      {std::move(*store), std::move(*objects), std::move(*backends),
                       std::move(*queue), std::move(*authenticator), claimant},
-                     std::move(about_token));
+                     std::move(*token));
   return process.run(std::move(pulse));
 }
 

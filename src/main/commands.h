@@ -43,9 +43,9 @@ enum class ConfigFormat : std::uint8_t { table, all, json };  // `all`: with def
 int show_config(const config::Loaded& loaded, ConfigFormat format);
 int add_token(const config::Settings& settings, const std::string& user);
 
-// `mecapy health`: asks the server at `url` how it is and prints what it says. 0 when that is a 2xx
-// within three seconds; else the status of unavailable or deadline_exceeded, of usage for no URL of
-// ours.
+// `mecapy health`: asks the server at `url` how it is (of one without a path, /health/ready),
+// prints what it says, and on stderr which parts are away. 0 when that is a 2xx within three
+// seconds; else the status of unavailable or deadline_exceeded, of usage for no URL of ours.
 int health(const std::string& url);
 
 // Prints an Error to stderr; its exit status.

@@ -132,7 +132,8 @@ struct CommandLine {
   void add_health() {
     CLI::App& sub = add("health", "asks a server how it is; exit status 0: well",
                         [this](const auto&) { return main::health(url); });
-    sub.add_option("url", url, "such as http://127.0.0.1:8080/health/ready")->required();
+    sub.add_option("url", url, "such as http://127.0.0.1:8080, of which /health/ready is asked")
+        ->required();
   }
 };
 

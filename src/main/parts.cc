@@ -1,6 +1,7 @@
 #include "main/parts.h"
 
 #include <algorithm>
+#include <atomic>
 #include <cmath>
 #include <string_view>
 #include <utility>
@@ -14,12 +15,14 @@
 namespace mecapy::main {
 namespace {
 
-// What a part tells when it is away, and when it is there again.
+// What a part tells when it is away, and when it is there again; nothing when it is there at first.
 auto tell_of(const char* part) {
-  return [part](const std::optional<std::string>& trouble) {
+  const auto was_away = std::make_shared<std::atomic<bool>>(false);
+  return [part, was_away](const std::optional<std::string>& trouble) {
+    const bool before = was_away->exchange(trouble.has_value());
     if (trouble) {
       base::log_error("a part is away", {{"part", part}, {"error", *trouble}});
-    } else {
+    } else if (before) {
       base::log_info("a part is there again", {{"part", part}});
     }
   };
@@ -38,6 +41,20 @@ constexpr std::chrono::seconds kTryAnother{2};
 
 std::chrono::milliseconds milliseconds(double seconds) {
   return std::chrono::milliseconds(std::llround(seconds * 1000));
+}
+
+// Whether the worker there reads and writes the same objects as far as settings can tell: a folder
+// of ours is nobody else's, and one that is named is, at most, of another worker on this machine.
+Result<void> shares_objects(const std::string& worker, const config::Settings& settings) {
+  const std::string& objects = settings.objects_url;
+  const bool on_this_machine = worker.starts_with("http://");  // which goes to loopback only
+  if (objects.starts_with("s3://") || (on_this_machine && objects.starts_with(kFile))) return {};
+  return fail(
+      ErrorCode::usage,
+      "worker.url sends runs to " + worker + ", which needs the objects of objects.url (" +
+          (objects.empty() ? "not set" : objects) + "): set it to s3://BUCKET" +
+          (on_this_machine ? ", or to file:///FOLDER when the worker has the same folder," : "") +
+          " here and at the worker");
 }
 
 }  // namespace
@@ -130,9 +147,7 @@ Result<std::vector<std::unique_ptr<backends::Backend>>> open_backends(
   auto addresses = backends::parse_addresses(settings.worker_url);
   if (!addresses) return addresses.error();
   for (backends::Address& address : *addresses) {
-    if (address.url.starts_with("https://") && !settings.objects_url.starts_with("s3://")) {
-      return fail(ErrorCode::usage, "workers elsewhere need objects they can reach: objects.url");
-    }
+    if (auto shared = shares_objects(address.url, settings); !shared) return shared.error();
     backends::ServerlessOptions options;
     options.url = std::move(address.url);
     options.capacity = address.capacity;

@@ -48,7 +48,7 @@ std::unique_ptr<feed::Relay> share_feed(const config::Settings& settings,
                                         std::function<void(const model::RunId&)> cancel);
 
 // The worker of this machine, or those at worker.url, which read and write `objects`. usage for
-// wrong addresses, and for workers on other machines without objects they can reach.
+// wrong addresses, and where workers and this process do not share objects.
 Result<std::vector<std::unique_ptr<backends::Backend>>> open_backends(
     const config::Settings& settings, objects::ObjectStore& objects);
 

@@ -51,6 +51,7 @@ TEST(Backends, AWorkerElsewhereIsHeardAfterTheTimeoutOfItsGateway) {
   const auto objects = objects::open_folder(folder.path("objects")).value();
   config::Settings settings;
   settings.worker_url = "http://127.0.0.1:" + std::to_string(server->port());
+  settings.objects_url = "file://" + folder.path("objects");
   settings.worker_timeout_s = kTimeout;
   const auto backends = open_backends(settings, *objects).value();
   ASSERT_EQ(backends.size(), 1U);

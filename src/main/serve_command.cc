@@ -184,7 +184,7 @@ class Launcher {
       if (worker_ready && api_.pid < 0) {
         if (auto started = start_api(); !started) return complain(started.error());
       }
-      if ((fds[2].revents & POLLIN) != 0) port_ = std::atoi(listen_to(api_).c_str());
+      if ((fds[2].revents & POLLIN) != 0) hear_port(listen_to(api_));
       if ((fds[0].revents & POLLIN) != 0) {
         if (const auto status = handle_signals_at_start()) return status;
       }
@@ -210,11 +210,22 @@ class Launcher {
     return std::string(text, static_cast<std::size_t>(n));
   }
 
+  // "PORT", or "PORT WHY" when it listens and is not ready.
+  void hear_port(const std::string& said) {
+    const std::string line = said.substr(0, said.find('\n'));
+    port_ = std::atoi(line.c_str());
+    if (const auto space = line.find(' '); space != std::string::npos)
+      why_ = line.substr(space + 1);
+  }
+
   void announce() {
     write_status();
-    std::printf("MecaPy is ready at http://%s:%d\n", settings_.server_host.c_str(), port_);
-    std::printf("docs:  http://%s:%d/docs\n", settings_.server_host.c_str(), port_);
-    std::fflush(stdout);
+    const std::string url = "http://" + settings_.server_host + ":" + std::to_string(port_);
+    const std::string docs = url + "/docs";
+    const std::string state = why_.empty() ? "MecaPy is ready" : "MecaPy listens";
+    const std::string not_ready = why_.empty() ? "" : ", " + why_;
+    base::announce(state + " at " + url + not_ready + "\ndocs:  " + docs, state,
+                   {{"url", url}, {"docs", docs}, {"why", why_}});
   }
 
   // serve.json tells the operator, and the tests, who is who.
@@ -347,6 +358,7 @@ class Launcher {
   Child worker_{"the worker hangs; killing it"};
   Child api_{"the API process hangs; killing it"};
   int port_ = 0;
+  std::string why_;  // it is not ready
   bool stopping_ = false;
   int interrupts_ = 0;  // SIGINT so far
   milliseconds pause_ = kFirstPause;
@@ -412,7 +424,9 @@ int serve(const config::Settings& settings) {
                              O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600));
   if (!lock || !lock_within(lock.get(), kLockPatience)) {
     return complain(fail(ErrorCode::conflict, "the data folder " + settings.data_dir +
-                                                  " is in use by another mecapy serve"));
+                                                  " is in use by another mecapy serve: each has "
+                                                  "one of its own; give this one another by "
+                                                  "--data-dir (MECAPY_DATA_DIR)"));
   }
   if (works_elsewhere(settings)) {
     if (auto dropped = become(*uid); !dropped) return complain(dropped.error());

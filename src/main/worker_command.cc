@@ -10,8 +10,8 @@
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/thread_pool.hpp>
 #include <boost/asio/use_awaitable.hpp>
-#include <cstdio>
 
+#include "base/log.h"
 #include "base/loopback.h"
 #include "main/commands.h"
 #include "main/data_folder.h"
@@ -102,9 +102,9 @@ int serve_runs(const config::Settings& settings, const WorkerStart& start,
     if (::write(pulse.get(), "ready\n", 6) != 6) return 1;
     asio::co_spawn(io, keep_pulse(std::move(pulse)), asio::detached);
   } else {
-    std::printf("MecaPy worker is ready at http://%s:%d\n", settings.worker_host.c_str(),
-                (*server)->port());
-    std::fflush(stdout);
+    const std::string url =
+        "http://" + settings.worker_host + ":" + std::to_string((*server)->port());
+    base::announce("MecaPy worker is ready at " + url, "MecaPy worker is ready", {{"url", url}});
   }
   io.run();
   return status;

@@ -2,6 +2,7 @@
 
 import json
 import os
+import tempfile
 from collections.abc import Iterator
 
 import pytest
@@ -22,8 +23,18 @@ def calculate(inputs):
 
 
 @pytest.fixture(scope="module")
-def worker() -> Iterator[ContainedWorker]:
-    one = ContainedWorker(worker_concurrency=2)
+def objects() -> Iterator[str]:
+    """A folder that both containers have; their user is 1000."""
+    with tempfile.TemporaryDirectory(prefix="mecapy-e2e-", dir="/tmp") as folder:
+        os.chown(folder, 1000, 1000)
+        yield folder
+
+
+@pytest.fixture(scope="module")
+def worker(objects: str) -> Iterator[ContainedWorker]:
+    one = ContainedWorker(
+        *("-v", f"{objects}:{objects}"), worker_concurrency=2, objects_url=f"file://{objects}"
+    )
     try:
         yield one.start()
     finally:
@@ -31,9 +42,10 @@ def worker() -> Iterator[ContainedWorker]:
 
 
 @pytest.fixture
-def api(worker: ContainedWorker) -> Iterator[ContainedApi]:
+def api(worker: ContainedWorker, objects: str) -> Iterator[ContainedApi]:
     one = ContainedApi(
-        "--no-healthcheck=false",
+        *("--no-healthcheck=false", "-v", f"{objects}:{objects}"),
+        objects_url=f"file://{objects}",
         worker_url=f"{worker.url}?concurrency=2",
         worker_token=worker.TOKEN,
     )
@@ -52,6 +64,8 @@ def test_a_calculation_goes_from_one_image_to_the_other(api: ContainedApi) -> No
     run = expect(api.client.post("/api/tasks/execute?wait=30", body), 200)
     assert run["status"] == "completed", run
     assert run["result"] == {"stress": 100.0}
+    large = api.client.calculate("def calculate(inputs):\n    return 'y' * 100_000\n")
+    assert large["result"] == "y" * 100_000
 
 
 def test_it_is_nobody_in_particular_and_holds_no_python(api: ContainedApi) -> None:

@@ -133,6 +133,7 @@ def test_two_servers_do_not_share_a_data_folder(own_server: Callable[..., Server
     done = run_mecapy("serve", "--port", "0", "--data-dir", str(first.data_dir), timeout_s=20)
     assert done.returncode != 0
     assert "in use" in done.stderr
+    assert "--data-dir" in done.stderr
     assert first.state() == before
     assert first.api().calculate("def calculate(i): return 'as before'")["result"] == "as before"
 
@@ -207,6 +208,10 @@ def test_health_has_the_status_that_a_probe_needs(server: Server) -> None:
     done = run_mecapy("health", f"{server.url}/health/ready")
     assert done.returncode == 0, done.stderr
     assert json.loads(done.stdout)["status"] == "ready"
+    for url in (server.url, f"{server.url}/"):
+        done = run_mecapy("health", url)
+        assert done.returncode == 0, done.stderr
+        assert json.loads(done.stdout)["status"] == "ready"
     done = run_mecapy("health", f"{server.url}/api/runs")  # asks for a token
     assert done.returncode == 69
     assert "answers 401" in done.stderr
@@ -214,3 +219,12 @@ def test_health_has_the_status_that_a_probe_needs(server: Server) -> None:
     assert done.returncode == 69
     done = run_mecapy("health", "http://10.0.0.1/health")
     assert done.returncode == 64, done.stderr
+
+
+def test_health_names_the_parts_that_are_down(own_server: Callable[..., Server]) -> None:
+    server = own_server(oidc_issuer="https://127.0.0.1:1/realms/none")
+    done = run_mecapy("health", server.url)
+    assert done.returncode == 69, done.stdout
+    assert f"{server.url}/health/ready answers 503: identity: " in done.stderr
+    assert "cannot be asked" in done.stderr
+    assert "worker" not in done.stderr

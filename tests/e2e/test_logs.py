@@ -192,6 +192,25 @@ def test_a_server_that_cannot_start_says_so_in_the_same_way(
         other.remove()
 
 
+def test_what_it_says_at_the_start_is_lines_of_the_log_without_the_token(
+    own_server: Callable[..., Server],
+) -> None:
+    server = own_server(log_format="json")
+    server.terminate()
+    server.unset("dev_token")
+    server.start()
+    said = [json.loads(line) for line in server.said]
+    for line in said:
+        assert set(line) >= {"ts", "level", "role", "message"}, line
+    token = (server.data_dir / "token").read_text().strip()
+    assert token not in json.dumps(said)
+    [about] = [line for line in said if "token" in line["message"]]
+    assert (about["role"], about["file"]) == ("api", str(server.data_dir / "token"))
+    ready = said[-1]
+    assert (ready["message"], ready["role"]) == ("MecaPy is ready", "launcher")
+    assert (ready["url"], ready["docs"]) == (server.url, f"{server.url}/docs")
+
+
 def test_people_read_text(own_server: Callable[..., Server]) -> None:
     server = own_server()
     run = server.api().calculate(FINE, {"x": 1})

@@ -238,7 +238,23 @@ def test_a_provider_that_is_away_is_no_refusal(certificate: str, realm: Realm) -
         assert answer.status_code == 503, answer.text
         ready = api.get("/health/ready")
         assert ready.status_code == 503
-        assert "cannot be asked" in ready.json()["parts"]["identity"]["why"]
+        why = ready.json()["parts"]["identity"]["why"]
+        assert why.count("cannot be asked") == 1, why
+        assert answer.json()["detail"].count("cannot be asked") == 1, answer.text
+        told = f"MecaPy listens at {one.url}, not ready: identity: {why}"
+        assert told in [line.strip() for line in one.said], one.said
+        [line] = [line for line in one.errors().splitlines() if "away at the start" in line]
+        assert "identity: the identity provider cannot be asked" in line
+    finally:
+        one.remove()
+
+
+def test_a_provider_whose_certificate_is_not_trusted_is_told_with_the_setting(issuer: str) -> None:
+    one = Server(oidc_issuer=issuer)
+    try:
+        why = one.start().api(None).get("/health/ready").json()["parts"]["identity"]["why"]
+        assert "certificate" in why, why
+        assert "MECAPY_OIDC_CA" in why, why
     finally:
         one.remove()
 

@@ -73,6 +73,10 @@ def recovers(api: Api) -> None:
     wait_until("it is ready again", lambda: ready(api)["status"] == "ready", timeout_s=30)
 
 
+def test_what_never_was_away_is_not_told_to_be_there_again(server: Server) -> None:
+    assert "there again" not in server.errors()
+
+
 def test_all_parts_are_named(nobody: Api) -> None:
     assert ready(nobody) == {"status": "ready", "parts": {p: {"status": "ok"} for p in PARTS}}
 
@@ -124,12 +128,16 @@ def test_the_services_have_figures_of_their_own(nobody: Api, server: Server, por
 
 def test_a_bucket_that_is_away_is_tried_again(own_server: Callable[..., Server]) -> None:
     port = free_port()
-    bucket = {
+    bucket: dict[str, object] = {
         "objects_url": "s3://nowhere?endpoint=https://127.0.0.1:1",
         "objects_access_key": "k",
         "objects_secret_key": "s",
     }
-    nobody = own_server(**bucket, metrics_port=port).api(None)
+    server = own_server(**bucket, metrics_port=port)
+    assert any(
+        "MecaPy listens at" in line and "not ready: objects: " in line for line in server.said
+    )
+    nobody = server.api(None)
     wait_until("it was tried", lambda: "reached" in ready(nobody)["parts"]["objects"]["why"])
     now = scrape(port)
     assert now.value("mecapy_objects_requests_total") >= 5

@@ -181,6 +181,60 @@ def test_a_run_longer_than_the_container_allows_is_refused(api: Api) -> None:
     assert "ceiling of 570" in refused.text
 
 
+def worker_of(server: Server) -> Json:
+    """What readiness says of it."""
+    return dict(server.api(None).get("/health/ready").json()["parts"]["worker"])
+
+
+def test_a_worker_that_nobody_has_called_is_unknown(elsewhere: Elsewhere) -> None:
+    own = elsewhere.api_server(elsewhere.gateway.url)
+    try:
+        answer = own.start().api(None).get("/health/ready")
+        assert answer.status_code == 200, answer.text
+        assert answer.json()["status"] == "ready"
+        assert worker_of(own) == {"status": "unknown", "why": "nobody has called it yet"}
+        assert own.api().calculate(DOUBLES, {"x": 2})["result"] == 4
+        wait_until("it is known", lambda: worker_of(own) == {"status": "ok"})
+    finally:
+        own.remove()
+
+
+def test_a_worker_that_does_not_take_our_token_is_named_and_waited_for(
+    elsewhere: Elsewhere,
+) -> None:
+    own = elsewhere.api_server(elsewhere.gateway.url)
+    try:
+        task = str(own.start().api().create(DOUBLES)["id"])
+        own.terminate()
+        own.set("worker_token", "another")
+        run_id = own.start().api().start(task, {"x": 1})
+        wait_until("it is told", lambda: worker_of(own)["status"] == "unavailable")
+        why = worker_of(own)["why"]
+        assert why.startswith(f"{elsewhere.gateway.url}: it does not take our token: worker.token")
+        assert "worker.token differs" in own.errors()
+        own.kill()
+        own.set("worker_token", TOKEN)
+        assert own.start().api().end(run_id)["status"] == "completed"
+    finally:
+        own.remove()
+
+
+def test_a_worker_that_allows_less_is_named_with_the_setting(elsewhere: Elsewhere) -> None:
+    own = elsewhere.api_server(elsewhere.gateway.url)
+    own.set("limits_max_memory_mb", 90_000)
+    try:
+        api = own.start().api()
+        run_id = api.start(str(api.create(DOUBLES, limits={"memory_mb": 80_000})["id"]), {"x": 1})
+        wait_until("it is told", lambda: worker_of(own)["status"] == "unavailable")
+        differ = "it allows less than this API: limits.max_memory_mb differ"
+        assert worker_of(own)["why"] == f"{elsewhere.gateway.url}: {differ}"
+        assert differ in own.errors()
+        api.cancel(run_id)
+        assert api.end(run_id)["status"] == "cancelled"
+    finally:
+        own.remove()
+
+
 def test_two_addresses_share_the_runs_and_one_that_is_away_is_done_without(
     elsewhere: Elsewhere,
 ) -> None:
@@ -202,6 +256,9 @@ def test_two_addresses_share_the_runs_and_one_that_is_away_is_done_without(
     [
         ({"worker_url": "http://example.org"}, "use https://"),
         ({"worker_url": "https://example.org"}, "objects.url"),
+        ({"worker_url": "https://127.0.0.1:9", "objects_url": "file:///tmp/none"}, "s3://"),
+        ({"worker_url": "http://127.0.0.1:9"}, "objects.url"),
+        ({"worker_url": "http://127.0.0.1:9?contract=seed"}, "objects.url"),
         ({"worker_url": "https://example.org?concurrency=0"}, "concurrency=0"),
         ({"worker_url": " , "}, "names no worker"),
     ],
@@ -260,6 +317,7 @@ def seed() -> Iterator[tuple[Api, SeedWorker]]:
     own = Server()
     worker = SeedWorker(own.data_dir / "objects")
     own.set("worker_url", f"{worker.url}?contract=seed")
+    own.set("objects_url", f"file://{own.data_dir / 'objects'}")
     try:
         yield own.start().api(), worker
     finally:

@@ -22,7 +22,8 @@ ROOT = Path(__file__).resolve().parents[2]
 DEV_TOKEN = "e2e-token-of-the-local-user"
 # A login shell's bound on open files, whatever the one of the tests is.
 _USUAL_FILE_LIMIT = ("prlimit", "--nofile=1024:")
-_READY = re.compile(r"MecaPy is ready at http://127\.0\.0\.1:(\d+)")
+# As people read it, or a line of a log of JSON; it listens, whether or not a part is away.
+_READY = re.compile(r"MecaPy (?:is ready|listens)(?: at |\b.*\"url\":\")http://127\.0\.0\.1:(\d+)")
 
 
 def binary() -> Path:
