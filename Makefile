@@ -38,9 +38,10 @@ faults: build  ## two servers and their services under load, each fault FAULT_RO
 	@tools/install.sh test-venv fault-packages
 	@MECAPY_FAULT_ROUNDS=$(FAULT_ROUNDS) $(TEST_PYTHON) -m pytest -q tests/faults
 
-test: unit e2e security faults  ## every test
+test:  ## every test; services it starts end with it
+	@tools/services.sh during $(MAKE) --no-print-directory unit e2e security faults
 
-services: build  ## PostgreSQL, Redis, S3 and Keycloak on loopback, from packages; their URLs
+services: build  ## PostgreSQL, Redis, S3 and Keycloak on loopback, from packages; prints what to set
 	@tools/services.sh start
 
 services-stop:  ## ends them

@@ -14,11 +14,17 @@ say() { printf '==> %s\n' "$*" >&2; }
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 
+# Of what buildah and ninja say, a line for each step and for each tenth file.
+build_progress() { sed -un -e 's/^\(\[[0-9/]*\] \)\?STEP .*/    &/;t cut' -e 's/^\[[0-9]*0\/[0-9]*\] .*/    &/;t cut' -e d -e ':cut' -e 's/^\(.\{110\}\).*/\1.../' -e p; }
+# Of what debootstrap says, all but a line for each package.
+debootstrap_progress() { sed -un '/^I: \(Retrieving\|Validating\|Extracting\|Unpacking\|Configuring\) [a-z0-9]/d; s/^I: /    /p'; }
+
 # Like the published image of that name: minimal, without documents and translations, now and later.
 base() {
   buildah inspect --type image "$BASE" >/dev/null 2>&1 && return
   say "making a base image with debootstrap"
-  debootstrap --variant=minbase bookworm "$work/root" >"$work/debootstrap.log" || { tail "$work/debootstrap.log"; exit 1; }
+  debootstrap --variant=minbase bookworm "$work/root" | tee "$work/debootstrap.log" | debootstrap_progress >&2 \
+    || { tail "$work/debootstrap.log"; exit 1; }
   printf 'path-exclude /usr/share/%s/*\n' doc info locale man >"$work/root/etc/dpkg/dpkg.cfg.d/slim"
   echo 'path-include /usr/share/doc/*/copyright' >>"$work/root/etc/dpkg/dpkg.cfg.d/slim"
   find "$work"/root/usr/share/{doc,info,locale,man} -type f -not -name copyright -delete
@@ -40,8 +46,8 @@ image() {
   fi
   [ -f "$CA" ] && options+=(-v "$CA:/run/build-ca.crt:ro" --build-arg PIP_CERT=/run/build-ca.crt)
   say "building $3 from deploy/$1.Dockerfile"
-  buildah bud --pull-never --layers --format docker "${options[@]}" -f "deploy/$1.Dockerfile" -t "$3" . >"$work/log" 2>&1 \
-    || { tail -n 50 "$work/log" >&2; exit 1; }
+  buildah bud --pull-never --layers --format docker "${options[@]}" -f "deploy/$1.Dockerfile" -t "$3" . 2>&1 \
+    | tee "$work/log" | build_progress >&2 || { tail -n 50 "$work/log" >&2; exit 1; }
 }
 
 # Bytes of each layer as it lies on disk and as a registry would keep it (gzip).

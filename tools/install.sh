@@ -24,6 +24,12 @@ VM_PACKAGES=(qemu-system-x86 mmdebstrap e2fsprogs)
 # What tools/services.sh starts; no cluster of PostgreSQL is made for the machine.
 SERVICE_PACKAGES=(postgresql-15 redis-server openssl unzip openjdk-17-jre-headless)
 
+# What builds programs in Go where no `go` of GO_NEEDED or later is: Debian 12's is older. The file is
+# the Go module proxy's; its hash was compared with that of the checksum database.
+GO_NEEDED=1.25
+GO=go1.25.5
+GO_SHA256=8cea6783dab64d68b38f5b81ecd38d45155a3c06638991acc6af19e0fca80edb  # of linux-amd64
+
 # An S3 server over a folder; built once, and kept for further clones.
 VERSITYGW=v1.7.0
 COMPOSE_SPEC=v2.16.2  # the loader of `docker compose`, which says whether a file is one
@@ -69,14 +75,45 @@ environment() {
   printf '%s' "$stamp" >"$folder/.lock"
 }
 
-# The program NAME of the Go module $2 at version $3, in the cache folder that is printed.
+# Whether there is a `go` of GO_NEEDED or later.
+has_go() {
+  local version
+  version=$(GOTOOLCHAIN=local go env GOVERSION 2>/dev/null) || return 1
+  [ "$(printf '%s\n' "$GO_NEEDED" "${version#go}" | sort -V | head -n 1)" = "$GO_NEEDED" ]
+}
+
+# Go itself, into the folder $1, from the first proxy of $GOPROXY.
+go_toolchain() {
+  local module=golang.org/toolchain@v0.0.1-$GO.linux-amd64 proxy=${GOPROXY:-} work
+  [ -x "$1/bin/go" ] && return
+  [ "$(uname -sm)" = "Linux x86_64" ] || { say "Go $GO_NEEDED or later is needed: https://go.dev/dl"; exit 1; }
+  proxy=${proxy%%[,|]*}
+  case $proxy in '' | direct | off) proxy=https://proxy.golang.org ;; esac
+  packages curl ca-certificates unzip
+  say "fetching $GO, 64 MB"
+  work=$1.part
+  rm -rf "$work" && mkdir -p "$work"
+  curl -sSfL -o "$work/go.zip" "${proxy%/}/golang.org/toolchain/@v/${module#*@}.zip"
+  echo "$GO_SHA256  $work/go.zip" | sha256sum -c --quiet - >&2 || { say "what came is not $GO"; exit 1; }
+  unzip -q "$work/go.zip" -d "$work"
+  # A module's files have no modes.
+  chmod -R +x "$work/$module/bin" "$work/$module/pkg/tool"
+  mv "$work/$module" "$1"
+  rm -rf "$work"
+}
+
+# The program NAME of the Go module $2 at version $3, kept in the cache folder. Nothing else stays.
 go_program() {
-  local name=$1 folder=${XDG_CACHE_HOME:-$HOME/.cache}/mecapy/$1-$3
+  local name=$1 cache=${XDG_CACHE_HOME:-$HOME/.cache}/mecapy folder go=go work
+  folder=$cache/$1-$3
   if [ ! -x "$folder/$name" ]; then
-    command -v go >/dev/null || { say "Go 1.25 or later is needed to build $name: https://go.dev/dl"; exit 1; }
-    say "building $name $3"
+    has_go || { go_toolchain "$cache/$GO"; go=$cache/$GO/bin/go; }
+    say "building $name $3, some minutes"
     mkdir -p "$folder"
-    GOBIN=$folder GOFLAGS=-p=2 go install "$2@$3"
+    work=$(mktemp -d)
+    GOTOOLCHAIN=local GOBIN=$folder GOPATH=$work GOCACHE=$work/built GOFLAGS='-p=2 -modcacherw' "$go" install "$2@$3" \
+      || { rm -rf "$work"; exit 1; }
+    rm -rf "$work"
     [ "$name" = "$(basename "$2")" ] || mv "$folder/$(basename "$2")" "$folder/$name"
   fi
   mkdir -p build/services

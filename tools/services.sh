@@ -1,8 +1,12 @@
 #!/usr/bin/env bash
 # The services that MecaPy can stand on, from packages, for tests and for trying: all on loopback, on
 # free ports, below build/services, or below the folder MECAPY_SERVICES for others beside them.
-# `tools/services.sh start [NAME...]`, `stop [NAME...]`, `urls`. Started ones stay until `stop`; starting one
-# that runs does nothing. No container engine is needed.
+#   tools/services.sh start [NAME...]    until `stop`; one that runs is left alone. Prints `settings`
+#   tools/services.sh stop [NAME...]
+#   tools/services.sh urls               of those that run, for programs
+#   tools/services.sh settings           the same as lines for a shell: how `mecapy serve` stands on them
+#   tools/services.sh during COMMAND...  runs it, and then ends what runs by then and did not before
+# No container engine is needed. A service keeps its port as long as nobody else takes it.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 umask 022
@@ -17,6 +21,18 @@ complain() { say "$*"; exit 1; }
 programs=$PWD/build/services
 here=${MECAPY_SERVICES:-$programs}
 free_port() { python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])'; }
+is_free() {
+  python3 -c 'import socket, sys
+s = socket.socket()
+s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+s.bind(("127.0.0.1", int(sys.argv[1])))' "$1" 2>/dev/null
+}
+# The port that the service $1 had the last time, when it is free; else another.
+port_for() {
+  local last
+  last=$(sed -n 's/.*127\.0\.0\.1:\([0-9]*\).*/\1/p' "$here/$1/url" 2>/dev/null) || true
+  if [ -n "$last" ] && is_free "$last"; then echo "$last"; else free_port; fi
+}
 # When the process $1 was born, in clock ticks: a number may be used again. Nothing when it has ended.
 born() { sed 's/.*) //' "/proc/$1/stat" 2>/dev/null | awk '$1 != "Z" { print $20 }'; }
 pid_of() { cut -d' ' -f1 "$here/$1/pid"; }
@@ -58,7 +74,7 @@ launch() {
 
 # The server refuses to be root, and its user must be able to reach its folder.
 start_postgres() {
-  local port; port=$(free_port)
+  local port; port=$(port_for postgres)
   if [ ! -d "$here/postgres/data" ]; then
     mkdir -p "$here/postgres"
     certificate "$here/postgres"
@@ -76,7 +92,7 @@ start_postgres() {
 }
 
 start_redis() {
-  local port; port=$(free_port)
+  local port; port=$(port_for redis)
   mkdir -p "$here/redis"
   certificate "$here/redis"
   cat >"$here/redis/redis.conf" <<CONF
@@ -100,7 +116,7 @@ CONF
 
 # versitygw over a folder; the bucket is made.
 start_s3() {
-  local port; port=$(free_port)
+  local port; port=$(port_for s3)
   mkdir -p "$here/s3/buckets" "$here/s3/users"
   certificate "$here/s3"
   launch s3 env ROOT_ACCESS_KEY=mecapy ROOT_SECRET_KEY="$PASSWORD" "$programs/versitygw.program" --port "127.0.0.1:$port" \
@@ -116,7 +132,7 @@ start_s3() {
 # Keycloak with the realm that we ship, and beside what is in it: a demo user and an administrator, another
 # realm, and clients that take passwords directly, as only tests should.
 start_keycloak() {
-  local port; port=$(free_port)
+  local port; port=$(port_for keycloak)
   mkdir -p "$here/keycloak"
   certificate "$here/keycloak"
   [ -d "$here/keycloak/server" ] || { unzip -q "$programs/keycloak.program" -d "$here/keycloak"; mv "$here/keycloak"/keycloak-* "$here/keycloak/server"; }
@@ -133,9 +149,18 @@ start_keycloak() {
 
 stop() {
   is_running "$1" || return 0
+  say "ending $1"
   kill -INT "$(pid_of "$1")"
   for _ in $(seq 200); do is_running "$1" || return 0; sleep 0.05; done
   kill -KILL "$(pid_of "$1")"
+}
+
+running() {
+  for name in "${SERVICES[@]}"; do is_running "$name" && echo "$name"; done
+  return 0
+}
+end_what_is_new() {
+  for name in $(running); do grep -qxF "$name" <<<"$1" || stop "$name"; done
 }
 
 urls() {
@@ -143,6 +168,21 @@ urls() {
     is_running "$name" && printf '%-9s %s\n' "$name" "$(cat "$here/$name/url")"
   done
   return 0
+}
+
+# Of one that runs: $1 is its name, $2 its URL.
+settings_of() {
+  case $1 in
+    postgres) echo "export MECAPY_DATABASE_URL='$2'" ;;
+    redis) echo "export MECAPY_REDIS_URL='$2'" ;;
+    s3) echo "export MECAPY_OBJECTS_URL='$2' MECAPY_OBJECTS_ACCESS_KEY=mecapy MECAPY_OBJECTS_SECRET_KEY=$PASSWORD" ;;
+    keycloak)
+      echo "export MECAPY_OIDC_ISSUER='$2' MECAPY_OIDC_CA='$here/keycloak/cert.pem'"
+      echo "# its users: demo, and boss, an administrator of MecaPy; password: $PASSWORD"
+      echo "# the secret of its client mecapy-worker: $PASSWORD"
+      echo "# its own administrator at ${2%/realms/*}/admin: admin; password: $PASSWORD"
+      ;;
+  esac
 }
 
 action=${1:-}; shift || true
@@ -156,9 +196,18 @@ case $action in
     for name in "${names[@]}"; do
       is_running "$name" || { say "starting $name"; "start_$name"; }
     done
-    urls
+    for name in $(running); do settings_of "$name" "$(cat "$here/$name/url")"; done
     ;;
-  stop) for name in "${names[@]}"; do stop "$name"; done ;;
+  stop)
+    [ -n "$(running)" ] || say "no service runs"
+    for name in "${names[@]}"; do stop "$name"; done
+    ;;
   urls) urls ;;
-  *) complain "usage: tools/services.sh start [NAME...] | stop [NAME...] | urls" ;;
+  settings) for name in $(running); do settings_of "$name" "$(cat "$here/$name/url")"; done ;;
+  during)
+    before=$(running)
+    trap 'end_what_is_new "$before"' EXIT
+    "$@"
+    ;;
+  *) complain "usage: tools/services.sh start [NAME...] | stop [NAME...] | urls | settings | during COMMAND..." ;;
 esac

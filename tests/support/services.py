@@ -49,7 +49,7 @@ class Services:
         return int(self.told(service, "pid").split()[0])
 
     def port(self, service: str) -> int:
-        """Where it listens; another one after each start. ConnectionError while it starts."""
+        """Where it listens, which a start may change. ConnectionError while it starts."""
         found = _PORT.search(self.told(service))
         if not found:
             raise ConnectionError(f"{service} has not said yet where it listens")
