@@ -5,7 +5,7 @@ namespace mecapy::api {
 
 const std::vector<Route>& route_table() {
   using R = Routes;
-  const QuerySpec limit{"limit", "integer", "items a page, 1 to 200; 50 when absent"};
+  const QuerySpec limit{"limit", "integer", "items a page at most, 1 to 200; 50 when absent"};
   const QuerySpec cursor{"cursor", "string", "`next` of the page before"};
   const QuerySpec version{"version", "integer", "of the task; the latest when absent"};
   const QuerySpec wait{"wait", "number", "seconds to wait for the end, 0 to 600"};
@@ -107,7 +107,7 @@ const std::vector<Route>& route_table() {
        R::list_runs,
        token,
        "listRuns",
-       "Your runs, newest first",
+       "Your runs, newest first, without results, artifacts and tracebacks",
        "",
        {limit,
         cursor,

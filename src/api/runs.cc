@@ -81,7 +81,7 @@ awaitable<Answer> Routes::list_runs(Api& api, Call& call) {
       co_await parts(api).store.list_runs(call.caller.user, std::move(filter), std::move(*page));
   if (!runs) co_return runs.error();
   std::vector<std::string> items;
-  for (const model::Run& run : runs->items) items.push_back(wire::run_json(run, std::nullopt));
+  for (const model::Run& run : runs->items) items.push_back(wire::run_summary_json(run));
   co_return json_response(200, wire::page_json(items, runs->next));
 }
 

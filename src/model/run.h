@@ -110,10 +110,12 @@ struct Run {
   Payload inputs{};
   RunEnd end{};  // meaningful once is_end(status); after a retry, failure holds the last platform
                  // fault
+  std::int64_t artifact_count = 0;  // as the store tells it, also where it leaves end.artifacts out
   bool cancel_requested = false;
   // Of code and inputs, where the run may answer later ones, or be answered by an earlier one; "".
   std::string cache_key{};
-  // The run whose end this one has, when it was not calculated; else empty.
+  // The run whose end this one has, when it was not calculated; else empty. That one was
+  // calculated.
   RunId cached_from{};
   base::TimePoint queued_at{};
   std::optional<base::TimePoint> started_at{};

@@ -221,7 +221,7 @@ TEST_P(StoreContract, ListRuns_FiltersByTaskAndStatus) {
   EXPECT_EQ(ids({.task_id = two.id, .status = RunStatus::failed}), Ids{});
 }
 
-TEST_P(StoreContract, ListedRuns_HoldNoInputsResultsOrLogs) {
+TEST_P(StoreContract, ListedRuns_HoldNothingThatMayBeLarge) {
   const Lease lease = running();
   model::RunEnd end = completed("[1]");
   end.log.inline_bytes = "hello";
@@ -234,7 +234,40 @@ TEST_P(StoreContract, ListedRuns_HoldNoInputsResultsOrLogs) {
   EXPECT_EQ(run.inputs.inline_bytes, "");
   EXPECT_EQ(run.end.result.inline_bytes, "");
   EXPECT_EQ(run.end.log.inline_bytes, "");
-  EXPECT_EQ(run.end.artifacts.size(), 1U);
+  EXPECT_TRUE(run.end.artifacts.empty());
+  EXPECT_EQ(run.artifact_count, 1);
+  EXPECT_EQ(get(run.id).artifact_count, 1);
+  EXPECT_EQ(get(run.id).end.artifacts.size(), 1U);
+}
+
+TEST_P(StoreContract, ListedFailures_HaveTheirMessageWithoutTraceback) {
+  const Lease lease = running();
+  model::RunEnd end = failed(model::OutcomeCode::user_error);
+  end.failure->traceback = "File \"calc.py\"";
+  ASSERT_TRUE(*await(store_->record_end(lease, end)));
+  const auto page = await(store_->list_runs("ann", {}, {}));
+  EXPECT_EQ(page->items.front().end.failure->message, "it failed");
+  EXPECT_EQ(page->items.front().end.failure->traceback, "");
+  EXPECT_EQ(get(lease.run_id).end.failure->traceback, "File \"calc.py\"");
+}
+
+TEST_P(StoreContract, PagesOfLongMessages_EndEarlierAndAreComplete) {
+  constexpr std::size_t kRuns = 10;
+  for (std::size_t i = 0; i < kRuns; ++i) {
+    model::RunEnd end = failed(model::OutcomeCode::user_error);
+    end.failure->message = std::string(kPageTextBytes / 4, 'm');
+    const Lease lease = running();
+    ASSERT_TRUE(*await(store_->record_end(lease, end)));
+  }
+  std::vector<std::size_t> sizes;
+  PageRequest request{"", static_cast<int>(kRuns)};
+  do {
+    const auto page = await(store_->list_runs("ann", {}, request));
+    ASSERT_TRUE(page);
+    sizes.push_back(page->items.size());
+    request.after = page->next;
+  } while (!request.after.empty());
+  EXPECT_EQ(sizes, (std::vector<std::size_t>{4, 4, 2}));
 }
 
 TEST_P(StoreContract, PagesOfRuns_AreCompleteWhileNewOnesArrive) {

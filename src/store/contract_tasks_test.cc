@@ -200,6 +200,26 @@ TEST_P(StoreContract, LastPageThatIsFull_HasNoNext) {
   EXPECT_EQ(page->next, "");
 }
 
+TEST_P(StoreContract, PagesOfLongDescriptions_EndEarlierAndAreComplete) {
+  std::vector<std::string> made;
+  for (const std::size_t size : {kPageTextBytes / 2, kPageTextBytes / 3, 2 * kPageTextBytes}) {
+    model::Task task = task_of("ann");
+    task.description = std::string(size, 'd');
+    made.insert(made.begin(), create(task).id.str());
+  }
+  std::vector<std::vector<std::string>> pages;
+  PageRequest request;
+  do {
+    const auto page = await(store_->list_tasks("ann", request));
+    ASSERT_TRUE(page);
+    pages.emplace_back();
+    for (const model::Task& task : page->items) pages.back().push_back(task.id.str());
+    request.after = page->next;
+  } while (!request.after.empty());
+  // One that is too long by itself has a page of its own.
+  EXPECT_EQ(pages, (std::vector<std::vector<std::string>>{{made[0]}, {made[1], made[2]}}));
+}
+
 TEST_P(StoreContract, SameKeySameRequest_GivesTheTaskOfTheFirst) {
   const Idempotency key = key_of("k", "hash");
   const auto first = await(store_->create_task(task_of("ann"), key));

@@ -3,6 +3,8 @@
 
 #include <algorithm>
 #include <string>
+#include <utility>
+#include <vector>
 
 #include "store/store.h"
 
@@ -16,16 +18,32 @@ inline std::string page_start(const PageRequest& page) {
   return page.after.empty() ? "~" : page.after;
 }
 
-// The page out of rows_to_read() items.
+// The page out of the rows_to_read() rows that are there.
 template <class T>
-Page<T> make_page(std::vector<T> items, const PageRequest& request) {
-  Page<T> page{std::move(items), ""};
-  const auto size = static_cast<std::size_t>(std::max(request.limit, 1));
-  if (page.items.size() > size) {
-    page.items.resize(size);
-    page.next = page.items.back().id.str();
+class PageOf {
+ public:
+  explicit PageOf(const PageRequest& request)
+      : limit_(static_cast<std::size_t>(std::max(request.limit, 1))) {}
+
+  // The next row, whose texts have so many bytes. make() is called when the page takes it.
+  template <class Make>
+  void add(std::size_t text_bytes, Make make) {
+    if (full_) return;
+    text_bytes_ += text_bytes;
+    if (!page_.items.empty() && (page_.items.size() == limit_ || text_bytes_ > kPageTextBytes)) {
+      full_ = true;
+      page_.next = page_.items.back().id.str();
+      return;
+    }
+    page_.items.push_back(make());
   }
-  return page;
-}
+  Page<T> finish() && { return std::move(page_); }
+
+ private:
+  std::size_t limit_;
+  std::size_t text_bytes_ = 0;
+  bool full_ = false;
+  Page<T> page_;
+};
 
 }  // namespace mecapy::store

@@ -41,12 +41,11 @@ void RunRow::into(soci::statement& statement) {
   add_into(statement, id, task_id, owner, version, status, attempt, cancel_requested, queued_at,
            started_at, finished_at, failure_code, failure_line, failure_column);
   for (const model::UsageRow& row : model::kUsageTable) add_into(statement, usage.*row.field);
-  add_into(statement, artifact_count, log_truncated, environment, cached_from, failure_message,
-           failure_traceback);
+  add_into(statement, artifact_count, log_truncated, environment, cached_from, failure_message);
 }
 
 void RunRow::into_payloads(soci::statement& statement) {
-  add_into(statement, inputs_key, result_key, log_key, inputs, result, log);
+  add_into(statement, failure_traceback, inputs_key, result_key, log_key, inputs, result, log);
 }
 
 model::Run RunRow::run() const {
@@ -65,6 +64,7 @@ model::Run RunRow::run() const {
                   .log = {.inline_bytes = log, .key = log_key},
                   .log_truncated = log_truncated != 0,
                   .environment = environment},
+          .artifact_count = artifact_count,
           .cancel_requested = cancel_requested != 0,
           .cached_from = trusted_id<model::RunId>(cached_from.get().value_or("")),
           .queued_at = from_us(queued_at),

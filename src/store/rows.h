@@ -35,15 +35,16 @@ struct TaskRow {
   model::Task task() const;
 };
 
-// The columns of a run but for its inputs, result and log; what it used is in the order of
+// The columns of a run but for those that may be large; what it used is in the order of
 // model::kUsageTable.
 inline constexpr char kRunColumns[] =
     "id, task_id, owner, version, status, attempt, cancel_requested, queued_at, started_at,"
     " finished_at, failure_code, failure_line, failure_column, wall_us, cpu_us,"
     " peak_memory_bytes, setup_us, log_bytes, result_bytes, artifact_bytes, written_bytes, "
     "artifact_count,"
-    " log_truncated, environment, cached_from, failure_message, failure_traceback";
-inline constexpr char kRunPayloadColumns[] = "inputs_key, result_key, log_key, inputs, result, log";
+    " log_truncated, environment, cached_from, failure_message";
+inline constexpr char kRunPayloadColumns[] =
+    "failure_traceback, inputs_key, result_key, log_key, inputs, result, log";
 
 struct RunRow {
   std::string id, task_id, owner;
@@ -59,8 +60,9 @@ struct RunRow {
   int log_truncated = 0;
   std::string environment;
   Nullable<std::string> cached_from;
-  Nullable<std::string> failure_message, failure_traceback;
+  Nullable<std::string> failure_message;
 
+  Nullable<std::string> failure_traceback;
   std::string inputs_key, result_key, log_key, inputs, result, log;
 
   // Adds the variables for kRunColumns to a statement.

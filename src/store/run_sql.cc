@@ -173,20 +173,16 @@ Result<Page<model::Run>> list_runs(Connection& connection, const std::string& us
     if (filter.task_id) s.exchange(use(task, "task"));
     if (filter.status) s.exchange(use(status, "status"));
   };
-  std::vector<model::Run> runs;
-  std::vector<std::size_t> with_artifacts;
+  PageOf<model::Run> runs(page);
   RunRow row;
   const auto columns = [&](soci::statement& s) { row.into(s); };
   const auto on_row = [&] {
-    if (row.artifact_count > 0) with_artifacts.push_back(runs.size());
-    runs.push_back(row.run());
+    const auto message = row.failure_message.get();
+    runs.add(message ? message->size() : 0, [&] { return row.run(); });
   };
   connection.each_row(list_statement(filter), on_row, columns, use(user, "owner"), filter_values,
                       use(after, "after"), use(limit, "limit"));
-  for (const std::size_t i : with_artifacts) {
-    runs[i].end.artifacts = read_artifacts(connection, runs[i].id.str());
-  }
-  return make_page(std::move(runs), page);
+  return std::move(runs).finish();
 }
 
 Result<model::Run> request_cancel(Connection& connection, base::TimePoint now,

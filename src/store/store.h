@@ -55,6 +55,10 @@ struct Created {
   bool created = true;
 };
 
+// The texts of a page: names, descriptions and tags, or the messages of failures. One that reaches
+// this ends before its limit.
+inline constexpr std::size_t kPageTextBytes = 512 * 1024;
+
 // Newest first. `after` is the id of the last item of the page before; empty for the first page.
 struct PageRequest {
   std::string after;
@@ -172,7 +176,7 @@ class Store {
   // never ran.
   virtual awaitable<Result<std::optional<model::Run>>> latest_run(std::string user,
                                                                   model::TaskId id) = 0;
-  // Runs as listed hold no inputs, results or logs.
+  // Runs as listed hold no inputs, results, logs, artifacts or tracebacks.
   virtual awaitable<Result<Page<model::Run>>> list_runs(std::string user, RunFilter filter,
                                                         PageRequest page) = 0;
   // A queued run becomes cancelled at once; a running one gets cancel_requested; an ended one is

@@ -157,13 +157,16 @@ Result<Page<model::Task>> list_tasks(Connection& connection, const std::string& 
                                      const PageRequest& page) {
   const std::string after = page_start(page);
   const int limit = rows_to_read(page);
-  std::vector<model::Task> tasks;
+  PageOf<model::Task> tasks(page);
   TaskRow row;
   const auto columns = [&](soci::statement& s) { row.into(s); };
-  connection.each_row(
-      kList, [&] { tasks.push_back(row.task()); }, columns, use(user, "owner"), use(after, "after"),
-      use(limit, "limit"));
-  return make_page(std::move(tasks), page);
+  const auto on_row = [&] {
+    tasks.add(row.name.size() + row.description.size() + row.tags.size(),
+              [&] { return row.task(); });
+  };
+  connection.each_row(kList, on_row, columns, use(user, "owner"), use(after, "after"),
+                      use(limit, "limit"));
+  return std::move(tasks).finish();
 }
 
 Result<model::Task> update_task(Connection& connection, base::TimePoint now,

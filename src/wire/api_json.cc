@@ -150,7 +150,9 @@ std::string public_usage(const model::Usage& usage) {
   return std::move(out).finish();
 }
 
-ObjectWriter begin_run(const model::Run& run) {
+enum class Shown : std::uint8_t { whole, listed };
+
+ObjectWriter begin_run(const model::Run& run, Shown shown) {
   ObjectWriter out;
   out.text("id", run.id.str())
       .text("run_id", run.id.str())
@@ -165,7 +167,13 @@ ObjectWriter begin_run(const model::Run& run) {
   if (model::is_end(run.status)) {
     // What was not calculated used nothing.
     if (run.cached_from.empty()) out.raw("usage", public_usage(run.end.usage));
-    out.raw("artifacts", public_artifacts(run)).boolean("log_truncated", run.end.log_truncated);
+    if (shown == Shown::listed) {
+      out.integer("artifact_count", run.artifact_count);
+    } else {
+      out.integer("artifact_count", static_cast<std::int64_t>(run.end.artifacts.size()))
+          .raw("artifacts", public_artifacts(run));
+    }
+    out.boolean("log_truncated", run.end.log_truncated);
   }
   return out;
 }
@@ -180,13 +188,17 @@ std::string end_run(ObjectWriter out, const model::Run& run) {
 }  // namespace
 
 std::string run_json(const model::Run& run, std::optional<std::string_view> result) {
-  ObjectWriter out = begin_run(run);
+  ObjectWriter out = begin_run(run, Shown::whole);
   if (result) out.raw("result", *result);
   return end_run(std::move(out), run);
 }
 
+std::string run_summary_json(const model::Run& run) {
+  return end_run(begin_run(run, Shown::listed), run);
+}
+
 Around run_json_around_result(const model::Run& run) {
-  ObjectWriter out = begin_run(run);
+  ObjectWriter out = begin_run(run, Shown::whole);
   out.raw("result", "");
   const std::size_t here = out.size();
   std::string before = end_run(std::move(out), run);

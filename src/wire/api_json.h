@@ -45,7 +45,9 @@ std::string task_json(const model::Task& task);
 std::string task_summary_json(const model::Task& task);
 // With `result`, the (valid JSON) result of a completed run is part of it.
 std::string run_json(const model::Run& run, std::optional<std::string_view> result);
-// The same of a completed run whose result stands elsewhere: what comes before and after it.
+// As a list has it: the number of its artifacts in their place, no traceback, no result.
+std::string run_summary_json(const model::Run& run);
+// run_json of a completed run whose result stands elsewhere: what comes before and after it.
 struct Around {
   std::string before{};
   std::string after{};

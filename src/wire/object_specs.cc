@@ -36,6 +36,12 @@ const FieldSpec kCache{"cache",
                        0,
                        "Cache"};
 
+const FieldSpec kNext{"next", text, optional,
+                      "cursor of the next page, also of one that is shorter than asked for because "
+                      "its texts are long; absent on the last"};
+const FieldSpec kArtifactCount{"artifact_count", integer, optional,
+                               "ended runs: how many artifacts it left"};
+
 FieldSpec optional_field(FieldSpec spec) {
   spec.need = optional;
   return spec;
@@ -88,6 +94,40 @@ std::vector<ObjectSpec> request_specs() {
   };
 }
 
+ObjectSpec run_spec() {
+  return {
+      "Run",
+      "One run, whole; its result at /results, its log at /logs",
+      {{"id", uuid, required, "the run"},
+       {"run_id", uuid, required, "the same"},
+       {"task_id", uuid, required, "its task"},
+       {"version", integer, required, "the task's version that ran"},
+       {"status", status, required, "where it is"},
+       {"attempt", integer, required, "0 until a worker had it"},
+       {"cancel_requested", boolean, required, "somebody asked to stop it"},
+       {"error", nested, optional, "failed runs; or the platform's last fault", 0, 0, "RunError"},
+       {"usage", nested, optional, "ended runs", 0, 0, "Usage"},
+       kArtifactCount,
+       {"artifacts", nested_list, optional, "ended runs", 0, 0, "Artifact"},
+       {"log_truncated", boolean, optional, "the log was longer than its limit"},
+       {"result", any, optional, "completed runs, where the result was asked for"},
+       {"environment", text, optional, "the Python environment it ran in: packages and runtime"},
+       {"cached_from", uuid, optional, "the run that was calculated, when this one was not"},
+       {"queued_at", time, required, "accepted"},
+       {"started_at", time, optional, "first claimed"},
+       {"finished_at", time, optional, "ended"}}};
+}
+
+ObjectSpec run_summary_spec() {
+  ObjectSpec spec = run_spec();
+  spec.name = "RunSummary";
+  spec.meaning = "A run as a list shows it: its error without traceback";
+  std::erase_if(spec.fields, [](const FieldSpec& field) {
+    return field.name == "artifacts" || field.name == "result";
+  });
+  return spec;
+}
+
 std::vector<ObjectSpec> run_specs() {
   return {
       {"RunError",
@@ -119,33 +159,15 @@ std::vector<ObjectSpec> run_specs() {
         {"content_type", text, required, "media type, by the name's ending"},
         {"sha256", text, required, "hexadecimal"},
         {"url", text, optional, "where to get it"}}},
-      {"Run",
-       "One run, whole; its result at /results, its log at /logs",
-       {{"id", uuid, required, "the run"},
-        {"run_id", uuid, required, "the same"},
-        {"task_id", uuid, required, "its task"},
-        {"version", integer, required, "the task's version that ran"},
-        {"status", status, required, "where it is"},
-        {"attempt", integer, required, "0 until a worker had it"},
-        {"cancel_requested", boolean, required, "somebody asked to stop it"},
-        {"error", nested, optional, "failed runs; or the platform's last fault", 0, 0, "RunError"},
-        {"usage", nested, optional, "ended runs", 0, 0, "Usage"},
-        {"artifacts", nested_list, optional, "ended runs", 0, 0, "Artifact"},
-        {"log_truncated", boolean, optional, "the log was longer than its limit"},
-        {"result", any, optional, "completed runs, where the result was asked for"},
-        {"environment", text, optional, "the Python environment it ran in: packages and runtime"},
-        {"cached_from", uuid, optional, "the run that was calculated, when this one was not"},
-        {"queued_at", time, required, "accepted"},
-        {"started_at", time, optional, "first claimed"},
-        {"finished_at", time, optional, "ended"}}},
+      run_spec(),
+      run_summary_spec(),
       {"Link",
        "Where an artifact can be read by anyone who has this",
        {{"url", text, required, "for GET, without a token"},
         {"expires_at", time, required, "good until then"}}},
       {"RunPage",
        "Newest first",
-       {{"items", nested_list, required, "runs without results", 0, 0, "Run"},
-        {"next", text, optional, "cursor of the next page; absent on the last"}}},
+       {{"items", nested_list, required, "runs without results", 0, 0, "RunSummary"}, kNext}},
       {"NeverRan",
        "The latest run of a task that never ran",
        {{"task_id", uuid, required, "the task"},
@@ -190,7 +212,7 @@ std::vector<ObjectSpec> other_specs() {
       {"TaskPage",
        "Newest first",
        {{"items", nested_list, required, "tasks without code and inputs", 0, 0, "TaskSummary"},
-        {"next", text, optional, "cursor of the next page; absent on the last"}}},
+        kNext}},
       {"FieldProblem",
        "One wrong place of a request",
        {{"pointer", text, required,

@@ -59,6 +59,38 @@ def test_runs_are_paged_within_their_filter(new_user: NewUser) -> None:
     assert sum(len(page) for page in api.pages("/api/runs", limit=4)) == 10
 
 
+def test_runs_as_listed_say_how_many_artifacts_each_has(new_user: NewUser) -> None:
+    api = new_user("files")
+    code = "def calculate(inputs):\n    for i in range(3): open(f'{i}.txt', 'w').write('x')\n"
+    run = api.calculate(code)
+    assert (run["artifact_count"], len(run["artifacts"])) == (3, 3)
+    [listed] = api.read("/api/runs")["items"]
+    assert "artifacts" not in listed
+    whole = api.run(run["id"])
+    assert listed == {name: value for name, value in whole.items() if name != "artifacts"}
+
+
+def test_failures_as_listed_have_no_traceback(new_user: NewUser) -> None:
+    api = new_user("failures")
+    run = api.calculate("def calculate(inputs):\n    raise ValueError('no')\n")
+    [listed] = api.read("/api/runs")["items"]
+    error = run["error"]
+    assert error.pop("traceback")
+    assert listed["error"] == error
+
+
+def test_a_page_of_long_texts_is_shorter_and_none_is_lost(new_user: NewUser) -> None:
+    api = new_user("long")
+    made = [api.create(CODE, description="\x01" * 10_000)["id"] for _ in range(60)]
+    responses = [api.get("/api/tasks?limit=200")]
+    while "next" in responses[-1].json():
+        cursor = responses[-1].json()["next"]
+        responses.append(api.get(f"/api/tasks?limit=200&cursor={cursor}"))
+    assert [task["id"] for r in responses for task in r.json()["items"]] == made[::-1]
+    assert max(len(r.content) for r in responses) < 4_000_000
+    assert len(responses) == 2
+
+
 def test_a_new_users_lists_are_empty(new_user: NewUser) -> None:
     api = new_user("nothing")
     assert api.read("/api/tasks") == {"items": []}
