@@ -66,6 +66,40 @@ awaitable<void> forget_unused_inputs(Api& api, std::string key,
   (void)co_await Routes::parts(api).objects.remove(std::move(key), base::after(kStoreDeadline));
 }
 
+// A run to be made, with its task when that is made for it.
+struct Submission {
+  std::optional<model::Task> task{};
+  model::Run run{};
+  std::string inputs{};
+  std::optional<store::Idempotency> key{};
+};
+
+using Submitted = Result<store::Created<model::Run>>;
+
+awaitable<Submitted> write_run(Api& api, const Submission& submission, model::Run run) {
+  store::Store& store = Routes::parts(api).store;
+  if (!submission.task) co_return co_await store.submit_run(std::move(run), submission.key);
+  co_return co_await store.submit_ad_hoc(*submission.task, std::move(run), submission.key);
+}
+
+awaitable<Submitted> submit(Api& api, Submission submission) {
+  model::Run& run = submission.run;
+  if (!run.cached_from.empty()) {  // its inputs are that run's, too
+    auto answered = co_await write_run(api, submission, run);
+    if (answered || answered.error().code != ErrorCode::not_found) co_return answered;
+    // The cache told of a run that the database does not have.
+    run.cached_from = {};
+    run.end = {};
+  }
+  auto placed = co_await place_inputs(api, run.id, std::move(submission.inputs));
+  if (!placed) co_return placed.error();
+  run.inputs = std::move(*placed);
+  const std::string inputs_key = run.inputs.key;
+  auto submitted = co_await write_run(api, submission, std::move(run));
+  co_await forget_unused_inputs(api, inputs_key, submitted);
+  co_return submitted;
+}
+
 // Waits for the end of `run`; the run as it is then, or at the deadline.
 awaitable<Result<model::Run>> wait_for_end(Api& api, model::Run run,
                                            std::shared_ptr<feed::Channel> channel,
@@ -139,12 +173,8 @@ awaitable<Answer> Routes::execute_task(Api& api, Call& call) {
         co_await answer_from_cache(api, call, *task->cache_ttl_s, task->version.code, inputs, run);
     if (!looked) co_return looked.error();
   }
-  auto placed = co_await place_inputs(api, run.id, std::move(inputs));
-  if (!placed) co_return placed.error();
-  run.inputs = std::move(*placed);
-  const std::string inputs_key = run.inputs.key;
-  auto submitted = co_await parts(api).store.submit_run(std::move(run), std::move(posted->key));
-  co_await forget_unused_inputs(api, inputs_key, submitted);
+  Submission submission{{}, std::move(run), std::move(inputs), std::move(posted->key)};
+  auto submitted = co_await submit(api, std::move(submission));
   if (!submitted) co_return submitted.error();
   co_return co_await answer(api, call, std::move(*submitted), *wait);
 }
@@ -173,13 +203,9 @@ awaitable<Answer> Routes::execute_ad_hoc(Api& api, Call& call) {
                                              task.version.inputs, run);
     if (!looked) co_return looked.error();
   }
-  auto placed = co_await place_inputs(api, run.id, task.version.inputs);
-  if (!placed) co_return placed.error();
-  run.inputs = std::move(*placed);
-  const std::string inputs_key = run.inputs.key;
-  auto submitted = co_await parts(api).store.submit_ad_hoc(std::move(task), std::move(run),
-                                                           std::move(posted->key));
-  co_await forget_unused_inputs(api, inputs_key, submitted);
+  std::string inputs = task.version.inputs;
+  Submission submission{std::move(task), std::move(run), std::move(inputs), std::move(posted->key)};
+  auto submitted = co_await submit(api, std::move(submission));
   if (!submitted) co_return submitted.error();
   co_return co_await answer(api, call, std::move(*submitted), *wait);
 }

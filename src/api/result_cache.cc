@@ -96,26 +96,60 @@ awaitable<Result<std::optional<model::Run>>> find_origin(Api& api, const std::st
   co_return run;
 }
 
+std::string place_of(const model::RunId& id) { return "run:" + id.str(); }
+
+// Of a run that another one answered, only which: what it shows is kept there, once for all such.
+std::string record_of(model::Run run) {
+  if (!run.cached_from.empty()) {
+    run.end.result = {"null", ""};
+    run.end.log = {};
+    run.end.artifacts.clear();
+  }
+  return wire::run_record(run);
+}
+
+awaitable<std::optional<model::Run>> kept_run(Api& api, const model::RunId& id) {
+  const auto kept = co_await Routes::parts(api).cache.get(place_of(id));
+  auto run = kept ? read_kept(*kept) : std::nullopt;
+  if (run && run->id != id) run.reset();
+  co_return run;
+}
+
+// Keeps it when it has ended.
+awaitable<Result<model::Run>> stored_run(Api& api, const std::string& user,
+                                         const model::RunId& id) {
+  Parts& parts = Routes::parts(api);
+  auto run = co_await parts.store.get_run(user, id);
+  const std::chrono::milliseconds life = Routes::options(api).keep_ended;
+  if (run && model::is_end(run->status) && life.count() > 0) {
+    parts.cache.put(place_of(id), record_of(*run), life);
+  }
+  co_return run;
+}
+
+// The whole of a run as record_of() left it.
+awaitable<Result<model::Run>> with_end(Api& api, model::Run run) {
+  auto origin = co_await kept_run(api, run.cached_from);
+  const bool good = origin && origin->user == run.user && origin->cached_from.empty();
+  if (!good) {
+    auto stored = co_await stored_run(api, run.user, run.cached_from);
+    if (!stored) co_return co_await Routes::parts(api).store.get_run(run.user, run.id);
+    origin = std::move(*stored);
+  }
+  take_end(run, std::move(*origin));
+  co_return run;
+}
+
 }  // namespace
 
 awaitable<Result<model::Run>> read_run(Api& api, const Call& call, model::RunId id) {
-  Parts& parts = Routes::parts(api);
-  const std::string place = "run:" + id.str();
-  if (const auto kept = co_await parts.cache.get(place)) {
-    auto run = read_kept(*kept);
-    if (run && run->id == id) {
-      parts.hooks.looked_up(kRunCache, LookUp::hit);
-      if (run->user != call.caller.user) co_return fail(ErrorCode::not_found, "no such run");
-      co_return std::move(*run);
-    }
-  }
-  parts.hooks.looked_up(kRunCache, LookUp::miss);
-  auto run = co_await parts.store.get_run(call.caller.user, std::move(id));
-  const std::chrono::milliseconds life = Routes::options(api).keep_ended;
-  if (run && model::is_end(run->status) && life.count() > 0) {
-    parts.cache.put(place, wire::run_record(*run), life);
-  }
-  co_return run;
+  const std::string& user = call.caller.user;
+  auto kept = co_await kept_run(api, id);
+  Routes::parts(api).hooks.looked_up(kRunCache, kept ? LookUp::hit : LookUp::miss);
+  if (!kept) co_return co_await stored_run(api, user, id);
+  if (kept->user != user) co_return fail(ErrorCode::not_found, "no such run");
+  if (kept->cached_from.empty()) co_return std::move(*kept);
+  co_return co_await with_end(api, std::move(*kept));
 }
 
 awaitable<Result<void>> answer_from_cache(Api& api, const Call& call, double ttl_s,

@@ -65,6 +65,7 @@ TEST_P(StoreContract, ARunAnsweredByAnother_HasEndedAtOnceAndSaysByWhich) {
   ASSERT_TRUE(made);
   for (const model::Run& got : {made->value, get(run.id)}) {
     EXPECT_EQ(got.status, RunStatus::completed);
+    EXPECT_EQ(got.end.usage.cpu_us, 0);
     EXPECT_EQ(got.attempt, 0);
     EXPECT_EQ(got.cached_from, origin.id);
     EXPECT_EQ(got.end.result.inline_bytes, R"({"stress":100})");
@@ -79,6 +80,58 @@ TEST_P(StoreContract, ARunAnsweredByAnother_HasEndedAtOnceAndSaysByWhich) {
   EXPECT_FALSE(await(store_->claim(run.id, "me", seconds(30))).value());
   EXPECT_EQ(cached("ann", "key", "e")->id, origin.id);
   EXPECT_EQ(await(store_->run_made_by("ann", {"k", "h"})).value()->cached_from, origin.id);
+}
+
+TEST_P(StoreContract, ARunAnsweredByAnother_ShowsWhatThatOneHasAndNothingOfItsOwn) {
+  model::Run origin = run_of(create(task_of("ann")));
+  origin.cache_key = "key";
+  origin.inputs.inline_bytes = R"({"force":10})";
+  ASSERT_TRUE(await(store_->submit_run(origin, std::nullopt)));
+  const Lease lease{origin.id, claim(origin.id).attempt};
+  ASSERT_TRUE(*await(store_->record_end(lease, end_in("e"))));
+  model::Run run = run_of(create(task_of("ann")));
+  run.cached_from = origin.id;
+  run.inputs = {"", "inputs/none.json"};
+  run.end = completed("\"another\"");
+  ASSERT_TRUE(await(store_->submit_run(run, std::nullopt)));
+  for (const model::Run& got : {get(run.id), **await(store_->latest_run("ann", run.task_id))}) {
+    EXPECT_EQ(got.id, run.id);
+    EXPECT_EQ(got.inputs.inline_bytes, R"({"force":10})");
+    EXPECT_FALSE(got.inputs.stored());
+    EXPECT_EQ(got.end.result.inline_bytes, R"({"stress":100})");
+    EXPECT_EQ(got.end.log.key, "logs/x.txt");
+    ASSERT_EQ(got.end.artifacts.size(), 1);
+    EXPECT_EQ(got.end.artifacts[0].key, "artifacts/x/plot.png");
+  }
+  EXPECT_EQ(await(store_->list_runs("ann", {}, {}))->items.front().artifact_count, 1);
+  // Its objects are the other one's, which keeps them.
+  const auto objects = await(store_->run_objects({run.id, origin.id}));
+  ASSERT_EQ(objects->size(), 2U);
+  EXPECT_EQ((*objects)[0].keys, std::vector<std::string>());
+  EXPECT_EQ((*objects)[1].keys, (std::vector<std::string>{"logs/x.txt", "artifacts/x/plot.png"}));
+}
+
+TEST_P(StoreContract, WhatCannotAnswer_IsNotFoundAndMakesNothing) {
+  const model::Run origin = ended_run("key", end_in("e"));
+  model::Run hit = run_of(create(task_of("ann")));
+  hit.cached_from = origin.id;
+  ASSERT_TRUE(await(store_->submit_run(hit, std::nullopt)));
+  const model::Run bad = ended_run("bad", failed(model::OutcomeCode::user_error));
+  const model::Run waiting = submit(create(task_of("ann")));
+  const auto refused = [&](const std::string& user, const model::RunId& from) {
+    model::Run run = run_of(create(task_of(user)));
+    run.cached_from = from;
+    const auto made = await(store_->submit_run(run, key_of("k", "h")));
+    EXPECT_EQ(await(store_->get_run(user, run.id)).error().code, ErrorCode::not_found);
+    return !made && made.error().code == ErrorCode::not_found;
+  };
+  EXPECT_TRUE(refused("ann", model::RunId::make()));
+  EXPECT_TRUE(refused("ann", hit.id));  // the run that it names answers, not itself
+  EXPECT_TRUE(refused("ann", bad.id));
+  EXPECT_TRUE(refused("ann", waiting.id));
+  EXPECT_TRUE(refused("bob", origin.id));
+  EXPECT_FALSE(await(store_->run_made_by("ann", {"k", "h"})).value());
+  EXPECT_FALSE(await(store_->run_made_by("bob", {"k", "h"})).value());
 }
 
 TEST_P(StoreContract, ATaskKeepsWhetherItAsks) {

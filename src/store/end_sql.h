@@ -14,7 +14,9 @@ namespace mecapy::store {
 Result<bool> record_end(Connection& connection, base::TimePoint now, const Lease& lease,
                         const model::RunEnd& end);
 
-// The end of a queued run that has run.end from another one, run.cached_from.
-void end_from_cache(Connection& connection, base::TimePoint now, const model::Run& run);
+// Ends a queued run as run.cached_from ended, whose payloads and artifacts are its own from now on.
+// False when that is no run of the user's that was calculated and completed: then nothing was
+// written.
+bool end_from_cache(Connection& connection, base::TimePoint now, const model::Run& run);
 
 }  // namespace mecapy::store

@@ -125,6 +125,12 @@ const std::vector<Migration>& migrations() {
            "CREATE INDEX runs_that_answer ON runs (owner, cache_key, environment, finished_at)"
            " WHERE cache_key <> '' AND status = 'completed' AND cached_from IS NULL",
        }},
+      {4,
+       "what an answered run shows is the other one's",
+       {
+           // Null where the row's own payloads and artifacts count: also for runs answered before.
+           "ALTER TABLE runs ADD COLUMN payloads_of $ID REFERENCES runs (id)",
+       }},
   };
   return table;
 }

@@ -265,6 +265,18 @@ TEST(Postgres, WhatWaitsForADatabaseThatComesBack_IsDone) {
   EXPECT_TRUE(made) << made.error().message;
 }
 
+TEST(Postgres, ARunThatAnotherReadsFrom_CannotBeRemoved) {
+  const TestSchema schema;
+  const auto store = open_ok(options_of(schema));
+  const Answered runs = answer_one(*store);
+  auto session = schema.session();
+  session << "DELETE FROM artifacts";
+  EXPECT_THROW(session << "DELETE FROM runs WHERE id = '" + runs.origin.str() + "'",
+               soci::soci_error);
+  session << "DELETE FROM runs WHERE id = '" + runs.answered.str() + "'";
+  session << "DELETE FROM runs WHERE id = '" + runs.origin.str() + "'";
+}
+
 TEST(Postgres, HotQueries_UseTheirIndex) {
   const TestSchema schema;
   { open_ok(options_of(schema)); }

@@ -45,7 +45,8 @@ void RunRow::into(soci::statement& statement) {
 }
 
 void RunRow::into_payloads(soci::statement& statement) {
-  add_into(statement, failure_traceback, inputs_key, result_key, log_key, inputs, result, log);
+  add_into(statement, payloads_of, failure_traceback, inputs_key, result_key, log_key, inputs,
+           result, log);
 }
 
 model::Run RunRow::run() const {

@@ -43,8 +43,9 @@ inline constexpr char kRunColumns[] =
     " peak_memory_bytes, setup_us, log_bytes, result_bytes, artifact_bytes, written_bytes, "
     "artifact_count,"
     " log_truncated, environment, cached_from, failure_message";
+// The row that holds the payloads and artifacts, where it is another one, and those of this row.
 inline constexpr char kRunPayloadColumns[] =
-    "failure_traceback, inputs_key, result_key, log_key, inputs, result, log";
+    "payloads_of, failure_traceback, inputs_key, result_key, log_key, inputs, result, log";
 
 struct RunRow {
   std::string id, task_id, owner;
@@ -62,7 +63,7 @@ struct RunRow {
   Nullable<std::string> cached_from;
   Nullable<std::string> failure_message;
 
-  Nullable<std::string> failure_traceback;
+  Nullable<std::string> payloads_of, failure_traceback;
   std::string inputs_key, result_key, log_key, inputs, result, log;
 
   // Adds the variables for kRunColumns to a statement.

@@ -30,6 +30,8 @@ constexpr auto kFindText =
     join_sql(kSelect, kRunColumns, kComma, kRunPayloadColumns, kFrom, "id = :id");
 constexpr auto kLatestText = join_sql(kSelect, kRunColumns, kComma, kRunPayloadColumns, kFrom,
                                       "task_id = :task ORDER BY id DESC LIMIT 1");
+constexpr auto kPayloadsText = join_sql(kSelect, kRunPayloadColumns, kFrom, "id = :id");
+constexpr Sql kPayloads = kPayloadsText;
 constexpr Sql kFind = kFindText;
 constexpr Sql kLatest = kLatestText;
 
@@ -70,6 +72,8 @@ Result<void> insert_run(Connection& connection, base::TimePoint now, model::Run&
   run.status = model::RunStatus::queued;
   run.attempt = 0;
   run.queued_at = now;
+  const bool answered = !run.cached_from.empty();
+  if (answered) run.inputs = {};
   const long long us = to_us(now);
   const long long inserted = connection.execute(
       kSubmit, use(run.id.str(), "id"), use(run.version, "version"), use(us, "now"),
@@ -77,9 +81,12 @@ Result<void> insert_run(Connection& connection, base::TimePoint now, model::Run&
       use(run.inputs.inline_bytes, "inputs"), use(run.task_id.str(), "task"),
       use(run.user, "owner"), use(run.version, "version2"), use(run.version, "version3"));
   if (inserted == 0) return fail(ErrorCode::not_found, "no such task, or no such version of it");
-  if (run.cached_from.empty()) return {};
-  end_from_cache(connection, now, run);
-  run.status = run.end.status;
+  if (!answered) return {};
+  if (!end_from_cache(connection, now, run)) {
+    return fail(ErrorCode::not_found, "no run that could answer this one");
+  }
+  run.status = run.end.status = model::RunStatus::completed;
+  run.end.usage = {};
   run.finished_at = now;
   return {};
 }
@@ -93,8 +100,13 @@ std::optional<model::Run> one_run(Connection& connection, Sql statement, Uses&&.
     row.into_payloads(s);
   };
   if (!connection.one_row(statement, columns, std::forward<Uses>(uses)...)) return std::nullopt;
+  const std::string holder = row.payloads_of.get().value_or(row.id);
+  if (holder != row.id) {
+    const auto payloads = [&](soci::statement& s) { row.into_payloads(s); };
+    connection.one_row(kPayloads, payloads, use(holder, "id"));
+  }
   model::Run run = row.run();
-  if (row.artifact_count > 0) run.end.artifacts = read_artifacts(connection, row.id);
+  if (row.artifact_count > 0) run.end.artifacts = read_artifacts(connection, holder);
   return run;
 }
 

@@ -145,6 +145,41 @@ TEST(Sqlite, NewerDatabase_IsRefusedAndLeftAlone) {
   EXPECT_NE(store.error().message.find("newer"), std::string::npos);
 }
 
+TEST(Sqlite, ARunThatAnotherReadsFrom_CannotBeRemoved) {
+  const TestFolder folder;
+  const auto store = open_ok(folder.path("db"));
+  const auto [origin, answered] = answer_one(*store);
+  soci::session session(soci::sqlite3, "db=\"" + folder.path("db") + "\"");
+  session << "PRAGMA foreign_keys = ON";
+  session << "DELETE FROM artifacts";
+  EXPECT_THROW(session << "DELETE FROM runs WHERE id = '" + origin.str() + "'", soci::soci_error);
+  session << "DELETE FROM runs WHERE id = '" + answered.str() + "'";
+  session << "DELETE FROM runs WHERE id = '" + origin.str() + "'";
+}
+
+// Of a database before migration 4, where the answered run has a copy of all.
+TEST(Sqlite, ARunAnsweredBeforeAnswersWereShared_ShowsItsOwn) {
+  const TestFolder folder;
+  model::RunId answered;
+  {
+    const auto store = open_ok(folder.path("db"));
+    answered = answer_one(*store).answered;
+  }
+  {
+    soci::session session(soci::sqlite3, "db=\"" + folder.path("db") + "\"");
+    session << "ALTER TABLE runs DROP COLUMN payloads_of";
+    session << "DELETE FROM schema_migrations WHERE number >= 4";
+    session << "UPDATE runs SET result = '7', log = 'own' WHERE id = '" + answered.str() + "'";
+    session << "INSERT INTO artifacts VALUES ('" + answered.str() + "', 0, 'own', 1, 't', '', 'k')";
+  }
+  const auto run = await(open_ok(folder.path("db"))->get_run("ann", answered));
+  ASSERT_TRUE(run);
+  EXPECT_EQ(run->end.result.inline_bytes, "7");
+  EXPECT_EQ(run->end.log.inline_bytes, "own");
+  ASSERT_EQ(run->end.artifacts.size(), 1U);
+  EXPECT_EQ(run->end.artifacts[0].name, "own");
+}
+
 // The plan of each statement on the path of a run must use an index: see migration 1.
 TEST(Sqlite, HotQueries_NeverScanTheTableOfRuns) {
   const TestFolder folder;

@@ -119,7 +119,7 @@ struct QueuedRun {
   std::chrono::microseconds pause{};  // until it may be claimed; none is left when it may
 };
 
-// The keys of the objects a run refers to.
+// The keys of the objects that are a run's own: not of those it has from the run that answered it.
 struct RunObjects {
   model::RunId run_id;
   bool ended = false;  // it will never refer to others
@@ -158,8 +158,11 @@ class Store {
   virtual awaitable<Result<void>> delete_task(std::string user, model::TaskId id) = 0;
 
   // ---- runs. The caller fills id, task_id, user, version, inputs and cache_key; the store sets
-  // status queued and queued_at. With cached_from and end filled, too, the run has ended at once,
-  // as that one did. not_found when the task is not this user's or is deleted.
+  // status queued and queued_at. not_found when the task is not this user's or is deleted.
+  // With cached_from filled, the run has ended at once, as that one did: inputs, result, log and
+  // artifacts are read from there, and what the caller says of them is not kept. not_found when
+  // that is no run of this user's that was calculated and completed. No row that another one reads
+  // from can be removed: the database refuses it.
   virtual awaitable<Result<Created<model::Run>>> submit_run(model::Run run,
                                                             std::optional<Idempotency> key) = 0;
   // A task and its first run in one transaction.

@@ -72,4 +72,11 @@ class StoreContract : public testing::TestWithParam<StoreFactory> {
   std::shared_ptr<Store> store_;
 };
 
+struct Answered {
+  model::RunId origin;
+  model::RunId answered;
+};
+// A completed run of ann's with one artifact, and one that it answers.
+Answered answer_one(Store& store);
+
 }  // namespace mecapy::store

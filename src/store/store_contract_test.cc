@@ -100,4 +100,26 @@ Lease StoreContract::running() {
   return {run.id, claim(run.id).attempt};
 }
 
+Answered answer_one(Store& store) {
+  model::Task task;
+  task.id = model::TaskId::make();
+  task.user = "ann";
+  model::Run origin;
+  origin.id = model::RunId::make();
+  origin.task_id = task.id;
+  origin.user = task.user;
+  must(await(store.submit_ad_hoc(task, origin, std::nullopt)), "submit_ad_hoc");
+  must(await(store.claim(origin.id, "me", std::chrono::seconds(30))), "claim");
+  model::RunEnd end;
+  end.status = model::RunStatus::completed;
+  end.artifacts = {{"a", 1, "text/plain", "", "artifacts/a"}};
+  const Lease lease{origin.id, 1};
+  must(await(store.record_end(lease, end)), "record_end");
+  model::Run answered = origin;
+  answered.id = model::RunId::make();
+  answered.cached_from = origin.id;
+  must(await(store.submit_run(answered, std::nullopt)), "submit_run");
+  return {origin.id, answered.id};
+}
+
 }  // namespace mecapy::store

@@ -10,7 +10,7 @@ namespace mecapy::wire {
 namespace {
 
 // The shape of a record: another version reads no other's.
-constexpr std::string_view kShape = "1";
+constexpr std::string_view kShape = "2";
 
 std::int64_t us_of(base::TimePoint time) { return time.time_since_epoch().count(); }
 

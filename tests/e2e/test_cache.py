@@ -4,15 +4,19 @@ import os
 import shutil
 import signal
 import socket
+import sqlite3
+import ssl
 import subprocess
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 
+import httpx
 import pytest
 
 from support.api import Api, Json, expect
 from support.server import DEV_TOKEN, ROOT, Server
-from support.services import pid, redis
+from support.services import FOLDER, Managed, pid, redis, sql
 
 MakeServer = Callable[..., Server]
 
@@ -175,6 +179,36 @@ def test_large_results_logs_and_files_are_shared(api: Api) -> None:
     assert api.get(artifact["url"]).text == "kept"
 
 
+def test_an_answer_writes_neither_rows_nor_objects_of_its_own_but_the_run(server: Server) -> None:
+    api = server.api()
+    body = {"x": "i" * 100_000}
+    files = "    for i in range(20): open(f'{i}.txt', 'w').write('kept')\n"
+    code = LARGE.replace("    open('a.txt', 'w').write('kept')\n", files)
+    task = str(api.create(code, body, cache={"ttl": 600})["id"])
+    first = api.execute(task)
+    assert len(first["artifacts"]) == 20
+    small = cached_task(api, "def calculate(inputs):\n    print(inputs)\n    return inputs\n")
+    api.execute(small, {"a": 1})
+
+    def kept() -> tuple[int, int, int]:
+        with closing(sqlite3.connect(f"file:{server.data_dir}/mecapy.db?mode=ro", uri=True)) as db:
+            [(artifacts,)] = db.execute("SELECT COUNT(*) FROM artifacts")
+            [(texts,)] = db.execute(
+                "SELECT SUM(LENGTH(inputs) + LENGTH(result) + LENGTH(log)) FROM runs"
+            )
+        objects = server.data_dir / "objects"
+        return artifacts, texts, sum(path.is_file() for path in objects.glob("*/**/*"))
+
+    before = kept()
+    for _ in range(5):
+        again = api.execute(task)
+        assert again["cached_from"] == first["id"]
+        assert "cached_from" in api.execute(small, {"a": 1})
+    assert kept() == before
+    assert api.run(again["id"])["artifact_count"] == 20
+    assert api.get(again["artifacts"][7]["url"]).text == "kept"
+
+
 def test_nobody_is_answered_by_another_users_run(api: Api, server: Server) -> None:
     mine = api.execute(cached_task(api, RANDOM + "# mine\n"), {"x": 1})
     other = server.api(server.add_user("somebody"))
@@ -244,6 +278,9 @@ def test_another_environment_is_calculated_anew() -> None:
 def test_ended_runs_are_told_while_the_database_stands_still(pair: tuple[Server, Server]) -> None:
     one, two = (server.api() for server in pair)
     runs = [one.calculate(code) for code in (RANDOM, LARGE)]
+    task = cached_task(one, LARGE)
+    runs += [one.execute(task), one.execute(task)]
+    assert runs[3]["cached_from"] == runs[2]["id"]
     for run in runs:
         assert one.run(run["id"])["status"] == "completed"
     postgres = pid("postgres")
@@ -256,6 +293,7 @@ def test_ended_runs_are_told_while_the_database_stands_still(pair: tuple[Server,
                 assert api.run(run["id"])["status"] == "completed"
                 result = api.read(f"/api/runs/{run['id']}/results")["result"]
                 assert result == run["result"]
+                assert api.run(run["id"])["artifacts"] == run["artifacts"]
         stranger = pair[1].api(pair[1].add_user("stranger"))
         assert stranger.get(f"/api/runs/{runs[0]['id']}").status_code == 404
     finally:
@@ -268,6 +306,20 @@ def _family(process: int) -> list[int]:
         ["pgrep", "-P", str(process)], capture_output=True, text=True, check=False
     )
     return [process, *map(int, children.stdout.split())]
+
+
+def test_what_answers_share_is_kept_once(pair: tuple[Server, Server]) -> None:
+    one, two = (server.api() for server in pair)
+    code = "def calculate(inputs):\n    print('l' * 20_000)\n    return 'r' * 20_000\n"
+    task = cached_task(one, code)
+    first = one.execute(task)
+    for _ in range(3):
+        again = one.execute(task)
+        for api in (one, two, one):
+            assert api.read(f"/api/runs/{again['id']}/results")["result"] == "r" * 20_000
+            assert api.log(again["id"]) == "l" * 20_000 + "\n"
+        assert int(redis("STRLEN", f"mecapy:cache:run:{again['id']}")) < 2_000
+    assert int(redis("STRLEN", f"mecapy:cache:run:{first['id']}")) > 40_000
 
 
 def test_a_redis_that_was_emptied_is_filled_from_the_database(pair: tuple[Server, Server]) -> None:
@@ -289,11 +341,44 @@ def test_a_redis_that_was_emptied_is_filled_from_the_database(pair: tuple[Server
     assert all(0 < life <= 3600 for life in lives), lives
 
 
+def test_a_run_that_only_redis_knows_answers_nobody(
+    managed: Managed, pair: tuple[Server, Server]
+) -> None:
+    one, two = (server.api() for server in pair)
+    body = {"code": RANDOM + "# lost\n", "inputs": {"x": "i" * 100_000}, "cache": {"ttl": 600}}
+    task = cached_task(one, str(body["code"]))
+    runs = [one.execute(task, {"x": "i" * 100_000}), one.execute(task, {"n": 1})]
+    database = str(managed.settings["database_url"])
+    assert two.execute(task, {"n": 1})["cached_from"] == runs[1]["id"]
+    assert expect(two.post("/api/tasks/execute?wait=30", body), 200)["cached_from"] == runs[0]["id"]
+    for run in runs:  # as after a database was put back to an earlier state
+        sql(f"DELETE FROM runs WHERE cached_from = '{run['id']}'", database)
+        sql(f"DELETE FROM runs WHERE id = '{run['id']}'", database)
+    again = two.execute(task, {"n": 1})
+    ad_hoc = expect(two.post("/api/tasks/execute?wait=30", body), 200)
+    for lost, fresh in zip(runs, (ad_hoc, again), strict=True):
+        assert "cached_from" not in fresh
+        assert (fresh["status"], fresh["attempt"]) == ("completed", 1)
+        assert fresh["result"] != lost["result"]
+
+
+def test_a_link_to_a_file_of_an_answer_is_good(pair: tuple[Server, Server]) -> None:
+    one, two = (server.api() for server in pair)
+    task = cached_task(one, LARGE + "# linked\n")
+    first, again = one.execute(task), two.execute(task)
+    assert again["cached_from"] == first["id"]
+    link = one.read(again["artifacts"][0]["url"] + "?link=60")["url"]
+    trusted = ssl.create_default_context(cafile=FOLDER / "s3" / "cert.pem")
+    with httpx.Client(verify=trusted, trust_env=False) as bucket:
+        got = bucket.get(link)
+    assert (got.status_code, got.text) == (200, "kept")
+
+
 def test_what_stands_in_redis_is_not_believed_whatever_it_is(pair: tuple[Server, Server]) -> None:
     api = pair[0].api()
     run = api.calculate(RANDOM)
     key = f"mecapy:cache:run:{run['id']}"
-    for junk in ("", "{}", '{"shape":"1"}', "\xff", "[" * 10_000):
+    for junk in ("", "{}", '{"shape":"2"}', "\xff", "[" * 10_000):
         redis("SET", key, junk)
         assert api.read(f"/api/runs/{run['id']}/results")["result"] == run["result"]
 

@@ -22,7 +22,9 @@ def test_objects_nobody_recorded_go_and_those_of_runs_stay(own_server: MakeServe
     server = own_server()
     api = server.api()
     inputs = {"x": "i" * 100_000}
-    run = api.calculate(CODE, inputs)
+    task = str(api.create(CODE, inputs, cache={"ttl": 600})["id"])
+    run, answered = api.execute(task), api.execute(task)
+    assert answered["cached_from"] == run["id"]
     server.terminate()
     objects = server.data_dir / "objects"
     of_run = sorted(path for path in objects.glob("*/**/*") if path.is_file())
@@ -41,9 +43,10 @@ def test_objects_nobody_recorded_go_and_those_of_runs_stay(own_server: MakeServe
     wait_until("the leftovers go", lambda: not later.exists() and not unknown.exists())
     assert young.exists()
     assert all(path.exists() for path in of_run)
-    assert api.read(f"/api/runs/{run['id']}/results")["result"] == inputs
-    assert api.log(run["id"]) == "x" * 100_000 + "\n"
-    assert len(api.get(f"/api/runs/{run['id']}/artifacts/out.bin").content) == 1000
+    for each in (run["id"], answered["id"]):
+        assert api.read(f"/api/runs/{each}/results")["result"] == inputs
+        assert api.log(each) == "x" * 100_000 + "\n"
+        assert len(api.get(f"/api/runs/{each}/artifacts/out.bin").content) == 1000
 
 
 def give_to(uid: int, *folders: Path) -> None:
