@@ -29,6 +29,8 @@ class Cache {
   virtual awaitable<std::optional<std::string>> get(std::string key) = 0;
   // Nobody waits for it. `life` is more than nothing.
   virtual void put(const std::string& key, std::string value, std::chrono::milliseconds life) = 0;
+  // What those share who may put here, for a cache that others can write to (SealedCache).
+  virtual void unlock(std::string secret) { (void)secret; }
 };
 
 // Within this process: at most `bytes` of keys and values, those used longest ago go first.
@@ -51,7 +53,7 @@ class SealedCache final : public Cache {
  public:
   static constexpr std::size_t kSealBytes = 32;
   explicit SealedCache(std::unique_ptr<Cache> below) : below_(std::move(below)) {}
-  void unlock(std::string secret) { secret_ = std::move(secret); }
+  void unlock(std::string secret) override { secret_ = std::move(secret); }
 
   awaitable<std::optional<std::string>> get(std::string key) override;
   void put(const std::string& key, std::string value, std::chrono::milliseconds life) override;

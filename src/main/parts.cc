@@ -106,7 +106,8 @@ std::unique_ptr<cache::Cache> open_cache(const config::Settings& settings,
   if (settings.redis_url.empty()) return cache::make_memory_cache(kCacheBytes, std::move(clock));
   cache::RedisCacheOptions options;
   options.address = redis::parse_address(settings.redis_url).value();  // as open_queue found it
-  return cache::make_redis_cache(std::move(executor), std::move(options));
+  return std::make_unique<cache::SealedCache>(
+      cache::make_redis_cache(std::move(executor), std::move(options)));
 }
 
 Result<std::unique_ptr<auth::Authenticator>> open_authenticator(

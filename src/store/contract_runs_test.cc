@@ -355,6 +355,12 @@ TEST_P(StoreContract, CancelOfAnUnknownRun_IsNotFound) {
             ErrorCode::not_found);
 }
 
+TEST_P(StoreContract, TheSecretOfAllProcesses_IsMadeOnce) {
+  const std::string secret = await(store_->shared_secret()).value();
+  EXPECT_EQ(secret.size(), 64U);
+  EXPECT_EQ(await(store_->shared_secret()).value(), secret);
+}
+
 TEST_P(StoreContract, Ping_Answers) { EXPECT_TRUE(await(store_->ping())); }
 
 }  // namespace

@@ -131,6 +131,11 @@ const std::vector<Migration>& migrations() {
            // Null where the row's own payloads and artifacts count: also for runs answered before.
            "ALTER TABLE runs ADD COLUMN payloads_of $ID REFERENCES runs (id)",
        }},
+      {5,
+       "a secret of all processes",
+       {
+           "CREATE TABLE secrets (name TEXT PRIMARY KEY NOT NULL, value TEXT NOT NULL)",
+       }},
   };
   return table;
 }

@@ -2,12 +2,14 @@
 
 #include <utility>
 
+#include "base/id.h"
 #include "store/column.h"
 #include "store/dispatch_sql.h"
 #include "store/end_sql.h"
 #include "store/idempotency_sql.h"
 #include "store/object_sql.h"
 #include "store/run_sql.h"
+#include "store/secret_sql.h"
 #include "store/task_sql.h"
 
 namespace mecapy::store {
@@ -144,6 +146,12 @@ class SqlStore final : public Store {
   awaitable<Result<std::vector<RunObjects>>> run_objects(std::vector<model::RunId> ids) override {
     return read<std::vector<RunObjects>>(
         [ids = std::move(ids)](Connection& c) { return store::run_objects(c, ids); });
+  }
+
+  awaitable<Result<std::string>> shared_secret() override {
+    return write<std::string>([proposed = base::random_hex(32)](Connection& c) {
+      return store::shared_secret(c, proposed);
+    });
   }
 
   Connections connections() const override { return database_->connections(); }

@@ -167,6 +167,7 @@ TEST(Sqlite, ARunAnsweredBeforeAnswersWereShared_ShowsItsOwn) {
   }
   {
     soci::session session(soci::sqlite3, "db=\"" + folder.path("db") + "\"");
+    session << "DROP TABLE secrets";
     session << "ALTER TABLE runs DROP COLUMN payloads_of";
     session << "DELETE FROM schema_migrations WHERE number >= 4";
     session << "UPDATE runs SET result = '7', log = 'own' WHERE id = '" + answered.str() + "'";

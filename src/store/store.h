@@ -209,6 +209,10 @@ class Store {
   // Of the runs among `ids` that there are, whoever's they are.
   virtual awaitable<Result<std::vector<RunObjects>>> run_objects(std::vector<model::RunId> ids) = 0;
 
+  // A secret that all processes on this database have and nobody else: 64 hexadecimal digits, made
+  // once.
+  virtual awaitable<Result<std::string>> shared_secret() = 0;
+
   // How busy the connections are now; asks nobody.
   virtual Connections connections() const = 0;
   // Answers when the database answers a query: for readiness.

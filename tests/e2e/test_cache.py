@@ -383,19 +383,19 @@ def test_what_stands_in_redis_is_not_believed_whatever_it_is(pair: tuple[Server,
         assert api.read(f"/api/runs/{run['id']}/results")["result"] == run["result"]
 
 
-def test_a_record_in_redis_that_names_anothers_objects_is_not_believed(
+def test_a_record_that_another_wrote_or_moved_in_redis_is_not_believed(
     pair: tuple[Server, Server],
 ) -> None:
-    api = pair[0].api()
-    victim = pair[0].api(pair[0].add_user("victim")).calculate(RANDOM, {"secret": "s" * 100_000})
-    run = api.calculate(LARGE)
-    api.run(run["id"])  # from now on it is kept
-    key = f"mecapy:cache:run:{run['id']}"
-    own = redis("GET", key).rstrip("\n")
-    stolen = f"inputs/{victim['id']}.json"
-    for name in (f"logs/{run['id']}.txt", f"artifacts/{run['id']}/a.txt"):
-        assert name in own
-        for other in (stolen, f"logs/{run['id']}/../../{stolen}"):
-            redis("SET", key, own.replace(name, other))
-            assert "ssss" not in api.log(run["id"])
-            assert api.get(run["artifacts"][0]["url"]).text == "kept"
+    one, two = (server.api() for server in pair)
+    forged, other = (one.calculate(RANDOM, {"n": n}) for n in (1, 2))
+    places = [f"mecapy:cache:run:{run['id']}" for run in (forged, other)]
+    for run in (forged, other):
+        two.run(run["id"])  # from now on they are kept
+    change = "local v = redis.call('GET', KEYS[1]) return redis.call('SET', KEYS[1], {})"
+    result = forged["result"]
+    for bad in (f"v:gsub('{result}', ('0'):rep({len(result)}))", "v:sub(33)", "'x' .. v:sub(2)"):
+        redis("EVAL", change.format(bad), "1", places[0])
+        assert two.read(f"/api/runs/{forged['id']}/results")["result"] == result, bad
+        two.run(forged["id"])
+    redis("COPY", places[1], places[0], "REPLACE")
+    assert two.read(f"/api/runs/{forged['id']}/results")["result"] == result
