@@ -85,12 +85,13 @@ awaitable<bool> send_pieces(Api& api, net::ResponseStream& out, Sending object, 
 
 awaitable<Answer> send_object(Api& api, Call& call, net::Response head, std::string key,
                               wire::Around around, std::string sha256) {
-  const auto info = co_await Routes::parts(api).objects.stat(key, base::after(kStoreDeadline));
+  auto info = co_await Routes::parts(api).objects.stat(key, base::after(kStoreDeadline));
   if (!info) co_return info.error();
   // Read before the head is sent: a store that fails is still an error with a status.
   auto piece = co_await read_piece(api, key, 0, std::min(kPiece, info->size));
   if (!piece) co_return piece.error();
-  Sending object{std::move(key), info->size, sha256.empty() ? info->sha256 : std::move(sha256)};
+  if (sha256.empty()) sha256 = std::move(info->sha256);
+  Sending object{std::move(key), info->size, std::move(sha256)};
   if (!object.fits(0, *piece)) {
     co_return fail(ErrorCode::storage, "an object is not what was stored");
   }

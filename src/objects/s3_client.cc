@@ -110,9 +110,10 @@ awaitable<Result<bool>> S3Client::wrote(std::string key, std::string writer,
 
 awaitable<Result<void>> S3Client::put(std::string key, S3Body body, base::Deadline deadline) {
   const std::string writer = base::random_hex(16);
+  const std::string sha256 = body.sha256;
   const Call put{.method = "PUT",
                  .key = key,
-                 .headers = {{"if-none-match", "*"}, {kSha256, body.sha256}, {kWriter, writer}},
+                 .headers = {{"if-none-match", "*"}, {kSha256, sha256}, {kWriter, writer}},
                  .body = std::move(body)};
   auto answer = co_await call(put, deadline);
   if (!answer) co_return answer.error();
