@@ -256,6 +256,14 @@ class RunsElsewhere : public ApiTest, public feed::Outlet {
     return condition();
   }
 
+  // The run ends, and with it whatever waits for that.
+  void end_it() {
+    EXPECT_TRUE(*await(store_->record_end({run_.id, 1}, {.status = model::RunStatus::completed})));
+    feed_.find(run_.id)->hear_status(model::RunStatus::completed, 1);
+    io_.restart();
+    io_.run();
+  }
+
   void status_changed(const model::RunId&, const feed::Channel::State&) override {}
   void log_added(const model::RunId&, const feed::Channel::State&, std::string_view) override {}
   void progress_changed(const model::RunId&, const feed::Channel::State&) override {}
@@ -287,10 +295,7 @@ TEST_F(RunsElsewhere, EventsAskOnce) {
   begin(exchange);
   EXPECT_TRUE(until([&] { return exchange.streamed && !exchange.streamed->pieces.empty(); }));
   EXPECT_EQ(asked_, 1);
-  EXPECT_TRUE(*await(store_->record_end({run_.id, 1}, {.status = model::RunStatus::completed})));
-  feed_.find(run_.id)->hear_status(model::RunStatus::completed, 1);
-  io_.restart();
-  io_.run();
+  end_it();
 }
 
 // Another process may have told it.
@@ -303,10 +308,7 @@ TEST_F(RunsElsewhere, ProgressOfSeveralLinesIsOneEvent) {
   feed_.find(run_.id)->hear_progress(1, "{\r\n\"fraction\":\n\n0.5}");
   EXPECT_TRUE(until([&] { return told().find("event: progress") != std::string::npos; }));
   EXPECT_NE(told().find("\ndata: {  \"fraction\":  0.5}\n\n"), std::string::npos) << told();
-  EXPECT_TRUE(*await(store_->record_end({run_.id, 1}, {.status = model::RunStatus::completed})));
-  feed_.find(run_.id)->hear_status(model::RunStatus::completed, 1);
-  io_.restart();
-  io_.run();
+  end_it();
 }
 
 TEST_F(RunsElsewhere, TheLogIsWaitedForUntilItIsWhole) {

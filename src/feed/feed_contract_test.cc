@@ -3,8 +3,7 @@
 #include "feed/feed_contract.h"
 
 #include "base/id.h"
-#include "base/test_services.h"
-#include "feed/relay.h"
+#include "feed/test_relay.h"
 
 namespace mecapy::feed {
 namespace {
@@ -18,18 +17,6 @@ FeedEnds within_a_process(boost::asio::io_context& loop) {
   auto feed = std::make_shared<Feed>(loop.get_executor());
   return {feed, feed.get(), feed.get()};
 }
-
-struct Process {
-  Process(boost::asio::io_context& loop, const std::string& prefix) : feed(loop.get_executor()) {
-    RelayOptions options;
-    options.address = redis::parse_address(base::of_service("redis")).value();
-    options.prefix = prefix;
-    options.origin = base::make_uuid7();
-    relay = std::make_unique<Relay>(loop.get_executor(), feed, std::move(options));
-  }
-  Feed feed;
-  std::unique_ptr<Relay> relay;
-};
 
 struct Processes {
   explicit Processes(boost::asio::io_context& loop)

@@ -15,6 +15,7 @@
 
 #include "base/id.h"
 #include "base/test_services.h"
+#include "feed/test_relay.h"
 
 namespace mecapy::feed {
 namespace {
@@ -49,20 +50,6 @@ struct Listener {
 // Processes that share a channel, all on one thread.
 class RelayTest : public testing::Test {
  protected:
-  struct Process {
-    Process(boost::asio::io_context& loop, const std::string& prefix) : feed(loop.get_executor()) {
-      RelayOptions options;
-      options.address = redis::parse_address(base::of_service("redis")).value();
-      options.prefix = prefix;
-      options.origin = base::make_uuid7();
-      options.cancel = [this](const RunId& id) { cancelled.push_back(id); };
-      relay = std::make_unique<Relay>(loop.get_executor(), feed, std::move(options));
-    }
-    Feed feed;
-    std::vector<RunId> cancelled;
-    std::unique_ptr<Relay> relay;
-  };
-
   RelayTest() {
     // A subscription that is not there yet hears nothing: until both hear each other.
     const RunId hello = RunId::make();
