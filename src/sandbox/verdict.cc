@@ -92,7 +92,8 @@ bool cpu_spent(const Evidence& evidence, const model::Limits& limits) {
 }
 
 // Whether what was measured from outside bears out a limit that the harness names: an author may
-// raise any exception himself.
+// raise any exception himself. Of output nothing is seen outside, as the harness sends none of what
+// is too much: it is believed, and an author who claims it fails his own run.
 bool borne_out(OutcomeCode code, const Evidence& evidence, const model::Limits& limits) {
   switch (code) {
     case OutcomeCode::out_of_memory: {
@@ -106,9 +107,21 @@ bool borne_out(OutcomeCode code, const Evidence& evidence, const model::Limits& 
       // Who only looks from time to time (peak_tasks) cannot tell what the kernel refused between
       // two looks: the harness is believed there.
       return evidence.pids_refused > 0 || evidence.peak_tasks > 0;
-    default:
+    case OutcomeCode::output_limit:
+    case OutcomeCode::invalid_code:
+    case OutcomeCode::user_error:
+    case OutcomeCode::invalid_result:
+    case OutcomeCode::crashed:
       return true;
+    case OutcomeCode::timeout:
+    case OutcomeCode::cpu_limit:
+    case OutcomeCode::worker_lost:
+    case OutcomeCode::backend_unavailable:
+    case OutcomeCode::storage_unavailable:
+    case OutcomeCode::internal:
+      break;  // not the harness's to say
   }
+  return false;
 }
 
 std::string full_folder(const model::Limits& limits) {

@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 import pytest
 
-from support.api import Api, expect, expect_problem
+from support.api import Api, Json, expect, expect_problem
 from support.server import Server
 
 CODE = "def calculate(inputs):\n    return {'version': 1, 'x': inputs.get('x')}\n"
@@ -33,6 +33,39 @@ def test_a_new_task_shows_what_was_given_and_the_defaults(api: Api) -> None:
     assert task["limits"]["memory_mb"] == 256
     assert task["limits"]["cpus"] == 1
     assert task["created_at"].endswith("Z")
+
+
+# A value of each field a client may give, and another.
+GIVEN: dict[str, tuple[object, object]] = {
+    "name": ("beam", "girder"),
+    "code": ("def calculate(inputs):\n    return 1\n", "def calculate(inputs):\n    return 2\n"),
+    "inputs": ({"a": 1}, {"b": [2]}),
+    "limits": ({"timeout_s": 7}, {"memory_mb": 300}),
+    "cache": ({"ttl": 60}, {"ttl": 61}),
+    "estimated_duration_s": (1.5, 2.5),
+    "description": ("of a beam", "of a girder"),
+    "tags": (["a"], ["b", "c"]),
+}
+
+
+def test_each_field_that_is_given_is_kept(api: Api) -> None:
+    schemas = api.read("/api/openapi.json")["components"]["schemas"]
+    for schema in ("TaskCreate", "TaskUpdate"):
+        assert set(schemas[schema]["properties"]) == set(GIVEN), schema
+    made, changed = ({name: pair[n] for name, pair in GIVEN.items()} for n in (0, 1))
+    task_id = expect(api.post("/api/tasks", made), 201)["id"]
+
+    def assert_kept(wanted: Json) -> None:
+        task = api.read(f"/api/tasks/{task_id}")
+        limits = task["limits"]
+        kept = {name: task[name] for name in wanted} | {
+            "limits": {name: limits[name] for name in wanted["limits"]}
+        }
+        assert kept == wanted
+
+    assert_kept(made)
+    expect(api.http.patch(f"/api/tasks/{task_id}", json=changed), 200)
+    assert_kept(changed)
 
 
 def test_code_keeps_every_byte(api: Api) -> None:

@@ -96,6 +96,9 @@ FAILURES = [
                f"b'{{\"kind\":\"{kind}\",\"message\":\"mine\"}}'", "user_error: ^mine$")
         for kind in ("out_of_memory", "disk_limit", "process_limit")
     ),
+    # Nothing of it is seen outside: the harness refuses to send what is too much.
+    forged("claims that it made too much", "b'{\"kind\":\"output_limit\",\"message\":\"mine\"}'",
+           "output_limit: ^mine$"),
     forged("claims a limit that only the outside knows", "b'{\"kind\":\"timeout\"}'",
            "invalid_result: in a wrong form"),
     forged("a failure that is no object", "b'[]'", "invalid_result: in a wrong form"),
@@ -364,7 +367,9 @@ def slow_server(profile: Profile) -> Iterator[tuple[Server, Host, str]]:
         host = Host(server, profile, scratch)
         host.note_the_start()
         task = api.create(SLOW.source, limits=LIMITS | {"timeout_s": 60})
-        yield server, host, api.start(str(task["id"]))
+        run_id = api.start(str(task["id"]))
+        yield server, host, run_id
+        api.cancel(run_id)  # for who plays other tests alone
 
 
 def test_time_between_frames_is_not_the_stores(slow_server: tuple[Server, Host, str]) -> None:
