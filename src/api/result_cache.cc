@@ -84,8 +84,9 @@ awaitable<Result<std::optional<model::Run>>> find_origin(Api& api, const std::st
   const std::string place = place_of(user, query);
   if (const auto kept = co_await parts.cache.get(place)) {
     auto run = read_kept(*kept);
-    const bool good = run && run->user == user && run->status == model::RunStatus::completed &&
-                      run->finished_at && *run->finished_at + query.age >= parts.clock.now();
+    const bool good = run && run->user == user && run->end.environment == query.environment &&
+                      run->status == model::RunStatus::completed && run->finished_at &&
+                      *run->finished_at + query.age >= parts.clock.now();
     if (good) co_return std::move(run);
   }
   auto run = co_await parts.store.cached_run(user, std::move(query));

@@ -251,8 +251,9 @@ def test_a_wrong_wish_is_named(api: Api, cache: object, pointer: str) -> None:
     assert [problem["pointer"] for problem in refused.json()["errors"]] == [pointer]
 
 
-def test_another_environment_is_calculated_anew() -> None:
-    own = Server()
+@pytest.mark.parametrize("kept_in", ["memory", "redis"])
+def test_another_environment_is_calculated_anew(kept_in: str, managed: Managed) -> None:
+    own = Server(**(managed.settings if kept_in == "redis" else {}))
     try:
         api = own.start().api()
         task = cached_task(api)
@@ -260,7 +261,7 @@ def test_another_environment_is_calculated_anew() -> None:
         assert api.execute(task)["cached_from"] == first["id"]
         own.terminate()
         api = own.start().api()
-        # The same environment, and a cache in memory that is empty: the database knows.
+        # The same environment: the database knows, where the cache is empty.
         assert api.execute(task)["cached_from"] == first["id"]
         own.terminate()
         runtime = own.folder / "runtime"
