@@ -45,7 +45,7 @@ PostgresPool::~PostgresPool() {
 
 void PostgresPool::write(std::unique_ptr<Request> request, Durability durability) {
   submit(std::move(request),
-         durability == Durability::power_loss ? Access::write : Access::write_relaxed);
+         durability == Durability::process_death ? Access::write_relaxed : Access::write);
 }
 
 void PostgresPool::read(std::unique_ptr<Request> request) {

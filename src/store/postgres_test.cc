@@ -134,6 +134,15 @@ TEST(Postgres, NewerDatabase_IsRefused) {
   EXPECT_NE(store.error().message.find("schema 99"), std::string::npos);
 }
 
+model::Run queued_run(const model::Task& task) {
+  model::Run run;
+  run.id = model::RunId::make();
+  run.task_id = task.id;
+  run.user = task.user;
+  run.inputs.inline_bytes = "{}";
+  return run;
+}
+
 TEST(Postgres, TwoStores_ClaimEachRunOnce) {
   const TestSchema schema;
   const auto one = open_ok(options_of(schema, 4));
@@ -141,12 +150,7 @@ TEST(Postgres, TwoStores_ClaimEachRunOnce) {
   const model::Task task = task_named("beam");
   ASSERT_TRUE(await(one->create_task(task, std::nullopt)));
   for (int i = 0; i < 40; ++i) {
-    model::Run run;
-    run.id = model::RunId::make();
-    run.task_id = task.id;
-    run.user = task.user;
-    run.inputs.inline_bytes = "{}";
-    ASSERT_TRUE(await(one->submit_run(run, std::nullopt)));
+    ASSERT_TRUE(await(one->submit_run(queued_run(task), std::nullopt)));
   }
   const auto queued = await(two->queued_runs("", 100)).value();
   ASSERT_EQ(queued.size(), 40U);
@@ -161,6 +165,33 @@ TEST(Postgres, TwoStores_ClaimEachRunOnce) {
     if (*job) ++claimed;
   }
   EXPECT_EQ(claimed, 40);
+}
+
+// One that was forgotten would be given again under the same number, to the living of whom one has
+// it already. A heartbeat may be forgotten.
+TEST(Postgres, Claims_SurviveTheEndOfTheDatabase) {
+  const TestSchema schema;
+  const auto store = open_ok(options_of(schema));
+  auto session = schema.session();
+  session << "CREATE TABLE seen (how TEXT)";
+  session
+      << "CREATE FUNCTION see() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN"
+         " INSERT INTO seen VALUES (current_setting('synchronous_commit')); RETURN NULL; END $$";
+  session << "CREATE TRIGGER sees AFTER UPDATE ON runs FOR EACH ROW EXECUTE FUNCTION see()";
+  const auto seen = [&session] {
+    std::string how;
+    session << "SELECT how FROM seen", soci::into(how);
+    session << "DELETE FROM seen";
+    return how;
+  };
+  const model::Task task = task_named("beam");
+  ASSERT_TRUE(await(store->create_task(task, std::nullopt)));
+  const model::Run run = queued_run(task);
+  ASSERT_TRUE(await(store->submit_run(run, std::nullopt)));
+  ASSERT_TRUE(*await(store->claim(run.id, "one", std::chrono::seconds(30))));
+  EXPECT_EQ(seen(), "on");
+  ASSERT_TRUE(await(store->extend_leases("one", {{run.id, 1}}, std::chrono::seconds(60))));
+  EXPECT_EQ(seen(), "off");
 }
 
 TEST(Postgres, ConnectionsThatTheServerEnded_AreMadeAnewUnseen) {

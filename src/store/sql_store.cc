@@ -107,9 +107,10 @@ class SqlStore final : public Store {
 
   awaitable<Result<std::optional<Job>>> claim(model::RunId id, std::string claimant,
                                               std::chrono::microseconds lease) override {
+    // The number of an attempt is never given twice: who was given it may still be at work.
     return write<std::optional<Job>>([claim = Claim{std::move(id), std::move(claimant), lease}](
                                          Connection& c) { return store::claim(c, c.now(), claim); },
-                                     Durability::process_death);
+                                     Durability::database_death);
   }
   awaitable<Result<LeaseReport>> extend_leases(std::string claimant, std::vector<Lease> leases,
                                                std::chrono::microseconds lease) override {

@@ -8,9 +8,10 @@
 
 namespace mecapy::store {
 
-// Whether a write must survive a loss of power before it is answered, or kill -9 of the process
-// only. A relaxed write becomes durable with the next durable one.
-enum class Durability { power_loss, process_death };
+// What a write must survive before it is answered: a loss of power; the end of the database alone,
+// while processes of ours that acted on the answer live on; or kill -9 of the process only. A
+// relaxed write becomes durable with the next durable one.
+enum class Durability { power_loss, database_death, process_death };
 
 // The threads and connections of one database. Every request is one transaction; its answer is
 // given when that has ended, one way or the other. The connection it runs on knows the time by the
