@@ -9,10 +9,9 @@ namespace {
 using Status = Readiness::Status;
 
 // Of a part that knows.
-awaitable<Result<std::string>> known(awaitable<Result<void>> asked) {
-  const Result<void> answer = co_await std::move(asked);
-  if (!answer) co_return answer.error();
-  co_return "";
+Result<std::string> known(const Result<void>& answer) {
+  if (!answer) return answer.error();
+  return std::string();
 }
 
 }  // namespace
@@ -20,21 +19,21 @@ awaitable<Result<std::string>> known(awaitable<Result<void>> asked) {
 std::vector<Readiness::Part> parts_to_ask(const Parts& parts) {
   return {
       {"database", Status::unavailable,
-       [&store = parts.store](base::Deadline) { return known(store.ping()); }},
+       [&store = parts.store](base::Deadline) -> awaitable<Result<std::string>> {
+         co_return known(co_await store.ping());
+       }},
       {"objects", Status::unavailable,
-       [&objects = parts.objects](base::Deadline deadline) {
-         return known(objects.ping(deadline));
+       [&objects = parts.objects](base::Deadline deadline) -> awaitable<Result<std::string>> {
+         co_return known(co_await objects.ping(deadline));
        }},
       // Without its Redis a queue works for this process alone.
       {"queue", Status::degraded,
        [&queue = parts.queue](base::Deadline) -> awaitable<Result<std::string>> {
-         const Result<void> health = queue.health();
-         if (!health) co_return health.error();
-         co_return "";
+         co_return known(queue.health());
        }},
       {"identity", Status::unavailable,
-       [&callers = parts.authenticator](base::Deadline deadline) {
-         return known(callers.ready(deadline));
+       [&callers = parts.authenticator](base::Deadline deadline) -> awaitable<Result<std::string>> {
+         co_return known(co_await callers.ready(deadline));
        }},
       {"worker", Status::unavailable,
        [ready = parts.worker_ready](base::Deadline) { return ready(); }},

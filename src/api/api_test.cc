@@ -256,6 +256,17 @@ class RunsElsewhere : public ApiTest, public feed::Outlet {
     return condition();
   }
 
+  // Once it was asked, the process that runs it tells "hello" of a log of 11 bytes. Null when
+  // nobody asked.
+  std::shared_ptr<feed::Channel> hear_half_of_the_log(FakeExchange& exchange) {
+    begin(exchange);
+    if (!until([&] { return asked_ > 0; })) return nullptr;
+    auto channel = feed_.open(run_.id);
+    channel->hear_status(model::RunStatus::running, 1);
+    channel->hear_log_size(1, 11);
+    channel->hear_log(1, 0, "hello");
+    return channel;
+  }
   // The run ends, and with it whatever waits for that.
   void end_it() {
     EXPECT_TRUE(*await(store_->record_end({run_.id, 1}, {.status = model::RunStatus::completed})));
@@ -313,12 +324,8 @@ TEST_F(RunsElsewhere, ProgressOfSeveralLinesIsOneEvent) {
 
 TEST_F(RunsElsewhere, TheLogIsWaitedForUntilItIsWhole) {
   FakeExchange exchange = get(run_.id.str(), "/logs");
-  begin(exchange);
-  ASSERT_TRUE(until([&] { return asked_ > 0; }));
-  const auto channel = feed_.open(run_.id);
-  channel->hear_status(model::RunStatus::running, 1);
-  channel->hear_log_size(1, 11);
-  channel->hear_log(1, 0, "hello");
+  const auto channel = hear_half_of_the_log(exchange);
+  ASSERT_TRUE(channel);
   io_.restart();
   io_.run_for(std::chrono::milliseconds(200));
   EXPECT_FALSE(exchange.answer);
@@ -330,12 +337,8 @@ TEST_F(RunsElsewhere, TheLogIsWaitedForUntilItIsWhole) {
 
 TEST_F(RunsElsewhere, ALogThatDoesNotComeWholeIsAnError) {
   FakeExchange exchange = get(run_.id.str(), "/logs");
-  begin(exchange);
-  ASSERT_TRUE(until([&] { return asked_ > 0; }));
-  const auto channel = feed_.open(run_.id);
-  channel->hear_status(model::RunStatus::running, 1);
-  channel->hear_log_size(1, 11);
-  channel->hear_log(1, 0, "hello");
+  const auto channel = hear_half_of_the_log(exchange);
+  ASSERT_TRUE(channel);
   ASSERT_TRUE(until([&] { return exchange.answer.has_value(); }));
   EXPECT_EQ(exchange.answer->status, 503);
   EXPECT_GT(asked_, 1);  // an answer may have been lost

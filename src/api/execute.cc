@@ -56,10 +56,11 @@ awaitable<Result<model::Payload>> place_inputs(Api& api, const model::RunId& id,
   co_return model::Payload{"", std::move(key)};
 }
 
+using Submitted = Result<store::Created<model::Run>>;
+
 // Removes the inputs of a run that was not made after all. A database that failed may have made it:
 // then they stay, and the janitor removes them when no run refers to them.
-awaitable<void> forget_unused_inputs(Api& api, std::string key,
-                                     const Result<store::Created<model::Run>>& submitted) {
+awaitable<void> forget_unused_inputs(Api& api, std::string key, const Submitted& submitted) {
   const bool may_be_used =
       submitted ? submitted->created : submitted.error().code == ErrorCode::storage;
   if (key.empty() || may_be_used) co_return;
@@ -73,8 +74,6 @@ struct Submission {
   std::string inputs{};
   std::optional<store::Idempotency> key{};
 };
-
-using Submitted = Result<store::Created<model::Run>>;
 
 awaitable<Submitted> write_run(Api& api, const Submission& submission, model::Run run) {
   store::Store& store = Routes::parts(api).store;

@@ -146,9 +146,11 @@ class ApiProcess {
   }
 
   awaitable<void> start(base::Fd pulse) {
-    auto secret = co_await store_->shared_secret();
-    if (!secret) co_return stop_with(complain(secret.error()));
-    cache_->unlock(std::move(*secret));
+    if (!settings_.redis_url.empty()) {  // the cache is there, and others can write to it
+      auto secret = co_await store_->shared_secret();
+      if (!secret) co_return stop_with(complain(secret.error()));
+      cache_->unlock(std::move(*secret));
+    }
     auto started = co_await dispatcher_.start();
     if (!started) co_return stop_with(complain(started.error()));
     (void)co_await router_.ready(base::after(kWorkerAnswers));  // it tells its environment
