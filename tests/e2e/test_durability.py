@@ -156,6 +156,7 @@ def kill_part(server: Server, role: str) -> None:
             state = server.state()
             return (
                 state[f"{part}_pid"] != before.pid
+                and server.worker_listens()
                 and httpx.get(f"{server.url}/health/ready", timeout=5).status_code == 200
             )
         except (httpx.TransportError, FileNotFoundError):

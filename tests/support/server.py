@@ -7,6 +7,7 @@ import queue
 import re
 import shutil
 import signal
+import socket
 import subprocess
 import tempfile
 import threading
@@ -140,6 +141,11 @@ class Server:
         """The worker's part that has the privileges."""
         [found] = [p for p in self.process("worker").children() if p.name == "mecapy-superv"]
         return found
+
+    def worker_listens(self) -> bool:
+        """Whether the worker takes calls now; readiness remembers its answer for a second."""
+        with socket.socket(socket.AF_UNIX) as probe:
+            return probe.connect_ex(str(self.data_dir / "worker.sock")) == 0
 
     def zygote(self) -> Process | None:
         """The process that holds CPython and waits to be cloned; nothing while there is none."""
