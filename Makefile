@@ -29,6 +29,10 @@ e2e: build  ## the tests through the public door
 	    $(TEST_PYTHON) -m pytest -q runtime/python/tests
 	@$(TEST_PYTHON) -m pytest -q tests/e2e
 
+sdk: build  ## the Python SDK: through a real server, and as it is installed
+	@tools/install.sh sdk-venv
+	@cd sdk/python && ../../build/sdk-venv/bin/python -m pytest -q
+
 security: build  ## attacks through the public door, in both profiles, and what is left after each
 	@tools/install.sh test-venv
 	@$(TEST_PYTHON) -m pytest -q tests/security
@@ -39,7 +43,7 @@ faults: build  ## two servers and their services under load, each fault FAULT_RO
 	@MECAPY_FAULT_ROUNDS=$(FAULT_ROUNDS) $(TEST_PYTHON) -m pytest -q tests/faults
 
 test:  ## every test; services it starts end with it
-	@tools/services.sh during $(MAKE) --no-print-directory unit e2e security faults
+	@tools/services.sh during $(MAKE) --no-print-directory unit e2e sdk security faults
 
 services: build  ## PostgreSQL, Redis, S3 and Keycloak on loopback, from packages; prints what to set
 	@tools/services.sh start
@@ -58,7 +62,7 @@ fuzz: install  ## the parsers of strangers' bytes, fuzzed for SECONDS (60) in al
 	@tools/fuzz.sh $(SECONDS)
 
 lint:  ## layers, formats, clang-tidy, ruff, mypy
-	@tools/install.sh packages venv test-venv
+	@tools/install.sh packages venv test-venv sdk-venv
 	@tools/lint.sh
 
 fmt:  ## put the code into its format

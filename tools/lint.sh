@@ -19,6 +19,8 @@ printf '==> mypy\n'
 cd runtime/python
 MYPYPATH=. "$bin/mypy" --strict --config-file= --explicit-package-bases \
   --python-executable ../../build/venv/bin/python mecapy
+cd ../../sdk/python
+../../build/sdk-venv/bin/mypy
 cd ../..
 printf '==> clang-tidy\n'
 tools/tidy.sh

@@ -1,16 +1,12 @@
-#include <boost/asio/experimental/awaitable_operators.hpp>
 #include "api/result_cache.h"
+#include "api/waiting.h"
 #include "wire/api_json.h"
 
 namespace mecapy::api {
 
-using namespace boost::asio::experimental::awaitable_operators;
-
 namespace {
 
 constexpr std::chrono::seconds kStoreDeadline{30};
-// How often a waiting request looks into the store by itself, should the feed have told it nothing.
-constexpr std::chrono::seconds kLook{2};
 
 Result<void> can_accept(Api& api) {
   if (Routes::draining(api)) return fail(ErrorCode::draining, "the server is shutting down");
@@ -99,22 +95,6 @@ awaitable<Submitted> submit(Api& api, Submission submission) {
   co_return submitted;
 }
 
-// Waits for the end of `run`; the run as it is then, or at the deadline.
-awaitable<Result<model::Run>> wait_for_end(Api& api, model::Run run,
-                                           std::shared_ptr<feed::Channel> channel,
-                                           base::Deadline deadline) {
-  while (!model::is_end(run.status) && std::chrono::steady_clock::now() < deadline) {
-    const base::Deadline look = std::min(deadline, base::after(kLook));
-    while (!model::is_end(channel->state().status) && std::chrono::steady_clock::now() < look) {
-      co_await channel->changed(channel->state().version, look);
-    }
-    auto now = co_await Routes::parts(api).store.get_run(run.user, run.id);
-    if (!now) co_return now.error();
-    run = std::move(*now);
-  }
-  co_return run;
-}
-
 // The answer to an execute: the finished run, or where to look for it.
 awaitable<Answer> answer(Api& api, Call& call, store::Created<model::Run> submitted,
                          std::chrono::milliseconds wait) {
@@ -125,12 +105,7 @@ awaitable<Answer> answer(Api& api, Call& call, store::Created<model::Run> submit
     // A full queue is no loss: the reconciler queues what the store has.
     (void)parts.queue.push(submitted.value.id, {});
   }
-  Result<model::Run> run = submitted.value;
-  const auto watch = [&]() -> awaitable<void> {
-    run = co_await wait_for_end(api, submitted.value, channel, base::after(wait));
-  };
-  // Nobody waits for a client that has gone; the run goes on.
-  co_await (watch() || call.exchange.wait_hangup());
+  auto run = co_await wait_for_end(api, call, std::move(submitted.value), *channel, wait);
   if (!run) co_return run.error();
   if (!model::is_end(run->status) || wait.count() == 0) {
     net::Response response = json_response(202, wire::accepted_json(*run));

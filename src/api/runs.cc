@@ -1,4 +1,5 @@
 #include "api/result_cache.h"
+#include "api/waiting.h"
 #include "base/file_name.h"
 #include "wire/api_json.h"
 #include "wire/run_parts.h"
@@ -15,20 +16,16 @@ awaitable<Result<model::Run>> find_run(Api& api, const Call& call) {
   co_return co_await read_run(api, call, std::move(*id));
 }
 
-enum class Part : std::uint8_t { status, results };
-
-awaitable<Answer> show(Api& api, Call& call, const model::Run& run, Part part) {
-  if (part == Part::status) co_return json_response(200, wire::run_json(run, std::nullopt));
-  co_return co_await send_run(api, call, run);
-}
-
-awaitable<Answer> show_latest(Api& api, Call& call, Part part) {
-  auto id = task_id(call);
+// The same, once it has ended or the client has waited as long as it wants to.
+awaitable<Result<model::Run>> find_run_waiting(Api& api, Call& call) {
+  auto id = run_id(call);
   if (!id) co_return id.error();
-  auto run = co_await Routes::parts(api).store.latest_run(call.caller.user, *id);
+  const auto wait = wait_time(call);
+  if (!wait) co_return wait.error();
+  const auto channel = Routes::parts(api).feed.open(*id);
+  auto run = co_await read_run(api, call, std::move(*id));
   if (!run) co_return run.error();
-  if (!*run) co_return json_response(200, wire::never_ran_json(*id));
-  co_return co_await show(api, call, **run, part);
+  co_return co_await wait_for_end(api, call, std::move(*run), *channel, *wait);
 }
 
 // Waits for the log of a run that runs in another process. True when it is whole: all that was
@@ -48,6 +45,33 @@ awaitable<bool> hear_log(feed::Feed& feed, const model::RunId& id, feed::Channel
     co_await channel.changed(state.version, std::min(again, deadline));
   }
   co_return state.here;
+}
+
+// What a run that is at work said of how far it is; "" when it said nothing that was heard here.
+awaitable<std::string> hear_progress(Api& api, const model::Run& run) {
+  if (run.status != model::RunStatus::running) co_return "";
+  feed::Feed& feed = Routes::parts(api).feed;
+  const auto channel = feed.watch(run.id);
+  if (feed.is_shared()) (void)co_await hear_log(feed, run.id, *channel);
+  const feed::Channel::State& state = channel->state();
+  co_return state.attempt == run.attempt ? state.progress : "";
+}
+
+enum class Part : std::uint8_t { status, results };
+
+awaitable<Answer> show(Api& api, Call& call, const model::Run& run, Part part) {
+  if (part == Part::results) co_return co_await send_run(api, call, run);
+  const std::string progress = co_await hear_progress(api, run);
+  co_return json_response(200, wire::run_json(run, std::nullopt, progress));
+}
+
+awaitable<Answer> show_latest(Api& api, Call& call, Part part) {
+  auto id = task_id(call);
+  if (!id) co_return id.error();
+  auto run = co_await Routes::parts(api).store.latest_run(call.caller.user, *id);
+  if (!run) co_return run.error();
+  if (!*run) co_return json_response(200, wire::never_ran_json(*id));
+  co_return co_await show(api, call, **run, part);
 }
 
 }  // namespace
@@ -86,13 +110,13 @@ awaitable<Answer> Routes::list_runs(Api& api, Call& call) {
 }
 
 awaitable<Answer> Routes::get_run(Api& api, Call& call) {
-  auto run = co_await find_run(api, call);
+  auto run = co_await find_run_waiting(api, call);
   if (!run) co_return run.error();
   co_return co_await show(api, call, *run, Part::status);
 }
 
 awaitable<Answer> Routes::run_results(Api& api, Call& call) {
-  auto run = co_await find_run(api, call);
+  auto run = co_await find_run_waiting(api, call);
   if (!run) co_return run.error();
   co_return co_await show(api, call, *run, Part::results);
 }

@@ -187,8 +187,10 @@ std::string end_run(ObjectWriter out, const model::Run& run) {
 
 }  // namespace
 
-std::string run_json(const model::Run& run, std::optional<std::string_view> result) {
+std::string run_json(const model::Run& run, std::optional<std::string_view> result,
+                     std::string_view progress) {
   ObjectWriter out = begin_run(run, Shown::whole);
+  if (!progress.empty()) out.raw("progress", progress);
   if (result) out.raw("result", *result);
   return end_run(std::move(out), run);
 }

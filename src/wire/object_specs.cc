@@ -105,6 +105,7 @@ ObjectSpec run_spec() {
        {"status", status, required, "where it is"},
        {"attempt", integer, required, "0 until a worker had it"},
        {"cancel_requested", boolean, required, "somebody asked to stop it"},
+       {"progress", nested, optional, "running ones that told it: the latest", 0, 0, "Progress"},
        {"error", nested, optional, "failed runs; or the platform's last fault", 0, 0, "RunError"},
        {"usage", nested, optional, "ended runs", 0, 0, "Usage"},
        kArtifactCount,
@@ -123,7 +124,7 @@ ObjectSpec run_summary_spec() {
   spec.name = "RunSummary";
   spec.meaning = "A run as a list shows it: its error without traceback";
   std::erase_if(spec.fields, [](const FieldSpec& field) {
-    return field.name == "artifacts" || field.name == "result";
+    return field.name == "artifacts" || field.name == "progress" || field.name == "result";
   });
   return spec;
 }
@@ -152,6 +153,10 @@ std::vector<ObjectSpec> run_specs() {
         {"written_bytes", integer, optional,
          "bytes its processes wrote, by the kernel's count: files, log, result; not there when the "
          "run was killed"}}},
+      {"Progress",
+       "How far a calculation says it is",
+       {{"fraction", any, required, "done part of the work, 0 to 1; null when it does not say"},
+        {"message", text, required, "what is being done"}}},
       {"Artifact",
        "A file or figure the calculation left",
        {{"name", text, required, "path below the working folder"},

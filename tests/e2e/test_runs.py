@@ -102,6 +102,43 @@ def test_wait_that_ends_before_the_run_answers_accepted(api: Api) -> None:
     expect_cancelled(api, accepted["run_id"])
 
 
+SLEEPS = "import time\ndef calculate(inputs):\n    time.sleep(inputs['s'])\n    return 'slept'\n"
+
+
+@pytest.mark.parametrize("part", ["", "/results"])
+def test_the_end_of_a_run_can_be_waited_for(api: Api, part: str) -> None:
+    run_id = api.start(str(api.create(SLEEPS)["id"]), {"s": 0.3})
+    run = api.read(f"/api/runs/{run_id}{part}?wait=30")
+    assert run["status"] == "completed"
+    assert run.get("result") == (None if not part else "slept")
+    assert api.read(f"/api/runs/{run_id}{part}?wait=30") == run
+
+
+def test_a_wait_that_passes_tells_the_run_as_it_is(api: Api) -> None:
+    run_id = api.start(str(api.create(FOREVER)["id"]))
+    api.wait_for_log(run_id, "begun")
+    assert api.read(f"/api/runs/{run_id}/results?wait=0.2")["status"] == "running"
+    expect_problem(api.get(f"/api/runs/{run_id}?wait=601"), 422, "invalid_fields")
+    expect_cancelled(api, run_id)
+
+
+PROGRESSES = """
+import time
+from mecapy import progress
+def calculate(inputs):
+    progress(0.5, 'half "way"')
+    while True: time.sleep(0.05)
+"""
+
+
+def test_a_run_at_work_says_how_far_it_is(api: Api) -> None:
+    run_id = api.start(str(api.create(PROGRESSES)["id"]))
+    wait_until("it tells", lambda: "progress" in api.run(run_id))
+    assert api.run(run_id)["progress"] == {"fraction": 0.5, "message": 'half "way"'}
+    expect_cancelled(api, run_id)
+    assert "progress" not in api.run(run_id)
+
+
 def test_a_running_run_is_cancelled_wherever_it_is(api: Api) -> None:
     run_id = api.start(str(api.create(FOREVER)["id"]))
     api.wait_for_log(run_id, "begun")

@@ -148,6 +148,7 @@ def test_log_and_progress_are_heard_at_both_doors(apis: tuple[Api, Api]) -> None
                 if {"log", "progress"} <= seen:
                     break
             assert api.log(runs[0]) == "begun\n"
+            assert api.run(runs[0])["progress"] == {"fraction": 0.5, "message": "half"}
     finally:
         for run_id in runs:
             two.cancel(run_id)

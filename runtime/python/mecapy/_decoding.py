@@ -13,9 +13,19 @@ from typing import Any
 
 from mecapy._numpy import np
 
+Reviver = Callable[[dict[str, Any]], Any]
 
-def decode(text: bytes) -> Any:
+
+def decode(text: bytes, artifact: Reviver | None = None) -> Any:
     """The value of an encoded JSON text; plain JSON costs nothing more than ``json.loads``.
+
+    Parameters
+    ----------
+    text : bytes
+        UTF-8.
+    artifact : callable, optional
+        Makes what stands for ``{"$type": "artifact", "name": ...}``, which is left as it is
+        without.
 
     Raises
     ------
@@ -24,17 +34,19 @@ def decode(text: bytes) -> Any:
     """
     if b'"$type"' not in text:
         return json.loads(text)
-    return json.loads(text, object_hook=_revive)
+    return json.loads(text, object_hook=lambda item: _revive(item, artifact))
 
 
 def _pandas() -> Any:
     return importlib.import_module("pandas")  # only when an input needs it
 
 
-def _revive(item: dict[str, Any]) -> Any:
+def _revive(item: dict[str, Any], artifact: Reviver | None) -> Any:
     kind = item.get("$type")
     if kind is None:
         return item
+    if kind == "artifact" and artifact is not None:
+        return artifact(item)
     revive = _REVIVERS.get(kind) if isinstance(kind, str) else None
     if revive is None:
         raise ValueError(f"unknown $type {kind!r}")
@@ -121,7 +133,7 @@ def _hashable(key: Any) -> Any:
     return tuple(_hashable(part) for part in key) if isinstance(key, list) else key
 
 
-_REVIVERS: dict[str, Callable[[dict[str, Any]], Any]] = {
+_REVIVERS: dict[str, Reviver] = {
     "float": lambda item: float(item["value"]),
     "complex": lambda item: complex(*map(float, item["value"])),
     "ndarray": _revive_array,

@@ -79,13 +79,14 @@ class EncodingError(Exception):
         super().__init__(problem)
         self.problem = problem
         self.parts: list[str] = []  # the place, innermost first
+        self.root = "result"
         self.cycle: int | None = None  # id of the container that contains itself
 
     def __str__(self) -> str:
-        return f"result{''.join(reversed(self.parts))} {self.problem}"
+        return f"{self.root}{''.join(reversed(self.parts))} {self.problem}"
 
 
-def encode(value: Any, name_figure: FigureNamer | None = None) -> bytes:
+def encode(value: Any, name_figure: FigureNamer | None = None, *, root: str = "result") -> bytes:
     """The JSON of `value`, UTF-8.
 
     Parameters
@@ -94,6 +95,8 @@ def encode(value: Any, name_figure: FigureNamer | None = None) -> bytes:
         What a calculation returned.
     name_figure : callable, optional
         Keeps a matplotlib figure as a file and gives its name. Without it a figure has no encoding.
+    root : str
+        What `value` is, for the words of an error.
 
     Raises
     ------
@@ -101,13 +104,23 @@ def encode(value: Any, name_figure: FigureNamer | None = None) -> bytes:
         Naming the place of the value that cannot be encoded, a value that contains itself, or
         nesting deeper than 100 levels.
     """
-    plain = _Encoder(name_figure).encode(value, 0)
+    try:
+        plain = _Encoder(name_figure).encode(value, 0)
+    except EncodingError as error:
+        error.root = root
+        raise
     try:
         return _JSON.encode(plain).encode("utf-8")
     except UnicodeEncodeError as error:
-        raise EncodingError("holds text that is not Unicode (a lone surrogate)") from error
+        raise _of_all(root, "holds text that is not Unicode (a lone surrogate)") from error
     except ValueError as error:  # int -> text is bounded: sys.set_int_max_str_digits
-        raise EncodingError(f"holds a number that is too large: {error}") from error
+        raise _of_all(root, f"holds a number that is too large: {error}") from error
+
+
+def _of_all(root: str, problem: str) -> EncodingError:
+    error = EncodingError(problem)
+    error.root = root
+    return error
 
 
 class _Encoder:

@@ -235,3 +235,18 @@ def plain_figure(figure: Any) -> Any:
 def test_unknown_or_malformed_type_is_refused(text: bytes) -> None:
     with pytest.raises(ValueError, match=r"\$type"):
         decode(text)
+
+
+def test_an_error_says_what_was_to_be_encoded() -> None:
+    with pytest.raises(EncodingError, match=r"^inputs\['a'\] is a function$"):
+        encode({"a": print}, root="inputs")
+    with pytest.raises(EncodingError, match="^inputs holds text that is not Unicode"):
+        encode("\ud800", root="inputs")
+    with pytest.raises(EncodingError, match="^result holds a number that is too large"):
+        encode(10**5000)
+
+
+def test_what_stands_for_an_artifact_is_made_by_who_reads() -> None:
+    text = b'[{"$type": "artifact", "name": "a.png"}, {"$type": "float", "value": "inf"}]'
+    assert decode(text, artifact=lambda item: item["name"]) == ["a.png", float("inf")]
+    assert decode(text)[0] == {"$type": "artifact", "name": "a.png"}

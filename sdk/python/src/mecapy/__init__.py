@@ -1,0 +1,95 @@
+"""MecaPy: mechanical engineers' calculations, run safely, from one call.
+
+>>> from mecapy import MecaPy                                   # doctest: +SKIP
+>>> client = MecaPy()                                           # doctest: +SKIP
+>>> @client.task(memory="1 GiB")                                # doctest: +SKIP
+... def stress(force, section):
+...     return force / section
+>>> stress.remote(1000, section=10)                             # doctest: +SKIP
+100.0
+"""
+
+from mecapy._artifact import Artifact, AsyncArtifact
+from mecapy._async import AsyncMecaPy, AsyncRun, AsyncRuns, AsyncTask, AsyncTasks
+from mecapy._calculation import AsyncCalculation, Calculation
+from mecapy._client import MecaPy, Run, Runs, Task, Tasks
+from mecapy._errors import (
+    AuthenticationError,
+    BusyError,
+    CalculationError,
+    ConfigurationError,
+    ConflictError,
+    EncodingError,
+    FieldProblem,
+    InvalidRequestError,
+    LimitError,
+    MecaPyError,
+    NetworkError,
+    NotFoundError,
+    PlatformError,
+    RunCancelled,
+    RunError,
+    SourceError,
+    UsageError,
+    WaitTimeout,
+)
+from mecapy._progress import progress
+from mecapy._sweep import Sweep, SweepFailure
+from mecapy._values import (
+    Event,
+    Failure,
+    Limits,
+    LogEvent,
+    Progress,
+    ProgressEvent,
+    StatusEvent,
+    Usage,
+)
+from mecapy._version import __version__
+
+__all__ = [
+    "Artifact",
+    "AsyncArtifact",
+    "AsyncCalculation",
+    "AsyncMecaPy",
+    "AsyncRun",
+    "AsyncRuns",
+    "AsyncTask",
+    "AsyncTasks",
+    "AuthenticationError",
+    "BusyError",
+    "Calculation",
+    "CalculationError",
+    "ConfigurationError",
+    "ConflictError",
+    "EncodingError",
+    "Event",
+    "Failure",
+    "FieldProblem",
+    "InvalidRequestError",
+    "LimitError",
+    "Limits",
+    "LogEvent",
+    "MecaPy",
+    "MecaPyError",
+    "NetworkError",
+    "NotFoundError",
+    "PlatformError",
+    "Progress",
+    "ProgressEvent",
+    "Run",
+    "RunCancelled",
+    "RunError",
+    "Runs",
+    "SourceError",
+    "StatusEvent",
+    "Sweep",
+    "SweepFailure",
+    "Task",
+    "Tasks",
+    "Usage",
+    "UsageError",
+    "WaitTimeout",
+    "__version__",
+    "progress",
+]

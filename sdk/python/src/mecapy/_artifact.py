@@ -1,0 +1,143 @@
+"""Files that runs left, for both clients."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import tempfile
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+from types import TracebackType
+from typing import IO, TYPE_CHECKING, Any
+
+from mecapy._rules import save_path
+from mecapy._state import ArtifactState
+
+if TYPE_CHECKING:
+    from mecapy._async import AsyncMecaPy
+    from mecapy._client import MecaPy
+
+# Kinds that a notebook shows as they are; SVG may hold scripts and is left out.
+_SHOWN = ("image/png", "image/jpeg", "image/gif")
+
+
+class _Download:
+    """A file that has its name only once it is whole."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle, self._name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+        self._file: IO[bytes] = os.fdopen(handle, "wb")
+
+    def __enter__(self) -> IO[bytes]:
+        return self._file
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._file.close()
+        if kind is None:
+            mask = os.umask(0)
+            os.umask(mask)
+            os.chmod(self._name, 0o666 & ~mask)
+            os.replace(self._name, self.path)
+        else:
+            with contextlib.suppress(OSError):
+                os.unlink(self._name)
+
+
+class Artifact(ArtifactState):
+    """A file or figure that a run left.
+
+    Attributes
+    ----------
+    name : str
+        Path below the calculation's working folder.
+    size : int
+        Bytes.
+    content_type : str
+        Media type, by the name's ending.
+    sha256 : str
+        Hexadecimal; what is read is held against it.
+    run_id : str
+        The run that left it.
+    """
+
+    _client: MecaPy
+
+    def iter_bytes(self) -> Iterator[bytes]:
+        """Its bytes, in pieces.
+
+        Raises
+        ------
+        PlatformError
+            At the end, when they are not those that the run left.
+        """
+        rules = self._client._rules
+        return self._client._driver.iterate(rules.read_artifact(self.run_id, self._record))
+
+    def read(self) -> bytes:
+        """Its bytes, checked."""
+        return b"".join(self.iter_bytes())
+
+    def save(self, path: str | os.PathLike[str] | None = None) -> Path:
+        """Save it, checked: under its own name, in a folder that exists, or as the file `path`.
+
+        Returns
+        -------
+        Path
+            Of the file, which is there only when all of it came.
+        """
+        where = save_path(None if path is None else Path(path), self.name)
+        with _Download(where) as file:
+            for piece in self.iter_bytes():
+                file.write(piece)
+        return where
+
+    def open(self) -> Any:
+        """The image, of Pillow, which must be installed.
+
+        Raises
+        ------
+        ImportError
+            Pillow is not installed.
+        """
+        import io
+
+        from PIL import Image
+
+        return Image.open(io.BytesIO(self.read()))
+
+    def _repr_mimebundle_(self, **_: Any) -> dict[str, Any] | None:
+        if self.content_type not in _SHOWN:
+            return {"text/plain": repr(self)}
+        import base64
+
+        return {self.content_type: base64.b64encode(self.read()).decode("ascii")}
+
+
+class AsyncArtifact(ArtifactState):
+    """A file or figure that a run left; see `Artifact`."""
+
+    _client: AsyncMecaPy
+
+    def iter_bytes(self) -> AsyncIterator[bytes]:
+        """Its bytes, in pieces, checked at the end."""
+        rules = self._client._rules
+        return self._client._driver.iterate(rules.read_artifact(self.run_id, self._record))
+
+    async def read(self) -> bytes:
+        """Its bytes, checked."""
+        return b"".join([piece async for piece in self.iter_bytes()])
+
+    async def save(self, path: str | os.PathLike[str] | None = None) -> Path:
+        """Save it, checked; see `Artifact.save`."""
+        where = save_path(None if path is None else Path(path), self.name)
+        with _Download(where) as file:
+            async for piece in self.iter_bytes():
+                file.write(piece)
+        return where

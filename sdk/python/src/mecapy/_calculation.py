@@ -1,0 +1,240 @@
+"""Functions that run here when they are called, and there when that is asked for."""
+
+from __future__ import annotations
+
+import functools
+import inspect
+import os
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from mecapy._errors import SourceError
+from mecapy._rules import Order, task_fields
+from mecapy._source import calculation_of, check, unwrapped
+from mecapy._values import Duration, Limits, seconds
+
+if TYPE_CHECKING:
+    from mecapy._async import AsyncMecaPy, AsyncRun, AsyncTask
+    from mecapy._client import MecaPy, Run, Task
+    from mecapy._sweep import Sweep
+
+Json = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class TaskOptions:
+    """What ``@client.task(...)`` was given."""
+
+    name: str | None = None
+    limits: Limits | None = None
+    cache: float | None = None
+
+    @classmethod
+    def of(cls, options: Mapping[str, Any]) -> TaskOptions:
+        """Of the decorator's arguments."""
+        given = dict(options)
+        name, cache = given.pop("name", None), given.pop("cache", None)
+        limits = Limits(**given) if given else None
+        return cls(name, limits, None if cache is None else seconds("cache", cache))
+
+
+def calculation_code(code: str | os.PathLike[str] | Callable[..., Any]) -> str:
+    """The source of a calculation given as text, as a file or as a function.
+
+    Raises
+    ------
+    SourceError
+        There is no such file, or the function cannot be taken along.
+    """
+    if isinstance(code, str):
+        return code
+    if isinstance(code, os.PathLike):
+        try:
+            return Path(code).read_text(encoding="utf-8-sig")
+        except (OSError, UnicodeDecodeError) as error:
+            raise SourceError(f"{code} cannot be read: {error}") from error
+    return calculation_of(code)
+
+
+def fields_of(
+    *,
+    code: str | os.PathLike[str] | Callable[..., Any] | None = None,
+    cache: Duration | None = None,
+    estimated_duration: Duration | None = None,
+    **others: Any,
+) -> Json:
+    """The members of a task as the API wants them; without those that are None."""
+    fields = task_fields(
+        code=None if code is None else calculation_code(code),
+        cache=None if cache is None else seconds("cache", cache),
+        **others,
+    )
+    if estimated_duration is not None:
+        fields["estimated_duration_s"] = seconds("estimated_duration", estimated_duration)
+    return {name: value for name, value in fields.items() if value is not None}
+
+
+class _Calculation:
+    """What both kinds share."""
+
+    def __init__(self, client: Any, function: Callable[..., Any], options: TaskOptions) -> None:
+        self._mecapy_function = unwrapped(function)
+        check(self._mecapy_function)
+        self._client = client
+        self._options = options
+        self._signature = inspect.signature(self._mecapy_function)
+        functools.update_wrapper(self, function)
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        """Run it here."""
+        return self._mecapy_function(*args, **kwargs)
+
+    @property
+    def source(self) -> str:
+        """What runs there: one module of Python source.
+
+        Raises
+        ------
+        SourceError
+            Something it needs cannot be taken along.
+        """
+        return calculation_of(self._mecapy_function)
+
+    def _inputs(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Json:
+        """The arguments by name; a wrong call is a TypeError, as it would be here."""
+        bound = self._signature.bind(*args, **kwargs)
+        if list(self._signature.parameters) == ["inputs"] and self.__name__ == "calculate":  # type: ignore[attr-defined]
+            return dict(bound.arguments["inputs"])
+        return dict(bound.arguments)
+
+    def _item_inputs(self, item: Any) -> Json:
+        """The inputs of one entry of a sweep: a dict by name, a tuple by place, else the first."""
+        if isinstance(item, Mapping):
+            return self._inputs((), dict(item)) if self._takes_names() else dict(item)
+        return self._inputs(item if isinstance(item, tuple) else (item,), {})
+
+    def _takes_names(self) -> bool:
+        return list(self._signature.parameters) != ["inputs"]
+
+    def _fields(self, inputs: Json, source: str | None = None) -> Json:
+        return task_fields(
+            name=self._options.name or self.__name__,  # type: ignore[attr-defined]
+            code=source or self.source,
+            inputs=inputs,
+            limits=self._options.limits,
+            cache=self._options.cache,
+        )
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} {self.__name__}{self._signature}>"  # type: ignore[attr-defined]
+
+
+class Calculation(_Calculation):
+    """A function that can run there, made by ``@client.task``.
+
+    Called as before, it runs here.
+
+    Examples
+    --------
+    >>> @client.task(memory="1 GiB", timeout="5 min")           # doctest: +SKIP
+    ... def stress(force, section):
+    ...     return force / section
+    >>> stress(1000, section=10)                                # doctest: +SKIP
+    100.0
+    >>> stress.remote(1000, section=10)                         # doctest: +SKIP
+    100.0
+    """
+
+    _client: MecaPy
+
+    def remote(self, *args: Any, **kwargs: Any) -> Any:
+        """Run it there, wait, and give the result. Ctrl-C cancels the run.
+
+        Raises
+        ------
+        CalculationError, LimitError, PlatformError
+            It failed, by whose fault.
+        """
+        fields = self._fields(self._inputs(args, kwargs))
+        return self._client._execute(None, fields, fresh=False, timeout=None).result()
+
+    def submit(self, *args: Any, **kwargs: Any) -> Run:
+        """Start it there, and give the run without waiting."""
+        from mecapy._client import Run
+
+        fields = self._fields(self._inputs(args, kwargs))
+        rule = self._client._rules.execute(None, fields, Order())
+        return Run(self._client, self._client._driver.run(rule))
+
+    def map(
+        self,
+        inputs: Iterable[Any],
+        *,
+        concurrency: int = 8,
+        progress: bool | None = None,
+    ) -> Sweep:
+        """Run it there once for each entry, several at a time.
+
+        Parameters
+        ----------
+        inputs : iterable
+            Of each run: a dict is the arguments by name, a tuple by place, anything else the first.
+        concurrency : int
+            Runs at once.
+        progress : bool, optional
+            Whether to show a bar on standard error; on a terminal when None.
+
+        Returns
+        -------
+        Sweep
+            The results in the order of `inputs`; failures are kept apart. Ctrl-C cancels what runs.
+        """
+        from mecapy._sweep import map_in_thread
+
+        return map_in_thread(self, list(inputs), concurrency, progress)
+
+    def create(self, inputs: Mapping[str, Any] | None = None, **others: Any) -> Task:
+        """Keep it as a task, for others; see `Tasks.create` for `others`."""
+        given = {"limits": self._options.limits, "cache": self._options.cache, **others}
+        name = given.pop("name", None) or self._options.name or self.__name__  # type: ignore[attr-defined]
+        return self._client.tasks.create(name, self._mecapy_function, inputs, **given)
+
+
+class AsyncCalculation(_Calculation):
+    """A function that can run there; see `Calculation`."""
+
+    _client: AsyncMecaPy
+
+    async def remote(self, *args: Any, **kwargs: Any) -> Any:
+        """Run it there, and give the result. Cancelling the task cancels the run."""
+        fields = self._fields(self._inputs(args, kwargs))
+        run = await self._client._execute(None, fields, fresh=False, timeout=None)
+        return await run.result()
+
+    async def submit(self, *args: Any, **kwargs: Any) -> AsyncRun:
+        """Start it there, and give the run without waiting."""
+        from mecapy._async import AsyncRun
+
+        fields = self._fields(self._inputs(args, kwargs))
+        rule = self._client._rules.execute(None, fields, Order())
+        return AsyncRun(self._client, await self._client._driver.run(rule))
+
+    async def map(
+        self,
+        inputs: Iterable[Any],
+        *,
+        concurrency: int = 8,
+        progress: bool | None = None,
+    ) -> Sweep:
+        """Run it there once for each entry; see `Calculation.map`."""
+        from mecapy._sweep import map_on_loop
+
+        return await map_on_loop(self._client, self, list(inputs), concurrency, progress)
+
+    async def create(self, inputs: Mapping[str, Any] | None = None, **others: Any) -> AsyncTask:
+        """Keep it as a task, for others; see `Tasks.create` for `others`."""
+        given = {"limits": self._options.limits, "cache": self._options.cache, **others}
+        name = given.pop("name", None) or self._options.name or self.__name__  # type: ignore[attr-defined]
+        return await self._client.tasks.create(name, self._mecapy_function, inputs, **given)

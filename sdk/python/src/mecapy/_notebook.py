@@ -1,0 +1,70 @@
+"""How runs look in a notebook. All that a run says is text here, never markup."""
+
+from __future__ import annotations
+
+import html
+from collections.abc import Mapping
+from typing import Any
+
+from mecapy._values import moment
+
+_COLOURS = {
+    "completed": "#1a7f37",
+    "failed": "#cf222e",
+    "cancelled": "#6e7781",
+    "running": "#0969da",
+    "queued": "#9a6700",
+}
+_LONGEST = 2000  # characters of a result, a message
+
+
+def run_html(record: Mapping[str, Any]) -> str:
+    """A table of what is known of a run."""
+    status = str(record["status"])
+    colour = _COLOURS.get(status, "inherit")
+    rows = [("status", f'<b style="color:{colour}">{html.escape(status)}</b>')]
+    for name, value in _facts(record):
+        rows.append((name, html.escape(value)))
+    error = record.get("error")
+    if error:
+        words = f"{error['code']} ({error['fault']}): {error['message']}"
+        rows.append(("error", _block(words)))
+        if error.get("traceback"):
+            rows.append(("traceback", _block(str(error["traceback"]))))
+    if "result" in record:
+        rows.append(("result", _value(record["result"])))
+    cells = "".join(
+        f'<tr><th style="text-align:left;vertical-align:top">{name}</th>'
+        f'<td style="text-align:left">{value}</td></tr>'
+        for name, value in rows
+    )
+    return f"<table><caption>MecaPy run {html.escape(str(record['id']))}</caption>{cells}</table>"
+
+
+def _facts(record: Mapping[str, Any]) -> list[tuple[str, str]]:
+    facts = []
+    started, finished = moment(record.get("started_at")), moment(record.get("finished_at"))
+    if started and finished:
+        facts.append(("took", f"{(finished - started).total_seconds():.3f} s"))
+    usage = record.get("usage")
+    if usage:
+        text = f"{usage['cpu_ms'] / 1000:.3f} s CPU, {usage['peak_memory_mb']:.1f} MiB memory"
+        facts.append(("used", text))
+    if record.get("cached_from"):
+        facts.append(("from the cache", f"calculated by run {record['cached_from']}"))
+    names = [str(one["name"]) for one in record.get("artifacts", ())]
+    if names:
+        facts.append(("artifacts", ", ".join(names)))
+    return facts
+
+
+def _value(value: Any) -> str:
+    own = getattr(value, "_repr_html_", None)  # a table of pandas, which escapes its cells
+    if callable(own) and type(value).__module__.partition(".")[0] == "pandas":
+        return str(own())
+    return _block(repr(value))
+
+
+def _block(text: str) -> str:
+    cut = text if len(text) <= _LONGEST else text[:_LONGEST] + " …"
+    return f'<pre style="margin:0">{html.escape(cut)}</pre>'

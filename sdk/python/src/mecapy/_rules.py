@@ -1,0 +1,329 @@
+"""What the platform's API offers, as rules over a `Session`."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import uuid
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+from mecapy import _errors as errors
+from mecapy._codec import decode_reply, encode_inputs
+from mecapy._errors import NetworkError
+from mecapy._session import Body, Deadline, Session
+from mecapy._steps import Emit, Read, Rule
+from mecapy._values import ENDS, Failure, Limits, event_of, pick
+
+Json = dict[str, Any]
+
+_WAIT_S = 25.0  # of one call: proxies give up after a minute
+_PAGE = 100
+_SILENCE_S = 35.0  # of a stream: the server says something every ten
+
+
+@dataclass(frozen=True)
+class Order:
+    """One run that is asked for, however often the request is sent.
+
+    Attributes
+    ----------
+    fresh : bool
+        Have it calculated, whatever the cache holds.
+    key : str
+        The Idempotency-Key.
+    """
+
+    fresh: bool = False
+    key: str = field(default_factory=lambda: str(uuid.uuid4()))
+
+
+class Rules:
+    """The calls of the API. JSON objects are as the server's, but for inputs and results.
+
+    Parameters
+    ----------
+    session : Session
+        How calls are made.
+    figure : callable
+        Makes, of its name, what stands for a figure in a result; a record's ``"figures"`` holds
+        those that were made.
+    """
+
+    def __init__(self, session: Session, figure: Callable[[str], Any]) -> None:
+        self.session = session
+        self._figure = figure
+
+    def _record(self, content: bytes) -> Json:
+        figures: list[Any] = []
+
+        def revive(item: Json) -> Any:
+            figures.append(self._figure(str(item["name"])))
+            return figures[-1]
+
+        record = decode_reply(content, revive)
+        return record | {"id": record["run_id"], "figures": figures}
+
+    def me(self) -> Rule[Json]:
+        """Who calls: user, admin, proof."""
+        reply = yield from self.session.call("GET", "/api/me")
+        return _json(reply.content)
+
+    # Tasks
+
+    def create_task(self, fields: Mapping[str, Any]) -> Rule[Json]:
+        """Keep a calculation."""
+        reply = yield from self.session.call("POST", "/api/tasks", body=_body(fields))
+        return _json(reply.content)
+
+    def get_task(self, task_id: str, version: int | None = None) -> Rule[Json]:
+        """A task, with the version asked for or the latest."""
+        path = f"/api/tasks/{quote(task_id, safe='')}"
+        reply = yield from self.session.call("GET", path, params={"version": version})
+        return _json(reply.content)
+
+    def update_task(self, task_id: str, fields: Mapping[str, Any]) -> Rule[Json]:
+        """Change what is given; None takes away what can be."""
+        path = f"/api/tasks/{task_id}"
+        reply = yield from self.session.call("PATCH", path, body=_body(fields, keep_none=True))
+        return _json(reply.content)
+
+    def delete_task(self, task_id: str) -> Rule[None]:
+        """Hide a task; its runs stay."""
+        yield from self.session.call("DELETE", f"/api/tasks/{task_id}")
+
+    def list_tasks(self, limit: int | None) -> Rule[None]:
+        """Emits tasks without code and inputs, newest first."""
+        yield from self._pages("/api/tasks", {}, limit)
+
+    def latest_run(self, task_id: str) -> Rule[Json | None]:
+        """The latest run of a task, without its result; None when it never ran."""
+        reply = yield from self.session.call("GET", f"/api/tasks/{task_id}/status")
+        record = _json(reply.content)
+        return record if record["run_id"] is not None else None
+
+    # Runs
+
+    def execute(
+        self, task_id: str | None, fields: Mapping[str, Any], order: Order, *, wait: float = 0
+    ) -> Rule[Json]:
+        """Start a run of a task, or of the code in `fields`; the run as it is then.
+
+        Parameters
+        ----------
+        order : Order
+            Whoever gives the same one again gets the same run.
+        wait : float
+            Seconds the server may wait for its end.
+        """
+        path = "/api/tasks/execute" if task_id is None else f"/api/tasks/{task_id}/execute"
+        params = {"wait": f"{min(wait, _WAIT_S):.3f}"} if wait > 0 else {}
+        headers = {"Idempotency-Key": order.key}
+        if order.fresh:
+            headers["Cache-Control"] = "no-cache"
+        reply = yield from self.session.call(
+            "POST", path, params=params, body=_body(fields), wait=wait, headers=headers
+        )
+        return self._record(reply.content)
+
+    def execute_and_finish(
+        self,
+        task_id: str | None,
+        fields: Mapping[str, Any],
+        order: Order,
+        timeout: float | None,
+    ) -> Rule[Json]:
+        """Start a run and wait for its end; see `finish`."""
+        deadline = Deadline(timeout)
+        record = yield from self.execute(task_id, fields, order, wait=deadline.left(_WAIT_S))
+        if record["status"] in ENDS:
+            return record
+        left = None if timeout is None else deadline.left(timeout)
+        return (yield from self.finish(record["id"], left))
+
+    def abandon(self, task_id: str | None, fields: Mapping[str, Any], order: Order) -> Rule[None]:
+        """Cancel the run of an order, whose answer nobody waited for."""
+        record = yield from self.execute(task_id, fields, order)
+        if record["status"] not in ENDS:
+            yield from self.cancel(record["id"])
+
+    def get_run(self, run_id: str) -> Rule[Json]:
+        """A run without its result."""
+        reply = yield from self.session.call("GET", f"/api/runs/{quote(run_id, safe='')}")
+        return _json(reply.content)
+
+    def finish(self, run_id: str, timeout: float | None) -> Rule[Json]:
+        """The run with its result, once it has ended.
+
+        Raises
+        ------
+        WaitTimeout
+            It has not ended in `timeout` seconds.
+        """
+        deadline = Deadline(timeout)
+        while True:
+            wait = deadline.left(_WAIT_S)
+            reply = yield from self.session.call(
+                "GET", f"/api/runs/{run_id}/results", params={"wait": f"{wait:.3f}"}, wait=wait
+            )
+            record = self._record(reply.content)
+            if record["status"] in ENDS:
+                return record
+            if deadline.left(1) <= 0:
+                text = f"run {run_id} is {record['status']} after {timeout:g} s; it goes on"
+                raise errors.WaitTimeout(text, run_id=run_id)
+
+    def cancel(self, run_id: str) -> Rule[Json]:
+        """Stop a run wherever it is; one that has ended stays as it is."""
+        reply = yield from self.session.call("POST", f"/api/runs/{run_id}/cancel")
+        return _json(reply.content)
+
+    def list_runs(self, task_id: str | None, status: str | None, limit: int | None) -> Rule[None]:
+        """Emits runs without results, newest first."""
+        yield from self._pages("/api/runs", {"task_id": task_id, "status": status}, limit)
+
+    def logs(self, run_id: str) -> Rule[str]:
+        """What the run printed so far."""
+        reply = yield from self.session.call("GET", f"/api/runs/{run_id}/logs")
+        return reply.content.decode("utf-8", "replace")
+
+    def events(self, run_id: str) -> Rule[None]:
+        """Emits what happens to a run until it has ended; a broken stream is taken up again."""
+        cursor = ""
+        tried = 0
+        while True:
+            headers = {"Accept": "text/event-stream"}
+            if cursor:
+                headers["Last-Event-ID"] = cursor
+            try:
+                yield from self.session.open(f"/api/runs/{run_id}/events", headers, _SILENCE_S)
+                reader = _EventReader()
+                while (piece := (yield Read())) is not None:
+                    for event_id, name, data in reader.feed(piece):
+                        cursor, tried = event_id or cursor, 0
+                        event = event_of(name, data)
+                        if event is not None:
+                            yield Emit(event)
+                        if name == "status" and data["status"] in ENDS:
+                            return
+            except NetworkError:
+                if tried >= 8:
+                    raise
+            yield from self.session.pause(tried)
+            tried += 1
+
+    def read_artifact(self, run_id: str, artifact: Json) -> Rule[None]:
+        """Emits the bytes of an artifact.
+
+        Raises
+        ------
+        PlatformError
+            They are not those that the run left.
+        """
+        path = f"/api/runs/{run_id}/artifacts/{quote(artifact['name'])}"
+        yield from self.session.open(path, {"Accept": "*/*"}, 60)
+        digest = hashlib.sha256()
+        while (piece := (yield Read())) is not None:
+            digest.update(piece)
+            yield Emit(piece)
+        if digest.hexdigest() != artifact["sha256"]:
+            text = f"the bytes of {artifact['name']} are not those that the run left"
+            raise errors.PlatformError(text, run_id=run_id)
+
+    def _pages(self, path: str, params: Mapping[str, Any], limit: int | None) -> Rule[None]:
+        left = limit if limit is not None else 10**9
+        cursor = None
+        while left > 0:
+            asked = {**params, "cursor": cursor, "limit": min(_PAGE, left)}
+            reply = yield from self.session.call("GET", path, params=asked)
+            page = _json(reply.content)
+            for item in page["items"][:left]:
+                yield Emit(item)
+            left -= len(page["items"])
+            cursor = page.get("next")
+            if cursor is None:
+                return
+
+
+class _EventReader:
+    """Server-sent events from pieces of bytes."""
+
+    def __init__(self) -> None:
+        self._rest = b""
+
+    def feed(self, piece: bytes) -> Iterator[tuple[str, str, Json]]:
+        """Id, name and JSON of each event that is whole now."""
+        *whole, self._rest = (self._rest + piece).split(b"\n\n")
+        for block in whole:
+            fields = dict(
+                line.split(": ", 1) for line in block.decode().split("\n") if ": " in line[1:]
+            )
+            if "data" in fields:
+                yield fields.get("id", ""), fields.get("event", ""), json.loads(fields["data"])
+
+
+def failure_to_raise(record: Json) -> errors.MecaPyError | None:
+    """Why a run that has ended gives no result; None when it does."""
+    run_id = record["id"]
+    if record["status"] == "cancelled":
+        return errors.RunCancelled(f"run {run_id} was cancelled", run_id=run_id)
+    if record["status"] == "completed":
+        return None
+    failure: Failure = pick(Failure, record["error"])
+    text = failure.message
+    if failure.traceback and failure.traceback.strip() not in text:
+        text += "\n" + failure.traceback.rstrip()
+    if failure.fault == "platform":
+        error = errors.PlatformError(f"{text} (run {run_id})", code=failure.code, run_id=run_id)
+        error.failure = failure
+        return error
+    kind = errors.LimitError if failure.fault == "limit" else errors.CalculationError
+    return kind(text, failure=failure, run_id=run_id)
+
+
+def task_fields(
+    *,
+    code: str | None = None,
+    inputs: Mapping[str, Any] | None = None,
+    limits: Limits | Mapping[str, float] | None = None,
+    cache: float | None = None,
+    **others: Any,
+) -> Json:
+    """The members of a task, as `create_task` and `execute` want them."""
+    fields: Json = {"code": code, **others}
+    if inputs is not None:
+        fields["inputs"] = encode_inputs(inputs)
+    if limits is not None:
+        fields["limits"] = limits.record() if isinstance(limits, Limits) else dict(limits)
+    if cache is not None:
+        fields["cache"] = {"ttl": cache}
+    return fields
+
+
+def _body(fields: Mapping[str, Any], *, keep_none: bool = False) -> Body:
+    members = {}
+    for name, value in fields.items():
+        if value is None and not keep_none:
+            continue
+        encoded = isinstance(value, bytes)  # inputs are JSON already
+        members[name] = value if encoded else json.dumps(value, ensure_ascii=False).encode()
+    return Body(members)
+
+
+def _json(content: bytes) -> Json:
+    return dict(json.loads(content))
+
+
+def save_path(path: str | Path | None, name: str) -> Path:
+    """Where an artifact goes: a file, or below a folder that exists; by its name when None.
+
+    An artifact's name never leads out of the folder: the server refuses such names, and so does
+    this.
+    """
+    own = Path(*[part for part in name.split("/") if part not in ("", ".", "..")])
+    if path is None:
+        return own
+    return Path(path) / own if Path(path).is_dir() else Path(path)

@@ -1,0 +1,200 @@
+"""What the handles of both clients know of a task, a run, an artifact."""
+
+from __future__ import annotations
+
+import datetime
+from typing import Any, Generic, TypeVar
+
+from mecapy import _notebook
+from mecapy._rules import failure_to_raise
+from mecapy._values import ENDS, Failure, Progress, Status, Usage, moment, pick
+
+C = TypeVar("C")
+Json = dict[str, Any]
+
+
+class TaskState(Generic[C]):
+    """A task as it was last told."""
+
+    def __init__(self, client: C, record: Json) -> None:
+        self._client = client
+        self._told = record
+
+    @property
+    def id(self) -> str:
+        """Its id."""
+        return str(self._told["id"])
+
+    @property
+    def name(self) -> str:
+        """What people call it."""
+        return str(self._told["name"])
+
+    @property
+    def description(self) -> str:
+        """For people."""
+        return str(self._told["description"])
+
+    @property
+    def tags(self) -> tuple[str, ...]:
+        """Words to find it by."""
+        return tuple(self._told["tags"])
+
+    @property
+    def version(self) -> int:
+        """Number of the version shown; code, inputs and limits are that version's."""
+        return int(self._told["version"])
+
+    @property
+    def limits(self) -> dict[str, float]:
+        """What a run may use, by the platform's names, which hold the units."""
+        return dict(self._told["limits"])
+
+    @property
+    def cache(self) -> float | None:
+        """For how long an earlier result answers, seconds; None when none does."""
+        cache = self._told.get("cache")
+        return None if cache is None else float(cache["ttl"])
+
+    @property
+    def created_at(self) -> datetime.datetime:
+        """When it was made, UTC."""
+        made = moment(self._told["created_at"])
+        assert made is not None
+        return made
+
+    @property
+    def updated_at(self) -> datetime.datetime:
+        """When it was last changed, UTC."""
+        changed = moment(self._told["updated_at"])
+        assert changed is not None
+        return changed
+
+    def __repr__(self) -> str:
+        kind = type(self).__name__
+        return f"<{kind} {self.name!r} version {self.version} id={self.id}>"
+
+
+class ArtifactState:
+    """A file or figure that a run left."""
+
+    name: str
+    run_id: str = ""
+    size: int = 0
+    content_type: str = "application/octet-stream"
+    sha256: str = ""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+
+    def _bind(self, run_id: str, record: Json) -> None:
+        self.run_id = run_id
+        self.size = int(record["size"])
+        self.content_type = str(record["content_type"])
+        self.sha256 = str(record["sha256"])
+        self._record = record
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} {self.name!r} {self.size} bytes>"
+
+
+A = TypeVar("A", bound=ArtifactState)
+
+
+class RunState(Generic[C]):
+    """A run as it was last told."""
+
+    def __init__(self, client: C, record: Json) -> None:
+        self._client = client
+        self._hear(record)
+
+    def _hear(self, record: Json) -> None:
+        self._told: Json = record
+        for figure in record.get("figures", ()):
+            for one in record.get("artifacts", ()):
+                if one["name"] == figure.name:
+                    figure._bind(self.id, one)
+                    figure._client = self._client
+
+    @property
+    def id(self) -> str:
+        """Its id."""
+        return str(self._told["id"])
+
+    @property
+    def task_id(self) -> str:
+        """The task it is a run of."""
+        return str(self._told["task_id"])
+
+    @property
+    def ended(self) -> bool:
+        """Whether it has ended, as far as was told."""
+        return self._told["status"] in ENDS
+
+    @property
+    def cost(self) -> None:
+        """What it cost; None: the platform does not tell yet."""
+        return None
+
+    def _status(self) -> Status:
+        status: Status = self._told["status"]
+        return status
+
+    def _usage(self) -> Usage | None:
+        usage = self._told.get("usage")
+        return None if usage is None else pick(Usage, usage)
+
+    def _failure(self) -> Failure | None:
+        failure = self._told.get("error")
+        return None if failure is None else pick(Failure, failure)
+
+    def _progress(self) -> Progress | None:
+        progress = self._told.get("progress")
+        return None if progress is None else pick(Progress, progress)
+
+    def _attempt(self) -> int:
+        return int(self._told.get("attempt", 0))
+
+    def _artifacts(self, kind: type[A]) -> list[A]:
+        found = []
+        for record in self._told.get("artifacts", ()):
+            one = kind(record["name"])
+            one._bind(self.id, record)
+            one._client = self._client  # type: ignore[attr-defined]
+            found.append(one)
+        return found
+
+    def _result(self) -> Any:
+        error = failure_to_raise(self._told)
+        if error is not None:
+            raise error
+        return self._told["result"]
+
+    def _has_result(self) -> bool:
+        return self.ended and (self._told["status"] != "completed" or "result" in self._told)
+
+    @property
+    def cached_from(self) -> str | None:
+        """The run that was calculated, when this one was answered from the cache."""
+        return self._told.get("cached_from")
+
+    @property
+    def queued_at(self) -> datetime.datetime | None:
+        """When it was accepted, UTC."""
+        return moment(self._told.get("queued_at"))
+
+    @property
+    def started_at(self) -> datetime.datetime | None:
+        """When it was first begun, UTC; None before."""
+        return moment(self._told.get("started_at"))
+
+    @property
+    def finished_at(self) -> datetime.datetime | None:
+        """When it ended, UTC; None before."""
+        return moment(self._told.get("finished_at"))
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} {self._told['status']} id={self.id}>"
+
+    def _repr_html_(self) -> str:
+        return _notebook.run_html(self._told)

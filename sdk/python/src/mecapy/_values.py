@@ -1,0 +1,260 @@
+"""Plain values: what a run used, why it failed, how far it is."""
+
+from __future__ import annotations
+
+import datetime
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+Status = Literal["queued", "running", "completed", "failed", "cancelled"]
+Fault = Literal["calculation", "limit", "platform"]
+
+ENDS = frozenset({"completed", "failed", "cancelled"})
+
+
+@dataclass(frozen=True)
+class Failure:
+    """Why a run failed.
+
+    Attributes
+    ----------
+    code : str
+        One of the closed list of outcome codes.
+    message : str
+        For the author.
+    fault : {'calculation', 'limit', 'platform'}
+        Whose fault it was.
+    traceback : str or None
+        The author's own frames and those of the libraries he called.
+    line, column : int or None
+        In the author's code, 1-based.
+    """
+
+    code: str
+    message: str
+    fault: Fault
+    traceback: str | None = None
+    line: int | None = None
+    column: int | None = None
+
+
+@dataclass(frozen=True)
+class Usage:
+    """What the attempt that ended used.
+
+    Attributes
+    ----------
+    wall_ms : float
+        From when the run could read its job to the end of the calculation, milliseconds.
+    cpu_ms : float
+        CPU time of all its processes, milliseconds.
+    peak_memory_mb : float
+        Peak memory, MiB.
+    setup_ms : float
+        From the order to the sandbox until the run could read its job, milliseconds.
+    log_bytes, result_bytes, artifact_bytes : int
+        Bytes printed, of the encoded result, of all artifacts.
+    written_bytes : int or None
+        Bytes its processes wrote, by the kernel's count; None when the run was killed.
+    """
+
+    wall_ms: float
+    cpu_ms: float
+    peak_memory_mb: float
+    setup_ms: float
+    log_bytes: int
+    result_bytes: int
+    artifact_bytes: int
+    written_bytes: int | None = None
+
+
+@dataclass(frozen=True)
+class Progress:
+    """How far a run says it is.
+
+    Attributes
+    ----------
+    fraction : float or None
+        Done part of the work, from 0 to 1; None when the calculation does not say.
+    message : str
+        What is being done.
+    """
+
+    fraction: float | None
+    message: str
+
+
+@dataclass(frozen=True)
+class StatusEvent:
+    """The run is somewhere else now; `attempt` counts from 1, 0 before the first."""
+
+    status: Status
+    attempt: int
+
+
+@dataclass(frozen=True)
+class LogEvent:
+    """The run printed `text`; a piece is not always a line."""
+
+    text: str
+
+
+@dataclass(frozen=True)
+class ProgressEvent:
+    """The run said how far it is."""
+
+    progress: Progress
+
+
+# What `Run.stream` gives.
+Event = StatusEvent | LogEvent | ProgressEvent
+
+
+def pick(kind: Any, record: Mapping[str, Any]) -> Any:
+    """A dataclass of those members of `record` that it has: servers may tell more."""
+    return kind(**{key: record[key] for key in kind.__dataclass_fields__ if key in record})
+
+
+def event_of(name: str, data: Mapping[str, Any]) -> Event | None:
+    """The event of the name and JSON that came; None for one of a later server."""
+    if name == "status":
+        return StatusEvent(data["status"], int(data["attempt"]))
+    if name == "log":
+        return LogEvent(str(data["text"]))
+    if name == "progress":
+        fraction = data.get("fraction")
+        told = None if fraction is None else float(fraction)
+        return ProgressEvent(Progress(told, str(data.get("message", ""))))
+    return None
+
+
+def moment(text: str | None) -> datetime.datetime | None:
+    """A time of the server's, UTC; None for none."""
+    if text is None:
+        return None
+    return datetime.datetime.fromisoformat(text.replace("Z", "+00:00"))
+
+
+_SIZES_MIB = {
+    "b": 1 / 1024**2,
+    "kb": 1000 / 1024**2,
+    "mb": 1000**2 / 1024**2,
+    "gb": 1000**3 / 1024**2,
+    "tb": 1000**4 / 1024**2,
+    "kib": 1 / 1024,
+    "mib": 1.0,
+    "gib": 1024.0,
+    "tib": 1024.0**2,
+}
+_TIMES_S = {
+    "ms": 0.001,
+    "s": 1.0,
+    "sec": 1.0,
+    "second": 1.0,
+    "seconds": 1.0,
+    "min": 60.0,
+    "minute": 60.0,
+    "minutes": 60.0,
+    "h": 3600.0,
+    "hour": 3600.0,
+    "hours": 3600.0,
+    "d": 86400.0,
+    "day": 86400.0,
+    "days": 86400.0,
+}
+_QUANTITY = re.compile(r"\s*(\d+(?:\.\d+)?(?:[eE][+-]?\d+)?)\s*([A-Za-z]+)\s*")
+
+
+def _quantity(name: str, value: float | str, units: Mapping[str, float], example: str) -> float:
+    if isinstance(value, (int, float)) and not isinstance(value, bool):
+        return float(value)
+    match = _QUANTITY.fullmatch(value) if isinstance(value, str) else None
+    unit = units.get(match[2].lower()) if match else None
+    if match is None or unit is None:
+        known = ", ".join(units)
+        raise ValueError(f"{name}={value!r}: write a number and a unit, {example} ({known})")
+    return float(match[1]) * unit
+
+
+def size_mib(name: str, value: float | str) -> float:
+    """A size as MiB: ``"1 GiB"``, ``"500 MB"``, or a number that is MiB already."""
+    return _quantity(name, value, _SIZES_MIB, "as in '1 GiB'")
+
+
+def seconds(name: str, value: float | str | datetime.timedelta) -> float:
+    """A duration as seconds: ``"5 min"``, a timedelta, or a number that is seconds already."""
+    if isinstance(value, datetime.timedelta):
+        return value.total_seconds()
+    return _quantity(name, value, _TIMES_S, "as in '5 min'")
+
+
+Duration = float | str | datetime.timedelta
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What a run may use; None leaves the platform's default.
+
+    Parameters
+    ----------
+    timeout : float, str or timedelta, optional
+        Wall time: ``"5 min"``, or seconds.
+    memory : float or str, optional
+        Of all processes and the working folder: ``"1 GiB"``, or MiB.
+    cpus : float, optional
+        CPUs' worth of time, and threads of BLAS.
+    cpu_time : float, str or timedelta, optional
+        CPU time of all processes together: ``"10 min"``, or seconds.
+    disk, log, result, artifacts : float or str, optional
+        Of the working folder, the log, the encoded result, all artifacts: ``"64 MiB"``, or MiB.
+    processes : int, optional
+        Processes and threads at once.
+
+    Raises
+    ------
+    ValueError
+        A quantity that cannot be read.
+    """
+
+    timeout: Duration | None = None
+    memory: float | str | None = None
+    cpus: float | None = None
+    cpu_time: Duration | None = None
+    disk: float | str | None = None
+    log: float | str | None = None
+    result: float | str | None = None
+    artifacts: float | str | None = None
+    processes: int | None = None
+
+    def __post_init__(self) -> None:
+        self.record()  # a mistake is told where it was made
+
+    def record(self) -> dict[str, float]:
+        """As the platform names them, with its units; without those that are None."""
+        found: dict[str, float] = {}
+        for name, value in (("timeout", self.timeout), ("cpu_time", self.cpu_time)):
+            if value is not None:
+                found[_TABLE[name]] = seconds(name, value)
+        for name in ("memory", "disk", "log", "result", "artifacts"):
+            size: float | str | None = getattr(self, name)
+            if size is not None:
+                found[_TABLE[name]] = size_mib(name, size) * (1024 if name == "log" else 1)
+        if self.cpus is not None:
+            found["cpus"] = float(self.cpus)
+        if self.processes is not None:
+            found["processes"] = int(self.processes)
+        return found
+
+
+# Ours, and the platform's name, which holds its unit.
+_TABLE = {
+    "timeout": "timeout_s",
+    "cpu_time": "cpu_s",
+    "memory": "memory_mb",
+    "disk": "disk_mb",
+    "log": "log_kb",
+    "result": "result_mb",
+    "artifacts": "artifacts_mb",
+}

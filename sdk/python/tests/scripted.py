@@ -1,0 +1,88 @@
+"""A real HTTP server that answers as it was told, and remembers what it was asked."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+
+
+@dataclass
+class Asked:
+    """One request as it came."""
+
+    method: str
+    path: str
+    headers: dict[str, str]
+    body: bytes
+
+
+@dataclass
+class Answer:
+    """One answer; `broken` ends the connection instead."""
+
+    status: int = 200
+    body: Any = None
+    headers: dict[str, str] = field(default_factory=dict)
+    broken: bool = False
+
+
+class Scripted:
+    """Gives its answers in turn; the last one again and again."""
+
+    def __init__(self, answers: list[Answer]) -> None:
+        self.asked: list[Asked] = []
+        self._answers = answers
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
+        self.url = f"http://127.0.0.1:{self._server.server_address[1]}"
+
+    def _handler(self) -> Callable[..., BaseHTTPRequestHandler]:
+        script = self
+
+        class Handler(BaseHTTPRequestHandler):
+            protocol_version = "HTTP/1.1"
+
+            def _any(self) -> None:
+                body = self.rfile.read(int(self.headers.get("content-length") or 0))
+                headers = {name.lower(): value for name, value in self.headers.items()}
+                script.asked.append(Asked(self.command, self.path, headers, body))
+                turn = min(len(script.asked), len(script._answers)) - 1
+                answer = script._answers[turn]
+                if answer.broken:
+                    self.close_connection = True
+                    self.connection.close()
+                    return
+                content = answer.body if isinstance(answer.body, bytes) else b""
+                if not isinstance(answer.body, bytes):
+                    content = json.dumps(answer.body).encode()
+                self.send_response(answer.status)
+                for name, value in answer.headers.items():
+                    self.send_header(name, value)
+                self.send_header("Content-Length", str(len(content)))
+                self.end_headers()
+                self.wfile.write(content)
+
+            do_GET = do_POST = do_PATCH = do_DELETE = _any
+
+            def log_message(self, *_: object) -> None:
+                pass
+
+        return Handler
+
+
+@contextmanager
+def scripted(*answers: Answer) -> Iterator[Scripted]:
+    """Serve `answers`."""
+    one = Scripted(list(answers))
+    thread = threading.Thread(target=one._server.serve_forever, args=(0.01,))
+    thread.start()
+    try:
+        yield one
+    finally:
+        one._server.shutdown()
+        thread.join()
+        one._server.server_close()

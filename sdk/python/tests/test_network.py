@@ -1,0 +1,250 @@
+"""What the network, a proxy or a busy server does to a call; and where a token may go."""
+
+import json
+import os
+import socket
+import time
+from pathlib import Path
+
+import pytest
+from scripted import Answer, scripted
+
+from mecapy import (
+    AuthenticationError,
+    BusyError,
+    ConfigurationError,
+    MecaPy,
+    NetworkError,
+    NotFoundError,
+    PlatformError,
+)
+from mecapy._login import login_path, save_login
+
+ME = {"user": "local", "admin": False, "proof": "token"}
+TASK = {"id": "t", "name": "n", "version": 1}
+FAST = {"token": "t", "retries": 3}
+
+
+@pytest.fixture(autouse=True)
+def pauses(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    """The pauses that were wanted; none is made."""
+    made: list[float] = []
+    monkeypatch.setattr("mecapy._steps.time.sleep", made.append)
+    return made
+
+
+def test_what_passes_is_tried_again_with_jitter(pauses: list[float]) -> None:
+    answers = [Answer(503, {}), Answer(broken=True), Answer(502, b"<html>"), Answer(200, ME)]
+    with scripted(*answers) as server:
+        assert MecaPy(base_url=server.url, **FAST).me() == ME
+        assert len(server.asked) == 4
+    assert [0.1 <= pauses[0] <= 0.2, 0.2 <= pauses[1] <= 0.4, 0.4 <= pauses[2] <= 0.8] == [True] * 3
+
+
+def test_a_repeated_post_carries_its_key_and_another_post_another() -> None:
+    with scripted(Answer(broken=True), Answer(201, TASK)) as server:
+        client = MecaPy(base_url=server.url, **FAST)
+        client.tasks.create("n", "def calculate(inputs): return 1", {"x": 1})
+        client.tasks.create("n", "def calculate(inputs): return 1", {"x": 1})
+    first, again, other = (asked.headers["idempotency-key"] for asked in server.asked)
+    assert first == again != other
+    assert server.asked[0].body == server.asked[1].body
+    assert json.loads(server.asked[0].body)["inputs"] == {"x": 1}
+
+
+def test_a_change_is_sent_again_only_when_nobody_had_it() -> None:
+    with scripted(Answer(201, TASK), Answer(broken=True), Answer(200, TASK)) as server:
+        task = MecaPy(base_url=server.url, **FAST).tasks.create("n", "x")
+        with pytest.raises(NetworkError) as caught:
+            task.update(name="m")
+        assert caught.value.sent
+        assert len(server.asked) == 2
+
+
+def test_a_busy_server_is_asked_again_when_it_wants_to(pauses: list[float]) -> None:
+    busy = Answer(429, {"detail": "the queue is full", "code": "busy"}, {"Retry-After": "7"})
+    with scripted(busy, Answer(200, ME)) as server:
+        assert MecaPy(base_url=server.url, **FAST).me() == ME
+    assert 7 <= pauses[0] <= 7.1
+    with scripted(busy) as server, pytest.raises(BusyError, match="the queue is full") as caught:
+        MecaPy(base_url=server.url, **FAST).me()
+    assert (caught.value.retry_after, caught.value.code) == (7, "busy")
+    assert len(server.asked) == 4
+
+
+def test_a_defect_is_not_tried_again() -> None:
+    problem = {"detail": "a defect", "code": "internal", "request_id": "abc"}
+    with scripted(Answer(500, problem)) as server, pytest.raises(PlatformError, match="abc"):
+        MecaPy(base_url=server.url, **FAST).me()
+    assert len(server.asked) == 1
+
+
+def test_nobody_is_there() -> None:
+    with pytest.raises(NetworkError, match=r"127\.0\.0\.1:9: cannot be reached") as caught:
+        MecaPy(base_url="http://127.0.0.1:9", **FAST).me()
+    assert not caught.value.sent
+
+
+def test_silence_is_bounded() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:  # takes connections, says nothing
+        url = f"http://127.0.0.1:{silent.getsockname()[1]}"
+        client = MecaPy(base_url=url, token="t", retries=0, timeout=0.2)
+        with pytest.raises(NetworkError, match=r"no answer in time: 0\.2 s"):
+            client.me()
+
+
+@pytest.mark.parametrize(
+    ("url", "words"),
+    [
+        ("http://mecapy.example", "without TLS"),
+        ("http://127.0.0.1.example.org", "without TLS"),
+        ("mecapy.example", "no address"),
+        ("ftp://mecapy.example", "no address"),
+        ("https://", "no address"),
+        ("https://user:secret@mecapy.example", "no user in it"),
+    ],
+)
+def test_a_token_goes_nowhere_it_should_not(url: str, words: str) -> None:
+    with pytest.raises(ConfigurationError, match=words):
+        MecaPy(token="t", base_url=url)
+
+
+def test_a_redirect_is_not_followed_with_the_token() -> None:
+    with scripted(Answer(200, ME)) as other:
+        elsewhere = Answer(302, {}, {"Location": other.url})
+        with scripted(elsewhere) as server, pytest.raises(ConfigurationError, match=other.url):
+            MecaPy(base_url=server.url, **FAST).me()
+        assert other.asked == []
+
+
+def test_without_a_token_it_says_what_to_do() -> None:
+    with pytest.raises(ConfigurationError, match="mecapy login"):
+        MecaPy()
+
+
+@pytest.mark.parametrize("token", ["", "a b", "a\n", "é"])
+def test_a_token_that_is_none(token: str) -> None:
+    with pytest.raises(ConfigurationError):
+        MecaPy(token=token, base_url="http://127.0.0.1:1")
+
+
+def test_the_environment_says_who_and_where(monkeypatch: pytest.MonkeyPatch) -> None:
+    with scripted(Answer(200, ME)) as server:
+        monkeypatch.setenv("MECAPY_URL", server.url + "/api/")
+        monkeypatch.setenv("MECAPY_TOKEN", "from-there")
+        assert MecaPy().me() == ME
+    assert server.asked[0].path == "/api/me"
+    assert server.asked[0].headers["authorization"] == "Bearer from-there"
+
+
+def test_the_saved_login_is_used_and_only_for_its_server() -> None:
+    with scripted(Answer(200, ME)) as server:
+        save_login(login_path(), {"url": server.url, "token": "saved"})
+        assert oct(login_path().stat().st_mode)[-3:] == "600"
+        assert MecaPy().me() == ME
+        assert server.asked[0].headers["authorization"] == "Bearer saved"
+        with pytest.raises(ConfigurationError, match="not for http://127.0.0.1:1"):
+            MecaPy(base_url="http://127.0.0.1:1")
+
+
+def test_a_login_that_others_may_read_is_refused() -> None:
+    save_login(login_path(), {"url": "http://127.0.0.1:1", "token": "saved"})
+    os.chmod(login_path(), 0o640)
+    with pytest.raises(ConfigurationError, match="others may read"):
+        MecaPy()
+
+
+def device_login(server: str, provider: str, expires_at: float) -> None:
+    record = {
+        "url": server,
+        "token": "old",
+        "expires_at": expires_at,
+        "refresh_token": "r1",
+        "token_endpoint": provider + "/token",
+        "client_id": "mecapy-sdk",
+    }
+    save_login(login_path(), record)
+
+
+RENEWED = Answer(200, {"access_token": "new", "expires_in": 300, "refresh_token": "r2"})
+
+
+def test_a_login_that_is_over_is_renewed_and_saved() -> None:
+    with scripted(Answer(200, ME)) as server, scripted(RENEWED) as provider:
+        device_login(server.url, provider.url, time.time() + 10)
+        client = MecaPy()
+        assert client.me() == client.me() == ME
+        assert [one.headers["authorization"] for one in server.asked] == ["Bearer new"] * 2
+        [asked] = provider.asked
+        assert asked.body == b"grant_type=refresh_token&refresh_token=r1&client_id=mecapy-sdk"
+    saved = json.loads(login_path().read_text())
+    assert (saved["token"], saved["refresh_token"]) == ("new", "r2")
+    assert saved["expires_at"] > time.time() + 200
+
+
+def test_a_token_that_is_refused_is_renewed_once() -> None:
+    no = Answer(401, {"detail": "no", "code": "unauthorized"})
+    with scripted(no, Answer(200, ME)) as server, scripted(RENEWED) as provider:
+        device_login(server.url, provider.url, time.time() + 1000)
+        assert MecaPy().me() == ME
+    with scripted(no) as server, scripted(RENEWED) as provider:
+        device_login(server.url, provider.url, time.time() + 1000)
+        with pytest.raises(AuthenticationError, match="mecapy login"):
+            MecaPy().me()
+        assert len(server.asked) == 2
+
+
+def test_a_login_that_cannot_be_renewed_says_so() -> None:
+    with scripted(Answer(200, ME)) as server, scripted(Answer(400, {})) as provider:
+        device_login(server.url, provider.url, 0)
+        with pytest.raises(AuthenticationError, match="log in again"):
+            MecaPy().me()
+        assert server.asked == []
+
+
+def test_certificates_of_ones_own(tmp_path: Path) -> None:
+    wrong = tmp_path / "ca.pem"
+    wrong.write_text("no certificate")
+    with pytest.raises(ConfigurationError, match="cannot be read"):
+        MecaPy(token="t", base_url="https://127.0.0.1:1", ca=wrong)
+
+
+def test_a_proxy_is_used() -> None:
+    with scripted(Answer(200, ME)) as proxy:
+        client = MecaPy(base_url="http://localhost:1", proxy=proxy.url, **FAST)
+        assert client.me() == ME
+        assert proxy.asked[0].path == "http://localhost:1/api/me"
+
+
+def event(cursor: str, name: str, data: object) -> bytes:
+    return f"id: {cursor}\nevent: {name}\ndata: {json.dumps(data)}\n\n".encode()
+
+
+def test_a_stream_that_breaks_is_taken_up_where_it_was() -> None:
+    first = event("1.2.0", "status", {"status": "running", "attempt": 1})
+    first += event("1.2.3", "log", {"text": "abc"}) + b"id: 1.2.9\nevent: log\nda"
+    rest = event("1.2.4", "log", {"text": "d"}) + b": still here\n\n"
+    rest += event("1.3.4", "status", {"status": "completed", "attempt": 1})
+    run = {"id": "r", "run_id": "r", "task_id": "t", "status": "running"}
+    with scripted(Answer(200, run), Answer(200, first), Answer(200, rest)) as server:
+        one = MecaPy(base_url=server.url, **FAST).runs.get("r")
+        events = list(one.stream())
+    assert "".join(getattr(e, "text", "") for e in events) == "abcd"
+    assert server.asked[2].headers["last-event-id"] == "1.2.3"
+    assert events[-1].status == "completed"
+
+
+def test_bytes_that_changed_are_told(tmp_path: Path) -> None:
+    artifact = {"name": "a.txt", "size": 1, "content_type": "text/plain", "sha256": "0" * 64}
+    run = {"id": "r", "run_id": "r", "task_id": "t", "status": "completed", "artifacts": [artifact]}
+    with scripted(Answer(200, run), Answer(200, b"other bytes")) as server:
+        [one] = MecaPy(base_url=server.url, **FAST).runs.get("r").artifacts
+        with pytest.raises(PlatformError, match="not those that the run left"):
+            one.save(tmp_path)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_an_answer_that_is_none() -> None:
+    page = Answer(404, b"<html>nginx</html>")
+    with scripted(page) as server, pytest.raises(NotFoundError, match="HTTP 404: <html>nginx"):
+        MecaPy(base_url=server.url, **FAST).me()
