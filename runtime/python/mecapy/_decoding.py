@@ -6,6 +6,7 @@ import base64
 import datetime
 import importlib
 import json
+import re
 from collections.abc import Callable
 from decimal import Decimal
 from fractions import Fraction
@@ -65,11 +66,29 @@ def _revive_array(item: dict[str, Any]) -> Any:
     return array
 
 
+# A text that names one of `numpy`'s own dtypes of numbers or times: others have a width that a few
+# letters can make as large as one likes.
+_DTYPE = re.compile(
+    r"bool|object|u?int(8|16|32|64)|float(16|32|64)|complex(64|128)"
+    r"|(datetime|timedelta)64(\[\d{0,9}[A-Za-z]{1,7}\])?"
+)
+# Of an array of texts, each of whose entries is as wide as the widest.
+_WIDEST_TEXTS = 256 << 20
+
+
+def _texts(data: list[Any], kind: Any, width: int) -> Any:
+    if len(data) * max(map(len, data), default=0) * width > _WIDEST_TEXTS:
+        raise ValueError("an array of texts that would take more than 256 MiB")
+    return np.array(data, dtype=kind)
+
+
 def _array_of(data: list[Any], dtype: str) -> Any:
     if dtype == "str":
-        return np.array(data, dtype=np.str_)
+        return _texts(data, np.str_, 4)
     if dtype == "bytes":
-        return np.array([base64.b64decode(entry) for entry in data], dtype=np.bytes_)
+        return _texts([base64.b64decode(entry) for entry in data], np.bytes_, 1)
+    if not _DTYPE.fullmatch(dtype):
+        raise ValueError(f"unknown dtype {dtype!r}")
     if dtype == "object":
         array = np.empty(len(data), dtype=object)
         for i, entry in enumerate(data):
@@ -95,11 +114,13 @@ def _index(labels: list[Any], names: list[Any]) -> Any:
 
 
 def _column_of(data: list[Any], dtype: str) -> Any:
+    if dtype == "object":
+        return np.array(data, dtype=object)
     try:
-        kind = np.dtype(dtype).kind
+        np.dtype(dtype)
     except TypeError:
         return _pandas().array(data, dtype=dtype)  # a pandas dtype: Int64, string, category, ...
-    return np.array(data, dtype=object) if kind == "O" else _array_of(data, dtype)
+    return _array_of(data, dtype)
 
 
 def _revive_series(item: dict[str, Any]) -> Any:
@@ -128,6 +149,12 @@ def _pandas_constant(name: str) -> Any:
     return getattr(_pandas(), name)
 
 
+def _fraction(text: str) -> Fraction:
+    if not re.fullmatch(r"-?\d+(/\d+)?", text):  # "1e999999999" is one, too, to Fraction itself
+        raise ValueError(f"malformed fraction {text[:40]!r}")
+    return Fraction(text)
+
+
 def _hashable(key: Any) -> Any:
     """A key as it was: tuples travel as arrays."""
     return tuple(_hashable(part) for part in key) if isinstance(key, list) else key
@@ -152,7 +179,7 @@ _REVIVERS: dict[str, Reviver] = {
     "set": lambda item: {_hashable(entry) for entry in item["value"]},
     "frozenset": lambda item: frozenset(_hashable(entry) for entry in item["value"]),
     "decimal": lambda item: Decimal(item["value"]),
-    "fraction": lambda item: Fraction(item["value"]),
+    "fraction": lambda item: _fraction(item["value"]),
     "dict": lambda item: {_hashable(key): value for key, value in item["items"]},
     "artifact": lambda item: item,
 }

@@ -250,3 +250,23 @@ def test_what_stands_for_an_artifact_is_made_by_who_reads() -> None:
     text = b'[{"$type": "artifact", "name": "a.png"}, {"$type": "float", "value": "inf"}]'
     assert decode(text, artifact=lambda item: item["name"]) == ["a.png", float("inf")]
     assert decode(text)[0] == {"$type": "artifact", "name": "a.png"}
+
+
+@pytest.mark.parametrize(
+    "item",
+    [
+        '{"$type": "fraction", "value": "1e999999999"}',
+        '{"$type": "ndarray", "dtype": "U1000000000", "shape": [1], "data": ["a"]}',
+        '{"$type": "ndarray", "dtype": "V1000000000", "shape": [1], "data": [1]}',
+        '{"$type": "ndarray", "dtype": "str", "shape": [10001], "data": ["'
+        + "x" * 10_000
+        + '"'
+        + ', "y"' * 10_000
+        + "]}",
+        '{"$type": "series", "name": "a", "index": [0], "data": ["a"], "dtype": "S1000000000"}',
+    ],
+    ids=["fraction", "texts", "voids", "one wide text", "column"],
+)
+def test_a_few_letters_do_not_become_gigabytes(item: str) -> None:
+    with pytest.raises((ValueError, TypeError)):
+        decode(item.encode())

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+import ssl
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from typing import Any
 
 
@@ -34,11 +36,16 @@ class Answer:
 class Scripted:
     """Gives its answers in turn; the last one again and again."""
 
-    def __init__(self, answers: list[Answer]) -> None:
+    def __init__(self, answers: list[Answer], certificate: Path | None = None) -> None:
         self.asked: list[Asked] = []
         self._answers = answers
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
         self.url = f"http://127.0.0.1:{self._server.server_address[1]}"
+        if certificate is not None:
+            context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+            context.load_cert_chain(certificate)
+            self._server.socket = context.wrap_socket(self._server.socket, server_side=True)
+            self.url = self.url.replace("http:", "https:")
 
     def _handler(self) -> Callable[..., BaseHTTPRequestHandler]:
         script = self
@@ -75,9 +82,9 @@ class Scripted:
 
 
 @contextmanager
-def scripted(*answers: Answer) -> Iterator[Scripted]:
-    """Serve `answers`."""
-    one = Scripted(list(answers))
+def scripted(*answers: Answer, certificate: Path | None = None) -> Iterator[Scripted]:
+    """Serve `answers`; over TLS with a certificate and its key in one file."""
+    one = Scripted(list(answers), certificate)
     thread = threading.Thread(target=one._server.serve_forever, args=(0.01,))
     thread.start()
     try:

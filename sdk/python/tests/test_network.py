@@ -3,6 +3,7 @@
 import json
 import os
 import socket
+import subprocess
 import time
 from pathlib import Path
 
@@ -199,6 +200,34 @@ def test_a_login_that_cannot_be_renewed_says_so() -> None:
         device_login(server.url, provider.url, 0)
         with pytest.raises(AuthenticationError, match="log in again"):
             MecaPy().me()
+        assert server.asked == []
+
+
+def certificate_for(host: str, folder: Path) -> Path:
+    """A new certificate of its own authority, with its key, in one file."""
+    both = folder / f"{host}.pem"
+    command = ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256"]
+    command += ["-nodes", "-days", "2", "-subj", "/CN=test", "-addext", f"subjectAltName={host}"]
+    done = subprocess.run([*command, "-keyout", "-", "-out", "-"], capture_output=True, timeout=30)
+    assert done.returncode == 0, done.stderr
+    both.write_bytes(done.stdout)
+    return both
+
+
+def test_only_a_server_with_a_trusted_certificate_for_its_name_is_told_the_token(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    good = certificate_for("IP:127.0.0.1", tmp_path)
+    with scripted(Answer(200, ME), certificate=good) as server:
+        with pytest.raises(NetworkError, match="CERTIFICATE_VERIFY_FAILED"):
+            MecaPy(token="t", base_url=server.url, retries=0).me()
+        assert MecaPy(token="t", base_url=server.url, ca=good).me() == ME
+        monkeypatch.setenv("MECAPY_CA", str(good))
+        assert MecaPy(token="t", base_url=server.url).me() == ME
+    other = certificate_for("DNS:other.example", tmp_path)
+    with scripted(Answer(200, ME), certificate=other) as server:
+        with pytest.raises(NetworkError, match="CERTIFICATE_VERIFY_FAILED"):
+            MecaPy(token="t", base_url=server.url, ca=other, retries=0).me()
         assert server.asked == []
 
 

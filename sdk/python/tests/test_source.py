@@ -225,6 +225,12 @@ def test_what_cannot_be_taken_along_is_told(function, words) -> None:
         calculation_of(function)
 
 
+def test_what_is_defined_already_is_looked_at_at_once_and_the_rest_later() -> None:
+    with pytest.raises(SourceError, match="needs LOCK"):
+        client.task(needs_lock)
+    client.task(needs_nothing_known)  # it may be defined below
+
+
 def test_a_variable_of_the_function_around_is_told() -> None:
     factor = 3
 

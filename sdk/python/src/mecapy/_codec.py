@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from typing import Any
 
@@ -45,10 +44,5 @@ def decode_reply(content: bytes, artifact: Reviver | None = None) -> dict[str, A
     except ImportError as error:
         text = f"the result holds values of {error.name}, which is not installed here"
         raise MecaPyError(text) from error
-    except ValueError as error:
+    except Exception as error:  # whatever numpy, pandas and the like make of it
         raise MecaPyError(f"the answer cannot be read: {error}") from error
-
-
-def as_json(value: Any) -> str:
-    """A value as its JSON, for people."""
-    return json.dumps(json.loads(_encoding.encode(value)), indent=2, ensure_ascii=False)

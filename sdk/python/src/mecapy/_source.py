@@ -62,6 +62,7 @@ class _Module:
     pieces: dict[str, _Piece] = field(default_factory=dict)  # by the name it defines
     header: dict[str, str] = field(default_factory=dict)  # by the name it defines
     origins: dict[str, object] = field(default_factory=dict)  # what each name is
+    complete: bool = True  # whether every name must be defined by now
 
 
 def calculation_of(function: Callable[..., Any]) -> str:
@@ -76,7 +77,7 @@ def calculation_of(function: Callable[..., Any]) -> str:
         It cannot be taken along; says what stands in the way.
     """
     function = unwrapped(function)
-    check(function)
+    _check_kind(function)
     module = _Module()
     _take_piece(module, function.__name__, function)
     return _text(module, function)
@@ -89,13 +90,20 @@ def unwrapped(function: Any) -> Callable[..., Any]:
 
 
 def check(function: Callable[..., Any]) -> None:
-    """Whether a function can be taken along at all, as far as it alone tells.
+    """Whether a function can be taken along, as far as can be told while its file is being read.
+
+    Names that are not defined yet may be later.
 
     Raises
     ------
     SourceError
         It cannot.
     """
+    _check_kind(function)
+    _take_piece(_Module(complete=False), function.__name__, function)
+
+
+def _check_kind(function: Callable[..., Any]) -> None:
     inner = inspect.unwrap(function)
     if not isinstance(inner, types.FunctionType):
         raise SourceError(f"{_said(function)} is no plain function: write one with def")
@@ -141,7 +149,9 @@ def _take(module: _Module, name: str, scope: dict[str, Any], user: str) -> None:
     if name not in scope:
         if hasattr(builtins, name) or name in ("__name__", "__file__", "__doc__"):
             return
-        raise SourceError(f"{user} needs {name}, which is not defined")
+        if module.complete:
+            raise SourceError(f"{user} needs {name}, which is not defined")
+        return
     value = scope[name]
     if name in module.origins:
         if module.origins[name] is not value:
