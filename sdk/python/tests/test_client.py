@@ -217,6 +217,7 @@ def test_a_failure_shows_the_authors_lines(client: MecaPy) -> None:
     assert f"line {line}, in divide" in str(caught.value)
     assert "return a / b" in str(caught.value)
     assert caught.value.code == "user_error"
+    assert "in calculate" not in str(caught.value)  # the way in is not the author's
 
 
 def test_a_sweep_keeps_order_and_keeps_failures_apart(client: MecaPy, capsys) -> None:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from mecapy._errors import SourceError
 from mecapy._rules import Order, task_fields
-from mecapy._source import calculation_of, check, unwrapped
+from mecapy._source import calculation_of, check, is_calculation, unwrapped
 from mecapy._values import Duration, Limits, seconds
 
 if TYPE_CHECKING:
@@ -105,18 +105,15 @@ class _Calculation:
     def _inputs(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Json:
         """The arguments by name; a wrong call is a TypeError, as it would be here."""
         bound = self._signature.bind(*args, **kwargs)
-        if list(self._signature.parameters) == ["inputs"] and self.__name__ == "calculate":  # type: ignore[attr-defined]
-            return dict(bound.arguments["inputs"])
-        return dict(bound.arguments)
+        whole = is_calculation(self._mecapy_function)
+        return dict(bound.arguments["inputs"] if whole else bound.arguments)
 
     def _item_inputs(self, item: Any) -> Json:
         """The inputs of one entry of a sweep: a dict by name, a tuple by place, else the first."""
         if isinstance(item, Mapping):
-            return self._inputs((), dict(item)) if self._takes_names() else dict(item)
+            whole = is_calculation(self._mecapy_function)
+            return dict(item) if whole else self._inputs((), dict(item))
         return self._inputs(item if isinstance(item, tuple) else (item,), {})
-
-    def _takes_names(self) -> bool:
-        return list(self._signature.parameters) != ["inputs"]
 
     def _fields(self, inputs: Json, source: str | None = None) -> Json:
         return task_fields(

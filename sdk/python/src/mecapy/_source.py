@@ -42,6 +42,7 @@ from mecapy._errors import SourceError
 # Of one value that is taken along; what is larger belongs into the inputs.
 _LARGEST_VALUE = 256 * 1024
 _DECODE = "_mecapy_decode"
+_BY_NAME = "_mecapy_by_name"
 
 
 @dataclass
@@ -146,8 +147,10 @@ def _lines_of(thing: Any, name: str) -> tuple[list[str], int, str]:
 
 def _take(module: _Module, name: str, scope: dict[str, Any], user: str) -> None:
     """Take along what `name` is in `scope`; `user` needs it."""
+    if name.startswith("__"):  # the module's own
+        return
     if name not in scope:
-        if hasattr(builtins, name) or name in ("__name__", "__file__", "__doc__"):
+        if hasattr(builtins, name):
             return
         if module.complete:
             raise SourceError(f"{user} needs {name}, which is not defined")
@@ -185,10 +188,21 @@ def _import_module(name: str, value: types.ModuleType, user: str) -> str:
 
 
 def _import_member(name: str, value: Any, user: str) -> str:
-    module, member = str(value.__module__), str(getattr(value, "__qualname__", value.__name__))
+    member = str(getattr(value, "__qualname__", value.__name__))
+    module = _home(str(value.__module__), member, value)
     if member.startswith("_") or "." in member or not hasattr(sys.modules.get(module), member):
         raise SourceError(f"{user} needs {name}, which cannot be imported from {module}")
     return f"from {module} import {member}" + ("" if member == name else f" as {name}")
+
+
+def _home(module: str, member: str, value: Any) -> str:
+    """The outermost package that has `value` as `member`: what it is meant to be imported from."""
+    parts = module.split(".")
+    for count in range(1, len(parts)):
+        outer = ".".join(parts[:count])
+        if getattr(sys.modules.get(outer), member, None) is value:
+            return outer
+    return module
 
 
 def _is_installed(value: Any) -> bool:
@@ -366,6 +380,8 @@ def _text(module: _Module, function: Callable[..., Any]) -> str:
     home = module.pieces[name].file
     files = [f for f in dict.fromkeys(p.file for p in module.pieces.values()) if f != home]
     header = ["from __future__ import annotations"] if _has_lazy_annotations(function) else []
+    if not is_calculation(function):
+        header.append(f"from mecapy._entry import by_name as {_BY_NAME}")
     if any(f" = {_DECODE}(" in text for text in module.header.values()):
         header.append(f"from mecapy._decoding import decode as {_DECODE}")
     header += sorted(
@@ -378,8 +394,8 @@ def _text(module: _Module, function: Callable[..., Any]) -> str:
             if file == home:  # at its own line, where that is free
                 lines += [""] * (piece.line - 1 - len(lines))
             lines += piece.text.rstrip("\n").split("\n")
-    if not _is_calculation(function):
-        lines += ["", "", *_wrapper(function)]
+    if not is_calculation(function):
+        lines += ["", "", f"calculate = {_BY_NAME}({name})"]
     return "\n".join(lines) + "\n"
 
 
@@ -388,31 +404,7 @@ def _has_lazy_annotations(function: Callable[..., Any]) -> bool:
     return bool(code.co_flags & __future__.annotations.compiler_flag)
 
 
-def _is_calculation(function: Callable[..., Any]) -> bool:
+def is_calculation(function: Callable[..., Any]) -> bool:
+    """Whether it is a calculation as it is: ``calculate(inputs)``."""
     names = list(inspect.signature(function).parameters)
     return function.__name__ == "calculate" and names == ["inputs"]
-
-
-def _wrapper(function: Callable[..., Any]) -> list[str]:
-    """``calculate(inputs)``: the function with its arguments by name; its own defaults hold."""
-    kinds = {p.name: p.kind for p in inspect.signature(function).parameters.values()}
-    name = function.__name__
-    simple = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
-    own = "_mecapy_function" if name == "calculate" else name
-    rename = [f"{own} = {name}", ""] if own != name else []
-    if all(kind in simple for kind in kinds.values()):
-        return [*rename, "def calculate(inputs):", f"    return {own}(**inputs)"]
-    first = [n for n, k in kinds.items() if k is inspect.Parameter.POSITIONAL_ONLY]
-    rest = next((n for n, k in kinds.items() if k is inspect.Parameter.VAR_POSITIONAL), None)
-    named = next((n for n, k in kinds.items() if k is inspect.Parameter.VAR_KEYWORD), None)
-    if rest is not None:  # what stands before it is given by place, too
-        first = [n for n, k in kinds.items() if k.value <= 1]
-    return [
-        *rename,
-        "def calculate(inputs):",
-        "    named = dict(inputs)",
-        f"    placed = [named.pop(name) for name in {first!r} if name in named]",
-        f"    placed += named.pop({rest!r}, [])" if rest else "    # no further arguments by place",
-        f"    named |= named.pop({named!r}, {{}})" if named else "    # no further named arguments",
-        f"    return {own}(*placed, **named)",
-    ]
