@@ -148,7 +148,9 @@ const std::vector<Route>& route_table() {
        "runArtifact",
        "A file or figure of the run; or, where objects are in S3, a link to it that needs no token",
        "",
-       {{"link", "integer", "for a link that is good for so many seconds, 1 to 604800"}},
+       {{"link", "integer",
+         "for a link that is good for so many seconds, 1 to 604800; it gives what S3 has, which is "
+         "not checked against the file's sha256"}},
        {{200, "", "application/octet-stream"}, {200, "Link"}}},
       {"POST",
        "/api/runs/{id}/cancel",

@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "base/file_name.h"
+#include "base/log.h"
 #include "base/sha256.h"
 #include "wire/json.h"
 
@@ -15,7 +16,8 @@ constexpr int kPage = 500;
 
 using objects::ObjectStore;
 
-// The artifact that the object `key` is, with the hash of its bytes.
+// The artifact that the object `key` is, with the hash of its bytes. storage when that is not the
+// one they were written with.
 awaitable<Result<model::Artifact>> describe(ObjectStore& objects, std::string key,
                                             std::string name) {
   model::Artifact artifact{std::move(name), 0, "", "", std::move(key)};
@@ -30,6 +32,13 @@ awaitable<Result<model::Artifact>> describe(ObjectStore& objects, std::string ke
     if (static_cast<std::int64_t>(piece->size()) < kPiece) break;
   }
   artifact.sha256 = hash.hex();
+  const auto written = co_await objects.stat(artifact.key, base::after(kStoreDeadline));
+  if (!written) co_return written.error();
+  if (!written->sha256.empty() && written->sha256 != artifact.sha256) {
+    base::log_error("an object is not what was stored: its SHA-256 differs",
+                    {{"key", artifact.key}});
+    co_return fail(ErrorCode::storage, "a file is not what was stored");
+  }
   co_return artifact;
 }
 

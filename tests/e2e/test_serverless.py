@@ -175,6 +175,29 @@ def calculate(inputs):
     assert got.headers["etag"] == f'"{table["sha256"]}"'
 
 
+def test_a_file_that_changed_before_a_lost_answer_was_looked_up_is_made_again(
+    api: Api, gateway: Gateway, elsewhere: Elsewhere
+) -> None:
+    code = """
+def calculate(inputs):
+    open('table.csv', 'w').write('a,b')
+    return 'y' * 100_000
+"""
+    task = str(api.create(code)["id"])
+
+    def damage() -> None:
+        run_id = json.loads(gateway.calls[-1])["run_id"]
+        path = elsewhere.managed.objects / f"artifacts/{run_id}/table.csv"
+        assert path.read_bytes() == b"a,b"
+        with path.open("r+b") as file:
+            file.write(b"X")
+
+    gateway.faults.append(damage)
+    run = api.execute(task)
+    assert (run["status"], run["attempt"]) == ("completed", 2), run
+    assert api.get(run["artifacts"][0]["url"]).text == "a,b"
+
+
 def test_a_run_longer_than_the_container_allows_is_refused(api: Api) -> None:
     refused = api.post("/api/tasks", {"name": "n", "code": DOUBLES, "limits": {"timeout_s": 590}})
     assert refused.status_code == 422

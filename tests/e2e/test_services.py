@@ -58,7 +58,7 @@ def calculate(inputs):
 
 WRITES = """
 def calculate(inputs):
-    print('l' * 200_000)
+    print('é' * 100_000)
     open('small.txt', 'w').write('s' * 10)
     open('large.txt', 'w').write('l' * 200_000)
     return 'r' * 200_000
@@ -86,6 +86,30 @@ def test_bytes_that_changed_in_the_bucket_are_not_given_out(
         else:  # a part of it has gone before its end is known
             with pytest.raises(httpx.RemoteProtocolError):
                 apis[1].get(path)
+
+
+def heard(api: Api, run_id: str, after: str | None = None) -> tuple[str, list[str]]:
+    """What the events of an ended run tell: its log from there on, and each status."""
+    events = list(api.events(run_id, after))
+    log = "".join(event.data["text"] for event in events if event.kind == "log")
+    return log, [event.data["status"] for event in events if event.kind == "status"]
+
+
+def test_events_of_a_log_that_changed_in_the_bucket_stop_before_its_end(
+    apis: tuple[Api, Api], managed: Managed
+) -> None:
+    run = apis[0].calculate(WRITES)
+    whole = "é" * 100_000 + "\n"
+    half = f"1.2.{100_000}"
+    assert heard(apis[1], run["id"]) == (whole, ["completed"])
+    assert heard(apis[1], run["id"], half) == (whole[50_000:], ["completed"])
+    assert heard(apis[1], run["id"], f"1.2.{len(whole.encode())}") == ("", ["completed"])
+    with (managed.objects / f"logs/{run['id']}.txt").open("r+b") as file:
+        file.write("è".encode())  # before what the second one wants
+    for after in (None, half):
+        log, ends = heard(apis[1], run["id"], after)
+        assert ends == []
+        assert len(log) < len(whole) - 50_000 * (after is not None) - 1
 
 
 def test_a_link_to_a_file_is_good_without_a_token_and_saves_under_its_name(

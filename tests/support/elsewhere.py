@@ -19,8 +19,8 @@ class Elsewhere:
         self._folder = tempfile.TemporaryDirectory(prefix="mecapy-e2e-", dir="/tmp")
         self.folder = Path(self._folder.name)
         self.folder.chmod(0o755)
-        self._managed = Managed()
-        self.objects = {k: v for k, v in self._managed.settings.items() if k.startswith("objects_")}
+        self.managed = Managed()
+        self.objects = {k: v for k, v in self.managed.settings.items() if k.startswith("objects_")}
         # The container's program has the objects, and neither database nor queue.
         self.worker = Worker(self.folder, worker_token=TOKEN, **self.objects)
         self.gateway = Gateway(self.worker.url, self.folder)
@@ -42,6 +42,6 @@ class Elsewhere:
         self.server.remove()
         self.gateway.close()
         status = self.worker.stop()
-        self._managed.remove()
+        self.managed.remove()
         self._folder.cleanup()
         return status

@@ -7,6 +7,7 @@ import ssl
 import subprocess
 import threading
 from collections import deque
+from collections.abc import Callable
 from http.client import HTTPConnection, HTTPException, HTTPResponse
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -18,7 +19,8 @@ class Gateway:
 
     `faults` are taken one by one by calls of /execute: a status is answered instead of the worker;
     "reset" breaks the connection before the worker hears of the call, "lost" once it has answered,
-    "half" in the middle of the answer; "504" lets the worker work and answers 504 for it.
+    "half" in the middle of the answer; "504" lets the worker work and answers 504 for it; a
+    function is called before that.
     While `open` is not set, calls of /execute wait for it at the gateway.
     """
 
@@ -28,7 +30,7 @@ class Gateway:
         key = folder / "gateway.key"
         if not self.ca.exists():  # gateways of one folder have one certificate
             _make_certificate(self.ca, key)
-        self.faults: deque[int | str] = deque()
+        self.faults: deque[int | str | Callable[[], None]] = deque()
         self.headers: list[dict[str, str]] = []  # of each call of /execute
         self.calls: list[bytes] = []  # their bodies
         self.connections = 0
@@ -95,7 +97,9 @@ class Gateway:
         with self._lock:
             self._at_work.discard(call)
 
-    def _pass_on(self, call: BaseHTTPRequestHandler, body: bytes, fault: str) -> None:
+    def _pass_on(
+        self, call: BaseHTTPRequestHandler, body: bytes, fault: str | Callable[[], None]
+    ) -> None:
         worker = HTTPConnection(self.worker.hostname or "", self.worker.port, timeout=60)
         try:
             worker.request("POST", call.path, body, dict(call.headers))
@@ -106,12 +110,14 @@ class Gateway:
         except (OSError, HTTPException):  # it has died amid the call
             self._break(call)
             return
-        if fault in ("lost", "504"):
+        if callable(fault) or fault in ("lost", "504"):
             answer.read()
-            if fault == "504":
-                self._refuse(call, 504)
-            else:
+            if callable(fault):
+                fault()
+            if fault == "lost":
                 self._break(call)
+            else:
+                self._refuse(call, 504)
             return
         call.send_response(answer.status)
         call.send_header("Content-Type", answer.headers["Content-Type"])
