@@ -67,7 +67,7 @@ struct Parts {
   // The Python environment that runs find now; "" when nobody has told yet.
   std::function<std::string()> environment;
   // Whether a worker is there, for readiness: "" when one is, else why nobody knows; unavailable
-  // names what is missing.
+  // names what is missing, conflict a fault of the set-up.
   std::function<awaitable<Result<std::string>>()> worker_ready;
   Hooks hooks{};
 };

@@ -30,7 +30,9 @@ struct Question {
     if (open) return {part.name, part.without, "no answer in time"};
     if (*answer && (*answer)->empty()) return {part.name};
     if (*answer) return {part.name, Status::unknown, **answer};
-    return {part.name, part.without, answer->error().message};
+    const bool works_on = answer->error().code == ErrorCode::conflict;
+    const Status status = works_on ? std::min(part.without, Status::degraded) : part.without;
+    return {part.name, status, answer->error().message};
   }
 };
 

@@ -31,8 +31,8 @@ class Readiness {
   struct Part {
     std::string_view name;
     Status without;  // what the whole is when the part is away
-    // "" when it is there, why nobody knows, or, as an error, why it is away; by the deadline, or
-    // later.
+    // "" when it is there, why nobody knows, or, as an error, why it is away, or, as conflict, what
+    // is wrong with the set-up of one that works on: degraded at most; by the deadline, or later.
     std::function<awaitable<Result<std::string>>(base::Deadline)> ask;
   };
   // What the parts use must outlive the executor that look() is awaited on.

@@ -72,6 +72,13 @@ class ReadinessTest : public testing::Test {
   Readiness readiness_ = with({std::chrono::hours(1), std::chrono::hours(1)});
 };
 
+TEST_F(ReadinessTest, AFaultOfTheSetUpOfAPartThatWorksOn_IsDegraded) {
+  database_.answer = fail(ErrorCode::conflict, "it allows less");
+  const Findings findings = look();
+  EXPECT_EQ(findings[0].status, Status::degraded);
+  EXPECT_EQ(findings[0].why, "it allows less");
+}
+
 TEST_F(ReadinessTest, NamesEachPartWithItsStatusAndWhy) {
   queue_.answer = fail(ErrorCode::unavailable, "Redis is away");
   const Findings findings = look();

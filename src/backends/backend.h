@@ -63,7 +63,8 @@ class Backend {
   // The Python environment that runs find there, as last told; "" before.
   virtual std::string environment() const = 0;
   // Whether attempts can be expected to find a worker: "" when one is there, else why nobody knows;
-  // unavailable says what is wrong.
+  // unavailable says what is wrong, conflict what is wrong with the set-up of one that is there and
+  // takes other attempts.
   virtual awaitable<Result<std::string>> ready(base::Deadline deadline) = 0;
 };
 
@@ -97,6 +98,8 @@ struct ServerlessOptions {
   std::chrono::milliseconds backoff{100};  // the longest before the first repetition; doubles
   // The pause out of the longest it may be.
   std::function<std::chrono::milliseconds(std::chrono::milliseconds)> draw = base::jittered;
+  // The age of what the worker told.
+  std::function<base::Deadline()> now = [] { return std::chrono::steady_clock::now(); };
   std::int64_t inline_limit = 32 * 1024;  // as of objects.inline_limit
   std::int64_t max_result = 64 << 20;     // of a result that is an object, bytes
 };

@@ -3,8 +3,10 @@
 //   200              the worker has it: its end follows
 //   nobody reached,  the call was not taken: tried again, with jittered backoff, until the patience
 //   429, 502, 503    for it is over (backend_unavailable)
-//   401, 403, 422    the same, and a fault of the set-up that the operator is told of: our token
-//   about limits     is not the worker's, or it allows less than we do
+//   401, 403         the same, and a fault of the set-up that the operator is told of: our token is
+//                    not the worker's
+//   422              about limits: the worker allows less than we do. Also the set-up's, and told,
+//                    but of this run alone: its attempt is over, others go on
 //   504, 5xx, no or  unknown: the run may have ended. Its result is looked for in the objects; when
 //   half an answer   it is not there the attempt is lost, and the next one is another attempt
 //   anything else    a fault of ours or of the set-up (internal)
@@ -36,10 +38,12 @@ constexpr std::chrono::seconds kStoreDeadline{60};
 constexpr std::chrono::seconds kConnect{5};
 constexpr milliseconds kLongestPause{5'000};
 constexpr std::chrono::seconds kTrouble{10};  // after nobody was reached
-constexpr std::size_t kDetail = 500;          // bytes of an answer that are shown
-constexpr std::size_t kLongestName = 40;      // of a limit
+// After a run had limits beyond the worker's: who looks at readiness by chance still finds it.
+constexpr std::chrono::minutes kDiffers{10};
+constexpr std::size_t kDetail = 500;      // bytes of an answer that are shown
+constexpr std::size_t kLongestName = 40;  // of a limit
 
-enum class Verdict : std::uint8_t { taken, away, refused, full, unknown, wrong };
+enum class Verdict : std::uint8_t { taken, away, refused, full, beyond, unknown, wrong };
 
 Verdict judge(int status) {
   if (status == 200) return Verdict::taken;
@@ -116,7 +120,7 @@ Called not_taken(int status, const std::string& body) {
   const std::string limits = status == 422 ? base::one_line(limits_named(body), kDetail) : "";
   if (!limits.empty()) {
     return {{},
-            Verdict::refused,
+            Verdict::beyond,
             "a fault of the set-up: the worker allows less than this server: " + limits,
             "it allows less than this API: " + limits + " differ"};
   }
@@ -181,6 +185,9 @@ class ServerlessBackend final : public Backend {
   // Asking would start a machine, which costs: what the last calls met is told instead.
   awaitable<Result<std::string>> ready(base::Deadline) override {
     if (in_trouble()) co_return fail(ErrorCode::unavailable, options_.url + ": " + trouble_);
+    if (options_.now() < differs_until_) {
+      co_return fail(ErrorCode::conflict, options_.url + ": " + differs_);
+    }
     if (was_there_) co_return "";
     co_return trouble_.empty() ? "nobody has called it yet"
                                : "when it was last called: " + trouble_;
@@ -214,6 +221,7 @@ class ServerlessBackend final : public Backend {
       case Verdict::away:
       case Verdict::refused:
       case Verdict::full:
+      case Verdict::beyond:
         co_return model::failed_end(OutcomeCode::backend_unavailable, called.detail);
       case Verdict::unknown:
         co_return co_await look(job, called.detail);
@@ -257,6 +265,7 @@ class ServerlessBackend final : public Backend {
   }
 
   void remember(const Called& called) {
+    if (called.verdict == Verdict::beyond) remember_limits(called.trouble);
     const bool before = std::exchange(
         was_there_, called.verdict != Verdict::away && called.verdict != Verdict::refused);
     if (was_there_) {
@@ -273,6 +282,16 @@ class ServerlessBackend final : public Backend {
     if (told) return;
     base::log_error("a part is away",
                     {{"part", "worker"}, {"url", options_.url}, {"error", trouble_}});
+  }
+
+  // Told once in a while, however many runs it refuses.
+  void remember_limits(const std::string& trouble) {
+    const bool told = options_.now() < differs_until_ && differs_ == trouble;
+    differs_ = trouble;
+    differs_until_ = options_.now() + kDiffers;
+    if (told) return;
+    base::log_error("a worker refuses a run",
+                    {{"part", "worker"}, {"url", options_.url}, {"error", differs_}});
   }
 
   awaitable<Called> call_once(const net::Outgoing& request, base::Deadline deadline,
@@ -334,6 +353,8 @@ class ServerlessBackend final : public Backend {
   ServerlessOptions options_;
   objects::ObjectStore& objects_;
   std::string environment_;
+  std::string differs_;             // what this server allows and the worker does not
+  base::Deadline differs_until_{};  // so long that is told
   base::Deadline trouble_until_{};
   bool was_there_ = false;  // when it was last called
   std::string trouble_;     // why nobody took the last call; "" when it was there, or not called

@@ -3,6 +3,15 @@
 #include <algorithm>
 
 namespace mecapy::router {
+namespace {
+
+// The more, the better a backend is there.
+int standing(const Result<std::string>& ready) {
+  if (ready) return ready->empty() ? 3 : 2;
+  return ready.error().code == ErrorCode::conflict ? 1 : 0;
+}
+
+}  // namespace
 
 Router::Router(const std::vector<backends::Backend*>& backends) {
   for (backends::Backend* backend : backends) rows_.push_back({backend});
@@ -34,8 +43,7 @@ boost::asio::awaitable<Result<std::string>> Router::ready(base::Deadline deadlin
   Result<std::string> best = fail(ErrorCode::unavailable, "there is no backend");
   for (std::size_t i = 0; i < rows_.size(); ++i) {
     auto one = co_await rows_[i].backend->ready(deadline);
-    if (one && one->empty()) co_return one;
-    if (i == 0 || (one && !best)) best = std::move(one);
+    if (i == 0 || standing(one) > standing(best)) best = std::move(one);
   }
   co_return best;
 }

@@ -38,8 +38,8 @@ class Router {
   // A look at code, as of Backend::check, by the first backend that is reached.
   boost::asio::awaitable<Result<std::optional<model::Failure>>> check(std::string code,
                                                                       base::Deadline deadline);
-  // "" when a backend is ready, else why nobody knows of one; unavailable when none is: what is
-  // wrong with the first.
+  // "" when a backend is ready, else why nobody knows of one; conflict when none is that has no
+  // fault of its set-up; unavailable when none is: what is wrong with the first.
   boost::asio::awaitable<Result<std::string>> ready(base::Deadline deadline);
   // The environment that runs find, whichever backend they go to; "" when that is not known.
   std::string environment() const;

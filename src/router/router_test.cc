@@ -30,6 +30,7 @@ class Somewhere final : public backends::Backend {
     co_return std::optional<model::Failure>();
   }
   boost::asio::awaitable<Result<std::string>> ready(base::Deadline) override {
+    if (differs) co_return fail(ErrorCode::conflict, "it differs");
     if (trouble) co_return fail(ErrorCode::unavailable, "in trouble");
     co_return doubt;
   }
@@ -39,6 +40,7 @@ class Somewhere final : public backends::Backend {
 
  public:
   bool trouble;
+  bool differs = false;
   std::string doubt{};  // whether it is there
   int checks = 0;
 };
@@ -110,6 +112,10 @@ TEST(Router, IsReady_AsTheBackendThatMostIsKnownOf) {
   EXPECT_EQ(ready().value(), "");
   other.doubt = "nor this one";
   EXPECT_EQ(ready().value(), "nobody has called it yet");
+  one.differs = true;
+  EXPECT_EQ(ready().value(), "nor this one");
+  other.differs = true;
+  EXPECT_EQ(ready().error().code, ErrorCode::conflict);
 }
 
 }  // namespace

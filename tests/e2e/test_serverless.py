@@ -242,18 +242,41 @@ def test_a_worker_that_does_not_take_our_token_is_named_and_waited_for(
         own.remove()
 
 
-def test_a_worker_that_allows_less_is_named_with_the_setting(elsewhere: Elsewhere) -> None:
+def test_a_worker_that_allows_less_is_named_and_takes_other_runs(elsewhere: Elsewhere) -> None:
+    own = elsewhere.api_server(f"{elsewhere.gateway.url}?concurrency=1")
+    own.set("limits_max_memory_mb", 90_000)
+    own.set("dispatcher_backoff_ms", 60_000)
+    try:
+        api = own.start().api()
+        normal = str(api.create(DOUBLES)["id"])
+        large = str(api.create(DOUBLES, limits={"memory_mb": 80_000})["id"])
+        runs = [api.start(large, {"x": n}) for n in range(5)]
+        wait_until("it is told", lambda: worker_of(own)["status"] == "degraded")
+        # Each of them has attempts left.
+        assert api.execute(normal, {"x": 4})["result"] == 8
+        for run_id in runs:
+            assert api.run(run_id)["status"] == "queued"
+        answer = own.api(None).get("/health/ready")
+        assert (answer.status_code, answer.json()["status"]) == (200, "degraded")
+        differ = "it allows less than this API: limits.max_memory_mb differ"
+        assert worker_of(own)["why"] == f"{elsewhere.gateway.url}: {differ}"
+        assert own.errors().count(differ) == 1
+        assert "is away" not in own.errors()
+        for run_id in runs:
+            api.cancel(run_id)
+            assert api.end(run_id)["status"] == "cancelled"
+    finally:
+        own.remove()
+
+
+def test_a_run_beyond_the_workers_limits_fails_by_itself(elsewhere: Elsewhere) -> None:
     own = elsewhere.api_server(elsewhere.gateway.url)
     own.set("limits_max_memory_mb", 90_000)
     try:
-        api = own.start().api()
-        run_id = api.start(str(api.create(DOUBLES, limits={"memory_mb": 80_000})["id"]), {"x": 1})
-        wait_until("it is told", lambda: worker_of(own)["status"] == "unavailable")
-        differ = "it allows less than this API: limits.max_memory_mb differ"
-        assert worker_of(own)["why"] == f"{elsewhere.gateway.url}: {differ}"
-        assert differ in own.errors()
-        api.cancel(run_id)
-        assert api.end(run_id)["status"] == "cancelled"
+        run = own.start().api().calculate(DOUBLES, {"x": 1}, limits={"memory_mb": 80_000})
+        assert (run["status"], run["error"]["code"]) == ("failed", "backend_unavailable")
+        assert "limits.max_memory_mb" in run["error"]["message"]
+        assert run["attempt"] == 5
     finally:
         own.remove()
 
