@@ -60,7 +60,10 @@ class Backend {
                                                                  base::Deadline deadline) = 0;
   // Whether nobody took the last attempts: another backend is better, where there is one.
   virtual bool in_trouble() const { return false; }
-  // The Python environment that runs find there, as last told; "" before.
+  // Whether an attempt would tell its environment, which is not known now.
+  virtual bool would_tell() const { return false; }
+  // The Python environment that runs find there, as last told; "" before, and when that was too
+  // long ago.
   virtual std::string environment() const = 0;
   // Whether attempts can be expected to find a worker: "" when one is there, else why nobody knows;
   // unavailable says what is wrong, conflict what is wrong with the set-up of one that is there and

@@ -40,6 +40,10 @@ constexpr milliseconds kLongestPause{5'000};
 constexpr std::chrono::seconds kTrouble{10};  // after nobody was reached
 // After a run had limits beyond the worker's: who looks at readiness by chance still finds it.
 constexpr std::chrono::minutes kDiffers{10};
+// A worker may have been replaced since it last told its environment, and only the end of a run
+// tells. Answers from earlier runs may be this old for another one: one calculation in ten minutes
+// is what it costs to know better.
+constexpr std::chrono::minutes kToldFor{10};
 constexpr std::size_t kDetail = 500;      // bytes of an answer that are shown
 constexpr std::size_t kLongestName = 40;  // of a limit
 
@@ -147,7 +151,12 @@ class ServerlessBackend final : public Backend {
 
   std::string_view name() const override { return "serverless_container"; }
   int capacity() const override { return options_.capacity; }
-  std::string environment() const override { return environment_; }
+  std::string environment() const override {
+    return options_.now() < environment_until_ ? environment_ : "";
+  }
+  bool would_tell() const override {
+    return options_.contract == Contract::mecapy && environment().empty();
+  }
   bool in_trouble() const override { return steady_clock::now() < trouble_until_; }
 
   awaitable<model::RunEnd> execute(model::Job job, Observer& observer,
@@ -319,6 +328,7 @@ class ServerlessBackend final : public Backend {
       co_return model::failed_end(OutcomeCode::internal, "the worker named objects of another run");
     }
     remember_environment(end, environment_);
+    if (!end.environment.empty()) environment_until_ = options_.now() + kToldFor;
     // Ours has checked what it stored.
     if (options_.contract == Contract::mecapy || !end.result.stored()) co_return end;
     auto result = co_await read_result(objects_, end.result.key, sizes());
@@ -352,9 +362,10 @@ class ServerlessBackend final : public Backend {
 
   ServerlessOptions options_;
   objects::ObjectStore& objects_;
-  std::string environment_;
-  std::string differs_;             // what this server allows and the worker does not
-  base::Deadline differs_until_{};  // so long that is told
+  std::string environment_;             // as last told
+  base::Deadline environment_until_{};  // so long that is believed
+  std::string differs_;                 // what this server allows and the worker does not
+  base::Deadline differs_until_{};      // so long that is told
   base::Deadline trouble_until_{};
   bool was_there_ = false;  // when it was last called
   std::string trouble_;     // why nobody took the last call; "" when it was there, or not called

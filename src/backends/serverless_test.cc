@@ -253,6 +253,30 @@ TEST_F(Serverless, ARunBeyondTheWorkersLimits_IsNoTroubleForOthersAndIsNamedForA
   EXPECT_EQ(why_, "");
 }
 
+TEST_F(Serverless, ItsEnvironment_IsKnownForAWhileAfterARunHasToldIt) {
+  auto now = std::chrono::steady_clock::now();
+  options_.now = [&now] { return now; };
+  const auto backend = make_serverless(options_, *objects_);
+  std::string told = "old";
+  worker_ = [&](net::Exchange& call) {
+    return answer(
+        call, 200,
+        R"({"type":"end","status":"completed","result":1,"environment":")" + told + "\"}\n");
+  };
+  EXPECT_EQ(backend->environment(), "");
+  EXPECT_TRUE(backend->would_tell());
+  EXPECT_EQ(run_on(*backend).status, model::RunStatus::completed);
+  EXPECT_EQ(backend->environment(), "old");
+  now += std::chrono::minutes(9);
+  EXPECT_EQ(backend->environment(), "old");
+  EXPECT_FALSE(backend->would_tell());
+  now += std::chrono::minutes(1);
+  EXPECT_EQ(backend->environment(), "");  // another worker may be there now
+  told = "new";
+  EXPECT_EQ(run_on(*backend).status, model::RunStatus::completed);
+  EXPECT_EQ(backend->environment(), "new");
+}
+
 TEST_F(Serverless, WhatElseIsUnprocessable_IsOurFault) {
   worker_ = [](net::Exchange& call) {
     return answer(call, 422, R"({"errors":[{"pointer":"/code","detail":"is no base64"}]})");

@@ -17,8 +17,8 @@ Router::Router(const std::vector<backends::Backend*>& backends) {
   for (backends::Backend* backend : backends) rows_.push_back({backend});
 }
 
-std::tuple<bool, bool, double> Router::rank(const Row& row) const {
-  return {row.full(), row.backend->in_trouble(), row.share()};
+std::tuple<bool, bool, double, bool> Router::rank(const Row& row) const {
+  return {row.full(), row.backend->in_trouble(), row.share(), !row.backend->would_tell()};
 }
 
 Router::Place Router::choose(const model::Job&) {

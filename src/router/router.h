@@ -33,7 +33,8 @@ class Router {
   };
 
   // A place for `job`. Today every backend takes every job: it is the one of which the smallest
-  // share is taken, those in trouble last. Full only when more than capacity() are asked for.
+  // share is taken, those in trouble last; of equal ones first the one whose environment is not
+  // known, as environment() needs all. Full only when more than capacity() are asked for.
   Place choose(const model::Job& job);
   // A look at code, as of Backend::check, by the first backend that is reached.
   boost::asio::awaitable<Result<std::optional<model::Failure>>> check(std::string code,
@@ -53,7 +54,7 @@ class Router {
     double share() const { return static_cast<double>(taken) / backend->capacity(); }
     bool full() const { return taken >= backend->capacity(); }
   };
-  std::tuple<bool, bool, double> rank(const Row& row) const;  // the smallest is the best
+  std::tuple<bool, bool, double, bool> rank(const Row& row) const;  // the smallest is the best
 
   std::vector<Row> rows_;
 };

@@ -29,6 +29,7 @@ class Somewhere final : public backends::Backend {
     if (trouble) co_return fail(ErrorCode::unavailable, "in trouble");
     co_return std::optional<model::Failure>();
   }
+  bool would_tell() const override { return tells; }
   boost::asio::awaitable<Result<std::string>> ready(base::Deadline) override {
     if (differs) co_return fail(ErrorCode::conflict, "it differs");
     if (trouble) co_return fail(ErrorCode::unavailable, "in trouble");
@@ -40,6 +41,7 @@ class Somewhere final : public backends::Backend {
 
  public:
   bool trouble;
+  bool tells = false;
   bool differs = false;
   std::string doubt{};  // whether it is there
   int checks = 0;
@@ -83,6 +85,15 @@ TEST(Router, APlaceGivenBack_IsThereAgain) {
   }
   const Router::Place third = router.choose({});
   EXPECT_EQ(&third.backend(), &two);
+}
+
+TEST(Router, OfEqualOnes_TheOneWhoseEnvironmentIsNotKnownIsFirst) {
+  Somewhere one(1, false);
+  Somewhere two(1, false);
+  Router router({&one, &two});
+  two.tells = true;
+  const Router::Place first = router.choose({});
+  EXPECT_EQ(&first.backend(), &two);
 }
 
 TEST(Router, TroubleComesLast_ButBeforeAFullOne) {
