@@ -303,7 +303,9 @@ int run_api(const config::Settings& settings, base::Fd pulse) {
   ignore_broken_pipes();
   const auto clock = std::make_shared<base::SystemClock>();
   const std::string claimant = base::make_uuid7();
-  auto store = open_store(settings, clock);
+  auto store = open_store(settings, clock, [fd = pulse.get()] {
+    [[maybe_unused]] const ssize_t told = ::write(fd, kMigrating.data(), kMigrating.size());
+  });
   if (!store) return complain(store.error());
   auto objects = open_objects(settings);
   if (!objects) return complain(objects.error());

@@ -60,14 +60,17 @@ Result<void> shares_objects(const std::string& worker, const config::Settings& s
 }  // namespace
 
 Result<std::unique_ptr<store::Store>> open_store(const config::Settings& settings,
-                                                 std::shared_ptr<const base::Clock> clock) {
+                                                 std::shared_ptr<const base::Clock> clock,
+                                                 std::function<void()> on_migration) {
   if (!shares_store(settings)) {
-    return store::open_sqlite(DataFolder{settings.data_dir}.database(), std::move(clock));
+    return store::open_sqlite(DataFolder{settings.data_dir}.database(), std::move(clock),
+                              on_migration);
   }
   store::PostgresOptions options;
   options.url = settings.database_url;
   options.connections = static_cast<int>(settings.database_connections);
   options.on_change = tell_of("database");
+  options.on_migration = std::move(on_migration);
   return store::open_postgres(std::move(options));
 }
 

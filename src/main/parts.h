@@ -18,9 +18,11 @@
 
 namespace mecapy::main {
 
-// The database at database.url, or a file in the data folder.
+// The database at database.url, or a file in the data folder. `on_migration` as of
+// store::open_sqlite.
 Result<std::unique_ptr<store::Store>> open_store(const config::Settings& settings,
-                                                 std::shared_ptr<const base::Clock> clock);
+                                                 std::shared_ptr<const base::Clock> clock,
+                                                 std::function<void()> on_migration);
 
 // The bucket or folder at objects.url, or a folder in the data folder.
 Result<std::unique_ptr<objects::ObjectStore>> open_objects(const config::Settings& settings);

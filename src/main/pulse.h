@@ -1,15 +1,18 @@
 // The pulse of the launcher's children. A child's pipe to the launcher first carries one line that
-// says it is ready, then a byte every second, written by its event loop: a loop that hangs is heard
-// as silence, wherever it hangs.
+// says it is ready (from the API process maybe kMigrating before it), then a byte every second,
+// written by its event loop: a loop that hangs is heard as silence, wherever it hangs.
 #pragma once
 
 #include <boost/asio/awaitable.hpp>
 #include <chrono>
+#include <string_view>
 
 #include "base/fd.h"
 
 namespace mecapy::main {
 
+// It may take long: the database is on its way to another schema.
+inline constexpr std::string_view kMigrating = "migrating\n";
 inline constexpr std::chrono::seconds kPulseEvery{1};
 // Ten beats: a machine that is short of CPU or memory delays some, not all of them.
 inline constexpr std::chrono::seconds kLongestSilence{10};

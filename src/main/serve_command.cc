@@ -32,6 +32,7 @@
 #include <cstring>
 #include <memory>
 #include <optional>
+#include <string_view>
 
 #include "base/log.h"
 #include "main/commands.h"
@@ -48,6 +49,7 @@ using std::chrono::milliseconds;
 using std::chrono::steady_clock;
 
 constexpr std::chrono::seconds kStartDeadline{60};
+constexpr std::chrono::hours kMigrationDeadline{6};  // each step takes as long as it takes
 constexpr milliseconds kFirstPause{100};
 constexpr milliseconds kLongestPause{5000};
 constexpr milliseconds kLockPatience{2000};
@@ -169,7 +171,7 @@ class Launcher {
   // Nothing when both are ready; else the exit status. The API process comes second: a machine that
   // cannot run calculations gets no database and no token.
   std::optional<int> wait_until_ready() {
-    const auto deadline = steady_clock::now() + kStartDeadline;
+    auto deadline = steady_clock::now() + kStartDeadline;
     bool worker_ready = !local_worker_;
     while (port_ == 0 || !worker_ready) {
       pollfd fds[3] = {{signals_.get(), POLLIN, 0},
@@ -184,7 +186,9 @@ class Launcher {
       if (worker_ready && api_.pid < 0) {
         if (auto started = start_api(); !started) return complain(started.error());
       }
-      if ((fds[2].revents & POLLIN) != 0) hear_port(listen_to(api_));
+      if ((fds[2].revents & POLLIN) != 0 && hear_port(listen_to(api_))) {
+        deadline = steady_clock::now() + kMigrationDeadline;
+      }
       if ((fds[0].revents & POLLIN) != 0) {
         if (const auto status = handle_signals_at_start()) return status;
       }
@@ -210,12 +214,19 @@ class Launcher {
     return std::string(text, static_cast<std::size_t>(n));
   }
 
-  // "PORT", or "PORT WHY" when it listens and is not ready.
-  void hear_port(const std::string& said) {
-    const std::string line = said.substr(0, said.find('\n'));
+  // "PORT", or "PORT WHY" when it listens and is not ready. True when there was kMigrating instead,
+  // and is still to come.
+  bool hear_port(std::string_view said) {
+    bool migrating = false;
+    while (said.starts_with(kMigrating)) {
+      migrating = true;
+      said.remove_prefix(kMigrating.size());
+    }
+    const std::string line(said.substr(0, said.find('\n')));
     port_ = std::atoi(line.c_str());
     if (const auto space = line.find(' '); space != std::string::npos)
       why_ = line.substr(space + 1);
+    return migrating && port_ == 0;
   }
 
   void announce() {

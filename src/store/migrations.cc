@@ -6,6 +6,7 @@
 #include <utility>
 #include <vector>
 
+#include "base/log.h"
 #include "store/column.h"
 
 namespace mecapy::store {
@@ -172,7 +173,8 @@ void apply(Connection& connection, const Migration& migration, const DialectWord
   transaction.commit();
 }
 
-Result<void> bring_up(Connection& connection, const DialectWords& words) {
+Result<void> bring_up(Connection& connection, const DialectWords& words,
+                      const std::function<void()>& on_migration) {
   connection.session() << in_dialect(kCreateRecord, words);
   int at = 0;
   connection.one_row(kReadRecord, soci::into(at));
@@ -181,8 +183,14 @@ Result<void> bring_up(Connection& connection, const DialectWords& words) {
                                         ", but this mecapy knows only up to " +
                                         std::to_string(newest_schema()) + ": use the newer mecapy");
   }
+  if (at > 0 && at < newest_schema() && on_migration) on_migration();
   for (const Migration& migration : migrations()) {
-    if (migration.number > at) apply(connection, migration, words);
+    if (migration.number <= at) continue;
+    if (at > 0) {  // it may take long
+      base::log_info("the database goes to its next schema",
+                     {{"schema", migration.number}, {"for", migration.name}});
+    }
+    apply(connection, migration, words);
   }
   return {};
 }
@@ -191,9 +199,10 @@ Result<void> bring_up(Connection& connection, const DialectWords& words) {
 
 int newest_schema() { return migrations().back().number; }
 
-Result<void> migrate(Connection& connection, const DialectWords& words) {
+Result<void> migrate(Connection& connection, const DialectWords& words,
+                     const std::function<void()>& on_migration) {
   try {
-    return bring_up(connection, words);
+    return bring_up(connection, words, on_migration);
   } catch (const soci::soci_error& e) {
     return connection.translate(e);
   }

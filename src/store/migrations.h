@@ -1,6 +1,8 @@
 // The schema of the database, as the list of steps that lead to it: one list for every dialect.
 #pragma once
 
+#include <functional>
+
 #include "base/result.h"
 #include "store/connection.h"
 
@@ -22,7 +24,9 @@ int newest_schema();
 
 // Brings the database to newest_schema(), each step in a transaction of its own and recorded in
 // schema_migrations with connection.now(). A database that is further already is refused (storage):
-// its data may mean what this program does not know. Nobody else may migrate it meanwhile.
-Result<void> migrate(Connection& connection, const DialectWords& words);
+// its data may mean what this program does not know. Nobody else may migrate it meanwhile. Calls
+// `on_migration` before the first step on a database that has a schema already.
+Result<void> migrate(Connection& connection, const DialectWords& words,
+                     const std::function<void()>& on_migration);
 
 }  // namespace mecapy::store

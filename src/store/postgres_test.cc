@@ -39,8 +39,20 @@ struct OwnedStore {
 StoreUnderTest make_owned() {
   auto owned = std::make_shared<OwnedStore>();
   owned->schema.stop_clock();
-  owned->store = open_ok(options_of(owned->schema, 4));
-  return {{owned, owned->store.get()}, [owned](base::TimePoint t) { owned->schema.set_clock(t); }};
+  const auto open = [owned = owned.get()] { owned->store = open_ok(options_of(owned->schema, 4)); };
+  open();
+  const auto reopen = [owned, open](const std::vector<std::string>& statements) {
+    owned->store.reset();
+    {
+      auto session = owned->schema.session();
+      for (const std::string& statement : statements) session << statement;
+    }
+    open();
+    return std::shared_ptr<Store>(owned, owned->store.get());
+  };
+  return {{owned, owned->store.get()},
+          [owned](base::TimePoint t) { owned->schema.set_clock(t); },
+          reopen};
 }
 
 INSTANTIATE_TEST_SUITE_P(Postgres, StoreContract,
@@ -192,6 +204,33 @@ TEST(Postgres, Claims_SurviveTheEndOfTheDatabase) {
   EXPECT_EQ(seen(), "on");
   ASSERT_TRUE(await(store->extend_leases("one", {{run.id, 1}}, std::chrono::seconds(60))));
   EXPECT_EQ(seen(), "off");
+}
+
+// Another process may be at the same, or a table be in use or large.
+TEST(Postgres, TheSchemaMayTakeLongerThanAStatement) {
+  const TestSchema schema;
+  PostgresOptions options = options_of(schema, 1);
+  options.limits = {.statement = milliseconds(100), .lock = milliseconds(100)};
+  { open_ok(options); }
+  const char* waits[] = {"SELECT pg_advisory_lock(7302958631)",
+                         "LOCK TABLE runs IN ACCESS EXCLUSIVE MODE"};
+  for (const char* wait : waits) {
+    auto other = schema.session();
+    other << "DROP TABLE secrets; DELETE FROM schema_migrations WHERE number >= 4;"
+             " ALTER TABLE runs DROP COLUMN payloads_of";
+    std::future<Result<std::unique_ptr<Store>>> opening;
+    {
+      soci::transaction holds(other);
+      other << wait;
+      opening = std::async(std::launch::async, [&] { return open_postgres(options); });
+      EXPECT_EQ(opening.wait_for(milliseconds(400)), std::future_status::timeout) << wait;
+      EXPECT_EQ(schema.at_work(), 1) << wait;  // it waits there
+    }
+    other.close();
+    const auto store = opening.get();
+    ASSERT_TRUE(store) << wait << ": " << store.error().message;
+    EXPECT_TRUE(await((*store)->ping())) << wait;
+  }
 }
 
 TEST(Postgres, ConnectionsThatTheServerEnded_AreMadeAnewUnseen) {

@@ -45,7 +45,8 @@ class SqliteDatabase final : public Database {
 }  // namespace
 
 Result<std::unique_ptr<Store>> open_sqlite(const std::string& path,
-                                           std::shared_ptr<const base::Clock> clock) {
+                                           std::shared_ptr<const base::Clock> clock,
+                                           const std::function<void()>& on_migration) {
   auto lock = lock_sqlite(path);
   if (!lock) return lock.error();
   if (auto made = make_sqlite_file(path); !made) return made.error();
@@ -53,7 +54,7 @@ Result<std::unique_ptr<Store>> open_sqlite(const std::string& path,
   auto writer = connect_sqlite(path, SqliteUse::write);
   if (!writer) return writer.error();
   (*writer)->set_now(clock->now());
-  if (auto done = migrate(**writer, kSqliteWords); !done) return done.error();
+  if (auto done = migrate(**writer, kSqliteWords, on_migration); !done) return done.error();
 
   std::vector<std::unique_ptr<Connection>> readers;
   for (int i = 0; i < kReaders; ++i) {

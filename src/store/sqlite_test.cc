@@ -54,9 +54,22 @@ struct OwnedStore {
 StoreUnderTest make_owned() {
   auto owned = std::make_shared<OwnedStore>();
   const auto clock = std::make_shared<base::ManualClock>(base::TimePoint());
-  owned->store = open_sqlite(owned->folder.path("db"), clock).value();
+  const auto open = [owned = owned.get(), clock] {
+    owned->store = open_sqlite(owned->folder.path("db"), clock).value();
+  };
+  open();
+  const auto reopen = [owned, open](const std::vector<std::string>& statements) {
+    owned->store.reset();
+    {
+      soci::session session(soci::sqlite3, "db=\"" + owned->folder.path("db") + "\"");
+      for (const std::string& statement : statements) session << statement;
+    }
+    open();
+    return std::shared_ptr<Store>(owned, owned->store.get());
+  };
   return {{owned, owned->store.get()},
-          [clock](base::TimePoint t) { clock->advance(t - clock->now()); }};
+          [clock](base::TimePoint t) { clock->advance(t - clock->now()); },
+          reopen};
 }
 
 INSTANTIATE_TEST_SUITE_P(Sqlite, StoreContract,
@@ -155,30 +168,6 @@ TEST(Sqlite, ARunThatAnotherReadsFrom_CannotBeRemoved) {
   EXPECT_THROW(session << "DELETE FROM runs WHERE id = '" + origin.str() + "'", soci::soci_error);
   session << "DELETE FROM runs WHERE id = '" + answered.str() + "'";
   session << "DELETE FROM runs WHERE id = '" + origin.str() + "'";
-}
-
-// Of a database before migration 4, where the answered run has a copy of all.
-TEST(Sqlite, ARunAnsweredBeforeAnswersWereShared_ShowsItsOwn) {
-  const TestFolder folder;
-  model::RunId answered;
-  {
-    const auto store = open_ok(folder.path("db"));
-    answered = answer_one(*store).answered;
-  }
-  {
-    soci::session session(soci::sqlite3, "db=\"" + folder.path("db") + "\"");
-    session << "DROP TABLE secrets";
-    session << "ALTER TABLE runs DROP COLUMN payloads_of";
-    session << "DELETE FROM schema_migrations WHERE number >= 4";
-    session << "UPDATE runs SET result = '7', log = 'own' WHERE id = '" + answered.str() + "'";
-    session << "INSERT INTO artifacts VALUES ('" + answered.str() + "', 0, 'own', 1, 't', '', 'k')";
-  }
-  const auto run = await(open_ok(folder.path("db"))->get_run("ann", answered));
-  ASSERT_TRUE(run);
-  EXPECT_EQ(run->end.result.inline_bytes, "7");
-  EXPECT_EQ(run->end.log.inline_bytes, "own");
-  ASSERT_EQ(run->end.artifacts.size(), 1U);
-  EXPECT_EQ(run->end.artifacts[0].name, "own");
 }
 
 // The plan of each statement on the path of a run must use an index: see migration 1.

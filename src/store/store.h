@@ -223,24 +223,28 @@ class Store {
 
 // Opens (creating it, mode 0600) the SQLite database `path`, migrates it, and starts one writer
 // thread that groups the waiting writes into one commit, and a few reader threads. One process at a
-// time owns a database: a second one is conflict ("in use by another mecapy serve").
+// time owns a database: a second one is conflict ("in use by another mecapy serve"). `on_migration`
+// is told, on this thread, before the database is brought to another schema, which may take long.
 Result<std::unique_ptr<Store>> open_sqlite(const std::string& path,
-                                           std::shared_ptr<const base::Clock> clock);
+                                           std::shared_ptr<const base::Clock> clock,
+                                           const std::function<void()>& on_migration = {});
 
 // What the server itself ends.
 struct StatementLimits {
-  std::chrono::milliseconds statement{8'000};
-  std::chrono::milliseconds lock{5'000};  // waited for
+  std::chrono::milliseconds statement{8'000};  // 0: never
+  std::chrono::milliseconds lock{5'000};       // waited for
 };
 
 struct PostgresOptions {
   std::string url;  // postgresql://..., as libpq takes it
   int connections = 8;
   std::chrono::milliseconds patience{5'000};  // for a database that is away, before a call fails
-  StatementLimits limits{};
+  StatementLimits limits{};                   // once the database has its schema
   std::chrono::milliseconds give_up{12'000};  // on one that does not answer: above limits.statement
   // Told, on a thread of the store, why the database cannot be reached; nothing when it can again.
   std::function<void(std::optional<std::string>)> on_change{};
+  // As of open_sqlite; also before another process is waited for, which does it.
+  std::function<void()> on_migration{};
 };
 
 // Opens the PostgreSQL database at options.url (version 15 or later) and migrates it; several

@@ -8,6 +8,7 @@
 #include <memory>
 #include <ostream>
 #include <string>
+#include <vector>
 
 #include "base/clock.h"
 #include "base/test_await.h"
@@ -22,6 +23,9 @@ struct StoreUnderTest {
   std::shared_ptr<Store> store;  // what it stands on goes with it
   // Sets the database's clock, which stands still otherwise.
   std::function<void(base::TimePoint)> set_time;
+  // Ends the store, has its owner's shell execute the statements, and opens another on what is
+  // there.
+  std::function<std::shared_ptr<Store>(const std::vector<std::string>& statements)> reopen;
 };
 
 struct StoreFactory {
@@ -69,6 +73,7 @@ class StoreContract : public testing::TestWithParam<StoreFactory> {
 
   base::TimePoint now_;
   std::function<void(base::TimePoint)> set_time_;
+  std::function<std::shared_ptr<Store>(const std::vector<std::string>&)> reopen_;
   std::shared_ptr<Store> store_;
 };
 

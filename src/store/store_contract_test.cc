@@ -20,6 +20,7 @@ StoreContract::StoreContract() : now_(std::chrono::microseconds(kStart)) {
   StoreUnderTest made = GetParam().make();
   store_ = std::move(made.store);
   set_time_ = std::move(made.set_time);
+  reopen_ = std::move(made.reopen);
   set_time_(now_);
 }
 
