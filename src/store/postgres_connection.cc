@@ -25,12 +25,16 @@ constexpr Parameter kDefaults[] = {
     {"keepalives_interval", "5"}, {"keepalives_count", "3"},     {"application_name", "mecapy"},
     {"client_encoding", "UTF8"},
 };
-// In one message. The last is for a process of ours that hangs with a transaction open.
+// In one message. The timeout of idle transactions is for a process of ours that hangs in one. The
+// last: a commit is on the disk, whatever was set for the role, the database or the server; who set
+// more than that, as with standby servers, has more.
 std::string session_settings(StatementLimits limits) {
   return "SET client_min_messages = 'warning'; SET statement_timeout = " +
          std::to_string(limits.statement.count()) +
          "; SET lock_timeout = " + std::to_string(limits.lock.count()) +
-         "; SET idle_in_transaction_session_timeout = '15s'";
+         "; SET idle_in_transaction_session_timeout = '15s'"
+         "; SELECT set_config('synchronous_commit',"
+         " COALESCE(NULLIF(current_setting('synchronous_commit'), 'off'), 'on'), false)";
 }
 // In one message with a transaction's begin, so that the time costs no way there and back.
 constexpr const char* kTime = "SELECT CAST(EXTRACT(EPOCH FROM now()) * 1000000 AS BIGINT)";

@@ -206,6 +206,34 @@ TEST(Postgres, Claims_SurviveTheEndOfTheDatabase) {
   EXPECT_EQ(seen(), "off");
 }
 
+// Whoever set up the server: what it is asked to keep is on its disk before it says so.
+TEST(Postgres, WritesAreDurable_WhateverIsSetForTheRole) {
+  const TestSchema schema;
+  const std::pair<const char*, const char*> expected[] = {
+      {"off", "on"}, {"on", "on"}, {"remote_apply", "remote_apply"}};
+  { open_ok(options_of(schema)); }
+  auto session = schema.session();
+  session << "CREATE TABLE seen (how TEXT)";
+  session
+      << "CREATE FUNCTION see() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN"
+         " INSERT INTO seen VALUES (current_setting('synchronous_commit')); RETURN NULL; END $$";
+  session << "CREATE TRIGGER sees AFTER INSERT OR UPDATE ON runs FOR EACH ROW"
+             " EXECUTE FUNCTION see()";
+  for (const auto& [set, want] : expected) {
+    session << std::string("ALTER ROLE CURRENT_USER SET synchronous_commit = ") + set;
+    const auto store = open_ok(options_of(schema));
+    const model::Task task = task_named("beam");
+    const model::Run run = queued_run(task);
+    session << "DELETE FROM seen";
+    ASSERT_TRUE(await(store->submit_ad_hoc(task, run, std::nullopt)));
+    ASSERT_TRUE(*await(store->claim(run.id, "one", std::chrono::seconds(30))));
+    ASSERT_TRUE(*await(store->record_end({run.id, 1}, {.status = model::RunStatus::completed})));
+    std::string how;
+    session << "SELECT string_agg(how, ' ') FROM seen", soci::into(how);
+    EXPECT_EQ(how, std::string(want) + " " + want + " " + want) << set;
+  }
+}
+
 // Another process may be at the same, or a table be in use or large.
 TEST(Postgres, TheSchemaMayTakeLongerThanAStatement) {
   const TestSchema schema;
