@@ -26,8 +26,8 @@ constexpr Sql kSubmit =
 constexpr char kSelect[] = "SELECT ";
 constexpr char kComma[] = ", ";
 constexpr char kFrom[] = " FROM runs WHERE ";
-constexpr auto kFindText =
-    join_sql(kSelect, kRunColumns, kComma, kRunPayloadColumns, kFrom, "id = :id");
+constexpr auto kFindText = join_sql(kSelect, kRunColumns, kComma, kRunPayloadColumns, kFrom,
+                                    "id = :id AND owner = :owner");
 constexpr auto kLatestText = join_sql(kSelect, kRunColumns, kComma, kRunPayloadColumns, kFrom,
                                       "task_id = :task ORDER BY id DESC LIMIT 1");
 constexpr auto kPayloadsText = join_sql(kSelect, kRunPayloadColumns, kFrom, "id = :id");
@@ -91,34 +91,41 @@ Result<void> insert_run(Connection& connection, base::TimePoint now, model::Run&
   return {};
 }
 
-// The whole run that the statement finds first.
+// The whole run that the statement finds first, if there is one. storage when the row that has its
+// payloads is gone: a shell of SQLite lets people remove one that others read from.
 template <class... Uses>
-std::optional<model::Run> one_run(Connection& connection, Sql statement, Uses&&... uses) {
+Result<std::optional<model::Run>> one_run(Connection& connection, Sql statement, Uses&&... uses) {
   RunRow row;
   const auto columns = [&](soci::statement& s) {
     row.into(s);
     row.into_payloads(s);
   };
-  if (!connection.one_row(statement, columns, std::forward<Uses>(uses)...)) return std::nullopt;
+  if (!connection.one_row(statement, columns, std::forward<Uses>(uses)...)) {
+    return std::optional<model::Run>();
+  }
   const std::string holder = row.payloads_of.get().value_or(row.id);
   if (holder != row.id) {
     const auto payloads = [&](soci::statement& s) { row.into_payloads(s); };
-    connection.one_row(kPayloads, payloads, use(holder, "id"));
+    if (!connection.one_row(kPayloads, payloads, use(holder, "id"))) {
+      return fail(ErrorCode::storage, "the run that has this one's result is gone");
+    }
   }
   model::Run run = row.run();
   if (row.artifact_count > 0) run.end.artifacts = read_artifacts(connection, holder);
-  return run;
+  return std::optional(std::move(run));
 }
 
-// By id alone.
-std::optional<model::Run> find_run(Connection& connection, const std::string& id) {
-  return one_run(connection, kFind, use(id, "id"));
+Result<std::optional<model::Run>> find_run(Connection& connection, const std::string& user,
+                                           const std::string& id) {
+  return one_run(connection, kFind, use(id, "id"), use(user, "owner"));
 }
 
-Result<Created<model::Run>> made_earlier(Connection& connection, const std::string& id) {
-  auto run = find_run(connection, id);
-  if (!run) return fail(ErrorCode::not_found, "no such run");
-  return Created<model::Run>{std::move(*run), false};
+Result<Created<model::Run>> made_earlier(Connection& connection, const std::string& user,
+                                         const std::string& id) {
+  auto run = find_run(connection, user, id);
+  if (!run) return run.error();
+  if (!*run) return fail(ErrorCode::not_found, "no such run");
+  return Created<model::Run>{std::move(**run), false};
 }
 
 Sql list_statement(const RunFilter& filter) {
@@ -132,7 +139,7 @@ Result<Created<model::Run>> submit_run(Connection& connection, base::TimePoint n
                                        const std::optional<Idempotency>& key) {
   auto earlier = take_key(connection, key, {run.user, kRunKind, run.id.str(), now});
   if (!earlier) return earlier.error();
-  if (*earlier) return made_earlier(connection, **earlier);
+  if (*earlier) return made_earlier(connection, run.user, **earlier);
   if (auto inserted = insert_run(connection, now, run); !inserted) return inserted.error();
   return Created<model::Run>{std::move(run), true};
 }
@@ -142,7 +149,7 @@ Result<Created<model::Run>> submit_ad_hoc(Connection& connection, base::TimePoin
                                           const std::optional<Idempotency>& key) {
   auto earlier = take_key(connection, key, {run.user, kRunKind, run.id.str(), now});
   if (!earlier) return earlier.error();
-  if (*earlier) return made_earlier(connection, **earlier);
+  if (*earlier) return made_earlier(connection, run.user, **earlier);
   insert_task(connection, now, task);
   if (auto inserted = insert_run(connection, now, run); !inserted) return inserted.error();
   return Created<model::Run>{std::move(run), true};
@@ -152,14 +159,16 @@ Result<std::optional<model::Run>> run_made_by(Connection& connection, const std:
                                               const Idempotency& key) {
   auto id = find_key(connection, key, user, kRunKind);
   if (!id) return id.error();
-  return *id ? find_run(connection, **id) : std::nullopt;
+  if (!*id) return std::optional<model::Run>();
+  return find_run(connection, user, **id);
 }
 
 Result<model::Run> get_run(Connection& connection, const std::string& user,
                            const model::RunId& id) {
-  auto run = find_run(connection, id.str());
-  if (!run || run->user != user) return fail(ErrorCode::not_found, "no such run");
-  return std::move(*run);
+  auto run = find_run(connection, user, id.str());
+  if (!run) return run.error();
+  if (!*run) return fail(ErrorCode::not_found, "no such run");
+  return std::move(**run);
 }
 
 Result<std::optional<model::Run>> latest_run(Connection& connection, const std::string& user,

@@ -170,6 +170,18 @@ TEST(Sqlite, ARunThatAnotherReadsFrom_CannotBeRemoved) {
   session << "DELETE FROM runs WHERE id = '" + origin.str() + "'";
 }
 
+// As a shell may, where foreign keys are off.
+TEST(Sqlite, ARunWhosePayloadsSomebodyRemoved_IsAFailureOfStorageAndOnlyToItsUser) {
+  const TestFolder folder;
+  const auto store = open_ok(folder.path("db"));
+  const auto [origin, answered] = answer_one(*store);
+  soci::session session(soci::sqlite3, "db=\"" + folder.path("db") + "\"");
+  session << "PRAGMA foreign_keys = OFF";
+  session << "DELETE FROM runs WHERE id = '" + origin.str() + "'";
+  EXPECT_EQ(await(store->get_run("ann", answered)).error().code, ErrorCode::storage);
+  EXPECT_EQ(await(store->get_run("eve", answered)).error().code, ErrorCode::not_found);
+}
+
 // The plan of each statement on the path of a run must use an index: see migration 1.
 TEST(Sqlite, HotQueries_NeverScanTheTableOfRuns) {
   const TestFolder folder;
