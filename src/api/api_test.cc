@@ -357,6 +357,34 @@ TEST_F(RunsElsewhere, TheLogOfOneThatEndsMeanwhileIsThatOfItsEnd) {
   EXPECT_EQ(exchange.answer->body, "all of it");
 }
 
+// No process tells another of its runs: as with one database and no Redis.
+TEST_F(RunsElsewhere, OfWhichNothingIsHeardHaveNoLogBeforeTheirEnd) {
+  feed_.set_outlet(nullptr);
+  FakeExchange exchange = get(run_.id.str(), "/logs");
+  begin(exchange);
+  ASSERT_TRUE(until([&] { return exchange.answer.has_value(); }));
+  EXPECT_EQ(exchange.answer->status, 503);
+  EXPECT_NE(exchange.answer->body.find("another process runs it"), std::string::npos);
+  model::RunEnd end{.status = model::RunStatus::completed};
+  end.log.inline_bytes = "all of it";
+  EXPECT_TRUE(*await(store_->record_end({run_.id, 1}, end)));
+  FakeExchange ended = get(run_.id.str(), "/logs");
+  begin(ended);
+  ASSERT_TRUE(until([&] { return ended.answer.has_value(); }));
+  EXPECT_EQ(ended.answer->body, "all of it");
+}
+
+// Between the claim and the first word of the worker.
+TEST_F(RunsElsewhere, ThatBeginHereAreWaitedFor) {
+  feed_.set_outlet(nullptr);
+  FakeExchange exchange = get(run_.id.str(), "/logs");
+  begin(exchange);
+  ASSERT_TRUE(until([&] { return feed_.find(run_.id) != nullptr; }));
+  feed_.find(run_.id)->set_status(model::RunStatus::running, 1);
+  ASSERT_TRUE(until([&] { return exchange.answer.has_value(); }));
+  EXPECT_EQ(exchange.answer->status, 200);
+}
+
 class LooksAtCode : public ApiTest, public testing::WithParamInterface<const char*> {
  protected:
   net::Response post(const std::string& code) {

@@ -7,8 +7,9 @@
 namespace mecapy::api {
 namespace {
 
-constexpr std::chrono::seconds kHearsay{5};   // another process has told its log by then
-constexpr std::chrono::seconds kAskAgain{1};  // what it told may have been lost
+constexpr std::chrono::seconds kHearsay{5};    // another process has told its log by then
+constexpr std::chrono::seconds kBeginning{1};  // what was claimed here is at work by then
+constexpr std::chrono::seconds kAskAgain{1};   // what it told may have been lost
 
 awaitable<Result<model::Run>> find_run(Api& api, const Call& call) {
   auto id = run_id(call);
@@ -28,12 +29,12 @@ awaitable<Result<model::Run>> find_run_waiting(Api& api, Call& call) {
   co_return co_await wait_for_end(api, call, std::move(*run), *channel, *wait);
 }
 
-// Waits for the log of a run that runs in another process. True when it is whole: all that was
-// there when that one was asked.
+// Waits for the log of a run that may run in another process. True when it is whole: it runs here,
+// or all is heard that was there when the other one was asked.
 awaitable<bool> hear_log(feed::Feed& feed, const model::RunId& id, feed::Channel& channel) {
   const feed::Channel::State& state = channel.state();
   const std::uint64_t answers = state.answers;
-  const base::Deadline deadline = base::after(kHearsay);
+  const base::Deadline deadline = base::after(feed.is_shared() ? kHearsay : kBeginning);
   base::Deadline again = base::after(kAskAgain);
   while (!state.here && !model::is_end(state.status)) {
     const bool whole = state.log.size() >= state.log_size;
@@ -128,16 +129,16 @@ awaitable<Answer> Routes::run_logs(Api& api, Call& call) {
   net::Response response;
   response.content_type = "text/plain; charset=utf-8";
   const auto channel = parts(api).feed.watch(run->id);
-  const bool elsewhere = parts(api).feed.is_shared() && run->status == model::RunStatus::running;
   bool whole = true;
-  if (elsewhere) whole = co_await hear_log(parts(api).feed, run->id, *channel);
+  if (run->status == model::RunStatus::running)
+    whole = co_await hear_log(parts(api).feed, run->id, *channel);
   if (!whole) {
     run = co_await parts(api).store.get_run(call.caller.user, run->id);
     if (!run) co_return run.error();
     if (model::is_end(run->status)) co_return co_await send_log(api, call, *run);
     if (run->status == model::RunStatus::running) {
       co_return fail(ErrorCode::unavailable,
-                     "the process that runs it has not told all of its log: try again");
+                     "another process runs it and has not told all of its log: try again");
     }
   }
   response.body = channel->state().log;

@@ -293,3 +293,25 @@ def test_the_same_key_at_both_doors_makes_one_run(apis: tuple[Api, Api]) -> None
         thread.join()
     assert len(answers) == 8
     assert len(set(answers)) == 1
+
+
+def test_without_a_redis_a_run_of_the_other_has_no_log_before_its_end() -> None:
+    own = Managed()
+    settings = {k: v for k, v in own.settings.items() if k != "redis_url"}
+    servers = [Server(**settings, dispatcher_lease_s=2) for _ in range(2)]
+    try:
+        apis = [server.start().api() for server in servers]
+        run_id = apis[0].start(str(apis[0].create(TALKS)["id"]))
+        path = f"/api/runs/{run_id}/logs"
+        wait_until("it talks", lambda: any(api.get(path).text == "begun\n" for api in apis))
+        here, there = sorted((api.get(path) for api in apis), key=lambda r: r.status_code)
+        assert (here.status_code, here.text) == (200, "begun\n")
+        assert "another process runs it" in expect_problem(there, 503, "unavailable")["detail"]
+        apis[0].cancel(run_id)
+        for api in apis:
+            assert api.end(run_id)["status"] == "cancelled"
+            assert api.log(run_id) == "begun\n"
+    finally:
+        for server in servers:
+            server.remove()
+        own.remove()
