@@ -15,6 +15,7 @@
 #include "base/sha256.h"
 #include "base/test_await.h"
 #include "base/test_folder.h"
+#include "wire/run_record.h"
 
 namespace mecapy::api {
 namespace {
@@ -218,6 +219,25 @@ TEST_F(LargeAnswers, ToHeadAreTheHeadAlone) {
   const FakeExchange head = ask("HEAD", "/results");
   EXPECT_EQ(head.streamed->length, static_cast<std::int64_t>(wrapped));
   EXPECT_TRUE(head.streamed->pieces.empty());
+}
+
+// Whoever can write there, and knows how records are sealed, is not thereby shown others' objects.
+TEST_F(LargeAnswers, OfARecordThatNamesObjectsOfAnotherRunAreNotGiven) {
+  const std::string other = "logs/" + model::RunId::make().str() + ".txt";
+  ASSERT_TRUE(await(objects_->put(other, "somebody's", base::after(std::chrono::minutes(1)))));
+  model::Run record = await(store_->get_run("ann", run_.id)).value();
+  record.end.artifacts.clear();  // of a name that no worker gives
+  record.end.log = {"", other};
+  const std::string place = "run:" + run_.id.str();
+  cache_->put(place, wire::run_record(record), std::chrono::hours(1));
+  FakeExchange got = ask("GET", "/logs");
+  ASSERT_TRUE(got.streamed);
+  EXPECT_EQ(got.streamed->body(), text_);
+  record.end.log = {"kept", ""};  // it is the place that is looked at
+  cache_->put(place, wire::run_record(record), std::chrono::hours(1));
+  got = ask("GET", "/logs");
+  ASSERT_TRUE(got.answer);
+  EXPECT_EQ(got.answer->body, "kept");
 }
 
 TEST_F(LargeAnswers, WhoseObjectIsGoneAreErrors) {

@@ -84,7 +84,8 @@ awaitable<Result<std::optional<model::Run>>> find_origin(Api& api, const std::st
   const std::string place = place_of(user, query);
   if (const auto kept = co_await parts.cache.get(place)) {
     auto run = read_kept(*kept);
-    const bool good = run && run->user == user && run->end.environment == query.environment &&
+    const bool good = run && run->user == user && run->cached_from.empty() &&
+                      run->end.environment == query.environment &&
                       run->status == model::RunStatus::completed && run->finished_at &&
                       *run->finished_at + query.age >= parts.clock.now();
     if (good) co_return std::move(run);

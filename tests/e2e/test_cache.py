@@ -1,5 +1,7 @@
 """Runs that are answered by earlier ones, and runs that are answered without the database."""
 
+import hmac
+import json
 import os
 import shutil
 import signal
@@ -375,13 +377,42 @@ def test_a_link_to_a_file_of_an_answer_is_good(pair: tuple[Server, Server]) -> N
     assert (got.status_code, got.text) == (200, "kept")
 
 
-def test_what_stands_in_redis_is_not_believed_whatever_it_is(pair: tuple[Server, Server]) -> None:
+def sealed(managed: Managed, run_id: str, record: bytes) -> bytes:
+    """The record of a run as a process of ours keeps it in Redis."""
+    secret = sql("SELECT value FROM secrets", str(managed.settings["database_url"]))
+    place = f"run:{run_id}".encode()
+    text = b"%d:%b%b" % (len(place), place, record)
+    return hmac.digest(secret.encode(), text, "sha256") + record
+
+
+def put_in_redis(run_id: str, value: bytes) -> None:
+    """Keep these bytes as the record of a run."""
+    unhex = "ARGV[1]:gsub('..', function(x) return string.char(tonumber(x, 16)) end)"
+    script = f"local v = {unhex} return redis.call('SET', KEYS[1], v)"
+    assert redis("EVAL", script, "1", f"mecapy:cache:run:{run_id}", value.hex()) == "OK"
+
+
+def test_what_stands_in_redis_is_not_believed_whatever_it_is(
+    managed: Managed, pair: tuple[Server, Server]
+) -> None:
     api = pair[0].api()
     run = api.calculate(RANDOM)
-    key = f"mecapy:cache:run:{run['id']}"
-    for junk in ("", "{}", '{"shape":"2"}', "\xff", "[" * 10_000):
-        redis("SET", key, junk)
-        assert api.read(f"/api/runs/{run['id']}/results")["result"] == run["result"]
+    api.run(run["id"])  # from now on it is kept
+    hexed = "return (redis.call('GET', KEYS[1]):gsub('.', function(c)"
+    hexed += " return string.format('%02x', c:byte()) end))"
+    kept = bytes.fromhex(redis("EVAL", hexed, "1", f"mecapy:cache:run:{run['id']}"))[32:]
+    changed = kept.replace(run["result"].encode(), b"0" * len(run["result"]))
+    whole = json.loads(kept)
+    junk = [b"", b"{}", b'{"shape":"2"}', b"\xff", b"[" * 10_000, kept[:-1], kept + b"x"]
+    junk += [json.dumps(whole | {name: []}).encode() for name in whole]
+    for record in junk:
+        for value in (record, sealed(managed, run["id"], record)):
+            put_in_redis(run["id"], value)
+            assert api.read(f"/api/runs/{run['id']}/results")["result"] == run["result"], value
+    # The seal of this test is the right one: a good record under it is believed.
+    put_in_redis(run["id"], sealed(managed, run["id"], changed))
+    assert set(api.read(f"/api/runs/{run['id']}/results")["result"]) == {"0"}
+    redis("DEL", f"mecapy:cache:run:{run['id']}")
 
 
 def test_a_record_that_another_wrote_or_moved_in_redis_is_not_believed(
