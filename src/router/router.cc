@@ -21,10 +21,14 @@ std::tuple<bool, bool, double, bool> Router::rank(const Row& row) const {
   return {row.full(), row.backend->in_trouble(), row.share(), !row.backend->would_tell()};
 }
 
-Router::Place Router::choose(const model::Job&) {
-  const auto best =
-      std::ranges::min_element(rows_, {}, [this](const Row& row) { return rank(row); });
-  return Place(*this, static_cast<std::size_t>(best - rows_.begin()));
+Router::Place Router::choose(const model::Job& job) {
+  const std::size_t first = static_cast<std::size_t>(std::max(job.attempt - 1, 0)) % rows_.size();
+  std::size_t best = first;
+  for (std::size_t i = 1; i < rows_.size(); ++i) {
+    const std::size_t next = (first + i) % rows_.size();
+    if (rank(rows_[next]) < rank(rows_[best])) best = next;
+  }
+  return Place(*this, best);
 }
 
 boost::asio::awaitable<Result<std::optional<model::Failure>>> Router::check(

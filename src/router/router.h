@@ -34,7 +34,9 @@ class Router {
 
   // A place for `job`. Today every backend takes every job: it is the one of which the smallest
   // share is taken, those in trouble last; of equal ones first the one whose environment is not
-  // known, as environment() needs all. Full only when more than capacity() are asked for.
+  // known, as environment() needs all; then, for another attempt, the next one: who refuses a
+  // run for itself, as for its limits, is in no trouble. Full only when more than capacity() are
+  // asked for.
   Place choose(const model::Job& job);
   // A look at code, as of Backend::check, by the first backend that is reached.
   boost::asio::awaitable<Result<std::optional<model::Failure>>> check(std::string code,

@@ -87,6 +87,19 @@ TEST(Router, APlaceGivenBack_IsThereAgain) {
   EXPECT_EQ(&third.backend(), &two);
 }
 
+TEST(Router, AnotherAttempt_GoesToAnotherOfEqualOnes) {
+  Somewhere one(1, false);
+  Somewhere two(1, false);
+  Router router({&one, &two});
+  backends::Backend* const expected[] = {&one, &two, &one};
+  for (int attempt = 1; attempt <= 3; ++attempt) {
+    model::Job job;
+    job.attempt = attempt;
+    const Router::Place place = router.choose(job);
+    EXPECT_EQ(&place.backend(), expected[attempt - 1]) << attempt;
+  }
+}
+
 TEST(Router, OfEqualOnes_TheOneWhoseEnvironmentIsNotKnownIsFirst) {
   Somewhere one(1, false);
   Somewhere two(1, false);
