@@ -1,6 +1,7 @@
 #include <algorithm>
 
 #include "api/routes.h"
+#include "base/loopback.h"
 #include "wire/json.h"
 
 namespace mecapy::api {
@@ -12,6 +13,14 @@ using Status = Readiness::Status;
 Result<std::string> known(const Result<void>& answer) {
   if (!answer) return answer.error();
   return std::string();
+}
+
+// Where the client thinks that we are, by the Host it asked for (untrusted). We speak no TLS
+// ourselves, but on the way from another machine there is some.
+std::string own_address(std::string_view host) {
+  std::string_view name = host.substr(0, host.find(']') + 1);
+  if (name.empty()) name = host.substr(0, host.find(':'));
+  return (base::is_loopback(name) ? "http://" : "https://") + std::string(host);
 }
 
 }  // namespace
@@ -46,6 +55,19 @@ awaitable<Answer> Routes::me(Api&, Call& call) {
       .boolean("admin", call.caller.admin)
       .text("proof", auth::name(call.caller.proof));
   co_return json_response(200, std::move(body).finish());
+}
+
+awaitable<Answer> Routes::protected_resource(Api& api, Call& call) {
+  const bool elsewhere = !options(api).issuer.empty();
+  wire::ObjectWriter body;
+  body.text("resource", own_address(call.request().header("host").value_or("")))
+      .raw("authorization_servers",
+           elsewhere ? wire::array_of({wire::quote(options(api).issuer)}) : "[]")
+      .raw("bearer_methods_supported", R"(["header"])");
+  if (elsewhere) body.text("mecapy_client_id", options(api).client_id);
+  net::Response response = json_response(200, std::move(body).finish());
+  response.headers = {{"Cache-Control", "no-store"}};
+  co_return response;
 }
 
 awaitable<Answer> Routes::openapi(Api&, Call&) { co_return json_response(200, openapi_document()); }

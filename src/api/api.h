@@ -79,6 +79,8 @@ struct Options {
   model::Limits ceilings = model::default_ceilings();
   std::int64_t inline_limit = 32 * 1024;         // bytes
   std::chrono::milliseconds keep_ended{60'000};  // in the cache, after somebody asked for it
+  std::string issuer{};                          // whose tokens callers send; "": tokens of our own
+  std::string client_id{};                       // of its public client, by which people log in
 };
 
 // about.cc: what readiness asks.

@@ -85,6 +85,7 @@ struct Routes {
   // about.cc
   static awaitable<Answer> home(Api&, Call&);
   static awaitable<Answer> me(Api&, Call&);
+  static awaitable<Answer> protected_resource(Api&, Call&);
   static awaitable<Answer> openapi(Api&, Call&);
   static awaitable<Answer> docs(Api&, Call&);
   static awaitable<Answer> live(Api&, Call&);

@@ -39,6 +39,8 @@ std::vector<SettingRow> fixed_rows() {
       {"oidc.audience", &S::oidc_audience, "whom a token must be for"},
       {"oidc.admin_role", &S::oidc_admin_role,
        "role of the realm whose holders /api/me tells as admin; it opens nothing else"},
+      {"oidc.client_id", &S::oidc_client_id,
+       "public client of the issuer's by which people log in with `mecapy login`"},
       {"oidc.ca", &S::oidc_ca,
        "file of the certificates to trust the issuer by; the system's when empty"},
       {"oidc.skew_s", &S::oidc_skew_s, "by which the issuer's clock and ours may differ, seconds",

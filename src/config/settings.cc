@@ -145,9 +145,12 @@ Result<void> apply_environment(Loaded& loaded,
                                const std::map<std::string, std::string>& variables) {
   std::vector<std::string> known;
   for (const SettingRow& row : setting_table()) known.push_back(row.environment());
+  const std::size_t settings = known.size();
+  for (const ClientVariable& variable : kClientVariables) known.emplace_back(variable.name);
   for (const auto& [name, value] : variables) {
     if (!name.starts_with("MECAPY_")) continue;
     const auto it = std::ranges::find(known, name);
+    if (it != known.end() && it - known.begin() >= std::ptrdiff_t(settings)) continue;
     if (it == known.end()) {
       return fail(ErrorCode::usage, "unknown setting " + name + did_you_mean(name, known));
     }

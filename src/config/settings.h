@@ -2,6 +2,7 @@
 // and the documents are made from it.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <map>
 #include <string>
@@ -31,6 +32,7 @@ struct Settings {
   std::string oidc_issuer;  // "" means tokens of our own
   std::string oidc_audience = "mecapy-api";
   std::string oidc_admin_role = "mecapy-admin";
+  std::string oidc_client_id = "mecapy-sdk";
   std::string oidc_ca;
   std::int64_t oidc_skew_s = 30;
   std::string redis_url;  // "" means a queue in memory
@@ -83,6 +85,18 @@ struct SettingRow {
 };
 
 const std::vector<SettingRow>& setting_table();
+
+// A variable MECAPY_* that is no setting: of the commands that call a server.
+struct ClientVariable {
+  std::string_view name;
+  std::string_view meaning;
+};
+inline constexpr std::array kClientVariables = {
+    ClientVariable{"MECAPY_URL", "the server to call; else that of the saved login"},
+    ClientVariable{"MECAPY_TOKEN", "who calls; else the saved login"},
+    ClientVariable{"MECAPY_CA",
+                   "file of the certificates to trust the server by; the system's when empty"},
+};
 
 // A value with where it came from: "default", "mecapy.toml", "MECAPY_SERVER_PORT" or "--port".
 struct Loaded {

@@ -49,6 +49,13 @@ TEST(Settings, ATypoInTheEnvironmentIsAnError) {
   EXPECT_NE(loaded.error().message.find("MECAPY_SERVER_PORT"), std::string::npos);
 }
 
+TEST(Settings, WhatSaysWhichServerToCallIsNoSettingAndNoTypo) {
+  EXPECT_TRUE(load({"", {{"MECAPY_URL", "x"}, {"MECAPY_TOKEN", "x"}, {"MECAPY_CA", "x"}}, {}}));
+  const auto loaded = load({"", {{"MECAPY_TOKN", "1"}}, {}});
+  ASSERT_FALSE(loaded);
+  EXPECT_NE(loaded.error().message.find("MECAPY_TOKEN"), std::string::npos);
+}
+
 TEST(Settings, WrongTypesAndRangesNameTheSource) {
   for (const auto& [name, value] :
        std::map<std::string, std::string>{{"MECAPY_SERVER_PORT", "x"},

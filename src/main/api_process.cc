@@ -108,7 +108,8 @@ class ApiProcess {
         authenticator_(std::move(opened.authenticator)),
         cache_(open_cache(settings, io_.get_executor(), clock_)),
         api_(parts(),
-             {ceilings(settings), settings.objects_inline_limit, ms(settings.cache_ended_runs_s)}),
+             {ceilings(settings), settings.objects_inline_limit, ms(settings.cache_ended_runs_s),
+              settings.oidc_issuer, settings.oidc_client_id}),
         relay_(share_feed(settings, io_.get_executor(), feed_, opened.claimant,
                           [this](const model::RunId& id) { dispatcher_.cancel(id); })),
         signals_(io_, SIGTERM, SIGINT) {}

@@ -89,6 +89,18 @@ class HttpClientTest : public testing::Test {
   HttpClient client_{{}};
 };
 
+TEST_F(HttpClientTest, WithoutTls_NoProxyOfTheEnvironmentSeesTheCall) {
+  ::setenv("http_proxy", "http://127.0.0.1:1", 1);
+  ::setenv("no_proxy", "", 1);
+  HttpClient client({});
+  Outgoing request;
+  request.url = url("/echo");
+  const Answered answered = await(client.send(std::move(request), soon()));
+  ::unsetenv("http_proxy");
+  ::unsetenv("no_proxy");
+  ASSERT_TRUE(std::holds_alternative<Response>(answered));
+}
+
 TEST_F(HttpClientTest, RequestAndResponse_AreCarriedWhole) {
   for (const char* method : {"GET", "POST", "PUT", "DELETE", "PATCH"}) {
     Outgoing request;

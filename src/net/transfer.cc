@@ -64,6 +64,8 @@ Transfer::~Transfer() {
 void Transfer::set_up(const ClientOptions& options) {
   set(handle_, CURLOPT_URL, request_.url.c_str());
   set(handle_, CURLOPT_PROTOCOLS_STR, "http,https");
+  // Without TLS only this machine is called: no proxy of the environment's sees it.
+  if (request_.url.starts_with("http:")) set(handle_, CURLOPT_PROXY, "");
   set(handle_, CURLOPT_CUSTOMREQUEST, request_.method.c_str());
   if (request_.method == "HEAD") set(handle_, CURLOPT_NOBODY, 1L);
   set(handle_, CURLOPT_NOSIGNAL, 1L);

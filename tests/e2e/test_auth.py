@@ -10,7 +10,8 @@ from support.server import DEV_TOKEN, Server
 NewUser = Callable[[str], Api]
 CODE = "def calculate(i):\n    print('secret')\n    open('a.txt', 'w').write('a')\n    return 1\n"
 UNKNOWN = "00000000-0000-7000-8000-000000000000"
-OPEN = {"/", "/health/live", "/health/ready", "/docs", "/api/openapi.json"}
+HOW = "/.well-known/oauth-protected-resource"
+OPEN = {"/", "/health/live", "/health/ready", "/docs", "/api/openapi.json", HOW}
 CREDENTIALS = [
     None,
     "",
@@ -53,6 +54,28 @@ def test_the_scheme_is_compared_without_case(server: Server) -> None:
 @pytest.mark.parametrize("path", sorted(OPEN))
 def test_what_needs_no_token_asks_for_none(server: Server, path: str) -> None:
     assert server.api(None).get(path, follow_redirects=True).status_code == 200
+
+
+def test_a_server_with_tokens_of_its_own_names_no_other_that_gives_them(server: Server) -> None:
+    told = server.api(None).read(HOW)
+    assert told == {
+        "resource": server.url,
+        "authorization_servers": [],
+        "bearer_methods_supported": ["header"],
+    }
+
+
+@pytest.mark.parametrize(
+    ("host", "resource"),
+    [
+        ("localhost:8080", "http://localhost:8080"),
+        ("[::1]:8080", "http://[::1]:8080"),
+        ("mecapy.example.org", "https://mecapy.example.org"),
+        ("127.0.0.1.example.org:81", "https://127.0.0.1.example.org:81"),
+    ],
+)
+def test_a_server_is_the_one_that_was_asked_for(server: Server, host: str, resource: str) -> None:
+    assert server.api(None).get(HOW, headers={"Host": host}).json()["resource"] == resource
 
 
 def test_a_token_in_the_query_opens_nothing(server: Server) -> None:

@@ -18,6 +18,7 @@ from support.server import ROOT, Server
 
 ROUTES = {
     "/": {"get"},
+    "/.well-known/oauth-protected-resource": {"get"},
     "/api/tasks": {"get", "post"},
     "/api/tasks/{id}": {"get", "patch", "delete"},
     "/api/tasks/{id}/execute": {"post"},
@@ -128,6 +129,7 @@ def answers(api: Api) -> list[tuple[str, str, httpx.Response]]:
     ask("GET", "/api/runs", query="?limit=2")
     ask("GET", "/api/runs", query="?limit=0")
     ask("GET", "/api/me")
+    ask("GET", "/.well-known/oauth-protected-resource")
     ask("GET", "/health/live")
     ask("GET", "/health/ready")
     return found
