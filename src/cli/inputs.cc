@@ -2,11 +2,13 @@
 
 #include <algorithm>
 #include <charconv>
+#include <filesystem>
 #include <fstream>
 #include <map>
 #include <sstream>
 
 #include "base/nearest.h"
+#include "cli/terminal.h"
 #include "wire/json.h"
 
 namespace mecapy::cli {
@@ -23,12 +25,20 @@ void set(Members& members, const std::string& key, std::string value) {
   }
 }
 
-Result<void> add_file(Members& members, const std::string& path) {
+Result<std::string> read_file(const std::string& path) {
+  if (path == "-") return read_standard_input();
   std::ifstream file(path);
   std::ostringstream text;
   text << file.rdbuf();
   if (!file) return fail(ErrorCode::usage, "cannot read " + path);
-  const std::string content = text.str();
+  return text.str();
+}
+
+Result<void> add_file(Members& members, const std::string& name) {
+  const auto read = read_file(name);
+  if (!read) return read.error();
+  const std::string& content = *read;
+  const std::string path = name == "-" ? "standard input" : name;
   if (const auto valid = wire::validate_json(content); !valid) {
     return fail(ErrorCode::usage, path + ": " + valid.error().message);
   }
@@ -60,7 +70,21 @@ bool has_decimal_comma(std::string text) {
   return end.ec == std::errc() && end.ptr == text.data() + text.size();
 }
 
+std::string folder_given(const std::string& path) {
+  std::string inside;
+  std::error_code ec;
+  for (const auto& entry : std::filesystem::directory_iterator(path, ec)) {
+    const std::string name = entry.path().filename().string();
+    if (name.ends_with(".py") && (inside.empty() || name == "calc.py")) inside = name;
+  }
+  return path + " is a folder; give " + (inside.empty() ? "a Python file" : inside + " in it");
+}
+
 }  // namespace
+
+bool reads_standard_input(const std::vector<std::string>& words) {
+  return std::ranges::find(words, "@-") != words.end();
+}
 
 Result<std::string> read_inputs(const std::vector<std::string>& words) {
   Members members;
@@ -112,21 +136,27 @@ Result<model::Limits> read_limits(const std::vector<std::string>& words, model::
   return limits;
 }
 
-std::string table(const std::vector<std::vector<std::string>>& rows) {
-  std::vector<std::size_t> widths;
-  for (const auto& row : rows) {
-    widths.resize(std::max(widths.size(), row.size()), 0);
-    for (std::size_t i = 0; i < row.size(); ++i) widths[i] = std::max(widths[i], row[i].size());
+Result<std::string> limits_object(const std::vector<std::string>& words) {
+  const auto limits = read_limits(words);
+  if (!limits) return limits.error();
+  wire::ObjectWriter out;
+  for (const model::LimitRow& row : model::limit_table()) {
+    const bool named = std::ranges::any_of(
+        words, [&](const std::string& word) { return split(word).first == row.name; });
+    if (named) out.number(row.name, *limits.*row.field);
   }
-  std::string out;
-  for (const auto& row : rows) {
-    for (std::size_t i = 0; i < row.size(); ++i) {
-      out += row[i];
-      if (i + 1 < row.size()) out += std::string(widths[i] - row[i].size() + 2, ' ');
-    }
-    out += '\n';
-  }
-  return out;
+  return std::move(out).finish();
+}
+
+Result<std::string> read_code(const std::string& file) {
+  if (file == "-") return read_standard_input();
+  std::error_code ec;
+  if (std::filesystem::is_directory(file, ec)) return fail(ErrorCode::usage, folder_given(file));
+  std::ifstream stream(file);
+  std::ostringstream code;
+  code << stream.rdbuf();
+  if (!stream) return fail(ErrorCode::usage, "cannot read " + file);
+  return code.str();
 }
 
 }  // namespace mecapy::cli

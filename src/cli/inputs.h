@@ -9,10 +9,13 @@
 
 namespace mecapy::cli {
 
-// The inputs object (JSON) of `--inputs` words: "@file.json" is a file that holds an object; "k=v"
-// sets one member, v being JSON when it is, else a string; spaces around k and v do not count.
-// Later words win. usage names the wrong word.
+// The inputs object (JSON) of `--inputs` words: "@file.json" is a file that holds an object, "@-"
+// standard input that does; "k=v" sets one member, v being JSON when it is, else a string; spaces
+// around k and v do not count. Later words win. usage names the wrong word.
 Result<std::string> read_inputs(const std::vector<std::string>& words);
+
+// Whether one of the words is "@-".
+bool reads_standard_input(const std::vector<std::string>& words);
 
 // What is doubtful about `--inputs` words that are well-formed, such as a decimal comma; for
 // people.
@@ -21,8 +24,11 @@ std::vector<std::string> doubts_about_inputs(const std::vector<std::string>& wor
 // `limits` with those of `--limit` words "name=value" set. usage for an unknown name (with the
 // nearest one) or a value that is no number.
 Result<model::Limits> read_limits(const std::vector<std::string>& words, model::Limits limits = {});
+// The same as the JSON object of those that are named, for a server.
+Result<std::string> limits_object(const std::vector<std::string>& words);
 
-// Columns aligned with two spaces between; the last column is not padded.
-std::string table(const std::vector<std::vector<std::string>>& rows);
+// A Python file, or standard input for "-". usage when it cannot be read; for a folder the message
+// names the file in it.
+Result<std::string> read_code(const std::string& file);
 
 }  // namespace mecapy::cli

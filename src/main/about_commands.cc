@@ -9,7 +9,7 @@
 #include "auth/auth.h"
 #include "backends/addresses.h"
 #include "base/log.h"
-#include "cli/inputs.h"
+#include "cli/text.h"
 #include "main/commands.h"
 #include "main/data_folder.h"
 #include "main/parts.h"
@@ -79,9 +79,11 @@ int complain(const Error& error) {
                     {{"code", base::row(error.code).name}, {"error", error.message}});
     return base::row(error.code).exit_code;
   }
-  std::fprintf(stderr, "mecapy: %s\n", error.message.c_str());
+  std::fprintf(stderr, "mecapy: %s\n", cli::harmless(error.message).c_str());
   for (const FieldProblem& problem : error.problems) {
-    std::fprintf(stderr, "  %s: %s\n", problem.pointer.c_str(), problem.detail.c_str());
+    if (error.message.find(problem.detail) != std::string::npos) continue;  // said already
+    std::fprintf(stderr, "  %s: %s\n", cli::harmless_line(problem.pointer).c_str(),
+                 cli::harmless_line(problem.detail, 2000).c_str());
   }
   return base::row(error.code).exit_code;
 }

@@ -3,11 +3,13 @@
 
 #include <sys/types.h>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "base/fd.h"
 #include "config/settings.h"
+#include "main/remote.h"
 
 namespace mecapy::main {
 
@@ -28,14 +30,91 @@ struct WorkerStart {
 // `mecapy worker`.
 int worker(const config::Settings& settings, const WorkerStart& start);
 
+// What both ways of running are told.
 struct RunStart {
-  std::string file;
-  std::vector<std::string> inputs;  // k=v or @file.json
+  std::string file;                 // "-": standard input
+  std::vector<std::string> inputs;  // k=v, @file.json or @-
   std::vector<std::string> limits;  // name=value
   std::string output;               // folder for artifacts; "" keeps none
 };
-// `mecapy run`.
+// `mecapy run`: here.
 int run_file(const config::Settings& settings, const RunStart& start);
+
+// Whether a command waits for the end of the run that it begins.
+enum class Wait : std::uint8_t { for_the_end, not_at_all };
+struct RemoteRun {
+  Wait wait = Wait::for_the_end;
+  bool fresh = false;  // not answered from an earlier run
+};
+// `mecapy run --remote`: at a server.
+int run_file_there(const config::Settings& settings, const RemoteWords& words,
+                   const RunStart& start, const RemoteRun& how);
+// `mecapy task run`.
+struct TaskRun {
+  std::string task;
+  std::optional<int> version{};
+  std::vector<std::string> inputs;
+  std::string output;
+};
+int run_task(const config::Settings& settings, const RemoteWords& words, const TaskRun& start,
+             const RemoteRun& how);
+
+// `mecapy task create|list|show|update|delete`. What is not said stays as it is, or usual.
+struct TaskWords {
+  std::string task{};  // of all but create
+  std::string file{};
+  std::optional<std::string> name{};
+  std::optional<std::string> description{};
+  std::vector<std::string> tags{};
+  std::vector<std::string> inputs{};
+  std::vector<std::string> limits{};
+  std::optional<double> cache_s{};  // 0: no longer
+  std::optional<double> estimate_s{};
+  std::optional<int> version{};
+  bool code_only = false;
+};
+int create_task(const config::Settings& settings, const RemoteWords& words, const TaskWords& task);
+int list_tasks(const config::Settings& settings, const RemoteWords& words, std::int64_t most);
+int show_task(const config::Settings& settings, const RemoteWords& words, const TaskWords& task);
+int update_task(const config::Settings& settings, const RemoteWords& words, const TaskWords& task);
+int delete_task(const config::Settings& settings, const RemoteWords& words, const TaskWords& task);
+
+// `mecapy runs`, `result`, `logs`, `cancel`, `download`.
+struct RunsWords {
+  std::string run{};     // "": a list
+  std::string task{};    // only of this task
+  std::string status{};  // only with this status
+  std::int64_t most = 20;
+};
+int show_runs(const config::Settings& settings, const RemoteWords& words, const RunsWords& which);
+struct ResultWords {
+  std::string run{};
+  std::string output{};
+  std::optional<double> timeout_s{};  // nothing: for ever
+};
+int show_result(const config::Settings& settings, const RemoteWords& words,
+                const ResultWords& which);
+int show_log(const config::Settings& settings, const RemoteWords& words, const std::string& run,
+             bool follow);
+int cancel_run(const config::Settings& settings, const RemoteWords& words, const std::string& run);
+struct DownloadWords {
+  std::string run{};
+  std::vector<std::string> names{};  // none: all
+  std::string output = ".";
+  bool replace = false;
+};
+int download(const config::Settings& settings, const RemoteWords& words,
+             const DownloadWords& which);
+
+// `mecapy login`, `logout`, `whoami`.
+enum class TokenFrom : std::uint8_t { whatever_is_asked, terminal, standard_input };
+struct LoginStart {
+  std::string url{};  // "": MECAPY_URL, the saved login's, the local one
+  TokenFrom from = TokenFrom::whatever_is_asked;
+};
+int login(const config::Settings& settings, const LoginStart& start);
+int logout();
+int who_am_i(const config::Settings& settings, const RemoteWords& words);
 
 // `mecapy doctor`, `mecapy config`, `mecapy token`.
 int doctor(const config::Settings& settings);

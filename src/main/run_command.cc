@@ -17,13 +17,16 @@
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
-#include <sstream>
 
 #include "base/id.h"
+#include "cli/failure.h"
 #include "cli/inputs.h"
+#include "cli/terminal.h"
+#include "cli/text.h"
 #include "main/commands.h"
 #include "main/data_folder.h"
 #include "main/process.h"
+#include "main/remote_run.h"
 #include "wire/json.h"
 #include "wire/worker_json.h"
 #include "worker/runner.h"
@@ -111,31 +114,8 @@ int run_in_child(ChildWork work, std::FILE* out) {
   return lost ? base::row(ErrorCode::sandbox).exit_code : 0;
 }
 
-// The traceback with the name of the author's file, which the run knows as calc.py only.
-std::string with_file(std::string traceback, const std::string& file) {
-  static const std::string kInside = "File \"calc.py\"";
-  const std::string named = "File \"" + file + "\"";
-  for (std::size_t at = 0; (at = traceback.find(kInside, at)) != std::string::npos;) {
-    traceback.replace(at, kInside.size(), named);
-    at += named.size();
-  }
-  return traceback;
-}
-
 void print_failure(const model::Failure& failure, const std::string& file) {
-  const model::OutcomeRow& row = model::row(failure.code);
-  if (!failure.traceback.empty()) {
-    std::fprintf(stderr, "%s\n", with_file(failure.traceback, file).c_str());
-  }
-  std::string where;
-  if (failure.line) where = " (line " + std::to_string(*failure.line) + ")";
-  // A message may begin with the words of its code: they are said once.
-  std::string words(row.name);
-  std::ranges::replace(words, '_', ' ');
-  std::string_view message = failure.message;
-  if (message.starts_with(words + ": ")) message.remove_prefix(words.size() + 2);
-  std::fprintf(stderr, "mecapy: %s%s: %.*s\n", std::string(row.name).c_str(), where.c_str(),
-               static_cast<int>(message.size()), message.data());
+  std::fputs(cli::failure_text(failure, file).c_str(), stderr);
   if (failure.code == model::OutcomeCode::out_of_memory) {
     std::fputs(
         "mecapy: -l memory_mb=N asks for more, up to the ceiling limits.max_memory_mb: mecapy "
@@ -212,11 +192,14 @@ std::optional<int> follow(std::FILE* in, const std::string& scratch, const RunSt
   char* text = nullptr;
   std::size_t capacity = 0;
   std::optional<int> status;
+  const bool on_terminal = cli::Screen(stderr).is_terminal();
   for (ssize_t n; (n = ::getline(&text, &capacity, in)) > 0;) {
     const std::string_view line(text, static_cast<std::size_t>(n) - (text[n - 1] == '\n' ? 1 : 0));
     const auto event = wire::read_worker_line(line);
     if (!event) continue;
-    if (event->type == wire::WorkerLine::Type::log) std::fputs(event->text.c_str(), stderr);
+    if (event->type == wire::WorkerLine::Type::log) {
+      std::fputs((on_terminal ? cli::harmless(event->text) : event->text).c_str(), stderr);
+    }
     if (event->type == wire::WorkerLine::Type::progress) print_progress(event->text);
     if (event->type == wire::WorkerLine::Type::end) status = finish(event->end, scratch, start);
   }
@@ -240,39 +223,9 @@ void end_on_signal(pid_t child) {
   for (const int signal : {SIGINT, SIGTERM, SIGHUP}) ::sigaction(signal, &action, nullptr);
 }
 
-std::string folder_given(const std::string& path) {
-  const std::string said = path + " is a folder; give ";
-  std::string inside;
-  std::error_code ec;
-  for (const auto& entry : fs::directory_iterator(path, ec)) {
-    const std::string name = entry.path().filename().string();
-    if (name.ends_with(".py") && (inside.empty() || name == "calc.py")) inside = name;
-  }
-  return said + (inside.empty() ? "a Python file" : inside + " in it");
-}
-
-// Artifacts are kept after a run that may be long: whether they can be is looked at before.
-Result<void> check_output(const std::string& output) {
-  if (output.empty()) return {};
-  std::error_code ec;
-  fs::create_directories(output, ec);
-  if (fs::exists(output) && !fs::is_directory(output)) {
-    return fail(ErrorCode::usage, output + " is a file, not a folder");
-  }
-  if (ec) return fail(ErrorCode::usage, "cannot make the folder " + output + ": " + ec.message());
-  if (::access(output.c_str(), W_OK | X_OK) != 0) {
-    return fail(ErrorCode::usage, "cannot write into the folder " + output);
-  }
-  return {};
-}
-
 Result<worker::Attempt> read_attempt(const config::Settings& settings, const RunStart& start) {
-  std::error_code ec;
-  if (fs::is_directory(start.file, ec)) return fail(ErrorCode::usage, folder_given(start.file));
-  std::ifstream file(start.file);
-  std::ostringstream code;
-  code << file.rdbuf();
-  if (!file) return fail(ErrorCode::usage, "cannot read " + start.file);
+  auto code = cli::read_code(start.file);
+  if (!code) return code.error();
   auto inputs = cli::read_inputs(start.inputs);
   if (!inputs) return inputs.error();
   auto limits = cli::read_limits(start.limits, model::lower_to(model::Limits{}, settings.ceilings));
@@ -284,7 +237,7 @@ Result<worker::Attempt> read_attempt(const config::Settings& settings, const Run
   }
   worker::Attempt attempt;
   attempt.run_id = base::make_uuid7();
-  attempt.code = code.str();
+  attempt.code = std::move(*code);
   attempt.inputs.inline_bytes = std::move(*inputs);
   attempt.limits = *limits;
   return attempt;
@@ -321,6 +274,8 @@ int run_and_follow(ChildWork work, const RunStart& start) {
 }  // namespace
 
 int run_file(const config::Settings& settings, const RunStart& start) {
+  if (auto fine = check_standard_input(start.file, start.inputs); !fine)
+    return complain(fine.error());
   auto attempt = read_attempt(settings, start);
   if (!attempt) return complain(attempt.error());
   if (auto fine = check_output(start.output); !fine) return complain(fine.error());

@@ -15,6 +15,7 @@ from support.services import Managed
 SLOW_LAST = (
     "test_cli",
     "test_cli_run",
+    "test_cli_remote",
     "test_cli_doctor",
     "test_privileges",
     "test_platform_outcomes",

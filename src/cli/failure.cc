@@ -1,0 +1,55 @@
+#include "cli/failure.h"
+
+#include <algorithm>
+#include <sstream>
+
+#include "cli/text.h"
+
+namespace mecapy::cli {
+namespace {
+
+// The traceback with the name of the author's file, which the run knows as calc.py only.
+std::string with_file(std::string traceback, const std::string& file) {
+  static const std::string kInside = "File \"calc.py\"";
+  const std::string named = "File \"" + file + "\"";
+  for (std::size_t at = 0; (at = traceback.find(kInside, at)) != std::string::npos;) {
+    traceback.replace(at, kInside.size(), named);
+    at += named.size();
+  }
+  return traceback;
+}
+
+}  // namespace
+
+std::string failure_text(const model::Failure& failure, const std::string& file) {
+  const model::OutcomeRow& row = model::row(failure.code);
+  std::string out;
+  if (!failure.traceback.empty()) out += with_file(failure.traceback, file) + "\n";
+  std::string where;
+  if (failure.line) where = " (line " + std::to_string(*failure.line) + ")";
+  // A message may begin with the words of its code: they are said once.
+  std::string words(row.name);
+  std::ranges::replace(words, '_', ' ');
+  std::string_view message = failure.message;
+  if (message.starts_with(words + ": ")) message.remove_prefix(words.size() + 2);
+  out += "mecapy: " + std::string(row.name) + where + ": " + std::string(message) + "\n";
+  return harmless(out);
+}
+
+std::string marked_line(const std::string& code, const std::string& file,
+                        const FieldProblem& problem) {
+  if (!problem.line || *problem.line < 1) return "";
+  std::istringstream lines(code);
+  std::string line;
+  for (int i = 0; i < *problem.line; ++i) {
+    if (!std::getline(lines, line)) return "";
+  }
+  const std::size_t indent = std::min(line.find_first_not_of(" \t"), line.size());
+  std::string out = "  File \"" + file + "\", line " + std::to_string(*problem.line) + "\n    " +
+                    line.substr(indent) + "\n";
+  const auto column = static_cast<std::size_t>(std::max(problem.column.value_or(0), 0));
+  if (column > indent) out += "    " + std::string(column - 1 - indent, ' ') + "^\n";
+  return harmless(out);
+}
+
+}  // namespace mecapy::cli

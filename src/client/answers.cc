@@ -1,0 +1,180 @@
+#include "client/answers.h"
+
+#include <boost/json.hpp>
+
+#include "model/run.h"
+#include "wire/json.h"
+
+namespace mecapy::client {
+namespace {
+
+namespace json = boost::json;
+
+// An object of an answer, read member by member; what is not there, or of another type, is nothing.
+class View {
+ public:
+  explicit View(const json::object* object) : object_(object) {}
+
+  std::string text(std::string_view name) const {
+    const json::value* value = find(name);
+    return value != nullptr && value->is_string() ? std::string(value->get_string()) : "";
+  }
+  std::optional<double> number(std::string_view name) const {
+    const json::value* value = find(name);
+    if (value == nullptr || !value->is_number()) return std::nullopt;
+    return value->to_number<double>();
+  }
+  std::int64_t integer(std::string_view name) const {
+    const json::value* value = find(name);
+    return value != nullptr && value->is_int64() ? value->get_int64() : 0;
+  }
+  bool is_true(std::string_view name) const {
+    const json::value* value = find(name);
+    return value != nullptr && value->is_bool() && value->get_bool();
+  }
+  std::optional<View> object(std::string_view name) const {
+    const json::value* value = find(name);
+    if (value == nullptr || !value->is_object()) return std::nullopt;
+    return View(&value->get_object());
+  }
+  const json::array& list(std::string_view name) const {
+    static const json::array kNone;
+    const json::value* value = find(name);
+    return value != nullptr && value->is_array() ? value->get_array() : kNone;
+  }
+  const json::object& members() const {
+    static const json::object kNone;
+    return object_ == nullptr ? kNone : *object_;
+  }
+
+ private:
+  const json::value* find(std::string_view name) const {
+    return object_ == nullptr ? nullptr : object_->if_contains(name);
+  }
+  const json::object* object_;
+};
+
+// A text that is kept, with the members of it. Values that may be deep or exact stay text.
+struct Whole {
+  json::value value;
+  std::vector<wire::Member> members;  // into the text
+
+  View view() const { return View(value.if_object()); }
+  std::optional<std::string> raw(std::string_view name) const {
+    for (const wire::Member& member : members) {
+      if (member.key == name) return std::string(member.raw);
+    }
+    return std::nullopt;
+  }
+};
+
+// `large` is a member that is not read into a value.
+Result<Whole> read_whole(const std::string& text, std::string_view large) {
+  const auto broken = fail(ErrorCode::unavailable, "the server's answer cannot be read");
+  if (!wire::validate_json(text, 2 * wire::kMaxDepth)) return broken;
+  auto members = wire::object_members(text);
+  if (!members) return broken;
+  Whole whole{json::object(), std::move(*members)};
+  for (const wire::Member& member : whole.members) {
+    if (member.key == large) continue;
+    json::error_code ec;
+    json::value value = json::parse(member.raw, ec);
+    if (!ec) whole.value.get_object()[member.key] = std::move(value);
+  }
+  return whole;
+}
+
+model::Failure read_failure(const View& error) {
+  model::Failure failure;
+  const std::string code = error.text("code");
+  failure.message = error.text("message");
+  failure.traceback = error.text("traceback");
+  if (const auto line = error.number("line")) failure.line = static_cast<int>(*line);
+  if (const auto column = error.number("column")) failure.column = static_cast<int>(*column);
+  const auto known = model::parse_outcome(code);
+  failure.code = known.value_or(model::OutcomeCode::internal);
+  if (!known) failure.message = code + ": " + failure.message;
+  return failure;
+}
+
+}  // namespace
+
+bool RunAnswer::has_ended() const {
+  const auto known = model::parse_status(status);
+  return known && model::is_end(*known);
+}
+
+Result<RunAnswer> read_run(const std::string& text) {
+  const auto whole = read_whole(text, "result");
+  if (!whole) return whole.error();
+  const View run = whole->view();
+  RunAnswer answer{run.text("id"), run.text("task_id")};
+  answer.version = static_cast<int>(run.integer("version"));
+  answer.status = run.text("status");
+  answer.attempt = static_cast<int>(run.integer("attempt"));
+  answer.cancel_requested = run.is_true("cancel_requested");
+  if (const auto error = run.object("error")) {
+    answer.failure = read_failure(*error);
+    answer.code = error->text("code");
+    answer.fault = error->text("fault");
+  }
+  if (const auto usage = run.object("usage")) {
+    answer.usage = {usage->number("wall_ms").value_or(0), usage->number("cpu_ms").value_or(0),
+                    usage->number("peak_memory_mb").value_or(0),
+                    usage->number("setup_ms").value_or(0)};
+  }
+  for (const json::value& one : run.list("artifacts")) {
+    const View artifact(one.if_object());
+    answer.artifacts.push_back(
+        {artifact.text("name"), artifact.integer("size"), artifact.text("sha256")});
+  }
+  answer.artifact_count = run.integer("artifact_count");
+  answer.result = whole->raw("result");
+  answer.progress = whole->raw("progress").value_or("");
+  answer.cached_from = run.text("cached_from");
+  answer.queued_at = run.text("queued_at");
+  answer.started_at = run.text("started_at");
+  answer.finished_at = run.text("finished_at");
+  return answer;
+}
+
+Progress read_progress(const std::string& text) {
+  json::error_code ec;
+  const json::value whole = json::parse(text, ec);
+  const View progress(ec ? nullptr : whole.if_object());
+  return {progress.number("fraction"), progress.text("message")};
+}
+
+Result<TaskAnswer> read_task(const std::string& text) {
+  const auto whole = read_whole(text, "inputs");
+  if (!whole) return whole.error();
+  const View task = whole->view();
+  TaskAnswer answer{task.text("id"), task.text("name"), task.text("description")};
+  for (const json::value& tag : task.list("tags")) {
+    if (tag.is_string()) answer.tags.emplace_back(tag.get_string());
+  }
+  answer.version = static_cast<int>(task.integer("version"));
+  answer.code = task.text("code");
+  answer.inputs = whole->raw("inputs").value_or("");
+  if (const auto limits = task.object("limits")) {
+    for (const auto& [name, value] : limits->members()) {
+      if (value.is_number())
+        answer.limits.emplace_back(name, wire::number_text(value.to_number<double>()));
+    }
+  }
+  if (const auto cache = task.object("cache")) answer.cache_ttl_s = cache->number("ttl");
+  answer.updated_at = task.text("updated_at");
+  return answer;
+}
+
+std::string text_member(const std::string& text, std::string_view name) {
+  const auto whole = read_whole(text, "");
+  return whole ? whole->view().text(name) : "";
+}
+
+bool is_true(const std::string& text, std::string_view name) {
+  const auto whole = read_whole(text, "");
+  return whole && whole->view().is_true(name);
+}
+
+}  // namespace mecapy::client

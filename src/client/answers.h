@@ -1,0 +1,79 @@
+// What the API answers, as values. All texts are untrusted: whoever shows them makes them harmless.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/result.h"
+#include "model/outcome.h"
+
+namespace mecapy::client {
+
+struct Artifact {
+  std::string name{};
+  std::int64_t size = 0;  // bytes
+  std::string sha256{};   // hex
+};
+
+struct RunAnswer {
+  std::string id;
+  std::string task_id;
+  int version = 0;
+  std::string status{};  // "queued", ...
+  int attempt = 0;
+  bool cancel_requested = false;
+  std::optional<model::Failure> failure{};  // a code that we do not know is internal, and in its
+                                            // message
+  std::string code{};                       // the failure's, as the server has it
+  std::string fault{};
+  struct Usage {
+    double wall_ms = 0;
+    double cpu_ms = 0;
+    double peak_memory_mb = 0;
+    double setup_ms = 0;
+  };
+  std::optional<Usage> usage{};
+  std::int64_t artifact_count = 0;
+  std::vector<Artifact> artifacts{};
+  std::optional<std::string> result{};  // JSON as it came
+  std::string progress{};               // JSON, of a running run; "" when nothing is known
+  std::string cached_from{};
+  std::string queued_at{};
+  std::string started_at{};
+  std::string finished_at{};
+
+  bool has_ended() const;
+  bool was_cancelled() const { return status == "cancelled"; }
+};
+// unavailable for what is no run.
+Result<RunAnswer> read_run(const std::string& json);
+
+// What `progress` said last.
+struct Progress {
+  std::optional<double> fraction{};
+  std::string message{};
+};
+Progress read_progress(const std::string& json);
+
+struct TaskAnswer {
+  std::string id;
+  std::string name{};
+  std::string description{};
+  std::vector<std::string> tags{};
+  int version = 0;
+  std::string code{};
+  std::string inputs{};                                       // JSON
+  std::vector<std::pair<std::string, std::string>> limits{};  // name and number
+  std::optional<double> cache_ttl_s{};
+  std::string updated_at{};
+};
+Result<TaskAnswer> read_task(const std::string& json);
+
+// The text member `name` of a JSON object; "" when there is none.
+std::string text_member(const std::string& json, std::string_view name);
+// Whether its member `name` is true.
+bool is_true(const std::string& json, std::string_view name);
+
+}  // namespace mecapy::client

@@ -1,0 +1,70 @@
+// The client of our own API: every call with its token, and again when what failed passes.
+//
+// Not thread-safe: its coroutines run on one executor, one call at a time or several.
+#pragma once
+
+#include <chrono>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "client/credentials.h"
+#include "net/http_client.h"
+
+namespace mecapy::client {
+
+using net::awaitable;
+
+struct Options {
+  std::string ca{};  // a file of certificates that alone are trusted; "": the system's
+  std::string login_path{};
+  std::chrono::seconds answers{30};   // for an answer to begin and end, beside what it waits for
+  std::chrono::seconds patience{20};  // for what passes: a server that is full or starts again
+};
+
+// One call. A POST carries an Idempotency-Key, so that each may be sent again; a PATCH is not when
+// it may have been done.
+struct Call {
+  std::string method = "GET";
+  std::string path;  // "/api/runs/ID", percent-encoded
+  std::vector<std::pair<std::string, std::string>> query{};
+  std::string body{};  // JSON, or ""
+  net::Headers headers{};
+  std::chrono::seconds waits{0};  // for which the server may hold the answer back (?wait=)
+  std::int64_t max_response = 1LL << 30;
+};
+
+class Api {
+ public:
+  Api(Target target, Options options);
+
+  // The whole answer, of a status below 400; else its error (problem.h). What passes (no
+  // connection after there was one, 429, 502, 503, 504) is tried again with jittered backoff, or
+  // when the server says, for as long as `patience`. unauthorized when nobody is logged in.
+  awaitable<Result<net::Response>> call(Call call);
+  // The body alone.
+  awaitable<Result<std::string>> text(Call call);
+  // The answer with its body to come; the same errors and repetitions until its head is there.
+  awaitable<Result<std::unique_ptr<net::Incoming>>> open(Call call);
+
+  const std::string& url() const { return url_; }
+  net::HttpClient& http() { return http_; }
+
+ private:
+  class Attempts;
+  awaitable<Result<net::Outgoing>> request(const Call& call, Credentials::Wish wish);
+
+  Options options_;
+  std::string url_;
+  net::HttpClient http_;
+  Credentials credentials_;
+  bool reached_ = false;  // the server has answered once
+};
+
+// Where a run or a task is: "/api/runs/ID" and what follows it.
+std::string run_path(std::string_view id, std::string_view rest = "");
+std::string task_path(std::string_view id, std::string_view rest = "");
+
+}  // namespace mecapy::client

@@ -1,0 +1,51 @@
+// What happens to a run, as it happens: the API's server-sent events, gone on with where they were
+// when the connection breaks.
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "client/api.h"
+#include "net/line_stream.h"
+
+namespace mecapy::client {
+
+struct Event {
+  std::string kind{};  // "status", "log", "progress", or one that we do not know
+  std::string data{};  // JSON, as the server sent it
+  std::string id{};    // where the stream goes on behind this event
+};
+
+// Makes events of a stream's lines (WHATWG HTML, "Server-sent events").
+class EventReader {
+ public:
+  // The event that `line` ends, when it ends one.
+  std::optional<Event> take(std::string_view line);
+
+ private:
+  Event event_;
+  bool has_data_ = false;
+};
+
+// The events of one run, in order, each once.
+class Watch {
+ public:
+  Watch(Api& api, std::string run_id) : api_(api), run_id_(std::move(run_id)) {}
+  // The next event; nothing when the run's end was told. not_found and the like of Api::open;
+  // unavailable when the server cannot be reached for longer than the Api has patience.
+  awaitable<Result<std::optional<Event>>> next();
+
+ private:
+  awaitable<Result<void>> connect();
+
+  Api& api_;
+  std::string run_id_;
+  std::string last_id_;
+  std::unique_ptr<net::LineStream> lines_;
+  EventReader reader_;
+  bool ended_ = false;
+  int broken_ = 0;  // connections in a row that told nothing
+};
+
+}  // namespace mecapy::client

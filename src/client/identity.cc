@@ -1,0 +1,256 @@
+#include "client/identity.h"
+
+#include <openssl/evp.h>
+
+#include <algorithm>
+#include <boost/asio/redirect_error.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <boost/asio/this_coro.hpp>
+#include <boost/asio/use_awaitable.hpp>
+#include <boost/json.hpp>
+#include <boost/url.hpp>
+
+#include "base/id.h"
+#include "base/sha256.h"
+#include "base/utf8.h"
+#include "client/target.h"
+#include "wire/base64.h"
+
+namespace mecapy::client {
+namespace {
+
+namespace asio = boost::asio;
+namespace json = boost::json;
+using std::chrono::seconds;
+
+constexpr seconds kAnswers{20};
+constexpr seconds kSlower{5};      // RFC 8628 section 3.5
+constexpr seconds kLongest{1800};  // of a code
+constexpr std::size_t kShown = 300;
+
+double now() {
+  return std::chrono::duration<double>(std::chrono::system_clock::now().time_since_epoch()).count();
+}
+
+// An object, empty when `text` is none.
+json::object object_of(const std::string& text) {
+  json::error_code ec;
+  json::value whole = json::parse(text, ec);
+  return !ec && whole.is_object() ? std::move(whole.get_object()) : json::object();
+}
+
+std::string text_of(const json::object& object, std::string_view name) {
+  const json::value* value = object.if_contains(name);
+  return value != nullptr && value->is_string() ? std::string(value->get_string()) : "";
+}
+
+double number_of(const json::object& object, std::string_view name, double otherwise) {
+  const json::value* value = object.if_contains(name);
+  return value != nullptr && value->is_number() ? value->to_number<double>() : otherwise;
+}
+
+awaitable<Result<net::Response>> ask(net::HttpClient& http, net::Outgoing request) {
+  if (auto fine = net::check_url(request.url); !fine) co_return fine.error();
+  request.headers.emplace_back("Accept", "application/json");
+  auto answered = co_await http.send(std::move(request), base::after(kAnswers));
+  if (auto* none = std::get_if<net::NoAnswer>(&answered)) co_return none->error;
+  co_return std::get<net::Response>(std::move(answered));
+}
+
+awaitable<Result<net::Response>> post(net::HttpClient& http, std::string url, std::string fields) {
+  net::Outgoing request;
+  request.method = "POST";
+  request.url = std::move(url);
+  request.headers = {{"Content-Type", "application/x-www-form-urlencoded"}};
+  request.body = std::move(fields);
+  request.repeatable = false;
+  return ask(http, std::move(request));
+}
+
+// What a provider says of a refusal (RFC 6749 section 5.2).
+std::string refusal(const net::Response& answer) {
+  const json::object said = object_of(answer.body);
+  std::string why = text_of(said, "error_description");
+  if (why.empty()) why = text_of(said, "error");
+  if (why.empty()) why = "it answers " + std::to_string(answer.status);
+  return base::one_line(why, kShown);
+}
+
+// base64url without padding.
+std::string url_safe(std::string text) {
+  std::ranges::replace(text, '+', '-');
+  std::ranges::replace(text, '/', '_');
+  while (text.ends_with('=')) text.pop_back();
+  return text;
+}
+
+std::string challenge_of(std::string_view verifier) {
+  unsigned char sum[EVP_MAX_MD_SIZE];
+  unsigned size = 0;
+  if (EVP_Digest(verifier.data(), verifier.size(), sum, &size, EVP_sha256(), nullptr) != 1) {
+    throw std::bad_alloc();
+  }
+  return url_safe(wire::encode_base64({reinterpret_cast<const char*>(sum), size}));
+}
+
+// "https://host:port" of an address.
+std::string origin_of(const std::string& address) {
+  const auto url = boost::urls::parse_uri(address);
+  return url ? std::string(url->encoded_origin()) : "";
+}
+
+awaitable<void> pause(base::Deadline until) {
+  asio::steady_timer timer(co_await asio::this_coro::executor, until);
+  boost::system::error_code ec;
+  co_await timer.async_wait(asio::redirect_error(asio::use_awaitable, ec));
+}
+
+}  // namespace
+
+std::string form(const std::vector<std::pair<std::string, std::string>>& fields) {
+  static constexpr std::string_view kHex = "0123456789ABCDEF";
+  std::string out;
+  const auto add = [&out](const std::string& text) {
+    for (const char c : text) {
+      const auto byte = static_cast<unsigned char>(c);
+      if (std::isalnum(byte) != 0 || c == '-' || c == '.' || c == '_' || c == '~') {
+        out += c;
+      } else {
+        out += {'%', kHex[byte >> 4], kHex[byte & 15]};
+      }
+    }
+  };
+  for (const auto& [name, value] : fields) {
+    if (!out.empty()) out += '&';
+    add(name);
+    out += '=';
+    add(value);
+  }
+  return out;
+}
+
+Result<Tokens> read_tokens(const std::string& answer, double received) {
+  const json::object given = object_of(answer);
+  Tokens tokens{text_of(given, "access_token"), text_of(given, "refresh_token")};
+  if (!is_token(tokens.access)) {
+    return fail(ErrorCode::unauthorized, "the identity provider gave no token");
+  }
+  tokens.expires_at = received + number_of(given, "expires_in", 60);
+  return tokens;
+}
+
+awaitable<Result<Callers>> ask_callers(net::HttpClient& http, std::string server) {
+  net::Outgoing request;
+  request.url = server + "/.well-known/oauth-protected-resource";
+  auto answer = co_await ask(http, std::move(request));
+  if (!answer) co_return answer.error();
+  if (answer->status == 404) co_return Callers{};
+  if (answer->status != 200) {
+    co_return fail(ErrorCode::unavailable, server + " answers " + std::to_string(answer->status) +
+                                               " to the question how it knows its callers");
+  }
+  const json::object told = object_of(answer->body);
+  const std::string resource = text_of(told, "resource");
+  if (origin_of(resource) != origin_of(server)) {  // RFC 9728 section 3.3
+    co_return fail(ErrorCode::usage,
+                   server + " calls itself \"" + base::one_line(resource, kShown) +
+                       "\": log in there, or have the proxy before it pass on the Host it was "
+                       "asked for");
+  }
+  const json::value* issuers = told.if_contains("authorization_servers");
+  if (issuers == nullptr || !issuers->is_array() || issuers->get_array().empty()) {
+    co_return Callers{};
+  }
+  const json::value& issuer = issuers->get_array().front();
+  co_return Callers{issuer.is_string() ? std::string(issuer.get_string()) : "",
+                    text_of(told, "mecapy_client_id")};
+}
+
+awaitable<Result<Endpoints>> discover(net::HttpClient& http, std::string issuer) {
+  net::Outgoing request;
+  request.url = issuer + (issuer.ends_with('/') ? "" : "/") + ".well-known/openid-configuration";
+  auto answer = co_await ask(http, std::move(request));
+  if (!answer) co_return answer.error();
+  const json::object told = object_of(answer->body);
+  Endpoints found{text_of(told, "device_authorization_endpoint"), text_of(told, "token_endpoint")};
+  if (answer->status != 200 || text_of(told, "issuer") != issuer) {
+    co_return fail(ErrorCode::unavailable,
+                   "the identity provider " + issuer + " does not tell how to log in");
+  }
+  if (!net::check_url(found.device) || !net::check_url(found.token)) {
+    co_return fail(ErrorCode::unavailable,
+                   "the identity provider " + issuer + " has no login for programs (RFC 8628)");
+  }
+  co_return found;
+}
+
+DeviceLogin::DeviceLogin(net::HttpClient& http, Endpoints endpoints, std::string client_id)
+    : http_(http), endpoints_(std::move(endpoints)), client_id_(std::move(client_id)) {}
+
+awaitable<Result<DeviceLogin::Code>> DeviceLogin::begin() {
+  verifier_ = base::random_hex(32);
+  auto answer = co_await post(http_, endpoints_.device,
+                              form({{"client_id", client_id_},
+                                    {"scope", "openid"},
+                                    {"code_challenge", challenge_of(verifier_)},
+                                    {"code_challenge_method", "S256"}}));
+  if (!answer) co_return answer.error();
+  const json::object given = object_of(answer->body);
+  device_code_ = text_of(given, "device_code");
+  Code code{text_of(given, "verification_uri"), text_of(given, "verification_uri_complete"),
+            text_of(given, "user_code")};
+  if (answer->status != 200 || device_code_.empty() || code.address.empty()) {
+    co_return fail(ErrorCode::unauthorized,
+                   "the identity provider begins no login: " + refusal(*answer));
+  }
+  interval_ = seconds(std::clamp(static_cast<int>(number_of(given, "interval", 5)), 1, 60));
+  const double life = number_of(given, "expires_in", 600);
+  over_ = base::after(std::min(kLongest, seconds(static_cast<int>(std::clamp(life, 0., 1e6)))));
+  co_return code;
+}
+
+awaitable<Result<Tokens>> DeviceLogin::wait() {
+  const std::string asked = form({{"grant_type", "urn:ietf:params:oauth:grant-type:device_code"},
+                                  {"client_id", client_id_},
+                                  {"device_code", device_code_},
+                                  {"code_verifier", verifier_}});
+  while (std::chrono::steady_clock::now() < over_) {
+    co_await pause(std::min(over_, base::after(interval_)));
+    const double sent = now();
+    auto answer = co_await post(http_, endpoints_.token, asked);
+    if (!answer || answer->status >= 500) {  // RFC 8628 section 3.5: less often then
+      interval_ = std::min(2 * interval_, seconds(60));
+      continue;
+    }
+    if (answer->status == 200) co_return read_tokens(answer->body, sent);
+    const std::string error = text_of(object_of(answer->body), "error");
+    if (error == "slow_down") interval_ += kSlower;
+    if (error == "authorization_pending" || error == "slow_down") continue;
+    if (error == "expired_token") break;
+    co_return fail(ErrorCode::unauthorized, error == "access_denied"
+                                                ? "the login was refused in the browser"
+                                                : "the login failed: " + refusal(*answer));
+  }
+  co_return fail(ErrorCode::deadline_exceeded, "nobody agreed while the code was good");
+}
+
+awaitable<Result<Tokens>> renew(net::HttpClient& http, const Login& login) {
+  const double sent = now();
+  auto answer = co_await post(http, login.token_endpoint,
+                              form({{"grant_type", "refresh_token"},
+                                    {"client_id", login.client_id},
+                                    {"refresh_token", login.refresh_token}}));
+  if (!answer) co_return answer.error();
+  if (answer->status >= 500) {
+    co_return fail(ErrorCode::unavailable,
+                   "the identity provider cannot renew the login: " + refusal(*answer));
+  }
+  if (answer->status != 200) {
+    co_return fail(ErrorCode::unauthorized, "the saved login is over: " + refusal(*answer));
+  }
+  auto tokens = read_tokens(answer->body, sent);
+  if (tokens && tokens->refresh.empty()) tokens->refresh = login.refresh_token;
+  co_return tokens;
+}
+
+}  // namespace mecapy::client

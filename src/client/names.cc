@@ -1,0 +1,169 @@
+#include "client/names.h"
+
+#include <algorithm>
+
+#include "base/id.h"
+#include "client/answers.h"
+#include "wire/json.h"
+
+namespace mecapy::client {
+namespace {
+
+constexpr std::size_t kShortest = 4;
+constexpr std::size_t kPage = 200;
+constexpr std::size_t kMostPages = 100;
+constexpr std::size_t kMostNamed = 5;  // in a message
+
+struct Page {
+  std::vector<std::string> items;
+  std::string next;
+};
+
+// The elements of the JSON array `text`, which is valid.
+std::vector<std::string> elements(std::string_view text) {
+  std::vector<std::string> found;
+  int depth = 0;
+  bool quoted = false;
+  std::size_t begin = 1;
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    const char c = text[i];
+    if (quoted) {
+      if (c == '\\') ++i;
+      if (c == '"') quoted = false;
+      continue;
+    }
+    if (c == '"') quoted = true;
+    const bool closes = c == ']' || c == '}';
+    if (depth == 1 && (c == ',' || c == ']')) {
+      std::string_view one = text.substr(begin, i - begin);
+      while (!one.empty() && std::isspace(static_cast<unsigned char>(one.front())) != 0)
+        one.remove_prefix(1);
+      if (!one.empty()) found.emplace_back(one);
+      begin = i + 1;
+    }
+    if (c == '[' || c == '{') ++depth;
+    if (closes) --depth;
+  }
+  return found;
+}
+
+Result<Page> read_page(const std::string& body) {
+  const auto broken = fail(ErrorCode::unavailable, "the server's list cannot be read");
+  if (!wire::validate_json(body)) return broken;
+  const auto members = wire::object_members(body);
+  if (!members) return broken;
+  Page page;
+  for (const wire::Member& one : *members) {
+    if (one.key == "items" && one.raw.starts_with('[')) page.items = elements(one.raw);
+    if (one.key == "next") page.next = wire::string_value(one.raw).value_or("");
+  }
+  return page;
+}
+
+awaitable<Result<Page>> read_page(Api& api, const std::string& path,
+                                  std::vector<std::pair<std::string, std::string>> query,
+                                  std::size_t size, const std::string& cursor) {
+  query.emplace_back("limit", std::to_string(std::clamp<std::size_t>(size, 1, kPage)));
+  if (!cursor.empty()) query.emplace_back("cursor", cursor);
+  Call call;
+  call.path = path;
+  call.query = std::move(query);
+  auto body = co_await api.text(std::move(call));
+  if (!body) co_return body.error();
+  co_return read_page(*body);
+}
+
+awaitable<Result<std::string>> search(Api& api, std::string path, Search search) {
+  std::string cursor;
+  for (std::size_t i = 0; i < kMostPages; ++i) {
+    const auto page = co_await read_page(api, path, {}, kPage, cursor);
+    if (!page) co_return page.error();
+    std::string oldest;
+    for (const std::string& item : page->items) {
+      oldest = text_member(item, "id");
+      search.look_at(oldest, text_member(item, "name"));
+    }
+    if (page->next.empty() || !search.may_be_older_than(oldest)) break;
+    cursor = page->next;
+  }
+  co_return search.found();
+}
+
+}  // namespace
+
+bool is_id_beginning(std::string_view word) {
+  if (word.size() < kShortest || word.size() > 36) return false;
+  for (std::size_t i = 0; i < word.size(); ++i) {
+    const bool dash = i == 8 || i == 13 || i == 18 || i == 23;
+    const char c = word[i];
+    const bool digit = (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f');
+    if (dash ? c != '-' : !digit) return false;
+  }
+  return true;
+}
+
+void Search::look_at(const std::string& id, const std::string& name) {
+  if (!base::is_uuid(id)) return;
+  if (!name.empty() && name == word_) named_.push_back(id);
+  if (is_id_beginning(word_) && id.starts_with(word_)) beginning_.push_back(id);
+}
+
+bool Search::may_be_older_than(const std::string& oldest) const {
+  if (kind_ == "task") return true;  // any may have the name
+  return beginning_.size() < 2 && oldest >= word_;
+}
+
+Result<std::string> Search::found() const {
+  const std::vector<std::string>& meant = named_.empty() ? beginning_ : named_;
+  if (meant.size() == 1) return meant.front();
+  const std::string all = kind_ == "run" ? "mecapy runs" : "mecapy task list";
+  if (meant.empty()) {
+    return fail(ErrorCode::not_found, "you have no " + kind_ + " \"" + word_ + "\"");
+  }
+  std::string ids;
+  for (std::size_t i = 0; i < std::min(meant.size(), kMostNamed); ++i) ids += " " + meant[i];
+  return fail(ErrorCode::usage, "\"" + word_ + "\" names several of your " + kind_ + "s:" + ids +
+                                    (meant.size() > kMostNamed ? " and more" : "") +
+                                    "; give more of the id");
+}
+
+awaitable<Result<std::string>> find_run(Api& api, std::string word) {
+  if (base::is_uuid(word)) co_return word;
+  if (word == "last") {
+    const auto latest = co_await list(api, "/api/runs", {}, 1);
+    if (!latest) co_return latest.error();
+    if (latest->empty()) co_return fail(ErrorCode::not_found, "you have no run yet");
+    std::string id = text_member(latest->front(), "id");
+    if (!base::is_uuid(id)) co_return fail(ErrorCode::unavailable, "the server's list has no id");
+    co_return id;
+  }
+  if (!is_id_beginning(word)) {
+    co_return fail(ErrorCode::not_found, "\"" + word +
+                                             "\" names no run: give its id, a unique beginning of "
+                                             "it, or last");
+  }
+  co_return co_await search(api, "/api/runs", Search("run", word));
+}
+
+awaitable<Result<std::string>> find_task(Api& api, std::string word) {
+  if (base::is_uuid(word)) co_return word;
+  co_return co_await search(api, "/api/tasks", Search("task", word));
+}
+
+awaitable<Result<std::vector<std::string>>> list(
+    Api& api, std::string path, std::vector<std::pair<std::string, std::string>> query,
+    std::size_t most) {
+  std::vector<std::string> items;
+  std::string cursor;
+  while (items.size() < most) {
+    auto page = co_await read_page(api, path, query, most - items.size(), cursor);
+    if (!page) co_return page.error();
+    for (std::string& item : page->items) items.push_back(std::move(item));
+    if (page->next.empty()) break;
+    cursor = page->next;
+  }
+  if (items.size() > most) items.resize(most);
+  co_return items;
+}
+
+}  // namespace mecapy::client

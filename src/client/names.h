@@ -1,0 +1,46 @@
+// How people name a run or a task: by its id, by a beginning of it, a task by its name, a run as
+// "last".
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "client/api.h"
+
+namespace mecapy::client {
+
+// Whether `word` can be the beginning of an id: 4 to 36 of its characters.
+bool is_id_beginning(std::string_view word);
+
+// Looks for what `word` names among those that are shown to it.
+class Search {
+ public:
+  // `kind` is "run" or "task", for words.
+  Search(std::string kind, std::string word) : kind_(std::move(kind)), word_(std::move(word)) {}
+  // One candidate; `name` is "" where there is none.
+  void look_at(const std::string& id, const std::string& name);
+  // Whether more candidates, which are older than `oldest` (ids sort by time), can be meant.
+  bool may_be_older_than(const std::string& oldest) const;
+  // The id: of the one with that name, else of the one whose id begins so. not_found; usage when
+  // several are meant, which the message names.
+  Result<std::string> found() const;
+
+ private:
+  std::string kind_;
+  std::string word_;
+  std::vector<std::string> named_;      // ids
+  std::vector<std::string> beginning_;  // ids
+};
+
+// The id of the caller's run or task that `word` names. A whole id is not looked for.
+awaitable<Result<std::string>> find_run(Api& api, std::string word);
+awaitable<Result<std::string>> find_task(Api& api, std::string word);
+
+// The items of a list, as the server sent each, newest first: page after page until there are
+// `most` of them.
+awaitable<Result<std::vector<std::string>>> list(
+    Api& api, std::string path, std::vector<std::pair<std::string, std::string>> query,
+    std::size_t most);
+
+}  // namespace mecapy::client

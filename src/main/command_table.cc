@@ -1,0 +1,181 @@
+#include "main/command_table.h"
+
+#include <algorithm>
+#include <cstdio>
+#include <sstream>
+
+#include "cli/completion.h"
+#include "main/command_words.h"
+
+namespace mecapy::main {
+namespace {
+
+constexpr std::string_view kCalculate = "Calculate";
+constexpr std::string_view kLogin = "Your server";
+constexpr std::string_view kAdministration = "Administration";
+constexpr std::string_view kHelp = "Help";
+
+int run(const config::Loaded& loaded, const Typed& typed) {
+  if (typed.remote) return run_file_there(loaded.settings, typed.server, typed.run, typed.how);
+  const bool of_server = typed.how.fresh || typed.how.wait == Wait::not_at_all ||
+                         typed.server.format == Format::json || !typed.server.server.empty();
+  if (!of_server) return run_file(loaded.settings, typed.run);
+  return complain(fail(ErrorCode::usage,
+                       "--server, --json, --detach and --fresh are for run --remote; without it "
+                       "the calculation is done here, and its result is JSON"));
+}
+
+int log_in(const config::Loaded& loaded, const Typed& typed) {
+  LoginStart start;
+  if (typed.token_stdin) start.from = TokenFrom::standard_input;
+  for (const std::string& word : typed.login) {
+    if (word == "-") {
+      start.from = TokenFrom::standard_input;
+    } else if (!start.url.empty()) {
+      // A token would stand in the list of processes, for all to see.
+      return complain(fail(ErrorCode::usage,
+                           "one address is enough; a token is asked for, or read from standard "
+                           "input: mecapy login URL - < FILE"));
+    } else {
+      start.url = word;
+    }
+  }
+  return login(loaded.settings, start);
+}
+
+int complete(const config::Loaded&, const Typed& typed) {
+  const cli::CommandWords program = describe(*typed.program);
+  const std::string script = typed.shell == "bash"  ? cli::bash_completion(program)
+                             : typed.shell == "zsh" ? cli::zsh_completion(program)
+                                                    : cli::fish_completion(program);
+  std::fputs(script.c_str(), stdout);
+  return 0;
+}
+
+std::vector<CommandRow> calculate_rows() {
+  using L = const config::Loaded&;
+  using T = const Typed&;
+  return {
+      {"run", kCalculate, "one calculation, now: in the sandbox here, or --remote at a server",
+       "mecapy run calc.py -i force=1000 -i section=10\n"
+       "mecapy run calc.py -i @inputs.json -o out --remote",
+       Place::here, words::run, run},
+      {"task", kCalculate, "calculations that are kept at a server: create, list, show, ...", "",
+       Place::nowhere, words::none, nullptr},
+      {"task create", "", "keep a calculation; prints its id",
+       "mecapy task create calc.py --name bolt -i force=1000 -i section=10", Place::server,
+       words::task_create, [](L l, T t) { return create_task(l.settings, t.server, t.task); }},
+      {"task list", "", "your tasks, the newest first", "mecapy task list", Place::server,
+       words::task_list, [](L l, T t) { return list_tasks(l.settings, t.server, t.most); }},
+      {"task show", "", "one task with its code",
+       "mecapy task show bolt\nmecapy task show bolt --code > calc.py", Place::server,
+       words::task_show, [](L l, T t) { return show_task(l.settings, t.server, t.task); }},
+      {"task update", "", "change a task; new code, inputs or limits make a new version",
+       "mecapy task update bolt calc.py", Place::server, words::task_update,
+       [](L l, T t) { return update_task(l.settings, t.server, t.task); }},
+      {"task delete", "", "hide a task; its runs stay", "mecapy task delete bolt", Place::server,
+       words::task_delete, [](L l, T t) { return delete_task(l.settings, t.server, t.task); }},
+      {"task run", "", "run a task, and wait for its result",
+       "mecapy task run bolt -i force=2000 -i section=10", Place::server, words::task_run,
+       [](L l, T t) { return run_task(l.settings, t.server, t.task_run, t.how); }},
+      {"runs", kCalculate, "your runs at a server, the newest first; or one of them, whole",
+       "mecapy runs --status failed\nmecapy runs last", Place::server, words::runs,
+       [](L l, T t) { return show_runs(l.settings, t.server, t.runs); }},
+      {"result", kCalculate, "the result of a run, once it has ended", "mecapy result last",
+       Place::server, words::result,
+       [](L l, T t) { return show_result(l.settings, t.server, t.result); }},
+      {"logs", kCalculate, "what a run printed", "mecapy logs -f last", Place::server, words::logs,
+       [](L l, T t) { return show_log(l.settings, t.server, t.which_run, t.follow); }},
+      {"cancel", kCalculate, "stop a run, wherever it is", "mecapy cancel last", Place::server,
+       words::cancel, [](L l, T t) { return cancel_run(l.settings, t.server, t.which_run); }},
+      {"download", kCalculate, "the files and figures of a run",
+       "mecapy download last -o out\nmecapy download last table.csv", Place::server,
+       words::download, [](L l, T t) { return download(l.settings, t.server, t.download); }},
+  };
+}
+
+std::vector<CommandRow> other_rows() {
+  using L = const config::Loaded&;
+  using T = const Typed&;
+  return {
+      {"login", kLogin, "log in to a server, in a browser or with a token",
+       "mecapy login https://mecapy.example.org\nmecapy login https://mecapy.example.org - < token",
+       Place::nowhere, words::login, log_in},
+      {"logout", kLogin, "forget the login that is saved", "mecapy logout", Place::nowhere,
+       words::none, [](L, T) { return logout(); }},
+      {"whoami", kLogin, "which server, and who you are to it", "mecapy whoami", Place::server,
+       words::none, [](L l, T t) { return who_am_i(l.settings, t.server); }},
+      {"serve", kAdministration, "API, dispatcher and a local worker", "mecapy serve --port 8081",
+       Place::here, words::serve, [](L l, T) { return serve(l.settings); }},
+      {"worker", kAdministration, "the container's program: POST /execute, GET /health",
+       "mecapy worker --port 8080", Place::here, words::worker,
+       [](L l, T t) { return worker(l.settings, t.worker); }},
+      {"doctor", kAdministration, "which isolation layers work here, and what to do",
+       "mecapy doctor", Place::here, words::doctor, [](L l, T) { return doctor(l.settings); }},
+      {"config", kAdministration, "every setting, its value and where it came from",
+       "mecapy config --all", Place::here, words::config,
+       [](L l, T t) { return show_config(l, t.format); }},
+      {"token", kAdministration, "a new token for a user, printed once", "mecapy token ada",
+       Place::here, words::token, [](L l, T t) { return add_token(l.settings, t.user); }},
+      {"health", kAdministration, "asks a server how it is; exit status 0: well",
+       "mecapy health http://127.0.0.1:8080", Place::here, words::health,
+       [](L, T t) { return health(t.url); }},
+      {"completion", kHelp, "a script by which a shell completes commands and flags",
+       "source <(mecapy completion bash)", Place::nowhere, words::completion, complete},
+      {"help", kHelp, "help for a command, or for exit-codes, environment, json",
+       "mecapy help exit-codes", Place::nowhere, words::help,
+       [](L, T t) { return tell_help(*t.program, t.topic); }},
+  };
+}
+
+std::vector<std::string> split(std::string_view words) {
+  std::istringstream in{std::string(words)};
+  std::vector<std::string> out;
+  for (std::string word; in >> word;) out.push_back(word);
+  return out;
+}
+
+}  // namespace
+
+const std::vector<CommandRow>& command_table() {
+  static const std::vector<CommandRow> table = [] {
+    std::vector<CommandRow> rows = calculate_rows();
+    for (const CommandRow& row : other_rows()) rows.push_back(row);
+    return rows;
+  }();
+  return table;
+}
+
+void build_program(CLI::App& program, Typed& typed) {
+  typed.program = &program;
+  program.require_subcommand(1);
+  for (const CommandRow& row : command_table()) {
+    const std::vector<std::string> words = split(row.words);
+    CLI::App* parent = &program;
+    for (std::size_t i = 0; i + 1 < words.size(); ++i) parent = parent->get_subcommand(words[i]);
+    CLI::App& app = *parent->add_subcommand(words.back(), std::string(row.meaning));
+    app.group(row.group.empty() ? "Commands" : std::string(row.group));
+    if (row.act == nullptr) app.require_subcommand(1);
+    row.set_up(app, typed);
+    if (row.place == Place::server || row.words == "run") words::server(app, typed);
+    if (row.place == Place::here) words::settings(app, typed);
+    if (!row.examples.empty()) {
+      std::string lines = "  " + std::string(row.examples);
+      for (std::size_t at = 0; (at = lines.find('\n', at)) != std::string::npos; at += 3)
+        lines.insert(at + 1, "  ");
+      app.footer("Example:\n" + lines);
+    }
+  }
+}
+
+const CommandRow& typed_command(const CLI::App& program) {
+  std::string words;
+  const CLI::App* app = &program;
+  while (!app->get_subcommands().empty()) {
+    app = app->get_subcommands().front();
+    words += (words.empty() ? "" : " ") + app->get_name();
+  }
+  return *std::ranges::find(command_table(), words, &CommandRow::words);
+}
+
+}  // namespace mecapy::main

@@ -1,0 +1,214 @@
+#include "main/command_words.h"
+
+namespace mecapy::main::words {
+namespace {
+
+constexpr const char* kRun = "id of the run, a unique beginning of it, or last";
+constexpr const char* kTask = "id of the task, a unique beginning of it, or its name";
+constexpr const char* kInputs = "name=value (JSON or text), @file.json, or @- for standard input";
+constexpr const char* kLimit = "name=value, such as timeout_s=10; repeatable";
+
+// A flag that stands for a setting; only those given are kept.
+void setting(CLI::App& app, Typed& typed, const std::string& flag, const std::string& name,
+             const std::string& type, const std::string& help) {
+  app.add_option_function<std::string>(
+         flag, [&typed, name](const std::string& value) { typed.settings[name] = value; }, help)
+      ->type_name(type);
+}
+
+void profile(CLI::App& app, Typed& typed) {
+  setting(app, typed, "--profile", "worker.profile", "host|container", "isolation of runs");
+}
+
+template <class Value>
+CLI::Option& operand(CLI::App& app, const std::string& name, Value& value, const char* help) {
+  return *app.add_option(name, value, help)->type_name("");
+}
+
+template <class Value>
+CLI::Option& option(CLI::App& app, const char* names, Value& value, const char* type,
+                    const char* help) {
+  return *app.add_option(names, value, help)->type_name(type);
+}
+
+void inputs(CLI::App& app, std::vector<std::string>& into, const std::string& help) {
+  app.add_option("-i,--inputs", into, help)->type_name("NAME=VALUE")->take_all();
+}
+void limits(CLI::App& app, std::vector<std::string>& into) {
+  app.add_option("-l,--limit", into, kLimit)->type_name("NAME=VALUE")->take_all();
+}
+
+// Those of a command that begins a run at a server.
+void how(CLI::App& app, Typed& typed, const char* which) {
+  app.add_flag_callback(
+      "--detach", [&typed] { typed.how.wait = Wait::not_at_all; },
+      std::string("print the run's id and leave it to itself") + which);
+  app.add_flag("--fresh", typed.how.fresh,
+               std::string("calculate, also when an earlier run could answer") + which);
+}
+
+void task_fields(CLI::App& app, Typed& typed) {
+  option(app, "--name", typed.task.name, "NAME", "what people call it");
+  option(app, "--description", typed.task.description, "TEXT", "for people");
+  option(app, "--tag", typed.task.tags, "WORD", "a word to find it by; repeatable")
+      .allow_extra_args(false);
+  inputs(app, typed.task.inputs,
+         "what a run gets that is given no inputs: " + std::string(kInputs));
+  limits(app, typed.task.limits);
+  option(app, "--cache", typed.task.cache_s, "SECONDS",
+         "answer from a completed run that ended at most so long ago; 0: never");
+  option(app, "--estimate", typed.task.estimate_s, "SECONDS", "how long a run takes");
+}
+
+}  // namespace
+
+void none(CLI::App&, Typed&) {}
+
+void settings(CLI::App& app, Typed& typed) {
+  option(app, "--config", typed.config_file, "FILE",
+         "settings file; ./mecapy.toml when there is one");
+  setting(app, typed, "--data-dir", "data_dir", "FOLDER",
+          "folder of the database, the objects and the token");
+  setting(app, typed, "--log-level", "log_level", "debug|info|warn|error", "what is logged");
+  setting(app, typed, "--log-format", "log_format", "text|json", "of the log");
+}
+
+void server(CLI::App& app, Typed& typed) {
+  option(app, "--server", typed.server.server, "URL",
+         "the server to call; else MECAPY_URL, the one logged in to, or that of this machine");
+  app.add_flag_callback(
+      "--json", [&typed] { typed.server.format = Format::json; }, "for programs");
+}
+
+void run(CLI::App& app, Typed& typed) {
+  operand(app, "FILE", typed.run.file,
+          "Python file that defines calculate(inputs); - for standard input")
+      .required();
+  inputs(app, typed.run.inputs, std::string(kInputs) + "; repeatable");
+  limits(app, typed.run.limits);
+  option(app, "-o,--output", typed.run.output, "FOLDER", "where its files are kept");
+  app.add_flag("--remote", typed.remote, "at a server instead of here");
+  how(app, typed, " (--remote)");
+  profile(app, typed);
+}
+
+void task_create(CLI::App& app, Typed& typed) {
+  operand(app, "FILE", typed.task.file,
+          "Python file that defines calculate(inputs); - for standard input")
+      .required();
+  task_fields(app, typed);
+}
+
+void task_list(CLI::App& app, Typed& typed) {
+  option(app, "-n,--limit", typed.most, "N", "so many at most, the newest; 0: all")
+      .capture_default_str();
+}
+
+void task_show(CLI::App& app, Typed& typed) {
+  operand(app, "TASK", typed.task.task, kTask).required();
+  option(app, "--version", typed.task.version, "N", "this version instead of the latest");
+  app.add_flag("--code", typed.task.code_only, "the code alone");
+}
+
+void task_update(CLI::App& app, Typed& typed) {
+  operand(app, "TASK", typed.task.task, kTask).required();
+  operand(app, "FILE", typed.task.file, "its new code; - for standard input");
+  task_fields(app, typed);
+}
+
+void task_delete(CLI::App& app, Typed& typed) {
+  operand(app, "TASK", typed.task.task, kTask).required();
+}
+
+void task_run(CLI::App& app, Typed& typed) {
+  operand(app, "TASK", typed.task_run.task, kTask).required();
+  inputs(app, typed.task_run.inputs,
+         "instead of all default inputs: " + std::string(kInputs) + "; repeatable");
+  option(app, "--version", typed.task_run.version, "N", "this version instead of the latest");
+  option(app, "-o,--output", typed.task_run.output, "FOLDER", "where its files are kept");
+  how(app, typed, "");
+}
+
+void runs(CLI::App& app, Typed& typed) {
+  operand(app, "RUN", typed.runs.run, "this one, whole: its id, a unique beginning of it, or last");
+  option(app, "--task", typed.runs.task, "TASK", "only of this task");
+  option(app, "--status", typed.runs.status, "queued|running|completed|failed|cancelled",
+         "only those");
+  option(app, "-n,--limit", typed.runs.most, "N", "so many at most, the newest; 0: all")
+      .capture_default_str();
+}
+
+void result(CLI::App& app, Typed& typed) {
+  operand(app, "RUN", typed.result.run, kRun).required();
+  option(app, "--timeout", typed.result.timeout_s, "SECONDS",
+         "wait so long at most; 0: do not wait");
+  option(app, "-o,--output", typed.result.output, "FOLDER", "where its files are kept");
+}
+
+void logs(CLI::App& app, Typed& typed) {
+  operand(app, "RUN", typed.which_run, kRun).required();
+  app.add_flag("-f,--follow", typed.follow, "go on until the run has ended");
+}
+
+void cancel(CLI::App& app, Typed& typed) { operand(app, "RUN", typed.which_run, kRun).required(); }
+
+void download(CLI::App& app, Typed& typed) {
+  operand(app, "RUN", typed.download.run, kRun).required();
+  operand(app, "NAME", typed.download.names, "of files; all, when none is named");
+  option(app, "-o,--output", typed.download.output, "FOLDER", "where to").capture_default_str();
+  app.add_flag("--force", typed.download.replace, "also over files that are there and differ");
+}
+
+void login(CLI::App& app, Typed& typed) {
+  operand(app, "URL", typed.login,
+          "the server; else MECAPY_URL, the one logged in to, or that of this machine. - reads a "
+          "token from standard input");
+  app.add_flag("--token-stdin", typed.token_stdin, "the same as -");
+}
+
+void serve(CLI::App& app, Typed& typed) {
+  setting(app, typed, "--host", "server.host", "ADDRESS", "IP address to listen on");
+  setting(app, typed, "--port", "server.port", "N", "port to listen on; 0 picks a free one");
+  profile(app, typed);
+}
+
+void worker(CLI::App& app, Typed& typed) {
+  setting(app, typed, "--host", "worker.host", "ADDRESS", "IP address to listen on");
+  option(app, "--port", typed.worker.port, "N", "port to listen on");
+  profile(app, typed);
+  option(app, "--socket", typed.worker.socket, "FILE", "listen on this Unix socket instead");
+  app.add_option("--pulse-fd", typed.worker.pulse_fd)->group("");
+  app.add_option("--run-as", typed.worker.run_as)->group("");
+}
+
+void doctor(CLI::App& app, Typed& typed) { profile(app, typed); }
+
+void config(CLI::App& app, Typed& typed) {
+  app.add_flag_callback(
+      "--all", [&typed] { typed.format = ConfigFormat::all; },
+      "also its default, type, variable and meaning");
+  app.add_flag_callback(
+      "--json", [&typed] { typed.format = ConfigFormat::json; }, "for programs");
+}
+
+void token(CLI::App& app, Typed& typed) {
+  operand(app, "USER", typed.user, "name of the user").required();
+}
+
+void health(CLI::App& app, Typed& typed) {
+  operand(app, "URL", typed.url, "such as http://127.0.0.1:8080, of which /health/ready is asked")
+      .required();
+}
+
+void completion(CLI::App& app, Typed& typed) {
+  app.add_option("SHELL", typed.shell, "for which")
+      ->type_name("bash|zsh|fish")
+      ->check(CLI::IsMember({"bash", "zsh", "fish"}).description(""))
+      ->required();
+}
+
+void help(CLI::App& app, Typed& typed) {
+  operand(app, "WORD", typed.topic, "a command, or exit-codes, environment, json, reference");
+}
+
+}  // namespace mecapy::main::words

@@ -1,0 +1,102 @@
+#include "main/outcome.h"
+
+#include <filesystem>
+
+#include "cli/failure.h"
+#include "cli/text.h"
+#include "client/download.h"
+#include "main/commands.h"
+
+namespace mecapy::main {
+namespace {
+
+namespace fs = std::filesystem;
+
+void tell_usage(const Remote& remote, const client::RunAnswer& run) {
+  if (!run.cached_from.empty()) {
+    remote.err.write("mecapy: not calculated anew: answered from run " +
+                     cli::harmless_line(run.cached_from) + "\n");
+    return;
+  }
+  if (!run.usage || run.usage->wall_ms == 0) return;  // it never began
+  char text[160];
+  std::snprintf(text, sizeof text, "mecapy: %.1f ms (set-up %.1f ms), %.1f ms CPU, peak %.0f MiB\n",
+                run.usage->wall_ms, run.usage->setup_ms, run.usage->cpu_ms,
+                run.usage->peak_memory_mb);
+  remote.err.write(text);
+}
+
+void tell_artifacts(const Remote& remote, const client::RunAnswer& run) {
+  for (const client::Artifact& artifact : run.artifacts) {
+    remote.err.write("mecapy: artifact " + cli::harmless_line(artifact.name) + ", " +
+                     cli::size(artifact.size) + " (mecapy download " + run.id + " fetches it)\n");
+  }
+}
+
+void tell_failure(const Remote& remote, const client::RunAnswer& run, const std::string& file) {
+  if (run.was_cancelled()) remote.err.write("mecapy: the run was cancelled\n");
+  if (run.status != "failed" || !run.failure) return;
+  remote.err.write(cli::failure_text(*run.failure, file));
+  if (run.failure->code == model::OutcomeCode::out_of_memory) {
+    remote.err.write("  -> -l memory_mb=N asks for more, up to the server's ceiling\n");
+  }
+}
+
+}  // namespace
+
+int exit_status(const client::RunAnswer& run) {
+  if (run.was_cancelled()) return kInterrupted;
+  if (run.status == "completed") return 0;
+  return model::row(run.failure ? run.failure->code : model::OutcomeCode::internal).exit_code;
+}
+
+awaitable<int> keep_artifacts(Remote& remote, const client::RunAnswer& run,
+                              std::vector<client::Artifact> wanted, std::string folder,
+                              bool replace) {
+  std::error_code ec;
+  fs::create_directories(folder, ec);
+  int status = 0;
+  for (client::Artifact& artifact : wanted) {
+    const std::string name = artifact.name;
+    const auto kept =
+        co_await client::download(remote.api, run.id, std::move(artifact), folder,
+                                  replace ? client::Existing::replace : client::Existing::keep);
+    if (!kept) {
+      status = complain_with_advice(kept.error(), Subject::run, remote.target.url);
+      if (kept.error().code == ErrorCode::conflict)
+        std::fputs("  -> --force replaces it\n", stderr);
+      continue;
+    }
+    const std::string path = (fs::path(folder) / name).string();
+    remote.err.write(
+        (*kept == client::Kept::fetched ? "mecapy: kept " : "mecapy: already there: ") +
+        cli::harmless_line(path, 1000) + "\n");
+  }
+  co_return status;
+}
+
+awaitable<Result<int>> tell_end(Remote& remote, std::string run_id, EndWords words) {
+  client::Call call;
+  call.path = client::run_path(run_id, "/results");
+  const auto body = co_await remote.api.text(std::move(call));
+  if (!body) co_return body.error();
+  const auto run = client::read_run(*body);
+  if (!run) co_return run.error();
+  tell_usage(remote, *run);
+  int kept = 0;
+  if (words.output.empty()) {
+    tell_artifacts(remote, *run);
+  } else {
+    kept = co_await keep_artifacts(remote, *run, run->artifacts, words.output, true);
+  }
+  tell_failure(remote, *run, words.file);
+  if (remote.json()) {
+    print_json(remote, *body);
+  } else if (run->result) {
+    print_json(remote, *run->result);
+  }
+  const int status = exit_status(*run);
+  co_return status != 0 ? status : kept;
+}
+
+}  // namespace mecapy::main

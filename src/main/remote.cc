@@ -1,0 +1,95 @@
+#include "main/remote.h"
+
+#include <boost/asio/co_spawn.hpp>
+#include <cstdlib>
+#include <exception>
+
+#include "cli/text.h"
+#include "main/commands.h"
+#include "main/data_folder.h"
+
+namespace mecapy::main {
+namespace {
+
+std::string variable(const char* name) {
+  const char* value = std::getenv(name);
+  return value == nullptr ? "" : value;
+}
+
+// What to do next; "" when that is not known.
+std::string advice(const Error& error, Subject subject, const std::string& url) {
+  switch (error.code) {
+    case ErrorCode::unauthorized:
+      if (!variable("MECAPY_TOKEN").empty()) {
+        return "MECAPY_TOKEN was sent; without it the login that mecapy login saves is";
+      }
+      return "mecapy login " + url;
+    case ErrorCode::not_found:
+      if (subject == Subject::run) return "mecapy runs shows yours";
+      if (subject == Subject::task) return "mecapy task list shows yours";
+      return "";
+    case ErrorCode::busy:
+    case ErrorCode::draining:
+      return "it has too much to do or is starting again; try again in a while";
+    case ErrorCode::unavailable:
+      if (error.message.find("certificate") != std::string::npos) {
+        return "MECAPY_CA names the file of certificates to trust";
+      }
+      return url.empty() ? ""
+                         : "mecapy health " + url +
+                               " tells how the server is; --server or MECAPY_URL "
+                               "names another";
+    default:
+      return "";
+  }
+}
+
+}  // namespace
+
+client::Surroundings surroundings(const config::Settings& settings, const std::string& server) {
+  client::Surroundings around;
+  around.server = server;
+  around.url = variable("MECAPY_URL");
+  around.token = variable("MECAPY_TOKEN");
+  around.login_path = client::login_path();
+  around.local_url = "http://127.0.0.1:" + std::to_string(settings.server_port);
+  around.local_token_file = DataFolder{settings.data_dir}.token();
+  return around;
+}
+
+client::Options client_options() {
+  client::Options options;
+  options.ca = variable("MECAPY_CA");
+  options.login_path = client::login_path();
+  return options;
+}
+
+int complain_with_advice(const Error& error, Subject subject, const std::string& url) {
+  const int status = complain(error);
+  const std::string next = advice(error, subject, url);
+  if (!next.empty()) std::fprintf(stderr, "  -> %s\n", next.c_str());
+  return status;
+}
+
+int at_server(const config::Settings& settings, const RemoteWords& words, Subject subject,
+              const std::function<awaitable<Result<int>>(Remote&)>& act) {
+  auto target = client::choose_target(surroundings(settings, words.server));
+  if (!target) return complain(target.error());
+  Remote remote(std::move(*target), client_options(), words.format);
+  Result<int> done = fail(ErrorCode::internal, "nothing was done");
+  std::exception_ptr thrown;
+  boost::asio::co_spawn(remote.io, act(remote),
+                        [&](const std::exception_ptr& e, Result<int> result) {
+                          thrown = e;
+                          if (!e) done = std::move(result);
+                        });
+  remote.io.run();
+  if (thrown) std::rethrow_exception(thrown);
+  return done ? *done : complain_with_advice(done.error(), subject, remote.target.url);
+}
+
+void print_json(const Remote& remote, const std::string& json) {
+  remote.out.write(cli::harmless_json(json) + "\n");
+}
+
+}  // namespace mecapy::main

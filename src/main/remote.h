@@ -1,0 +1,60 @@
+// What all commands that call a server share: which one, the client, how errors are told.
+#pragma once
+
+#include <boost/asio/awaitable.hpp>
+#include <boost/asio/io_context.hpp>
+#include <functional>
+#include <string>
+
+#include "cli/terminal.h"
+#include "client/api.h"
+#include "config/settings.h"
+
+namespace mecapy::main {
+
+using boost::asio::awaitable;
+
+// Exit status of a command that was interrupted, or whose run was cancelled; as shells have it.
+inline constexpr int kInterrupted = 130;
+
+enum class Format : std::uint8_t { people, json };
+
+// What each of these commands may be told.
+struct RemoteWords {
+  std::string server{};
+  Format format = Format::people;
+};
+
+// A server, as one command has it before it.
+struct Remote {
+  Remote(client::Target chosen, client::Options options, Format wanted)
+      : target(std::move(chosen)), api(target, std::move(options)), format(wanted) {}
+  boost::asio::io_context io{1};
+  client::Target target;
+  client::Api api;
+  Format format;
+  cli::Screen out{stdout};
+  cli::Screen err{stderr};
+  bool json() const { return format == Format::json; }
+};
+
+// What a command is about, so that an error can say what to do next.
+enum class Subject : std::uint8_t { server, run, task };
+
+// Does `act` with the server that is to be called; its exit status, or that of its error, which is
+// told with what to do next.
+int at_server(const config::Settings& settings, const RemoteWords& words, Subject subject,
+              const std::function<awaitable<Result<int>>(Remote&)>& act);
+
+// What decides which server is called.
+client::Surroundings surroundings(const config::Settings& settings, const std::string& server);
+// How it is called; MECAPY_CA.
+client::Options client_options();
+
+// Prints the error, and what to do about it when that is known; its exit status.
+int complain_with_advice(const Error& error, Subject subject, const std::string& url);
+
+// Prints JSON from the server, or what was made of it, with a newline.
+void print_json(const Remote& remote, const std::string& json);
+
+}  // namespace mecapy::main

@@ -1,0 +1,162 @@
+#include "main/remote_run.h"
+
+#include <unistd.h>
+
+#include <filesystem>
+
+#include "base/id.h"
+#include "base/utf8.h"
+#include "cli/failure.h"
+#include "cli/inputs.h"
+#include "cli/text.h"
+#include "client/names.h"
+#include "main/follow.h"
+#include "main/outcome.h"
+#include "wire/json.h"
+
+namespace mecapy::main {
+namespace {
+
+namespace fs = std::filesystem;
+
+void warn_of_inputs(const std::vector<std::string>& inputs) {
+  for (const std::string& doubt : cli::doubts_about_inputs(inputs)) {
+    std::fprintf(stderr, "mecapy: warning: %s\n", doubt.c_str());
+  }
+}
+
+// Code that the server found to be no calculation: the author's line, and the status that such a
+// run has, wherever it is found.
+int tell_invalid_code(const Error& error, const std::string& code, const std::string& file) {
+  for (const FieldProblem& problem : error.problems) {
+    std::fputs(cli::marked_line(code, file, problem).c_str(), stderr);
+  }
+  model::Failure failure{model::OutcomeCode::invalid_code, error.message};
+  if (!error.problems.empty()) {
+    failure.message = error.problems.front().detail;
+    failure.line = error.problems.front().line;
+  }
+  std::fputs(cli::failure_text(failure, file).c_str(), stderr);
+  return model::row(failure.code).exit_code;
+}
+
+// Begins a run by `call`, and follows it to its end when that is wanted.
+awaitable<Result<int>> begin_and_follow(Remote& remote, client::Call call, RemoteRun how,
+                                        EndWords words) {
+  call.method = "POST";
+  if (how.fresh) call.headers.emplace_back("Cache-Control", "no-cache");
+  const auto accepted = co_await remote.api.text(std::move(call));
+  if (!accepted) co_return accepted.error();
+  const std::string id = client::text_member(*accepted, "run_id");
+  if (!base::is_uuid(id)) co_return fail(ErrorCode::unavailable, "the server named no run");
+  if (how.wait == Wait::not_at_all) {
+    if (remote.json()) {
+      print_json(remote, *accepted);
+    } else {
+      remote.out.write(id + "\n");
+    }
+    co_return 0;
+  }
+  const auto followed = co_await follow(remote, {id, Interrupt::asks, LogTo::err});
+  if (!followed) {
+    remote.err.write("mecapy: the run may go on: mecapy result " + id + "\n");
+    co_return followed.error();
+  }
+  if (*followed == Followed::until_interrupted) {
+    remote.err.write("mecapy: left run " + id + "\n");
+    co_return kInterrupted;
+  }
+  co_return co_await tell_end(remote, id, std::move(words));
+}
+
+// What is sent: the code with all that it needs.
+Result<std::string> ad_hoc_body(const RunStart& start, const std::string& code) {
+  auto inputs = cli::read_inputs(start.inputs);
+  if (!inputs) return inputs.error();
+  auto limits = cli::limits_object(start.limits);
+  if (!limits) return limits.error();
+  wire::ObjectWriter body;
+  body.text("code", code).raw("inputs", *inputs);
+  if (!start.limits.empty()) body.raw("limits", *limits);
+  if (start.file != "-") body.text("name", fs::path(start.file).filename().string());
+  return std::move(body).finish();
+}
+
+}  // namespace
+
+// Artifacts are kept after a run that may be long: whether they can be is looked at before.
+Result<void> check_output(const std::string& output) {
+  if (output.empty()) return {};
+  std::error_code ec;
+  fs::create_directories(output, ec);
+  if (fs::exists(output) && !fs::is_directory(output)) {
+    return fail(ErrorCode::usage, output + " is a file, not a folder");
+  }
+  if (ec) return fail(ErrorCode::usage, "cannot make the folder " + output + ": " + ec.message());
+  if (::access(output.c_str(), W_OK | X_OK) != 0) {
+    return fail(ErrorCode::usage, "cannot write into the folder " + output);
+  }
+  return {};
+}
+
+Result<std::string> code_to_send(const std::string& file) {
+  auto code = cli::read_code(file);
+  if (!code) return code;
+  for (std::string_view rest = *code; !rest.empty();) {
+    const int length = base::utf8_length(rest);
+    if (length < 1) return fail(ErrorCode::usage, file + " is not UTF-8");
+    rest.remove_prefix(static_cast<std::size_t>(length));
+  }
+  return code;
+}
+
+Result<void> check_standard_input(const std::string& file, const std::vector<std::string>& inputs) {
+  if (file != "-" || !cli::reads_standard_input(inputs)) return {};
+  return fail(ErrorCode::usage, "code and inputs cannot both be standard input");
+}
+
+int run_file_there(const config::Settings& settings, const RemoteWords& words,
+                   const RunStart& start, const RemoteRun& how) {
+  if (auto fine = check_standard_input(start.file, start.inputs); !fine)
+    return complain(fine.error());
+  if (auto fine = check_output(start.output); !fine) return complain(fine.error());
+  const auto code = code_to_send(start.file);
+  if (!code) return complain(code.error());
+  const auto body = ad_hoc_body(start, *code);
+  if (!body) return complain(body.error());
+  warn_of_inputs(start.inputs);
+  return at_server(settings, words, Subject::run, [&](Remote& remote) -> awaitable<Result<int>> {
+    client::Call call;
+    call.path = "/api/tasks/execute";
+    call.body = *body;
+    auto done = co_await begin_and_follow(remote, std::move(call), how, {start.file, start.output});
+    if (!done && done.error().code == ErrorCode::invalid_code) {
+      co_return tell_invalid_code(done.error(), *code, start.file);
+    }
+    co_return done;
+  });
+}
+
+int run_task(const config::Settings& settings, const RemoteWords& words, const TaskRun& start,
+             const RemoteRun& how) {
+  if (auto fine = check_output(start.output); !fine) return complain(fine.error());
+  wire::ObjectWriter body;
+  if (!start.inputs.empty()) {
+    const auto inputs = cli::read_inputs(start.inputs);
+    if (!inputs) return complain(inputs.error());
+    body.raw("inputs", *inputs);
+  }
+  if (start.version) body.integer("version", *start.version);
+  warn_of_inputs(start.inputs);
+  const std::string text = std::move(body).finish();
+  return at_server(settings, words, Subject::task, [&](Remote& remote) -> awaitable<Result<int>> {
+    const auto id = co_await client::find_task(remote.api, start.task);
+    if (!id) co_return id.error();
+    client::Call call;
+    call.path = client::task_path(*id, "/execute");
+    call.body = text;
+    co_return co_await begin_and_follow(remote, std::move(call), how, {"calc.py", start.output});
+  });
+}
+
+}  // namespace mecapy::main

@@ -1,0 +1,306 @@
+// runs, result, logs, cancel, download.
+#include <algorithm>
+#include <ctime>
+#include <map>
+
+#include "cli/failure.h"
+#include "cli/text.h"
+#include "client/names.h"
+#include "main/commands.h"
+#include "main/follow.h"
+#include "main/outcome.h"
+#include "wire/json.h"
+
+namespace mecapy::main {
+namespace {
+
+constexpr std::size_t kTasksNamed = 200;
+constexpr std::chrono::seconds kOneWait{60};
+
+double now() { return static_cast<double>(std::time(nullptr)); }
+
+cli::Style style_of(const std::string& status) {
+  if (status == "completed") return cli::Style::green;
+  if (status == "failed") return cli::Style::red;
+  return status == "cancelled" ? cli::Style::yellow : cli::Style::plain;
+}
+
+std::string status_of(const Remote& remote, const client::RunAnswer& run) {
+  std::string text = run.status;
+  if (run.status == "failed" && !run.code.empty()) text += ": " + run.code;
+  return remote.out.styled(cli::harmless_line(text, 40), style_of(run.status));
+}
+
+// From its start to its end, or until now.
+std::string took(const client::RunAnswer& run) {
+  const auto begun = cli::parse_time(run.started_at);
+  const auto ended = cli::parse_time(run.finished_at);
+  if (run.usage && run.usage->wall_ms > 0) return cli::duration(run.usage->wall_ms / 1e3);
+  if (!begun || !run.cached_from.empty()) return "-";
+  const double seconds = ended.value_or(now()) - *begun;
+  return run.has_ended() ? cli::duration(std::max(0., seconds)) : cli::elapsed(seconds);
+}
+
+std::string age_of(const client::RunAnswer& run) {
+  const auto queued = cli::parse_time(run.queued_at);
+  return queued ? cli::age(*queued, now()) : "-";
+}
+
+// The names of the tasks that are kept, by id.
+awaitable<std::map<std::string, std::string>> task_names(client::Api& api) {
+  std::map<std::string, std::string> names;
+  const auto items = co_await client::list(api, "/api/tasks", {}, kTasksNamed);
+  if (!items) co_return names;
+  for (const std::string& item : *items) {
+    if (const auto task = client::read_task(item)) names[task->id] = task->name;
+  }
+  co_return names;
+}
+
+awaitable<Result<int>> list_runs(Remote& remote, RunsWords which) {
+  std::vector<std::pair<std::string, std::string>> query;
+  if (!which.task.empty()) {
+    const auto task = co_await client::find_task(remote.api, which.task);
+    if (!task) co_return task.error();
+    query.emplace_back("task_id", *task);
+  }
+  if (!which.status.empty()) query.emplace_back("status", which.status);
+  const auto items =
+      co_await client::list(remote.api, "/api/runs", std::move(query),
+                            which.most > 0 ? static_cast<std::size_t>(which.most) : SIZE_MAX);
+  if (!items) co_return items.error();
+  if (remote.json()) {
+    print_json(remote, wire::array_of(*items));
+    co_return 0;
+  }
+  if (items->empty()) {
+    remote.err.write("No run is there: mecapy run FILE --remote, or mecapy task run TASK\n");
+    co_return 0;
+  }
+  std::vector<client::RunAnswer> runs;
+  std::vector<std::string> ids;
+  for (const std::string& item : *items) {
+    const auto run = client::read_run(item);
+    if (!run) co_return run.error();
+    ids.push_back(run->id);
+    runs.push_back(*run);
+  }
+  const std::size_t shown = remote.out.is_terminal() ? cli::telling_length(ids) : 36;
+  const auto names = co_await task_names(remote.api);
+  std::vector<std::vector<std::string>> rows = {
+      {"RUN", "TASK", "STATUS", "ASKED FOR", "TOOK", "FILES"}};
+  for (const client::RunAnswer& run : runs) {
+    const auto name = names.find(run.task_id);
+    rows.push_back({cli::harmless_line(run.id).substr(0, shown),
+                    name == names.end() ? "-" : cli::harmless_line(name->second, 30),
+                    status_of(remote, run), age_of(run), took(run),
+                    run.artifact_count == 0 ? "" : std::to_string(run.artifact_count)});
+  }
+  remote.out.write(cli::table(rows));
+  co_return 0;
+}
+
+void print_run(const Remote& remote, const client::RunAnswer& run) {
+  std::vector<std::vector<std::string>> rows;
+  const auto add = [&](const char* name, const std::string& value) {
+    if (!value.empty()) rows.push_back({name, cli::harmless_line(value, 1000)});
+  };
+  add("run", run.id);
+  add("task", run.task_id + ", version " + std::to_string(run.version));
+  rows.push_back({"status", status_of(remote, run)});
+  const client::Progress progress = client::read_progress(run.progress);
+  if (progress.fraction) add("progress", cli::bar(*progress.fraction) + " " + progress.message);
+  if (!progress.fraction) add("progress", progress.message);
+  if (run.cancel_requested && !run.has_ended()) add("cancel", "asked for");
+  add("asked for", age_of(run));
+  add("took", took(run));
+  if (run.usage) {
+    add("cpu", cli::duration(run.usage->cpu_ms / 1e3));
+    add("memory",
+        cli::size(static_cast<std::int64_t>(run.usage->peak_memory_mb * (1 << 20))) + " at most");
+  }
+  if (run.attempt > 1) add("attempt", std::to_string(run.attempt));
+  add("answered from", run.cached_from);
+  for (const client::Artifact& artifact : run.artifacts)
+    add("file", artifact.name + ", " + cli::size(artifact.size));
+  remote.out.write(cli::table(rows));
+  if (run.failure) remote.out.write("\n" + cli::failure_text(*run.failure, "calc.py"));
+}
+
+awaitable<Result<std::string>> get_run(Remote& remote, std::string word, std::string part = "",
+                                       std::chrono::seconds wait = {}) {
+  const auto id = co_await client::find_run(remote.api, std::move(word));
+  if (!id) co_return id.error();
+  client::Call call;
+  call.path = client::run_path(*id, part);
+  if (wait.count() > 0) call.query = {{"wait", std::to_string(wait.count())}};
+  call.waits = wait;
+  co_return co_await remote.api.text(std::move(call));
+}
+
+awaitable<Result<int>> show_run(Remote& remote, std::string word) {
+  const auto json = co_await get_run(remote, std::move(word));
+  if (!json) co_return json.error();
+  if (remote.json()) {
+    print_json(remote, *json);
+    co_return 0;
+  }
+  const auto run = client::read_run(*json);
+  if (!run) co_return run.error();
+  print_run(remote, *run);
+  co_return 0;
+}
+
+// Waits until the run has ended, or `deadline`.
+awaitable<Result<bool>> wait_for_end(Remote& remote, std::string id,
+                                     std::optional<base::Deadline> deadline) {
+  using std::chrono::seconds;
+  while (true) {
+    seconds wait = kOneWait;
+    if (deadline) {
+      const auto left = *deadline - std::chrono::steady_clock::now();
+      wait = std::clamp(std::chrono::ceil<seconds>(left), seconds(0), kOneWait);
+    }
+    const auto json = co_await get_run(remote, id, "", wait);
+    if (!json) co_return json.error();
+    const auto run = client::read_run(*json);
+    if (!run) co_return run.error();
+    if (run->has_ended()) co_return true;
+    if (deadline && std::chrono::steady_clock::now() >= *deadline) co_return false;
+  }
+}
+
+}  // namespace
+
+int show_runs(const config::Settings& settings, const RemoteWords& words, const RunsWords& which) {
+  return at_server(settings, words, Subject::run, [&](Remote& remote) {
+    return which.run.empty() ? list_runs(remote, which) : show_run(remote, which.run);
+  });
+}
+
+int show_result(const config::Settings& settings, const RemoteWords& words,
+                const ResultWords& which) {
+  return at_server(settings, words, Subject::run, [&](Remote& remote) -> awaitable<Result<int>> {
+    const auto id = co_await client::find_run(remote.api, which.run);
+    if (!id) co_return id.error();
+    // On a terminal the wait is one to look at.
+    if (remote.err.is_terminal() && !which.timeout_s) {
+      const auto followed = co_await follow(remote, {*id, Interrupt::leaves, LogTo::nowhere});
+      if (!followed) co_return followed.error();
+      if (*followed == Followed::until_interrupted) co_return kInterrupted;
+    } else {
+      std::optional<base::Deadline> deadline;
+      if (which.timeout_s) {
+        deadline = base::after(std::chrono::milliseconds(
+            static_cast<std::int64_t>(std::min(*which.timeout_s, 1e9) * 1e3)));
+      }
+      const auto ended = co_await wait_for_end(remote, *id, deadline);
+      if (!ended) co_return ended.error();
+      if (!*ended) {
+        co_return fail(ErrorCode::deadline_exceeded,
+                       "the run has not ended yet; mecapy logs -f " + *id + " follows it");
+      }
+    }
+    co_return co_await tell_end(remote, *id, {"calc.py", which.output});
+  });
+}
+
+int show_log(const config::Settings& settings, const RemoteWords& words, const std::string& run,
+             bool follow_it) {
+  return at_server(settings, words, Subject::run, [&](Remote& remote) -> awaitable<Result<int>> {
+    const auto id = co_await client::find_run(remote.api, run);
+    if (!id) co_return id.error();
+    if (!follow_it) {
+      const auto log = co_await get_run(remote, *id, "/logs");
+      if (!log) co_return log.error();
+      if (remote.json()) {
+        print_json(remote,
+                   std::move(wire::ObjectWriter().text("run_id", *id).text("log", *log)).finish());
+      } else {
+        remote.out.write(remote.out.is_terminal() ? cli::harmless(*log) : *log);
+      }
+      co_return 0;
+    }
+    const LogTo log = remote.json() ? LogTo::out_as_json : LogTo::out;
+    const auto followed = co_await follow(remote, {*id, Interrupt::leaves, log});
+    if (!followed) co_return followed.error();
+    co_return *followed == Followed::to_the_end ? 0 : kInterrupted;
+  });
+}
+
+int cancel_run(const config::Settings& settings, const RemoteWords& words, const std::string& run) {
+  return at_server(settings, words, Subject::run, [&](Remote& remote) -> awaitable<Result<int>> {
+    const auto id = co_await client::find_run(remote.api, run);
+    if (!id) co_return id.error();
+    const auto json = co_await cancel_and_wait(remote.api, *id);
+    if (!json) co_return json.error();
+    const auto after = client::read_run(*json);
+    if (!after) co_return after.error();
+    if (remote.json()) print_json(remote, *json);
+    if (after->was_cancelled() && !remote.json())
+      remote.err.write("mecapy: the run is cancelled\n");
+    if (after->was_cancelled()) co_return 0;
+    if (after->has_ended()) {
+      co_return fail(ErrorCode::conflict,
+                     "the run had ended before: " + cli::harmless_line(after->status));
+    }
+    remote.err.write("mecapy: the run is told to stop, and has not stopped yet\n");
+    co_return 0;
+  });
+}
+
+namespace {
+
+// Those artifacts that are named; all, when none is.
+Result<std::vector<client::Artifact>> choose(const client::RunAnswer& run,
+                                             const std::vector<std::string>& names) {
+  if (names.empty()) return run.artifacts;
+  std::vector<client::Artifact> chosen;
+  for (const std::string& name : names) {
+    const auto it = std::ranges::find(run.artifacts, name, &client::Artifact::name);
+    if (it == run.artifacts.end()) {
+      std::string there;
+      for (const client::Artifact& one : run.artifacts) there += " " + one.name;
+      return fail(ErrorCode::not_found, "the run has no file \"" + name + "\"; it has" +
+                                            (there.empty() ? " none" : there));
+    }
+    chosen.push_back(*it);
+  }
+  return chosen;
+}
+
+std::string kept_json(const std::vector<client::Artifact>& artifacts, const std::string& folder) {
+  std::vector<std::string> items;
+  for (const client::Artifact& one : artifacts) {
+    items.push_back(std::move(wire::ObjectWriter()
+                                  .text("name", one.name)
+                                  .text("path", folder + "/" + one.name)
+                                  .integer("size", one.size)
+                                  .text("sha256", one.sha256))
+                        .finish());
+  }
+  return wire::array_of(items);
+}
+
+}  // namespace
+
+int download(const config::Settings& settings, const RemoteWords& words,
+             const DownloadWords& which) {
+  return at_server(settings, words, Subject::run, [&](Remote& remote) -> awaitable<Result<int>> {
+    const auto json = co_await get_run(remote, which.run);
+    if (!json) co_return json.error();
+    const auto run = client::read_run(*json);
+    if (!run) co_return run.error();
+    if (!run->has_ended()) {
+      co_return fail(ErrorCode::conflict, "the run has not ended, and has no files yet");
+    }
+    const auto chosen = choose(*run, which.names);
+    if (!chosen) co_return chosen.error();
+    if (chosen->empty()) remote.err.write("mecapy: the run has left no files\n");
+    const int status = co_await keep_artifacts(remote, *run, *chosen, which.output, which.replace);
+    if (status == 0 && remote.json()) print_json(remote, kept_json(*chosen, which.output));
+    co_return status;
+  });
+}
+
+}  // namespace mecapy::main

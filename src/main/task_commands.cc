@@ -1,0 +1,220 @@
+// task create, list, show, update, delete.
+#include <cstdio>
+#include <ctime>
+#include <filesystem>
+
+#include "cli/failure.h"
+#include "cli/inputs.h"
+#include "cli/text.h"
+#include "client/answers.h"
+#include "client/names.h"
+#include "main/commands.h"
+#include "main/remote_run.h"
+#include "wire/json.h"
+
+namespace mecapy::main {
+namespace {
+
+double now() { return static_cast<double>(std::time(nullptr)); }
+
+std::string when(const std::string& time) {
+  const auto parsed = cli::parse_time(time);
+  return parsed ? cli::age(*parsed, now()) : "-";
+}
+
+// What a request that makes or changes a task says. `name` is given when none was typed.
+Result<std::string> body_of(const TaskWords& task, const std::optional<std::string>& code,
+                            const std::string& name) {
+  wire::ObjectWriter body;
+  if (task.name || !name.empty()) body.text("name", task.name.value_or(name));
+  if (code) body.text("code", *code);
+  if (!task.inputs.empty()) {
+    const auto inputs = cli::read_inputs(task.inputs);
+    if (!inputs) return inputs.error();
+    body.raw("inputs", *inputs);
+  }
+  if (!task.limits.empty()) {
+    const auto limits = cli::limits_object(task.limits);
+    if (!limits) return limits.error();
+    body.raw("limits", *limits);
+  }
+  if (task.description) body.text("description", *task.description);
+  if (!task.tags.empty()) {
+    std::vector<std::string> tags;
+    for (const std::string& tag : task.tags) tags.push_back(wire::quote(tag));
+    body.raw("tags", wire::array_of(tags));
+  }
+  if (task.cache_s && *task.cache_s == 0) body.raw("cache", "null");
+  if (task.cache_s && *task.cache_s != 0) {
+    body.raw("cache", std::move(wire::ObjectWriter().number("ttl", *task.cache_s)).finish());
+  }
+  if (task.estimate_s) body.number("estimated_duration_s", *task.estimate_s);
+  return std::move(body).finish();
+}
+
+// The task that an answer holds, in a line, or as JSON.
+Result<int> tell_task(const Remote& remote, const std::string& json, const char* done) {
+  if (remote.json()) {
+    print_json(remote, json);
+    return 0;
+  }
+  const auto task = client::read_task(json);
+  if (!task) return task.error();
+  remote.err.write("mecapy: " + std::string(done) + " task " + cli::harmless_line(task->name) +
+                   ", version " + std::to_string(task->version) + "; mecapy task run " + task->id +
+                   "\n");
+  remote.out.write(cli::harmless_line(task->id) + "\n");
+  return 0;
+}
+
+// Sends what makes or changes a task; an error of the code shows the author's line.
+awaitable<Result<int>> send_task(Remote& remote, client::Call call, const std::string& code,
+                                 const std::string& file, const char* done) {
+  const auto answer = co_await remote.api.text(std::move(call));
+  if (answer) co_return tell_task(remote, *answer, done);
+  if (answer.error().code == ErrorCode::invalid_code) {
+    for (const FieldProblem& problem : answer.error().problems) {
+      std::fputs(cli::marked_line(code, file, problem).c_str(), stderr);
+    }
+  }
+  co_return answer.error();
+}
+
+std::string joined(const std::vector<std::string>& words) {
+  std::string out;
+  for (const std::string& word : words) out += (out.empty() ? "" : ", ") + word;
+  return out;
+}
+
+void print_task(const Remote& remote, const client::TaskAnswer& task) {
+  std::vector<std::vector<std::string>> rows;
+  const auto add = [&](const char* name, const std::string& value) {
+    if (!value.empty()) rows.push_back({name, cli::harmless_line(value, 1000)});
+  };
+  add("task", task.id);
+  add("name", task.name);
+  add("description", task.description);
+  add("tags", joined(task.tags));
+  add("version", std::to_string(task.version) + ", " + when(task.updated_at));
+  std::vector<std::string> limits;
+  for (const auto& [name, value] : task.limits) limits.push_back(name + "=" + value);
+  add("limits", joined(limits));
+  if (task.cache_ttl_s) add("cache", cli::duration(*task.cache_ttl_s));
+  add("inputs", task.inputs);
+  remote.out.write(cli::table(rows) + "\n" + cli::harmless(task.code) +
+                   (task.code.ends_with('\n') ? "" : "\n"));
+}
+
+// Calls something of one task that is named by a word.
+awaitable<Result<std::string>> call_task(Remote& remote, std::string word, client::Call call) {
+  const auto id = co_await client::find_task(remote.api, std::move(word));
+  if (!id) co_return id.error();
+  call.path = client::task_path(*id);
+  co_return co_await remote.api.text(std::move(call));
+}
+
+}  // namespace
+
+int create_task(const config::Settings& settings, const RemoteWords& words, const TaskWords& task) {
+  if (auto fine = check_standard_input(task.file, task.inputs); !fine)
+    return complain(fine.error());
+  const auto code = code_to_send(task.file);
+  if (!code) return complain(code.error());
+  if (task.file == "-" && !task.name) {
+    return complain(fail(ErrorCode::usage, "code from standard input needs a --name"));
+  }
+  const std::string stem = std::filesystem::path(task.file).stem().string();
+  const auto body = body_of(task, *code, stem);
+  if (!body) return complain(body.error());
+  return at_server(settings, words, Subject::task, [&](Remote& remote) {
+    client::Call call{"POST", "/api/tasks", {}, *body};
+    return send_task(remote, std::move(call), *code, task.file, "kept");
+  });
+}
+
+int list_tasks(const config::Settings& settings, const RemoteWords& words, std::int64_t most) {
+  return at_server(settings, words, Subject::task, [&](Remote& remote) -> awaitable<Result<int>> {
+    const auto items = co_await client::list(remote.api, "/api/tasks", {},
+                                             most > 0 ? static_cast<std::size_t>(most) : SIZE_MAX);
+    if (!items) co_return items.error();
+    if (remote.json()) {
+      print_json(remote, wire::array_of(*items));
+      co_return 0;
+    }
+    std::vector<client::TaskAnswer> tasks;
+    std::vector<std::string> ids;
+    for (const std::string& item : *items) {
+      const auto task = client::read_task(item);
+      if (!task) co_return task.error();
+      tasks.push_back(*task);
+      ids.push_back(task->id);
+    }
+    if (tasks.empty()) remote.err.write("No task is kept yet: mecapy task create FILE\n");
+    if (tasks.empty()) co_return 0;
+    const std::size_t shown = remote.out.is_terminal() ? cli::telling_length(ids) : 36;
+    std::vector<std::vector<std::string>> rows = {{"TASK", "NAME", "VERSION", "CHANGED", "TAGS"}};
+    for (const client::TaskAnswer& task : tasks) {
+      rows.push_back({cli::harmless_line(task.id).substr(0, shown),
+                      cli::harmless_line(task.name, 40), std::to_string(task.version),
+                      when(task.updated_at), cli::harmless_line(joined(task.tags), 40)});
+    }
+    remote.out.write(cli::table(rows));
+    co_return 0;
+  });
+}
+
+int show_task(const config::Settings& settings, const RemoteWords& words, const TaskWords& task) {
+  return at_server(settings, words, Subject::task, [&](Remote& remote) -> awaitable<Result<int>> {
+    client::Call call;
+    if (task.version) call.query = {{"version", std::to_string(*task.version)}};
+    const auto json = co_await call_task(remote, task.task, std::move(call));
+    if (!json) co_return json.error();
+    if (remote.json()) {
+      print_json(remote, *json);
+      co_return 0;
+    }
+    const auto found = client::read_task(*json);
+    if (!found) co_return found.error();
+    if (!task.code_only) {
+      print_task(remote, *found);
+    } else {
+      remote.out.write(remote.out.is_terminal() ? cli::harmless(found->code) : found->code);
+    }
+    co_return 0;
+  });
+}
+
+int update_task(const config::Settings& settings, const RemoteWords& words, const TaskWords& task) {
+  if (auto fine = check_standard_input(task.file, task.inputs); !fine)
+    return complain(fine.error());
+  std::optional<std::string> code;
+  if (!task.file.empty()) {
+    auto read = code_to_send(task.file);
+    if (!read) return complain(read.error());
+    code = std::move(*read);
+  }
+  const auto body = body_of(task, code, "");
+  if (!body) return complain(body.error());
+  if (*body == "{}") {
+    return complain(fail(ErrorCode::usage, "say what to change; mecapy task update --help"));
+  }
+  return at_server(settings, words, Subject::task, [&](Remote& remote) -> awaitable<Result<int>> {
+    const auto id = co_await client::find_task(remote.api, task.task);
+    if (!id) co_return id.error();
+    client::Call call{"PATCH", client::task_path(*id), {}, *body};
+    co_return co_await send_task(remote, std::move(call), code.value_or(""), task.file, "changed");
+  });
+}
+
+int delete_task(const config::Settings& settings, const RemoteWords& words, const TaskWords& task) {
+  return at_server(settings, words, Subject::task, [&](Remote& remote) -> awaitable<Result<int>> {
+    client::Call call;
+    call.method = "DELETE";
+    const auto gone = co_await call_task(remote, task.task, std::move(call));
+    if (!gone) co_return gone.error();
+    remote.err.write("mecapy: the task is gone; its runs stay\n");
+    co_return 0;
+  });
+}
+
+}  // namespace mecapy::main
