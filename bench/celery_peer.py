@@ -39,7 +39,7 @@ class CeleryWorker:
         self.versions: dict[str, str] = {}
 
     def __enter__(self) -> "CeleryWorker":
-        account = told("redis").removeprefix("rediss://").partition("@")[0]
+        account = told("redis", "tests_url").removeprefix("rediss://").partition("@")[0]
         with socket.create_server(("127.0.0.1", 0)) as free:
             port = free.getsockname()[1]
         url = f"redis://{account}@127.0.0.1:{port}/{DATABASE}"

@@ -11,9 +11,13 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 umask 022
 
-SERVICES=(postgres redis s3 keycloak)
+SERVICES=(postgres s3 redis keycloak)  # as README takes them, one after the other
 PASSWORD=mecapy-for-tests
 PG=/usr/lib/postgresql/15/bin
+# What MecaPy's user of Redis may do, and no more; docs/operations.md and deploy/compose.yaml say the same.
+REDIS_RIGHTS='~mecapy:* &mecapy:* -@all +select +eval +time +get +set +publish +subscribe +hget +hset +hdel +hlen +hscan
+  +zadd +zrem +zcard +zscore +zrangebyscore +xadd +xdel +xlen +xrange +xack +xpending +xclaim +xreadgroup +xgroup|create
+  +xgroup|delconsumer +xinfo|consumers'
 
 say() { printf '==> %s\n' "$*" >&2; }
 complain() { say "$*"; exit 1; }
@@ -91,6 +95,7 @@ start_postgres() {
   await postgres "$PG/pg_isready" -q -h 127.0.0.1 -p "$port"
 }
 
+# Its user `tests` may do all that people do there.
 start_redis() {
   local port; port=$(port_for redis)
   mkdir -p "$here/redis"
@@ -106,12 +111,14 @@ tls-auth-clients no
 save ""
 dir $here/redis
 user default off
-user mecapy on >$PASSWORD ~* &* +@all
+user mecapy on >$PASSWORD ${REDIS_RIGHTS//$'\n'/ }
+user tests on >$PASSWORD ~* &* +@all
 CONF
   chown -R redis: "$here/redis"
   launch redis /usr/bin/redis-server "$here/redis/redis.conf"
   printf 'rediss://mecapy:%s@127.0.0.1:%s/0?ca=%s\n' "$PASSWORD" "$port" "$here/redis/cert.pem" >"$here/redis/url"
-  await redis env REDISCLI_AUTH="$PASSWORD" redis-cli --tls --cacert "$here/redis/cert.pem" --user mecapy -p "$port" ping
+  sed 's/mecapy:/tests:/' "$here/redis/url" >"$here/redis/tests_url"
+  await redis env REDISCLI_AUTH="$PASSWORD" redis-cli --tls --cacert "$here/redis/cert.pem" --user tests -p "$port" ping
 }
 
 # versitygw over a folder; the bucket is made.

@@ -55,7 +55,8 @@ redis::Address address() { return redis::parse_address(base::of_service("redis")
 
 std::unique_ptr<Stage> in_redis() {
   auto stage = std::make_unique<Stage>();
-  const std::string prefix = "test-" + base::random_hex(8) + ":";  // its keys end by themselves
+  const std::string prefix =
+      "mecapy:test-" + base::random_hex(8) + ":";  // its keys end by themselves
   auto sealed = std::make_unique<SealedCache>(
       make_redis_cache(stage->loop.get_executor(), {address(), prefix}));
   sealed->unlock("secret");

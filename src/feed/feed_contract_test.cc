@@ -20,7 +20,7 @@ FeedEnds within_a_process(boost::asio::io_context& loop) {
 
 struct Processes {
   explicit Processes(boost::asio::io_context& loop)
-      : prefix("test-" + base::random_hex(8)), one(loop, prefix), two(loop, prefix) {}
+      : prefix("mecapy:test-" + base::random_hex(8)), one(loop, prefix), two(loop, prefix) {}
   std::string prefix;
   Process one, two;
 };

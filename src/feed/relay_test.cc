@@ -97,7 +97,7 @@ class RelayTest : public testing::Test {
     }
   }
 
-  std::string prefix_ = "test-" + base::random_hex(8);
+  std::string prefix_ = "mecapy:test-" + base::random_hex(8);
   boost::asio::io_context loop_;
   Process one_{loop_, prefix_};
   Process two_{loop_, prefix_};

@@ -30,7 +30,7 @@ inline RedisOptions options_of(const std::string& prefix, milliseconds lease = s
   return options;
 }
 
-// One command beside the queue.
+// One command beside the queue, by whoever may do more than the queue's own user.
 inline Result<redis::Reply> ask(const redis::Address& address, redis::Command command) {
   boost::asio::io_context loop;
   redis::Client client(loop.get_executor(), address);
@@ -44,7 +44,9 @@ inline Result<redis::Reply> ask(const redis::Address& address, redis::Command co
 }
 
 inline redis::Reply ask(redis::Command command) {
-  return ask(options_of("").address, std::move(command)).value();
+  return ask(redis::parse_address(base::of_service("redis", "tests_url")).value(),
+             std::move(command))
+      .value();
 }
 
 // A prefix of its own, whose keys go with it.
@@ -54,7 +56,7 @@ class Prefix {
   const std::string& name() const { return name_; }
 
  private:
-  std::string name_ = "test-" + base::random_hex(8);
+  std::string name_ = "mecapy:test-" + base::random_hex(8);
 };
 
 template <class Condition>

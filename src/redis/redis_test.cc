@@ -17,7 +17,7 @@ namespace asio = boost::asio;
 using std::chrono::milliseconds;
 using std::chrono::seconds;
 
-Address test_address() { return parse_address(base::of_service("redis")).value(); }
+Address test_address() { return parse_address(base::of_service("redis", "tests_url")).value(); }
 
 // Runs `work` with a client on one event loop.
 template <class Work>

@@ -20,15 +20,19 @@ class Services:
         """Start none."""
         self.folder = folder
 
-    def start(self, *names: str) -> None:
-        """Have these running; all, when none is named."""
-        self._call("start", *names)
+    def start(self, *names: str) -> list[str]:
+        """Have these running; all, when none is named. The lines it prints: `settings`."""
+        return self._call("start", *names)
+
+    def settings(self) -> list[str]:
+        """Lines for a shell, one for each part that runs, and words for people."""
+        return self._call("settings")
 
     def stop(self) -> None:
         """End all of them."""
         self._call("stop")
 
-    def _call(self, *arguments: str) -> None:
+    def _call(self, *arguments: str) -> list[str]:
         done = subprocess.run(
             [ROOT / "tools" / "services.sh", *arguments],
             capture_output=True,
@@ -39,6 +43,7 @@ class Services:
             env=os.environ | {"MECAPY_SERVICES": str(self.folder)},
         )
         assert done.returncode == 0, done.stderr
+        return done.stdout.splitlines()
 
     def told(self, service: str, name: str = "url") -> str:
         """What the script wrote down of a service."""
@@ -69,12 +74,13 @@ class Services:
         return done.stdout.strip()
 
     def redis(self, *command: str, database: int = 1, commands: str | None = None) -> str:
-        """What redis-cli prints of one command, or of the lines of `commands`."""
-        url = self.told("redis")
-        password = url.removeprefix("rediss://mecapy:").split("@")[0]
+        """What redis-cli prints of one command, or of the lines of `commands`, to a user who may
+        do more than the servers' own.
+        """
+        password = self.told("redis", "tests_url").removeprefix("rediss://tests:").split("@")[0]
         port = str(self.port("redis"))
         certificate = str(self.folder / "redis" / "cert.pem")
-        server = ["--tls", "--cacert", certificate, "--user", "mecapy"]
+        server = ["--tls", "--cacert", certificate, "--user", "tests"]
         done = subprocess.run(
             ["redis-cli", *server, "-h", "127.0.0.1", "-p", port, "-n", str(database), *command],
             capture_output=True,
@@ -93,6 +99,7 @@ told = _shared.told
 pid = _shared.pid
 sql = _shared.sql
 redis = _shared.redis
+settings = _shared.settings
 
 
 @cache
