@@ -22,6 +22,8 @@ SLOW_LAST = (
     "test_drain",
     "test_slow_clients",
     "test_services",
+    "test_redis_user",
+    "test_moving_to_services",
     "test_cache",
     "test_backends",
     "test_serverless",
