@@ -1,19 +1,23 @@
-"""The one judge of every fault: what was accepted, what was seen of it, and what is wrong in it."""
+"""The one judge of every fault: what is wrong in what was accepted and what was seen of it."""
 
 import math
-import threading
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from datetime import datetime
 
-import httpx
+from faults.load import Accepted, Order
+from support.api import Json
 
-from faults.house import House
-from faults.load import Accepted, Load, Order
-from support.api import Api, Json
-from support.waiting import wait_until
+CANCELLED_WITHIN_S = 4  # after the server said that it will: less than such a run takes
 
-ENDED = ("completed", "failed", "cancelled")
+
+@dataclass
+class Seen:
+    """An ended run as it was given out, with its result, and its files when those were read."""
+
+    run: Json
+    files: dict[str, bytes] | None = None
 
 
 @dataclass
@@ -21,12 +25,14 @@ class Evidence:
     """What is known of the runs of one load, when all is over."""
 
     accepted: list[Accepted]
-    tasks: dict[str, list[str]]  # of each user, in the order of load.FACTORS
-    refused: list[str] = field(default_factory=list)  # orders that were no fault of the client's
+    tasks: dict[str, list[str]]  # of each user: first those of load.FACTORS, then ad-hoc ones
+    refused: list[str] = field(default_factory=list)  # what was no fault of the client's
     ends: dict[str, Json] = field(default_factory=dict)  # runs as first seen ended, in the storm
     runs: dict[str, dict[str, Json]] = field(default_factory=dict)  # of each user, as listed now
     again: dict[str, dict[str, Json]] = field(default_factory=dict)  # and a second time
+    seen: list[Seen] = field(default_factory=list)  # results given out in the storm
     results: dict[str, Json] = field(default_factory=dict)
+    files: dict[str, dict[str, bytes]] = field(default_factory=dict)
     logs: dict[str, str] = field(default_factory=dict)
     recorded: list[tuple[str, str, str]] = field(default_factory=list)  # run, was, became
     claimed: dict[tuple[str, int], float] = field(default_factory=dict)  # when, by run and attempt
@@ -44,6 +50,7 @@ def judge(evidence: Evidence, may_repeat: bool = True) -> list[str]:
         *evidence.late,
         *_made_twice(evidence),
         *_not_once(evidence),
+        *_given_out(evidence),
         *(wrong for one in evidence.accepted for wrong in _of_order(evidence, one, may_repeat)),
     ]
 
@@ -75,7 +82,9 @@ def _not_once(evidence: Evidence) -> Iterator[str]:
         if "cached_from" in run
     }
     for run_id, was, became in evidence.recorded:
-        if was != ("queued" if run_id in from_cache else "running"):
+        # A run whose attempt was given up waits when its cancel comes.
+        waited = run_id in from_cache or (became == "cancelled" and was == "queued")
+        if was != ("queued" if waited else "running"):
             yield f"run {run_id} went from {was} to {became}"
 
 
@@ -86,24 +95,70 @@ def _of_order(evidence: Evidence, one: Accepted, may_repeat: bool) -> Iterator[s
         if run is None:
             yield f"{one.order}: run {run_id} is lost"
             continue
-        if run["status"] != "completed":
+        cancelled = one.cancel is not None and one.cancel.asked and run["status"] == "cancelled"
+        if run["status"] != "completed" and not cancelled:
             yield f"{one.order}: run {run_id} is {run['status']}: {run.get('error')}"
             continue
         if run["attempt"] > 1 and not may_repeat:
             yield f"{one.order}: run {run_id} was repeated: attempt {run['attempt']}"
-        yield from _of_result(evidence, one.order, run)
-        if evidence.logs.get(run_id) != one.order.log:
-            yield f"{one.order}: run {run_id} has the log {evidence.logs.get(run_id)!r}"
+        if cancelled:
+            yield from _of_cancelled(evidence, one.order, run)
+        else:
+            yield from _of_completed(evidence, one, run)
         if evidence.ends.get(run_id, run) != run:
             yield f"{one.order}: the end of run {run_id} changed: {evidence.ends[run_id]}, {run}"
         if evidence.again[one.order.user].get(run_id) != run:
             yield f"{one.order}: the end of run {run_id} changed at rest"
 
 
+def _of_cancelled(evidence: Evidence, order: Order, run: Json) -> Iterator[str]:
+    """It has no result and no failure, and said nothing but what it should."""
+    run_id = run["id"]
+    if run_id in evidence.results or "error" in run:
+        yield f"{order}: run {run_id} is cancelled, and has more than a log: {run}"
+    if evidence.logs.get(run_id) not in ("", order.log):
+        yield f"{order}: run {run_id} has the log {evidence.logs.get(run_id)!r}"
+
+
+def _of_completed(evidence: Evidence, one: Accepted, run: Json) -> Iterator[str]:
+    """It has all that was ordered, and did not go on after its cancel was taken."""
+    run_id = run["id"]
+    yield from _of_result(evidence, one.order, run)
+    if evidence.logs.get(run_id) != one.order.log:
+        yield f"{one.order}: run {run_id} has the log {evidence.logs.get(run_id)!r}"
+    if evidence.files.get(run_id, {}) != one.order.files:
+        yield f"{one.order}: run {run_id} has the files {evidence.files.get(run_id)}"
+    if one.cancel is not None and one.cancel.taken_at is not None:
+        went_on = datetime.fromisoformat(run["finished_at"]).timestamp() - one.cancel.taken_at
+        if went_on > CANCELLED_WITHIN_S:
+            yield f"{one.order}: run {run_id} went on for {went_on:.1f} s after its cancel"
+
+
+def _given_out(evidence: Evidence) -> Iterator[str]:
+    """What was given out of ended runs in the storm is what is there at rest."""
+    orders = {run_id: one.order for one in evidence.accepted for run_id in one.runs}
+    answers = [Seen(run) for one in evidence.accepted for run in one.answers]
+    for seen in [*evidence.seen, *answers]:
+        run_id = seen.run["id"]
+        order = orders.get(run_id)
+        at_rest = evidence.runs[order.user].get(run_id) if order else None
+        if order is None or at_rest is None:
+            yield f"run {run_id} was given out, and nobody ordered it or it is lost"
+            continue
+        for name in ("status", "attempt", "finished_at", "cached_from"):
+            if seen.run.get(name) != at_rest.get(name):
+                yield f"{order}: {name} of run {run_id} was given out as {seen.run.get(name)}"
+        if seen.run.get("result") != evidence.results.get(run_id):
+            yield f"{order}: the result of run {run_id} was given out as {seen.run.get('result')}"
+        if seen.files is not None and seen.files != evidence.files.get(run_id, {}):
+            yield f"{order}: the files of run {run_id} were given out as {seen.files}"
+
+
 def _of_result(evidence: Evidence, order: Order, run: Json) -> Iterator[str]:
     """A result is that of the inputs, made by the attempt the run says, or by its origin."""
     run_id = run["id"]
-    result = dict(evidence.results.get(run_id) or {})
+    made = evidence.results.get(run_id)
+    result = dict(made) if isinstance(made, dict) else {}
     began = result.pop("began", 0)
     if result != order.result:
         yield f"{order}: run {run_id} has the result {evidence.results.get(run_id)}"
@@ -130,123 +185,3 @@ def _of_origin(evidence: Evidence, order: Order, run: Json) -> Iterator[str]:
         yield f"{order}: run {run_id} was answered by run {origin}, which calculated nothing"
     if evidence.results.get(origin) != evidence.results.get(run_id):
         yield f"{order}: run {run_id} has another result than its origin {origin}"
-
-
-class Watch:
-    """Looks at what has ended while the storm goes on, at both doors."""
-
-    def __init__(self, house: House, tasks: dict[str, list[str]]) -> None:
-        """Begin."""
-        self.ends: dict[str, Json] = {}
-        self._house = house
-        self._tasks = tasks
-        self._stop = threading.Event()
-        self._thread = threading.Thread(target=self._look)
-        self._thread.start()
-
-    def close(self) -> None:
-        """End it."""
-        self._stop.set()
-        self._thread.join()
-
-    def _look(self) -> None:
-        turn = 0
-        while not self._stop.wait(0.1):
-            user = ("ann", "bob")[turn % 2]
-            task = self._tasks[user][turn // 4 % 3]
-            with self._house.api(turn // 2 % 2, user) as api:
-                try:
-                    path = f"/api/runs?task_id={task}&status=completed&limit=200"
-                    answer = api.get(path)
-                except httpx.TransportError:
-                    continue
-                finally:
-                    turn += 1
-            if answer.status_code == 200:
-                for run in answer.json()["items"]:
-                    self.ends.setdefault(run["id"], run)
-
-
-def gather(house: House, load: Load, watch: Watch) -> Evidence:
-    """Look at everything, when every run has ended."""
-    evidence = Evidence(load.accepted, load.tasks, list(load.refused), dict(watch.ends))
-    users = sorted(load.tasks)
-    for turn, user in enumerate(users):
-        other = users[1 - turn]
-        with house.api(turn, user) as api, house.api(1 - turn, other) as stranger:
-            runs = _listed(api, load.tasks[user])
-            evidence.runs[user] = runs
-            evidence.foreign += _seen_by(stranger, other, load.tasks[user], runs)
-            for run_id, run in runs.items():
-                if run["status"] == "completed":
-                    evidence.results[run_id] = api.read(f"/api/runs/{run_id}/results")["result"]
-                    evidence.logs[run_id] = api.log(run_id)
-            # By now the caches hold them, which are not to answer others.
-            evidence.foreign += _seen_by(stranger, other, [], runs)
-        with house.api(1 - turn, user) as api:
-            evidence.again[user] = _listed(api, load.tasks[user])
-    evidence.recorded = _recorded(house, load.tasks)
-    evidence.claimed = _claimed(house)
-    evidence.left = _left(house)
-    return evidence
-
-
-def _listed(api: Api, tasks: list[str]) -> dict[str, Json]:
-    """The runs of these tasks."""
-    paths = [f"/api/runs?task_id={task}" for task in tasks]
-    return {run["id"]: run for path in paths for page in api.pages(path, limit=200) for run in page}
-
-
-def _seen_by(stranger: Api, name: str, tasks: list[str], runs: dict[str, Json]) -> list[str]:
-    """What this user sees of another's tasks and runs, by name or in lists."""
-    paths = [f"/api/tasks/{task}{more}" for task in tasks for more in ("", "/results")]
-    for run_id in runs:
-        paths += [f"/api/runs/{run_id}", f"/api/runs/{run_id}/results", f"/api/runs/{run_id}/logs"]
-    seen = [f"{name} sees {path}" for path in paths if stranger.get(path).status_code != 404]
-    pages = stranger.pages("/api/runs", limit=200)
-    mine = {run["id"] for page in pages for run in page}
-    return seen + [f"{name} finds run {run_id} in a list" for run_id in mine & runs.keys()]
-
-
-def _recorded(house: House, tasks: dict[str, list[str]]) -> list[tuple[str, str, str]]:
-    quoted = ", ".join(f"'{task}'" for some in tasks.values() for task in some)
-    rows = house.sql(
-        "SELECT run_id, was, became FROM recorded JOIN runs ON run_id = id"
-        f" WHERE task_id IN ({quoted})"
-    )
-    found = [row.split("|") for row in rows.splitlines()]
-    return [(run_id, was, became) for run_id, was, became in found]
-
-
-def _claimed(house: House) -> dict[tuple[str, int], float]:
-    rows = house.sql(
-        "SELECT run_id, attempt, EXTRACT(EPOCH FROM MAX(at)) FROM claimed GROUP BY 1, 2"
-    )
-    found = [row.split("|") for row in rows.splitlines()]
-    return {(run_id, int(attempt)): float(at) for run_id, attempt, at in found}
-
-
-def _left(house: House) -> list[str]:
-    """Leases, messages and processes that should have gone with their runs."""
-    left = []
-    held = house.sql(
-        "SELECT COUNT(*) FROM runs WHERE status IN ('queued', 'running')"
-        " OR claimant IS NOT NULL OR lease_until IS NOT NULL"
-    )
-    if held != "0":
-        left.append(f"{held} runs are held or wait, though all have ended")
-    waits = [("XLEN", "jobs"), ("HLEN", "known"), ("ZCARD", "later")]
-
-    def messages() -> list[str]:
-        lengths = [(key, house.services.redis(word, f"mecapy:{key}")) for word, key in waits]
-        return [f"{length} in mecapy:{key}" for key, length in lengths if length != "0"]
-
-    try:  # what was given to a process that died goes a few leases later
-        wait_until("no message is left", lambda: not messages(), 10)
-    except AssertionError:
-        left += messages()
-    try:
-        wait_until("no process is left", lambda: not house.left_over(), 5)
-    except AssertionError:
-        left += [f"process {p.pid} {p.name} is left over" for p in house.left_over()]
-    return left

@@ -2,10 +2,12 @@
 
 import copy
 from collections.abc import Callable
+from datetime import UTC, datetime
 
 import pytest
 
-from faults.checker import Evidence, judge
+from faults.cancels import Cancel
+from faults.checker import Evidence, Seen, judge
 from faults.load import Accepted, Order
 
 TASKS = {"ann": ["a", "a2", "a3"], "bob": ["b", "b2", "b3"]}
@@ -13,26 +15,44 @@ TEN_DAYS = 864_000.0
 Spoil = Callable[[Evidence], object]
 
 
+def clock(seconds: float) -> str:
+    """As answers tell it."""
+    return datetime.fromtimestamp(seconds, UTC).isoformat().replace("+00:00", "Z")
+
+
 def fine() -> Evidence:
-    """Runs of each user, all as they must be: 17 and 27 were answered by 7."""
+    """Runs of each user, all as they must be: 17 and 27 were answered by 7; of those that were to
+    be cancelled 33 had ended before.
+    """
     evidence = Evidence([], TASKS)
     for x in range(40):
         order = Order("ann" if x % 2 else "bob", x)
         run_id = f"run-{x}"
-        run = {"id": run_id, "status": "completed", "attempt": 1, "finished_at": f"t{x}"}
         began = TEN_DAYS + x
+        end = "cancelled" if order.cancelled and x != 33 else "completed"
+        run = {"id": run_id, "status": end, "attempt": 1, "finished_at": clock(began + 1)}
         evidence.claimed[run_id, 1] = began - 0.1
         if x in (17, 27):
             run["cached_from"] = "run-7"
             began = TEN_DAYS + 7
-        evidence.accepted.append(Accepted(order, {run_id}))
+        one = Accepted(order, {run_id})
+        evidence.accepted.append(one)
+        if order.cancelled:
+            one.cancel = Cancel(order.user, run_id, asked=True, taken_at=began + 0.9, over=True)
         for seen in (evidence.runs, evidence.again):
             seen.setdefault(order.user, {})[run_id] = copy.deepcopy(run)
         evidence.ends[run_id] = copy.deepcopy(run)
-        evidence.results[run_id] = order.result | {"began": began}
         evidence.logs[run_id] = order.log
         was = "queued" if "cached_from" in run else "running"
-        evidence.recorded.append((run_id, was, "completed"))
+        evidence.recorded.append((run_id, was, end))
+        if end == "completed":
+            evidence.results[run_id] = order.result | {"began": began}
+            evidence.files[run_id] = order.files
+            given_out = run | {"result": evidence.results[run_id]}
+            evidence.seen.append(Seen(copy.deepcopy(given_out), order.files))
+            one.answers += [copy.deepcopy(given_out)] if order.waits else []
+        else:
+            evidence.seen.append(Seen(copy.deepcopy(run)))
     return evidence
 
 
@@ -49,18 +69,26 @@ def end_twice(evidence: Evidence) -> None:
 def answered_by(evidence: Evidence, run_id: str, origin: str) -> None:
     """A run that was calculated has its end from another."""
     number = int(run_id.removeprefix("run-"))
-    for seen in (evidence.runs, evidence.again):
-        seen["ann" if number % 2 else "bob"][run_id]["cached_from"] = origin
-    del evidence.ends[run_id]
+    put_on(evidence, run_id, cached_from=origin, result=evidence.results[origin])
     evidence.recorded[number] = (run_id, "queued", "completed")
     evidence.results[run_id] = evidence.results[origin]
 
 
+def put_on(evidence: Evidence, run_id: str, **fields: object) -> None:
+    """All that was seen of a run has these, too."""
+    shown = [one.run for one in evidence.seen]
+    shown += [run for one in evidence.accepted for run in one.answers]
+    shown += [seen[run_id] for seen in (evidence.ends,) if run_id in seen]
+    for runs in (evidence.runs, evidence.again):
+        shown += [of_user[run_id] for of_user in runs.values() if run_id in of_user]
+    for run in shown:
+        if run["id"] == run_id:
+            run |= fields
+
+
 def repeat(evidence: Evidence, claimed_after_s: float) -> None:
     """A second attempt was claimed so long after the result was begun."""
-    for seen in (evidence.runs["ann"]["run-3"], evidence.again["ann"]["run-3"]):
-        seen["attempt"] = 2
-    evidence.ends["run-3"]["attempt"] = 2
+    put_on(evidence, "run-3", attempt=2)
     evidence.claimed["run-3", 2] = TEN_DAYS + 3 + claimed_after_s
 
 
@@ -89,6 +117,10 @@ SPOILT: dict[str, tuple[Spoil, str]] = {
         lambda e: e.results.update({"run-3": e.results["run-5"]}),
         "run run-3 has the result",
     ),
+    "a result that is none": (
+        lambda e: e.results.update({"run-3": "wrong"}),  # type: ignore[dict-item]
+        "run run-3 has the result wrong",
+    ),
     "no result": (lambda e: e.results.pop("run-3"), "run run-3 has the result None"),
     "another's log": (lambda e: e.logs.update({"run-3": e.logs["run-5"]}), "has the log"),
     "a key that made two runs": (
@@ -112,7 +144,7 @@ SPOILT: dict[str, tuple[Spoil, str]] = {
         "run run-3 went from queued to completed",
     ),
     "an answer from the cache that nobody asked for": (
-        lambda e: answered_by(e, "run-3", "run-13"),
+        lambda e: answered_by(e, "run-3", "run-23"),
         "run run-3 was answered from the cache, and did not ask for it",
     ),
     "an answer from the run of another user": (
@@ -142,6 +174,94 @@ SPOILT: dict[str, tuple[Spoil, str]] = {
     "one run for two orders": (
         lambda e: setattr(e.accepted[3], "runs", {"run-5"}),
         "two orders were given one run",
+    ),
+    "a cancel that nobody asked for": (
+        lambda e: setattr(e.accepted[13], "cancel", None),
+        "run run-13 is cancelled",
+    ),
+    "a cancel that was not asked for yet": (
+        lambda e: setattr(e.accepted[13].cancel, "asked", False),
+        "run run-13 is cancelled",
+    ),
+    "a run that was to be completed, cancelled": (
+        lambda e: put_on(e, "run-3", status="cancelled"),
+        "run run-3 is cancelled",
+    ),
+    "an end after a cancel": (
+        lambda e: e.recorded.append(("run-13", "cancelled", "completed")),
+        "run run-13: 2 ends were recorded",
+    ),
+    "a cancel after an end": (
+        lambda e: e.recorded.append(("run-33", "completed", "cancelled")),
+        "run run-33 went from completed to cancelled",
+    ),
+    "a cancel that failed the run": (
+        lambda e: put_on(e, "run-13", status="failed", error={"code": "worker_lost"}),
+        "run run-13 is failed",
+    ),
+    "a cancelled run that was completed when it was first seen": (
+        lambda e: e.ends["run-13"].update(status="completed"),
+        "the end of run run-13 changed",
+    ),
+    "a cancelled run with a result": (
+        lambda e: e.results.update({"run-13": e.results["run-3"]}),
+        "run run-13 is cancelled, and has more than a log",
+    ),
+    "a cancelled run with a failure": (
+        lambda e: put_on(e, "run-13", error={"code": "cancelled"}),
+        "run run-13 is cancelled, and has more than a log",
+    ),
+    "a cancelled run with another's log": (
+        lambda e: e.logs.update({"run-13": e.logs["run-5"]}),
+        "run run-13 has the log",
+    ),
+    "a run that goes on after its cancel": (
+        lambda e: put_on(e, "run-33", finished_at=clock(TEN_DAYS + 33 + 5)),
+        "run run-33 went on for 4.1 s after its cancel",
+    ),
+    "another's result given out in the storm": (
+        lambda e: e.seen[3].run.update(result=e.results["run-5"]),
+        "the result of run run-3 was given out as",
+    ),
+    "no result given out in the storm": (
+        lambda e: e.seen[3].run.pop("result"),
+        "the result of run run-3 was given out as None",
+    ),
+    "a result given out of a cancelled run": (
+        lambda e: e.seen[13].run.update(result=e.results["run-3"]),
+        "the result of run run-13 was given out as",
+    ),
+    "another end given out in the storm": (
+        lambda e: e.seen[13].run.update(status="failed"),
+        "status of run run-13 was given out as failed",
+    ),
+    "another's result to one who waited": (
+        lambda e: e.accepted[2].answers[0].update(result=e.results["run-3"]),
+        "the result of run run-2 was given out as",
+    ),
+    "another's run to one who waited": (
+        lambda e: e.accepted[2].answers[0].update(id="run-90"),
+        "run run-90 was given out, and nobody ordered it",
+    ),
+    "an end that was taken back": (
+        lambda e: e.accepted[2].answers[0].update(attempt=2),
+        "attempt of run run-2 was given out as 2",
+    ),
+    "a file that is not there": (
+        lambda e: e.files.pop("run-1"),
+        "run run-1 has the files None",
+    ),
+    "a file that nobody ordered": (
+        lambda e: e.files.update({"run-3": e.files["run-1"]}),
+        "run run-3 has the files",
+    ),
+    "another's bytes in a file": (
+        lambda e: e.files.update({"run-1": {"of-1.txt": b"x"}}),
+        "run run-1 has the files",
+    ),
+    "another's bytes given out in the storm": (
+        lambda e: setattr(e.seen[1], "files", {"of-1.txt": b"x"}),
+        "the files of run run-1 were given out as",
     ),
     "another's run seen": (lambda e: e.foreign.append("bob sees run-3"), "bob sees run-3"),
     "something left over": (lambda e: e.left.append("1 in mecapy:jobs"), "1 in mecapy:jobs"),

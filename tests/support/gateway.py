@@ -153,8 +153,9 @@ class Gateway:
         call.send_response(status)
         call.send_header("Content-Type", "text/html")
         call.send_header("Content-Length", str(len(page)))
-        call.end_headers()
-        call.wfile.write(page)
+        with contextlib.suppress(OSError):  # the client may have gone before
+            call.end_headers()
+            call.wfile.write(page)
 
     def close(self) -> None:
         """Listen no more."""
