@@ -22,6 +22,7 @@ using boost::asio::awaitable;
 class Observer {
  public:
   virtual ~Observer() = default;
+  // All of it together is at most the run's log_kb.
   virtual void log(std::string_view text) = 0;
   virtual void progress(std::string_view json) = 0;
 };

@@ -5,6 +5,7 @@
 #include <boost/asio/detached.hpp>
 #include <boost/asio/redirect_error.hpp>
 #include <boost/asio/use_awaitable.hpp>
+#include <utility>
 
 #include "base/jitter.h"
 #include "base/log.h"
@@ -16,7 +17,6 @@ namespace asio = boost::asio;
 using std::chrono::milliseconds;
 
 constexpr int kPage = 500;
-
 using Steady = std::chrono::steady_clock;
 
 std::chrono::microseconds since(Steady::time_point begin) {
@@ -33,12 +33,20 @@ bool retryable(const model::RunEnd& end) {
 // One attempt that runs here.
 struct Dispatcher::Active final : backends::Observer {
   int attempt = 0;
+  std::string told;          // of its log, by its worker; the channel may hold what others said
   bool lost = false;         // the lease is somebody else's now: record nothing
   bool interrupted = false;  // stopped by the drain, to be put back
   backends::Cancellation cancellation;
   std::shared_ptr<feed::Channel> channel;
-  void log(std::string_view text) override { channel->add_log(text); }
-  void progress(std::string_view json) override { channel->set_progress(json); }
+  void log(std::string_view text) override {
+    told += text;
+    channel->add_log(attempt, text);
+  }
+  void progress(std::string_view json) override { channel->set_progress(attempt, json); }
+  void lose() {
+    lost = true;
+    cancellation.request();
+  }
 };
 
 Dispatcher::Dispatcher(asio::io_context& io, Parts parts, Options options)
@@ -159,7 +167,8 @@ awaitable<void> Dispatcher::attempt(model::Job job, AttemptReport report) {
   active->attempt = job.attempt;
   active->channel = parts_.feed.open(job.run_id);
   active->channel->set_status(model::RunStatus::running, job.attempt);
-  active_[job.run_id] = active;
+  // One that was taken from this process and came back to it as the next attempt.
+  if (const auto earlier = std::exchange(active_[job.run_id], active)) earlier->lose();
   const router::Router::Place place = parts_.router.choose(job);
   report.backend = place.backend().name();
   const auto begin = Steady::now();
@@ -204,8 +213,8 @@ awaitable<void> Dispatcher::finish(model::Job job, model::RunEnd end,
       report.times.total = job.waited + *report.times.execute + *report.times.record;
     }
   }
-  active->channel->touch();
-  active_.erase(job.run_id);
+  active->channel->leave(job.attempt);
+  std::erase_if(active_, [&](const auto& entry) { return entry.second == active; });
   tell(report);
 }
 
@@ -217,9 +226,9 @@ awaitable<void> Dispatcher::conclude(store::Lease lease, model::RunEnd end, Acti
   const model::RunStatus status = end.status;
   const std::string given_up =
       retryable(end) ? std::string(model::row(end.failure->code).name) : "";
-  // A run that was cut off has no log of its own: what was heard of it is kept.
+  // A run that was cut off has no log of its own: what its worker told of it is kept.
   if (end.log.inline_bytes.empty() && !end.log.stored()) {
-    end.log.inline_bytes = active.channel->state().log;
+    end.log.inline_bytes = std::move(active.told);
     end.usage.log_bytes = static_cast<std::int64_t>(end.log.inline_bytes.size());
   }
   report.given_up = !given_up.empty();
@@ -257,6 +266,7 @@ awaitable<Became> Dispatcher::record(store::Lease lease, model::RunEnd end) {
 awaitable<void> Dispatcher::put_back(store::Lease lease, model::Failure failure, milliseconds pause,
                                      AttemptReport& report) {
   const model::RunId id = lease.run_id;
+  const int attempt = lease.attempt;
   store::Requeue request{std::move(lease), std::move(failure), pause};
   auto done = co_await parts_.store.requeue(std::move(request));
   parts_.queue.done(id);
@@ -270,13 +280,14 @@ awaitable<void> Dispatcher::put_back(store::Lease lease, model::Failure failure,
     report.became = Became::lost;
     co_return;
   }
-  if (auto channel = parts_.feed.find(id)) channel->set_status(**done, channel->state().attempt);
+  const auto channel = parts_.feed.open(id);
   if (**done == model::RunStatus::cancelled) {
-    report.became = Became::recorded;
-    report.status = model::RunStatus::cancelled;
-    report.code.reset();
+    report.take_cancel();
+    channel->set_status(**done, attempt);
     co_return;
   }
+  // Another process may have the next attempt already, and have told so.
+  if (channel->state().attempt <= attempt) channel->set_status(**done, attempt);
   if (const auto pushed = parts_.queue.push(id, pause); !pushed) {
     base::log_info("a run waits for room in the queue", {{"run", id.str()}});
   }
@@ -304,9 +315,7 @@ awaitable<void> Dispatcher::heartbeat() {
     }
     for (const model::RunId& id : report->lost) {
       const auto it = active_.find(id);
-      if (it == active_.end()) continue;
-      it->second->lost = true;
-      it->second->cancellation.request();
+      if (it != active_.end()) it->second->lose();
     }
     for (const model::RunId& id : report->cancel_requested) cancel(id);
   }

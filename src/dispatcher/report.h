@@ -49,6 +49,13 @@ struct AttemptReport {
   bool given_up = false;  // the platform failed the last attempt there is
   Times times{};
 
+  // The run was cancelled, whatever the attempt ended with.
+  void take_cancel() {
+    became = Became::recorded;
+    status = model::RunStatus::cancelled;
+    code.reset();
+  }
+
   void take(const model::RunEnd& end) {
     status = end.status;
     if (end.failure) {

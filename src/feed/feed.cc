@@ -32,26 +32,36 @@ void Channel::set_status(model::RunStatus status, int attempt) {
   if (outlet_ != nullptr) outlet_->status_changed(id_, state_);
 }
 
-void Channel::add_log(std::string_view text) {
+void Channel::add_log(int attempt, std::string_view text) {
+  if (!state_.here || attempt != state_.attempt) return;
   state_.log += text;
   touch();
   if (outlet_ != nullptr) outlet_->log_added(id_, state_, text);
 }
 
-void Channel::set_progress(std::string_view json) {
+void Channel::set_progress(int attempt, std::string_view json) {
+  if (!state_.here || attempt != state_.attempt) return;
   state_.progress = json;
   touch();
   if (outlet_ != nullptr) outlet_->progress_changed(id_, state_);
 }
 
+void Channel::leave(int attempt) {
+  if (attempt == state_.attempt) state_.here = false;
+  touch();
+}
+
+// Whether others may say what becomes of `attempt` now.
+bool Channel::may_hear(int attempt) const { return attempt == state_.attempt && !state_.here; }
+
 void Channel::hear_status(model::RunStatus status, int attempt) {
-  if (attempt < state_.attempt || (attempt == state_.attempt && model::is_end(state_.status)))
-    return;
+  const bool news = may_hear(attempt) && !model::is_end(state_.status);
+  if (attempt <= state_.attempt && !news) return;
   take_status(status, attempt);
 }
 
 bool Channel::hear_log(int attempt, std::size_t offset, std::string_view text) {
-  if (attempt != state_.attempt) return true;
+  if (!may_hear(attempt)) return true;
   if (offset > state_.log.size()) return false;
   const std::size_t known = state_.log.size() - offset;
   if (known >= text.size()) return true;
@@ -61,14 +71,14 @@ bool Channel::hear_log(int attempt, std::size_t offset, std::string_view text) {
 }
 
 void Channel::hear_log_size(int attempt, std::size_t size) {
-  if (attempt != state_.attempt) return;
+  if (!may_hear(attempt)) return;
   state_.log_size = std::max(state_.log_size, size);
   ++state_.answers;
   touch();
 }
 
 void Channel::hear_progress(int attempt, std::string_view json) {
-  if (attempt != state_.attempt) return;
+  if (!may_hear(attempt)) return;
   state_.progress = json;
   touch();
 }

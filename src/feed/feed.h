@@ -44,14 +44,18 @@ class Channel {
   };
   const State& state() const { return state_; }
 
-  // What happens in this process.
+  // What happens in this process. Log and progress of an attempt are taken while it is the one that
+  // is `here`: the worker of one that was taken from this process may still go on.
   void set_status(model::RunStatus status, int attempt);
-  void add_log(std::string_view text);
-  void set_progress(std::string_view json);
+  void add_log(int attempt, std::string_view text);
+  void set_progress(int attempt, std::string_view json);
+  // `attempt` is at work here no longer, whatever has become of the run. Wakes the watchers.
+  void leave(int attempt);
   // Wakes the watchers, who then read the store.
   void touch();
 
-  // The same, told by another process; of an attempt before the current one nothing is taken.
+  // The same, told by another process, or by whoever can write to what carries it: of the attempt
+  // that is `here`, and of one before the current one, nothing is taken.
   void hear_status(model::RunStatus status, int attempt);
   // `text` begins at `offset` of the log. False when what lies before it is not here.
   bool hear_log(int attempt, std::size_t offset, std::string_view text);
@@ -63,6 +67,7 @@ class Channel {
 
  private:
   void take_status(model::RunStatus status, int attempt);
+  bool may_hear(int attempt) const;
 
   boost::asio::any_io_executor executor_;
   model::RunId id_;

@@ -54,7 +54,7 @@ TEST_P(FeedContract, LogPieces_ReachAWatcherInOrderByteForByte) {
   for (int i = 0; i < 50; ++i) {
     const std::string piece =
         std::to_string(i) + (i % 2 == 0 ? std::string(" \r\n\0$5\xff ", 8) : "\n");
-    here->add_log(piece);
+    here->add_log(1, piece);
     whole += piece;
     if (i % 5 == 0) ASSERT_TRUE(eventually([&] { return watcher.log() == whole; }));
   }
@@ -70,7 +70,7 @@ TEST_P(FeedContract, Progress_ReachesAWatcherTheLatestLast) {
   std::vector<std::string> told;
   for (int i = 1; i <= 9; ++i) {
     told.push_back("{\"fraction\":0." + std::to_string(i) + "}");
-    here->set_progress(told.back());
+    here->set_progress(1, told.back());
   }
   ASSERT_TRUE(eventually(
       [&] { return !watcher.progress().empty() && watcher.progress().back() == told[8]; }));
@@ -94,8 +94,8 @@ TEST_P(FeedContract, TheEnd_IsToldOnceAndNothingComesAfterIt) {
   const auto there = there_.watch(id_);
   const Watcher watcher(loop_, there);
   here->set_status(RunStatus::running, 1);
-  here->add_log("all of it");
-  here->set_progress("{\"fraction\":1}");
+  here->add_log(1, "all of it");
+  here->set_progress(1, "{\"fraction\":1}");
   ASSERT_TRUE(eventually([&] { return watcher.log() == "all of it"; }));
   here->set_status(RunStatus::completed, 1);
   ASSERT_TRUE(eventually([&] { return watcher.ends() > 0; }));
@@ -111,16 +111,16 @@ TEST_P(FeedContract, TheEnd_IsToldOnceAndNothingComesAfterIt) {
 TEST_P(FeedContract, AWatcherWhoComesLate_GetsWhatWasBeforeAndGoesOn) {
   const auto here = here_.open(id_);
   here->set_status(RunStatus::running, 2);
-  here->add_log("before\n");
-  here->set_progress("{\"fraction\":0.25}");
-  here->set_progress("{\"fraction\":0.5}");
+  here->add_log(2, "before\n");
+  here->set_progress(2, "{\"fraction\":0.25}");
+  here->set_progress(2, "{\"fraction\":0.5}");
   settle();
   const Watcher watcher(loop_, there_.watch(id_));
   ASSERT_TRUE(eventually([&] { return watcher.log() == "before\n"; }));
   ASSERT_TRUE(eventually([&] { return !watcher.progress().empty(); }));
   EXPECT_EQ(watcher.progress(), std::vector<std::string>{"{\"fraction\":0.5}"});
   EXPECT_EQ(watcher.status(), Watcher::Status(2, RunStatus::running));
-  here->add_log("after\n");
+  here->add_log(2, "after\n");
   ASSERT_TRUE(eventually([&] { return watcher.log() == "before\nafter\n"; }));
   EXPECT_TRUE(watcher.only_grew());
 }
@@ -130,17 +130,31 @@ TEST_P(FeedContract, TheNextAttempt_BeginsItsLogAndProgressAnew) {
   const auto there = there_.watch(id_);
   const Watcher watcher(loop_, there);
   here->set_status(RunStatus::running, 1);
-  here->add_log("first");
-  here->set_progress("{\"fraction\":0.9}");
+  here->add_log(1, "first");
+  here->set_progress(1, "{\"fraction\":0.9}");
   ASSERT_TRUE(eventually([&] { return watcher.log() == "first" && !watcher.progress().empty(); }));
   here->set_status(RunStatus::queued, 1);
   here->set_status(RunStatus::running, 2);
   ASSERT_TRUE(eventually([&] { return there->state().attempt == 2; }));
   EXPECT_EQ(there->state().log, "");
   EXPECT_EQ(there->state().progress, "");
-  here->add_log("second");
+  here->add_log(2, "second");
   ASSERT_TRUE(eventually([&] { return watcher.log() == "second"; }));
   EXPECT_TRUE(watcher.only_grew());
+}
+
+TEST_P(FeedContract, AWatcherWhereTheRunWas_GoesOnWithTheNextAttemptAtTheOtherEnd) {
+  const auto here = here_.open(id_), there = there_.open(id_);
+  here->set_status(RunStatus::running, 1);
+  const Watcher watcher(loop_, here_.watch(id_));
+  here->add_log(1, "first");
+  ASSERT_TRUE(eventually([&] { return watcher.log() == "first"; }));
+  here->set_status(RunStatus::queued, 1);
+  there->set_status(RunStatus::running, 2);
+  there->add_log(2, "second");
+  ASSERT_TRUE(eventually([&] { return watcher.log() == "second"; }));
+  there->set_status(RunStatus::completed, 2);
+  ASSERT_TRUE(eventually([&] { return watcher.ends() == 1; }));
 }
 
 TEST_P(FeedContract, WatchersAtBothEnds_SeeTheSame) {
@@ -148,7 +162,7 @@ TEST_P(FeedContract, WatchersAtBothEnds_SeeTheSame) {
   const Watcher one(loop_, there_.watch(id_)), two(loop_, there_.watch(id_)),
       near(loop_, here_.watch(id_));
   here->set_status(RunStatus::running, 1);
-  here->add_log("for all");
+  here->add_log(1, "for all");
   for (const Watcher* watcher : {&one, &two, &near}) {
     ASSERT_TRUE(eventually([&] { return watcher->log() == "for all"; }));
   }
@@ -161,15 +175,15 @@ TEST_P(FeedContract, WatchersAtBothEnds_SeeTheSame) {
 TEST_P(FeedContract, AWatcherWhoLeftAndComesBack_HasItAllAgain) {
   const auto here = here_.open(id_);
   here->set_status(RunStatus::running, 1);
-  here->add_log("one ");
+  here->add_log(1, "one ");
   auto there = there_.watch(id_);
   ASSERT_TRUE(eventually([&] { return there->state().log == "one "; }));
   there.reset();
-  here->add_log("two ");
+  here->add_log(1, "two ");
   settle();
   there = there_.watch(id_);
   ASSERT_TRUE(eventually([&] { return there->state().log == "one two "; }));
-  here->add_log("three");
+  here->add_log(1, "three");
   ASSERT_TRUE(eventually([&] { return there->state().log == "one two three"; }));
 }
 

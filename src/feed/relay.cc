@@ -82,12 +82,14 @@ class Relay::Shared : public std::enable_shared_from_this<Shared> {
          std::string(model::name(state.status)));
   }
 
-  // Somebody here watches. What is heard stays for a while after him.
+  // Somebody here watches. What is heard stays for a while after him. Of a run of this process
+  // others are asked when it is theirs.
   void want(const model::RunId& id) {
     auto channel = feed_ == nullptr ? nullptr : feed_->find(id);
-    if (!channel || channel->state().here) return;
+    if (!channel) return;
     Wanted& wanted = wanted_[id];
     wanted.channel = channel;
+    if (channel->state().here) return;
     wanted.held = std::move(channel);
     wanted.held_until = base::after(kHold);
     ask(id, wanted);
@@ -109,6 +111,7 @@ class Relay::Shared : public std::enable_shared_from_this<Shared> {
   void note_own(const model::RunId& id, const Channel::State& state) {
     if (state.status != model::RunStatus::running) {
       own_.erase(id);
+      if (model::is_end(state.status)) wanted_.erase(id);
       return;
     }
     std::shared_ptr<Own>& own = own_[id];
@@ -245,7 +248,8 @@ class Relay::Shared : public std::enable_shared_from_this<Shared> {
       if (base::validate_json(text, kProgressDepth)) channel.hear_progress(*attempt, text);
     } else if (kind == 'L') {
       const auto offset = number<std::size_t>(text);
-      if (!offset) return;
+      if (!offset || *offset > options_.most_log) return;
+      text = text.substr(0, options_.most_log - *offset);
       if (!channel.hear_log(*attempt, *offset, text)) return ask_again(id);
       note_answered(id, channel.state());
     }

@@ -17,6 +17,7 @@
 #include <boost/asio/any_io_executor.hpp>
 #include <boost/asio/awaitable.hpp>
 #include <boost/asio/steady_timer.hpp>
+#include <cstddef>
 #include <functional>
 #include <memory>
 #include <string>
@@ -30,8 +31,9 @@ namespace mecapy::feed {
 
 struct RelayOptions {
   redis::Address address;
-  std::string prefix = "mecapy";  // of the channel's name
-  std::string origin;             // unique to this process
+  std::string prefix = "mecapy";   // of the channel's name
+  std::string origin;              // unique to this process
+  std::size_t most_log = 1 << 20;  // bytes that a run's log can have; more of it is not heard
   // Stops an attempt that runs in this process; does nothing for others.
   std::function<void(const model::RunId&)> cancel{};
 };

@@ -119,13 +119,13 @@ TEST_F(RelayTest, AnEndHere_IsHeardThere) {
 TEST_F(RelayTest, AWatcherWhoComesLate_HearsTheLogFromItsFirstByteAndTheLatestProgress) {
   const auto here = one_.feed.open(id_);
   here->set_status(RunStatus::running, 1);
-  here->add_log(std::string(600'000, 'x'));  // more than one message of it
-  here->set_progress(R"({"fraction":0.5})");
+  here->add_log(1, std::string(600'000, 'x'));  // more than one message of it
+  here->set_progress(1, R"({"fraction":0.5})");
   const auto there = two_.feed.watch(id_);
   EXPECT_TRUE(eventually(
       [&] { return there->state().log.size() == 600'000 && !there->state().progress.empty(); }));
-  here->add_log("and\nmore \xc3\xa9");
-  here->set_progress(R"({"fraction":0.75})");
+  here->add_log(1, "and\nmore \xc3\xa9");
+  here->set_progress(1, R"({"fraction":0.75})");
   EXPECT_TRUE(eventually([&] {
     return there->state().log.ends_with("and\nmore \xc3\xa9") &&
            there->state().progress == R"({"fraction":0.75})";
@@ -135,7 +135,7 @@ TEST_F(RelayTest, AWatcherWhoComesLate_HearsTheLogFromItsFirstByteAndTheLatestPr
 TEST_F(RelayTest, AWatcher_IsToldFirstHowLongTheLogIs) {
   const auto here = one_.feed.open(id_);
   here->set_status(RunStatus::running, 1);
-  here->add_log(std::string(600'000, 'x'));
+  here->add_log(1, std::string(600'000, 'x'));
   const auto there = two_.feed.watch(id_);
   EXPECT_TRUE(
       eventually([&] { return there->state().answers > 0 || !there->state().log.empty(); }));
@@ -147,7 +147,7 @@ TEST_F(RelayTest, AWatcher_IsToldFirstHowLongTheLogIs) {
 TEST_F(RelayTest, WatchersWhoComeAndGo_HaveTheLogToldOnce) {
   const auto here = one_.feed.open(id_);
   here->set_status(RunStatus::running, 1);
-  here->add_log(std::string(600'000, 'x'));
+  here->add_log(1, std::string(600'000, 'x'));
   const auto listener = listen();
   for (int i = 0; i < 50; ++i) {
     two_.feed.watch(id_);
@@ -162,12 +162,12 @@ TEST_F(RelayTest, WatchersWhoComeAndGo_HaveTheLogToldOnce) {
 TEST_F(RelayTest, ManyProcessesThatAskAtOnce_AreAnsweredTogether) {
   const auto here = one_.feed.open(id_);
   here->set_status(RunStatus::running, 1);
-  here->add_log(std::string(100'000, 'x'));
+  here->add_log(1, std::string(100'000, 'x'));
   const auto listener = listen();
   say(std::vector<std::string>(500, "W " + id_.str() + " 0 0"));
   say({"C " + id_.str()});
   EXPECT_TRUE(eventually([&] { return !one_.cancelled.empty(); }));  // all were heard
-  here->add_log("end");
+  here->add_log(1, "end");
   const auto there = two_.feed.watch(id_);
   EXPECT_TRUE(eventually([&] { return there->state().log.ends_with("end"); }));
   EXPECT_LT(listener->bytes["L"], 50 * 100'000U);
@@ -216,11 +216,11 @@ TEST_F(RelayTest, TheNextAttempt_BeginsItsLogAnew) {
   const auto here = one_.feed.open(id_);
   const auto there = two_.feed.watch(id_);
   here->set_status(RunStatus::running, 1);
-  here->add_log("first");
+  here->add_log(1, "first");
   EXPECT_TRUE(eventually([&] { return there->state().log == "first"; }));
   here->set_status(RunStatus::queued, 1);
   here->set_status(RunStatus::running, 2);
-  here->add_log("second");
+  here->add_log(2, "second");
   EXPECT_TRUE(eventually([&] { return there->state().log == "second"; }));
   EXPECT_EQ(there->state().attempt, 2);
 }
@@ -229,7 +229,7 @@ TEST_F(RelayTest, WhatNobodyWatches_IsNotToldButItsStatus) {
   const auto here = one_.feed.open(id_);
   const auto there = two_.feed.open(id_);
   here->set_status(RunStatus::running, 1);
-  here->add_log("nobody's");
+  here->add_log(1, "nobody's");
   here->set_status(RunStatus::completed, 1);
   EXPECT_TRUE(eventually([&] { return there->state().status == RunStatus::completed; }));
   EXPECT_EQ(there->state().log, "");
@@ -240,6 +240,31 @@ TEST_F(RelayTest, ACancelHere_IsHeardThereAndNotHere) {
   EXPECT_TRUE(eventually([&] { return !two_.cancelled.empty(); }));
   EXPECT_EQ(two_.cancelled, std::vector<RunId>{id_});
   EXPECT_TRUE(one_.cancelled.empty());
+}
+
+// The log of a run is recorded where it runs.
+TEST_F(RelayTest, WhatOthersSayOfARunHere_IsNotTaken) {
+  const auto here = one_.feed.open(id_);
+  here->set_status(RunStatus::running, 1);
+  here->add_log(1, "own");
+  const std::string about = " " + id_.str() + " 1 ";
+  say({"L" + about + "0 forged", "L" + about + "3 forged", "N" + about + "1000", "P" + about + "{}",
+       "S" + about + "failed", "C " + id_.str()});
+  EXPECT_TRUE(eventually([&] { return !one_.cancelled.empty(); }));  // all were heard
+  EXPECT_EQ(here->state().log, "own");
+  EXPECT_EQ(here->state().log_size, 0U);
+  EXPECT_EQ(here->state().progress, "");
+  EXPECT_EQ(here->state().status, RunStatus::running);
+}
+
+TEST_F(RelayTest, MoreLogThanARunCanHave_IsNotHeard) {
+  const auto there = two_.feed.watch(id_);
+  const std::string about = " " + id_.str() + " 1 ";
+  const std::string half(512 * 1024, 'x');
+  say({"S" + about + "running", "L" + about + "0 " + half, "L" + about + "524288 " + half + "y",
+       "L" + about + "1048576 y", "L" + about + "1048577 y", "P" + about + "{}"});
+  EXPECT_TRUE(eventually([&] { return !there->state().progress.empty(); }));  // all were heard
+  EXPECT_EQ(there->state().log, half + half);
 }
 
 TEST_F(RelayTest, MessagesThatAreNone_ChangeNothing) {

@@ -136,6 +136,7 @@ std::unique_ptr<feed::Relay> share_feed(const config::Settings& settings,
   feed::RelayOptions options;
   options.address = redis::parse_address(settings.redis_url).value();  // as open_queue found it
   options.origin = origin;
+  options.most_log = static_cast<std::size_t>(settings.ceilings.log_kb * 1024);
   options.cancel = std::move(cancel);
   return std::make_unique<feed::Relay>(std::move(executor), feed, std::move(options));
 }

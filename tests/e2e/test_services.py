@@ -197,6 +197,21 @@ def test_a_long_log_is_whole_at_both_doors_while_it_is_written(apis: tuple[Api, 
         assert one.end(run_id)["status"] == "cancelled"
 
 
+def test_what_a_stranger_says_in_redis_of_a_run_is_not_its_recorded_log(
+    apis: tuple[Api, Api],
+) -> None:
+    one, two = apis
+    task = str(one.create(SLEEPS)["id"])
+    run_id = one.start(task, {"s": 2})
+    wait_until("it runs", lambda: one.run(run_id)["status"] == "running")
+    for attempt in (1, 2):
+        redis("PUBLISH", "mecapy:feed", f"x S {run_id} {attempt} running")
+        heard = redis("PUBLISH", "mecapy:feed", f"x L {run_id} {attempt} 0 forged")
+        assert int(heard) >= 2
+    wait_until("it ends", lambda: one.run(run_id)["status"] == "completed")
+    assert [api.log(run_id) for api in (one, two)] == ["", ""]
+
+
 def test_a_cancel_reaches_a_run_of_the_other(apis: tuple[Api, Api]) -> None:
     one, two = apis
     task = str(one.create(SLEEPS)["id"])
