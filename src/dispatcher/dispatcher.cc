@@ -356,13 +356,29 @@ awaitable<Result<void>> Dispatcher::release(store::Lease lease, bool at_start) {
   if (lease.attempt < options_.max_attempts) {
     const auto pause = at_start ? milliseconds(0) : pause_before_retry(lease.attempt);
     co_await put_back(std::move(lease), *end.failure, pause, report);
-  } else {
-    const auto done = co_await parts_.store.record_end(lease, end);
-    if (!done) co_return done.error();
-    report.became = *done ? Became::recorded : Became::lost;
-    report.given_up = *done;
+  } else if (const auto done = co_await give_up(std::move(lease), end, report); !done) {
+    co_return done.error();
   }
   tell(report);
+  co_return Result<void>{};
+}
+
+// The end of a run that is not tried again: cancelled, where that was asked for.
+awaitable<Result<void>> Dispatcher::give_up(store::Lease lease, const model::RunEnd& end,
+                                            AttemptReport& report) {
+  const auto cancelled = co_await parts_.store.end_cancelled(lease);
+  if (!cancelled) co_return cancelled.error();
+  if (*cancelled) {
+    report.take_cancel();
+  } else {
+    const auto recorded = co_await parts_.store.record_end(lease, end);
+    if (!recorded) co_return recorded.error();
+    report.became = *recorded ? Became::recorded : Became::lost;
+    report.given_up = *recorded;
+  }
+  if (report.became == Became::recorded) {
+    parts_.feed.open(lease.run_id)->set_status(report.status, lease.attempt);
+  }
   co_return Result<void>{};
 }
 

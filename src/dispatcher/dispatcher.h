@@ -89,6 +89,8 @@ class Dispatcher {
                            std::chrono::milliseconds pause, AttemptReport& report);
   awaitable<Became> record(store::Lease lease, model::RunEnd end);
   awaitable<Result<void>> release(store::Lease lease, bool at_start);
+  awaitable<Result<void>> give_up(store::Lease lease, const model::RunEnd& end,
+                                  AttemptReport& report);
   void tell(const AttemptReport& report) const;
   std::chrono::milliseconds pause_before_retry(int attempt) const;
   void slot_freed();

@@ -45,6 +45,27 @@ TEST_F(LeaseTest, ARunThatKillsItsProcessEachTimeIsDeadLettered) {
   EXPECT_TRUE(backend_.attempts.empty());
 }
 
+TEST_F(LeaseTest, ARunOfADeadProcessWhoseCancelWasAskedForIsCancelledAlsoAfterItsLastAttempt) {
+  for (const int max_attempts : {3, 1}) {
+    options_.max_attempts = max_attempts;
+    const model::RunId id = submit();
+    await([&]() -> awaitable<void> {
+      co_await claim_for("dead", id, std::chrono::hours(1));
+      auto asked = co_await store_->request_cancel("u", id);
+      EXPECT_TRUE(asked);
+    });
+    const auto channel = feed_.open(id);
+    const model::Run run = run_to_end(id);
+    EXPECT_EQ(run.status, RunStatus::cancelled);
+    EXPECT_FALSE(run.end.failure);
+    EXPECT_EQ(channel->state().status, RunStatus::cancelled);
+    EXPECT_EQ(channel->state().attempt, 1);
+    EXPECT_EQ(reports_.back().status, RunStatus::cancelled);
+    EXPECT_FALSE(reports_.back().code || reports_.back().given_up);
+  }
+  EXPECT_TRUE(backend_.attempts.empty());
+}
+
 TEST_F(LeaseTest, ADrainPutsBackWhatDoesNotEndInTime) {
   const model::RunId id = submit();
   backend_.hold = true;

@@ -266,6 +266,19 @@ TEST_P(StoreContract, RequeueOfARunWhoseCancelWasAskedFor_CancelsIt) {
   EXPECT_FALSE(run.end.failure);
 }
 
+TEST_P(StoreContract, EndCancelled_EndsWhatTheHolderWasAskedToCancelAndNothingElse) {
+  const Lease lease = running();
+  EXPECT_FALSE(*await(store_->end_cancelled(lease)));  // nobody asked
+  EXPECT_EQ(get(lease.run_id).status, RunStatus::running);
+  ASSERT_TRUE(await(store_->request_cancel("ann", lease.run_id)));
+  EXPECT_FALSE(*await(store_->end_cancelled({lease.run_id, 2})));  // not the holder
+  EXPECT_EQ(get(lease.run_id).status, RunStatus::running);
+  EXPECT_TRUE(*await(store_->end_cancelled(lease)));
+  EXPECT_EQ(get(lease.run_id).status, RunStatus::cancelled);
+  EXPECT_EQ(get(lease.run_id).finished_at, now());
+  EXPECT_FALSE(*await(store_->end_cancelled(lease)));  // it has ended
+}
+
 TEST_P(StoreContract, CancelOfARequeuedRun_ForgetsItsFailure) {
   const Lease lease = running();
   ASSERT_TRUE(*await(store_->requeue(requeue_of(lease))));

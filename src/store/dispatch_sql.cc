@@ -32,7 +32,7 @@ constexpr Sql kRequeue =
     " lease_until = NULL, failure_code = :code, failure_message = :message,"
     " failure_traceback = :traceback, failure_line = :line, failure_column = :column"
     " WHERE id = :id AND attempt = :attempt AND status = 'running' AND cancel_requested = 0";
-constexpr Sql kCancelInstead =
+constexpr Sql kEndCancelled =
     "UPDATE runs SET status = 'cancelled', finished_at = :now, claimant = NULL,"
     " lease_until = NULL, failure_code = NULL, failure_message = NULL, failure_traceback = NULL,"
     " failure_line = NULL, failure_column = NULL"
@@ -89,21 +89,19 @@ Result<LeaseReport> extend_leases(Connection& connection, base::TimePoint now,
   return report;
 }
 
-Result<std::optional<model::RunStatus>> requeue(Connection& connection, base::TimePoint now,
-                                                const Requeue& request) {
-  const long long us = to_us(now);
+bool requeue(Connection& connection, base::TimePoint now, const Requeue& request) {
   const long long not_before = to_us(now + request.pause);
   const FailureColumns failure(request.failure);
   const auto failure_values = [&](soci::statement& s) { failure.use_in(s); };
-  const long long queued = connection.execute(kRequeue, use(not_before, "not_before"),
-                                              failure_values, use(request.lease.run_id.str(), "id"),
-                                              use(request.lease.attempt, "attempt"));
-  if (queued > 0) return std::optional(model::RunStatus::queued);
-  const long long cancelled =
-      connection.execute(kCancelInstead, use(us, "now"), use(request.lease.run_id.str(), "id"),
-                         use(request.lease.attempt, "attempt"));
-  if (cancelled > 0) return std::optional(model::RunStatus::cancelled);
-  return std::optional<model::RunStatus>();
+  return connection.execute(kRequeue, use(not_before, "not_before"), failure_values,
+                            use(request.lease.run_id.str(), "id"),
+                            use(request.lease.attempt, "attempt")) > 0;
+}
+
+bool end_cancelled(Connection& connection, base::TimePoint now, const Lease& lease) {
+  const long long us = to_us(now);
+  return connection.execute(kEndCancelled, use(us, "now"), use(lease.run_id.str(), "id"),
+                            use(lease.attempt, "attempt")) > 0;
 }
 
 Result<std::vector<Lease>> dead_leases(Connection& connection, base::TimePoint now,

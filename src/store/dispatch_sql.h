@@ -28,8 +28,9 @@ Result<std::optional<model::Job>> claim(Connection& connection, base::TimePoint 
 Result<LeaseReport> extend_leases(Connection& connection, base::TimePoint now,
                                   const std::string& claimant, const std::vector<Lease>& leases,
                                   std::chrono::microseconds lease_for);
-Result<std::optional<model::RunStatus>> requeue(Connection& connection, base::TimePoint now,
-                                                const Requeue& request);
+// The half of Store::requeue that ends nothing: whether the run waits again.
+bool requeue(Connection& connection, base::TimePoint now, const Requeue& request);
+bool end_cancelled(Connection& connection, base::TimePoint now, const Lease& lease);
 Result<std::vector<Lease>> dead_leases(Connection& connection, base::TimePoint now,
                                        const std::optional<std::string>& also_not_of, int limit);
 Result<std::vector<QueuedRun>> queued_runs(Connection& connection, base::TimePoint now,

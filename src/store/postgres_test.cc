@@ -180,8 +180,9 @@ TEST(Postgres, TwoStores_ClaimEachRunOnce) {
 }
 
 // One that was forgotten would be given again under the same number, to the living of whom one has
-// it already. A heartbeat may be forgotten.
-TEST(Postgres, Claims_SurviveTheEndOfTheDatabase) {
+// it already; and an end that was told is one for ever. A heartbeat may be forgotten, and that a
+// run waits again.
+TEST(Postgres, ClaimsAndCancelledEnds_SurviveTheEndOfTheDatabase) {
   const TestSchema schema;
   const auto store = open_ok(options_of(schema));
   auto session = schema.session();
@@ -204,6 +205,13 @@ TEST(Postgres, Claims_SurviveTheEndOfTheDatabase) {
   EXPECT_EQ(seen(), "on");
   ASSERT_TRUE(await(store->extend_leases("one", {{run.id, 1}}, std::chrono::seconds(60))));
   EXPECT_EQ(seen(), "off");
+  ASSERT_EQ(*await(store->requeue({{run.id, 1}, {}, {}})), model::RunStatus::queued);
+  EXPECT_EQ(seen(), "off");
+  ASSERT_TRUE(*await(store->claim(run.id, "one", std::chrono::seconds(30))));
+  ASSERT_TRUE(await(store->request_cancel("ann", run.id)));
+  EXPECT_EQ(seen(), "on");
+  ASSERT_EQ(*await(store->requeue({{run.id, 2}, {}, {}})), model::RunStatus::cancelled);
+  EXPECT_EQ(seen(), "on");
 }
 
 // Whoever set up the server: what it is asked to keep is on its disk before it says so.

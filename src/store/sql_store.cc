@@ -126,11 +126,24 @@ class SqlStore final : public Store {
     });
   }
   awaitable<Result<std::optional<model::RunStatus>>> requeue(Requeue request) override {
-    return write<std::optional<model::RunStatus>>(
-        [request = std::move(request)](Connection& c) {
+    const Lease lease = request.lease;
+    const auto queued = co_await write<bool>(
+        [request = std::move(request)](Connection& c) -> Result<bool> {
           return store::requeue(c, c.now(), request);
         },
         Durability::process_death);
+    if (!queued) co_return queued.error();
+    if (*queued) co_return std::optional(model::RunStatus::queued);
+    // Nothing takes back that a cancel was asked for.
+    const auto cancelled = co_await end_cancelled(lease);
+    if (!cancelled) co_return cancelled.error();
+    if (*cancelled) co_return std::optional(model::RunStatus::cancelled);
+    co_return std::optional<model::RunStatus>();
+  }
+  awaitable<Result<bool>> end_cancelled(Lease lease) override {
+    return write<bool>([lease = std::move(lease)](Connection& c) -> Result<bool> {
+      return store::end_cancelled(c, c.now(), lease);
+    });
   }
   awaitable<Result<std::vector<Lease>>> dead_leases(std::optional<std::string> also_not_of,
                                                     int limit) override {

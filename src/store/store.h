@@ -3,8 +3,9 @@
 //
 // Rules that hold for every implementation (contract_*_test.cc run them all against each):
 //  - A write that answered success survives kill -9 of this process and loss of power, except
-//    claim, extend_leases and requeue, which survive kill -9 only: losing one of them to a power
-//    cut costs a repeated attempt, never a run.
+//    claim, extend_leases and a requeue to queued, which survive kill -9 only: losing one of them
+//    to a power cut costs a repeated attempt, never a run. A claim outlives the death of a database
+//    that is a process of its own, too.
 //  - Each call is one transaction: it happens as a whole or not at all.
 //  - Rows of another user are not_found, as if they did not exist.
 //  - Strings that are JSON (inputs, results) are kept byte for byte. Zero characters in a log or in
@@ -200,6 +201,9 @@ class Store {
   // running -> queued for the holder of the attempt, or -> cancelled when a cancel was asked for:
   // which of them. Nothing when it is not the holder.
   virtual awaitable<Result<std::optional<model::RunStatus>>> requeue(Requeue request) = 0;
+  // running -> cancelled for the holder of the attempt when a cancel was asked for. False when none
+  // was, or it is not the holder: then nothing was written.
+  virtual awaitable<Result<bool>> end_cancelled(Lease lease) = 0;
   // Running runs whose lease is over, or, with `also_not_of` set, which belong to any
   // other claimant (a store with one owner knows at its start that they are dead). At most `limit`.
   virtual awaitable<Result<std::vector<Lease>>> dead_leases(std::optional<std::string> also_not_of,
