@@ -21,6 +21,8 @@ constexpr Sql kClaim =
 constexpr Sql kCode =
     "SELECT limits, code FROM task_versions WHERE task_id = :task AND number = :number";
 
+// Waits for whoever changes the row; a condition that the row as it was does not meet would not.
+constexpr Sql kAwaitRow = "UPDATE runs SET claimant = claimant WHERE id = :id";
 constexpr Sql kExtend =
     "UPDATE runs SET lease_until = :lease_until"
     " WHERE id = :id AND attempt = :attempt AND claimant = :claimant AND status = 'running'"
@@ -71,6 +73,13 @@ Result<std::optional<model::Job>> claim(Connection& connection, base::TimePoint 
   job.task_id = trusted_id<model::TaskId>(task);
   job.limits = decode_limits(limits);
   return std::optional(std::move(job));
+}
+
+bool is_held(Connection& connection, base::TimePoint now, const Claim& claim, int attempt) {
+  connection.execute(kAwaitRow, use(claim.id.str(), "id"));
+  const std::vector<Lease> lease{{claim.id, attempt}};
+  const auto report = extend_leases(connection, now, claim.claimant, lease, claim.lease);
+  return report && report->lost.empty();
 }
 
 Result<LeaseReport> extend_leases(Connection& connection, base::TimePoint now,

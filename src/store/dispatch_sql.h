@@ -25,6 +25,9 @@ struct Claim {
 
 Result<std::optional<model::Job>> claim(Connection& connection, base::TimePoint now,
                                         const Claim& claim);
+// Whether `attempt` of the run is what `claim` made of it; if so, its lease begins now. Waits for a
+// transaction that is about to commit the claim.
+bool is_held(Connection& connection, base::TimePoint now, const Claim& claim, int attempt);
 Result<LeaseReport> extend_leases(Connection& connection, base::TimePoint now,
                                   const std::string& claimant, const std::vector<Lease>& leases,
                                   std::chrono::microseconds lease_for);

@@ -269,6 +269,47 @@ TEST(Postgres, TheSchemaMayTakeLongerThanAStatement) {
   }
 }
 
+// A run, and a database that does `what` within the commit of its claim.
+struct SlowClaim {
+  explicit SlowClaim(const std::string& what) {
+    auto session = schema.session();
+    session << "CREATE FUNCTION commits() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN PERFORM " +
+                   what + "; RETURN NULL; END $$";
+    session << "CREATE CONSTRAINT TRIGGER commits AFTER UPDATE ON runs DEFERRABLE INITIALLY"
+               " DEFERRED FOR EACH ROW WHEN (OLD.status = 'queued') EXECUTE FUNCTION commits()";
+    const model::Task task = task_named("beam");
+    run = queued_run(task);
+    EXPECT_TRUE(await(store->submit_ad_hoc(task, run, std::nullopt)));
+  }
+  // By a store that does not wait long for its answer.
+  Result<std::optional<model::Job>> claim() const {
+    PostgresOptions options = options_of(schema);
+    options.give_up = milliseconds(700);
+    return await(open_ok(options)->claim(run.id, "one", std::chrono::seconds(30)));
+  }
+  TestSchema schema;
+  std::unique_ptr<Store> store = open_ok(options_of(schema));
+  model::Run run;
+};
+
+TEST(Postgres, ClaimThatBrokeOffAsItWasCommittedAndIsThere_IsGiven) {
+  const SlowClaim slow("pg_sleep(2)");
+  const auto job = slow.claim();
+  ASSERT_TRUE(job) << job.error().message;
+  ASSERT_TRUE(*job);
+  EXPECT_EQ((*job)->attempt, 1);
+  EXPECT_EQ((*job)->user, "ann");
+  EXPECT_TRUE(*await(slow.store->record_end({slow.run.id, 1}, {})));
+}
+
+TEST(Postgres, ClaimThatBrokeOffAsItWasCommittedAndIsNotThere_IsStorage) {
+  const SlowClaim slow("pg_terminate_backend(pg_backend_pid())");
+  const auto job = slow.claim();
+  ASSERT_FALSE(job);
+  EXPECT_EQ(job.error().message, "the database broke off while it committed");
+  EXPECT_EQ(await(slow.store->get_run("ann", slow.run.id))->attempt, 0);
+}
+
 TEST(Postgres, ConnectionsThatTheServerEnded_AreMadeAnewUnseen) {
   const TestSchema schema;
   const auto store = open_ok(options_of(schema));

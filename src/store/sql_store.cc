@@ -107,10 +107,28 @@ class SqlStore final : public Store {
 
   awaitable<Result<std::optional<Job>>> claim(model::RunId id, std::string claimant,
                                               std::chrono::microseconds lease) override {
+    const Claim wanted{std::move(id), std::move(claimant), lease};
+    const auto job = std::make_shared<std::optional<Job>>();
     // The number of an attempt is never given twice: who was given it may still be at work.
-    return write<std::optional<Job>>([claim = Claim{std::move(id), std::move(claimant), lease}](
-                                         Connection& c) { return store::claim(c, c.now(), claim); },
-                                     Durability::database_death);
+    const auto claimed = co_await write<void>(
+        [wanted, job](Connection& c) -> Result<void> {
+          job->reset();
+          auto given = store::claim(c, c.now(), wanted);
+          if (!given) return given.error();
+          *job = std::move(*given);
+          return {};
+        },
+        Durability::database_death);
+    if (!claimed && *job) {  // without an answer to its commit it may be there
+      const auto held = co_await write<bool>(
+          [wanted, attempt = (*job)->attempt](Connection& c) -> Result<bool> {
+            return store::is_held(c, c.now(), wanted, attempt);
+          },
+          Durability::process_death);
+      if (held && *held) co_return std::move(*job);
+    }
+    if (!claimed) co_return claimed.error();
+    co_return std::move(*job);
   }
   awaitable<Result<LeaseReport>> extend_leases(std::string claimant, std::vector<Lease> leases,
                                                std::chrono::microseconds lease) override {

@@ -189,7 +189,8 @@ class Store {
 
   // ---- the dispatcher's part
   // Compare-and-set queued -> running: raises attempt, sets claimant and lease, started_at on the
-  // first attempt. Nothing when the run is not queued, or its backoff is not over.
+  // first attempt. Nothing when the run is not queued, or its backoff is not over. One that broke
+  // off as it was committed is looked for once, before it is told as failed.
   virtual awaitable<Result<std::optional<model::Job>>> claim(model::RunId id, std::string claimant,
                                                              std::chrono::microseconds lease) = 0;
   virtual awaitable<Result<LeaseReport>> extend_leases(std::string claimant,
