@@ -7,7 +7,8 @@ namespace {
 
 // From the newest schema back to number 3, where an answered run has a copy of all it shows.
 std::vector<std::string> back_to_3() {
-  return {"DROP TABLE secrets", "ALTER TABLE runs DROP COLUMN payloads_of",
+  return {"DROP INDEX runs_that_read", "DROP TABLE secrets",
+          "ALTER TABLE runs DROP COLUMN payloads_of",
           "DELETE FROM schema_migrations WHERE number > 3"};
 }
 

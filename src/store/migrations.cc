@@ -137,6 +137,11 @@ const std::vector<Migration>& migrations() {
        {
            "CREATE TABLE secrets (name TEXT PRIMARY KEY NOT NULL, value TEXT NOT NULL)",
        }},
+      {6,
+       "who reads from a run, which the database asks before it removes one",
+       {
+           "CREATE INDEX runs_that_read ON runs (payloads_of) WHERE payloads_of IS NOT NULL",
+       }},
   };
   return table;
 }

@@ -436,6 +436,8 @@ TEST(Postgres, HotQueries_UseTheirIndex) {
       "SELECT * FROM runs WHERE task_id = 't' ORDER BY id DESC LIMIT 1",
       "SELECT id FROM runs WHERE status = 'running' AND lease_until <= 1 ORDER BY lease_until",
       "SELECT id, not_before FROM runs WHERE status = 'queued' AND id > 'a' ORDER BY id LIMIT 9",
+      // As the foreign key asks before a run is removed.
+      "SELECT 1 FROM ONLY runs x WHERE 'a' OPERATOR(pg_catalog.=) payloads_of FOR KEY SHARE OF x",
   };
   for (const char* query : queries) {
     const soci::rowset<std::string> plan = session.prepare << "EXPLAIN " << query;

@@ -199,6 +199,7 @@ TEST(Sqlite, HotQueries_NeverScanTheTableOfRuns) {
       "SELECT id, attempt FROM runs WHERE status = 'running' AND lease_until <= 1"
       " ORDER BY lease_until LIMIT 9",
       "SELECT id, not_before FROM runs WHERE status = 'queued' AND id > 'a' ORDER BY id LIMIT 9",
+      "SELECT 1 FROM runs WHERE payloads_of = 'a'",
   };
   for (const char* query : queries) {
     int id = 0, parent = 0, unused = 0;

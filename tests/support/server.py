@@ -143,7 +143,7 @@ class Server:
         return found
 
     def worker_listens(self) -> bool:
-        """Whether the worker takes calls now; readiness remembers its answer for a second."""
+        """Whether the worker takes calls now; readiness remembers its answer for two seconds."""
         with socket.socket(socket.AF_UNIX) as probe:
             return probe.connect_ex(str(self.data_dir / "worker.sock")) == 0
 
