@@ -24,7 +24,7 @@ unit: build  ## the tests beside the code
 	@ctest --preset $(PRESET) --no-tests=error -j 2
 
 e2e: build  ## the tests through the public door
-	@tools/install.sh test-venv
+	@tools/install.sh test-packages test-venv
 	@PYTHONPATH=runtime/python:build/venv/lib/python3.11/site-packages \
 	    $(TEST_PYTHON) -m pytest -q runtime/python/tests
 	@$(TEST_PYTHON) -m pytest -q tests/e2e

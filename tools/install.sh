@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Installs what is missing: `install.sh packages bench-packages fault-packages containers compose-spec services venv test-venv sdk-venv bench-venv vm lock`. Each step is skipped when it is done.
+# Installs what is missing: `install.sh packages bench-packages test-packages fault-packages containers compose-spec services venv test-venv sdk-venv bench-venv vm lock`. Each step is skipped when it is done.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -12,6 +12,8 @@ PACKAGES=(
   python3.11 python3.11-dev python3.11-venv libpython3.11-dev curl ca-certificates
 )
 BENCH_PACKAGES=(bubblewrap)  # peers that `make bench` measures beside the sandbox
+
+TEST_PACKAGES=(zsh fish)  # shells that completion is tried in, for `make e2e`
 
 FAULT_PACKAGES=(libfaketime)  # clocks that differ, for `make faults`
 
@@ -153,6 +155,7 @@ for step in "$@"; do
   case $step in
     packages) packages "${PACKAGES[@]}" ;;
     bench-packages) packages "${BENCH_PACKAGES[@]}" ;;
+    test-packages) packages "${TEST_PACKAGES[@]}" ;;
     fault-packages) packages "${FAULT_PACKAGES[@]}" ;;
     containers) packages "${CONTAINER_PACKAGES[@]}" ;;
     compose-spec) go_program compose-spec github.com/compose-spec/compose-go/v2/cmd "$COMPOSE_SPEC" ;;

@@ -133,9 +133,9 @@ TEST(Completion, EachShellGetsEveryCommandFlagAndWord) {
       EXPECT_NE(script.find(word), std::string::npos) << word << "\n" << script;
   }
   EXPECT_EQ(reference(program),
-            "## G\n\n### `mecapy run FILE [FLAG...]`\nruns: now.\n\n| | |\n|---|---|\n"
+            "## G\n\n### `mecapy run FILE [FLAG...]`\nRuns: now.\n\n| | |\n|---|---|\n"
             "| `FILE` | code |\n| `--profile, -p a\\|b` | it's one |\n"
-            "| `--output FOLDER` | where to |\n\n### `mecapy task show`\none.\n\n"
+            "| `--output FOLDER` | where to |\n\n### `mecapy task show`\nOne.\n\n"
             "```sh\nmecapy task show a\n```\n");
 }
 

@@ -1,5 +1,7 @@
 #include "cli/completion.h"
 
+#include <algorithm>
+
 namespace mecapy::cli {
 namespace {
 
@@ -9,6 +11,11 @@ std::string usage(const std::string& name, const CommandWords& command) {
     line += operand.required ? " " + operand.name : " [" + operand.name + "]";
   }
   return command.flags.empty() ? line : line + " [FLAG...]";
+}
+
+std::string sentence(std::string text) {
+  if (!text.empty() && text[0] >= 'a' && text[0] <= 'z') text[0] += 'A' - 'a';
+  return text + ".";
 }
 
 // A cell of a table.
@@ -24,6 +31,7 @@ std::string rows(const CommandWords& command) {
     out += "| `" + operand.name + "` | " + cell(operand.meaning) + " |\n";
   }
   for (const Flag& flag : command.flags) {
+    if (std::ranges::find(flag.names, "--help") != flag.names.end()) continue;  // each has it
     std::string names;
     for (const std::string& name : flag.names) names += (names.empty() ? "" : ", ") + name;
     if (!flag.value.empty()) names += " " + flag.value;
@@ -34,7 +42,8 @@ std::string rows(const CommandWords& command) {
 
 void add(std::string& out, const std::string& name, const CommandWords& command) {
   if (command.commands.empty()) {
-    out += "\n### `" + usage(name, command) + "`\n" + command.meaning + ".\n" + rows(command);
+    out +=
+        "\n### `" + usage(name, command) + "`\n" + sentence(command.meaning) + "\n" + rows(command);
     if (!command.examples.empty()) out += "\n```sh\n" + command.examples + "\n```\n";
   }
   for (const CommandWords& inner : command.commands) add(out, name + " " + inner.name, inner);

@@ -31,8 +31,8 @@ cli::Operand operand_of(const CLI::Option& option) {
 
 cli::Flag flag_of(const CLI::Option& option) {
   cli::Flag flag;
-  for (const std::string& name : option.get_lnames()) flag.names.push_back("--" + name);
   for (const std::string& name : option.get_snames()) flag.names.push_back("-" + name);
+  for (const std::string& name : option.get_lnames()) flag.names.push_back("--" + name);
   flag.meaning = option.get_description();
   if (option.get_expected_max() == 0) return flag;
   flag.value = option.get_type_name();

@@ -16,6 +16,8 @@ SLOW_LAST = (
     "test_cli",
     "test_cli_run",
     "test_cli_remote",
+    "test_cli_hostile",
+    "test_cli_completion",
     "test_cli_doctor",
     "test_privileges",
     "test_platform_outcomes",
@@ -29,6 +31,7 @@ SLOW_LAST = (
     "test_serverless",
     "test_readiness",
     "test_oidc",
+    "test_cli_login",
     "test_durability",
 )
 

@@ -95,6 +95,11 @@ class Terminal:
             assert self._read(deadline), f"{text!r} is not in {self.shown!r}"
         self.shown = self.shown.partition(text)[2]
 
+    def settles(self, silence_s: float = 0.3) -> None:
+        """Wait until nothing more is shown for a while; a shell reads what it completes itself."""
+        while self._read(time.monotonic() + silence_s):
+            pass
+
     def types(self, text: str) -> None:
         """Type this; "\\x03" is Ctrl-C."""
         os.write(self._ours, text.encode())

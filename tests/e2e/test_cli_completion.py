@@ -1,0 +1,128 @@
+"""Shell completion in real shells, and docs/cli.md, which is made from the same table."""
+
+import re
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from support.person import Person, Terminal
+from support.server import ROOT, binary, environment, run_mecapy
+
+SHELLS = {
+    "bash": (["bash", "--norc", "-i"], "mecapy() { echo GOT:$*; }; PS1='> '; source {}\n"),
+    "zsh": (
+        ["zsh", "-f", "-i"],
+        "mecapy() {{ print -r -- GOT:$* }}; PS1='> '; autoload -Uz compinit; compinit -D; "
+        "source {}\n",
+    ),
+    "fish": (
+        ["fish", "--no-config", "-i"],
+        "function mecapy; echo GOT:(string join -- ' ' $argv); end; source {}\n",
+    ),
+}
+# What is typed, a tab for each ~, and what the command gets.
+TYPED = {
+    "mecapy task cre~--desc~x": "task create --description x",
+    "mecapy run cal~--prof~conta~": "run calc.py --profile container",
+    "mecapy logs --fol~last": "logs --follow last",
+    "mecapy completion fi~": "completion fish",
+    "mecapy run calc.py -o fold~": "run calc.py -o folder",
+}
+
+
+@pytest.fixture(scope="module")
+def reference() -> str:
+    """All commands, as Markdown."""
+    done = run_mecapy("help", "reference")
+    assert done.returncode == 0
+    return done.stdout
+
+
+def script(folder: Path, shell: str) -> Path:
+    """The completion of this shell, as a file."""
+    done = run_mecapy("completion", shell)
+    assert done.returncode == 0, done.stderr
+    path = folder / f"completion.{shell}"
+    path.write_text(done.stdout)
+    return path
+
+
+@pytest.mark.parametrize("shell", SHELLS)
+def test_a_shell_completes_commands_flags_words_and_files(shell: str, tmp_path: Path) -> None:
+    (tmp_path / "calc.py").write_text("")
+    (tmp_path / "folder").mkdir()
+    command, set_up = SHELLS[shell]
+    path = str(script(tmp_path, shell))
+    variables = environment({}) | {"HOME": str(tmp_path), "TERM": "xterm", "LC_ALL": "C.UTF-8"}
+    terminal = Terminal(command, variables, tmp_path)
+    terminal.types(set_up.replace("{{", "{").replace("}}", "}").replace("{}", path))
+    terminal.types("mecapy ready\n")
+    terminal.expect("GOT:ready")
+    for typed, got in TYPED.items():
+        for piece in re.findall(r"[^~]*~|[^~]+$", typed):
+            terminal.types(piece.replace("~", "\t"))
+            terminal.settles()
+        terminal.types("\n")
+        terminal.expect(f"GOT:{got}")
+    terminal.types("exit\n")
+    terminal.ends()
+
+
+def test_bash_offers_every_flag_that_a_command_has(reference: str, tmp_path: Path) -> None:
+    path = script(tmp_path, "bash")
+    heading = r"^### `(mecapy [a-z ]+?)(?: [A-Z\[][^\n]*)?`\n"
+    commands = re.findall(heading + r"(.*?)(?=^##|\Z)", reference, re.MULTILINE | re.DOTALL)
+    assert len(commands) > 20
+    for words, rows in commands:
+        cells = re.findall(r"^\| `(-[^`]*)` \|", rows, re.MULTILINE)
+        flags = {word for cell in cells for word in re.split("[, ]+", cell) if word[0] == "-"}
+        asked = (
+            f"source {path}; COMP_WORDS=({words} -); COMP_CWORD={len(words.split())}; "
+            '_mecapy; printf "%s\\n" "${COMPREPLY[@]}"'
+        )
+        done = subprocess.run(["bash", "-c", asked], capture_output=True, text=True, check=True)
+        assert set(done.stdout.split()) == flags | {"-h", "--help"}, words
+
+
+def test_the_reference_in_the_docs_is_that_of_the_program(reference: str) -> None:
+    text = (ROOT / "docs" / "cli.md").read_text()
+    begin, end = "<!-- mecapy help reference -->\n", "<!-- end of the reference -->"
+    assert text.partition(begin)[2].partition(end)[0] == reference
+
+
+@pytest.mark.parametrize("topic", ["exit-codes", "environment", "json"])
+def test_the_topics_in_the_docs_are_those_of_the_program(topic: str) -> None:
+    text = (ROOT / "docs" / "cli.md").read_text()
+    assert f"```\n{run_mecapy('help', topic).stdout}```" in text
+
+
+def test_every_command_has_a_help_with_an_example(reference: str) -> None:
+    commands = re.findall(r"^### `mecapy ([a-z ]+?)(?: [A-Z\[].*)?`$", reference, re.MULTILINE)
+    for words in commands:
+        for asked in ([*words.split(), "--help"], ["help", *words.split()]):
+            done = run_mecapy(*asked)
+            assert done.returncode == 0, words
+            assert f"Usage: mecapy {words}" in done.stdout
+            assert "Example:\n  mecapy" in done.stdout or "Example:\n  source" in done.stdout
+
+
+def test_examples_are_commands_that_there_are(tmp_path: Path, reference: str) -> None:
+    (tmp_path / "calc.py").write_text("def calculate(i):\n    return 1\n")
+    person = Person(tmp_path, "http://127.0.0.1:1", "x")
+    examples = re.findall(r"^mecapy (.*)$", reference, re.MULTILINE)
+    assert len(examples) > 20
+    for line in examples:
+        words = line.partition(" <")[0].partition(" >")[0].split()
+        if words[0] in ("serve", "worker", "run", "login", "token", "doctor"):
+            continue
+        done = person.does(*words, status=None)
+        assert done.returncode != 64, (line, done.stderr)
+
+
+def test_help_of_an_unknown_word_names_the_nearest() -> None:
+    for words, said in ((["tsk"], "did you mean task?"), (["exit-code"], "exit-codes?")):
+        done = run_mecapy("help", *words)
+        assert done.returncode == 64
+        assert said in done.stderr
+    assert str(binary())
