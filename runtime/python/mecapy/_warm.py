@@ -34,6 +34,7 @@ def warm(modules: str, packages: str, cache: str) -> None:
     _add_site_builtins()
     names = modules.split()
     with _forks.kept_back():
+        import mecapy._entry  # of functions that the SDK takes along
         import mecapy._harness
 
         with _own_matplotlib_folder():
