@@ -14,6 +14,11 @@ TEST(Inputs, ValuesAreJsonOrText) {
   EXPECT_EQ(*inputs, R"({"a":2,"b":[1,2],"c":"M12","d":1E-1,"e":"q"})");
 }
 
+TEST(Inputs, WordsGoOverWhatWasThereBefore) {
+  EXPECT_EQ(*read_inputs({"b=3", "c=4"}, R"({"a":1.10,"b":2})"), R"({"a":1.10,"b":3,"c":4})");
+  EXPECT_FALSE(read_inputs({"b=3"}, "[]"));
+}
+
 TEST(Inputs, SpacesAroundNameAndValueDoNotCount) {
   EXPECT_EQ(*read_inputs({"force = 1", " name=M12 x 1 "}), R"({"force":1,"name":"M12 x 1"})");
   EXPECT_FALSE(read_inputs({" =1"}));

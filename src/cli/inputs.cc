@@ -34,11 +34,7 @@ Result<std::string> read_file(const std::string& path) {
   return text.str();
 }
 
-Result<void> add_file(Members& members, const std::string& name) {
-  const auto read = read_file(name);
-  if (!read) return read.error();
-  const std::string& content = *read;
-  const std::string path = name == "-" ? "standard input" : name;
+Result<void> add_object(Members& members, const std::string& content, const std::string& path) {
   if (const auto valid = wire::validate_json(content); !valid) {
     return fail(ErrorCode::usage, path + ": " + valid.error().message);
   }
@@ -46,6 +42,12 @@ Result<void> add_file(Members& members, const std::string& name) {
   if (!found) return fail(ErrorCode::usage, path + ": " + found.error().message);
   for (const wire::Member& member : *found) set(members, member.key, std::string(member.raw));
   return {};
+}
+
+Result<void> add_file(Members& members, const std::string& name) {
+  const auto content = read_file(name);
+  if (!content) return content.error();
+  return add_object(members, *content, name == "-" ? "standard input" : name);
 }
 
 std::string trimmed(const std::string& text) {
@@ -86,8 +88,9 @@ bool reads_standard_input(const std::vector<std::string>& words) {
   return std::ranges::find(words, "@-") != words.end();
 }
 
-Result<std::string> read_inputs(const std::vector<std::string>& words) {
+Result<std::string> read_inputs(const std::vector<std::string>& words, const std::string& before) {
   Members members;
+  if (auto added = add_object(members, before, "the inputs before"); !added) return added.error();
   for (const std::string& word : words) {
     if (word.starts_with("@")) {
       if (auto added = add_file(members, word.substr(1)); !added) return added.error();

@@ -11,8 +11,10 @@ namespace mecapy::cli {
 
 // The inputs object (JSON) of `--inputs` words: "@file.json" is a file that holds an object, "@-"
 // standard input that does; "k=v" sets one member, v being JSON when it is, else a string; spaces
-// around k and v do not count. Later words win. usage names the wrong word.
-Result<std::string> read_inputs(const std::vector<std::string>& words);
+// around k and v do not count. Later words win, and all over the members of
+// `before`, a JSON object. usage names the wrong word.
+Result<std::string> read_inputs(const std::vector<std::string>& words,
+                                const std::string& before = "{}");
 
 // Whether one of the words is "@-".
 bool reads_standard_input(const std::vector<std::string>& words);

@@ -172,6 +172,11 @@ std::string text_member(const std::string& text, std::string_view name) {
   return whole ? whole->view().text(name) : "";
 }
 
+int integer_member(const std::string& text, std::string_view name) {
+  const auto whole = read_whole(text, "");
+  return whole ? static_cast<int>(whole->view().integer(name)) : 0;
+}
+
 bool is_true(const std::string& text, std::string_view name) {
   const auto whole = read_whole(text, "");
   return whole && whole->view().is_true(name);

@@ -73,6 +73,8 @@ Result<TaskAnswer> read_task(const std::string& json);
 
 // The text member `name` of a JSON object; "" when there is none.
 std::string text_member(const std::string& json, std::string_view name);
+// Its integer member `name`; 0 when there is none.
+int integer_member(const std::string& json, std::string_view name);
 // Whether its member `name` is true.
 bool is_true(const std::string& json, std::string_view name);
 

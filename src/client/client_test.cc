@@ -5,8 +5,10 @@
 #include <filesystem>
 #include <fstream>
 
+#include "base/test_await.h"
 #include "base/test_folder.h"
 #include "client/answers.h"
+#include "client/credentials.h"
 #include "client/events.h"
 #include "client/identity.h"
 #include "client/names.h"
@@ -170,6 +172,33 @@ TEST_F(ChosenTarget, AnAddressIsOneOfAServerAndATokenOneOfHeaders) {
   EXPECT_EQ(*server_address("https://a.example/mecapy/"), "https://a.example/mecapy");
   for (const char* token : {"", "a b", "a\nb", "a\x7f", "\xc3\xa9"}) EXPECT_FALSE(is_token(token));
   EXPECT_TRUE(is_token("eyJ.a-b_c"));
+}
+
+using TokenOfALogin = SavedLogin;
+
+TEST_F(TokenOfALogin, ThatAnotherProgramHasRenewedIsTakenFromTheFile) {
+  Login old{"https://a.example", "old", 100, "r", "https://127.0.0.1:1/token", "sdk"};
+  Login fresh = old;
+  fresh.token = "fresh";
+  fresh.expires_at = 1000;
+  ASSERT_TRUE(save_login(path_, fresh));
+  net::HttpClient http({});
+  Credentials credentials({old.url, old.token, Proof::saved_login, old}, path_, http,
+                          [] { return 500.; });
+  EXPECT_EQ(*base::await(credentials.token(Credentials::Wish::current)), "fresh");
+  // Nobody else has, and nobody can be asked.
+  const auto none = base::await(credentials.token(Credentials::Wish::another));
+  ASSERT_FALSE(none);
+  EXPECT_EQ(none.error().code, ErrorCode::unavailable);
+}
+
+TEST_F(TokenOfALogin, ForAnotherServerIsNotTakenFromTheFile) {
+  Login old{"https://a.example", "old", 100, "r", "https://127.0.0.1:1/token", "sdk"};
+  ASSERT_TRUE(save_login(path_, {"https://b.example", "of b"}));
+  net::HttpClient http({});
+  Credentials credentials({old.url, old.token, Proof::saved_login, old}, path_, http,
+                          [] { return 500.; });
+  EXPECT_FALSE(base::await(credentials.token(Credentials::Wish::current)));
 }
 
 constexpr const char* kFirst = "01a2184d-5c10-7001-bd4d-bcb3065cf335";

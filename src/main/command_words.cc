@@ -32,10 +32,10 @@ CLI::Option& option(CLI::App& app, const char* names, Value& value, const char* 
 }
 
 void inputs(CLI::App& app, std::vector<std::string>& into, const std::string& help) {
-  app.add_option("-i,--inputs", into, help)->type_name("NAME=VALUE")->take_all();
+  app.add_option("-i,--inputs", into, help)->type_name("NAME=VALUE")->allow_extra_args(false);
 }
 void limits(CLI::App& app, std::vector<std::string>& into) {
-  app.add_option("-l,--limit", into, kLimit)->type_name("NAME=VALUE")->take_all();
+  app.add_option("-l,--limit", into, kLimit)->type_name("NAME=VALUE")->allow_extra_args(false);
 }
 
 // Those of a command that begins a run at a server.
@@ -123,7 +123,8 @@ void task_delete(CLI::App& app, Typed& typed) {
 void task_run(CLI::App& app, Typed& typed) {
   operand(app, "TASK", typed.task_run.task, kTask).required();
   inputs(app, typed.task_run.inputs,
-         "instead of all default inputs: " + std::string(kInputs) + "; repeatable");
+         "over the task's own: " + std::string(kInputs) + "; repeatable");
+  app.add_flag("--no-defaults", typed.task_run.no_defaults, "none of the task's own inputs");
   option(app, "--version", typed.task_run.version, "N", "this version instead of the latest");
   option(app, "-o,--output", typed.task_run.output, "FOLDER", "where its files are kept");
   how(app, typed, "");

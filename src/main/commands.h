@@ -53,7 +53,8 @@ int run_file_there(const config::Settings& settings, const RemoteWords& words,
 struct TaskRun {
   std::string task;
   std::optional<int> version{};
-  std::vector<std::string> inputs;
+  std::vector<std::string> inputs;  // over the task's own
+  bool no_defaults = false;         // without the task's own
   std::string output;
 };
 int run_task(const config::Settings& settings, const RemoteWords& words, const TaskRun& start,

@@ -76,10 +76,22 @@ class Follower {
  private:
   void take(const client::Event& event) {
     if (options_.log == LogTo::out_as_json) print_event(event);
-    if (event.kind == "status") status_ = client::text_member(event.data, "status");
+    if (event.kind == "status") hear_status(event.data);
     if (event.kind == "progress") progress_ = client::read_progress(event.data);
     if (event.kind == "log") say(client::text_member(event.data, "text"));
     draw();
+  }
+
+  // A run that the platform failed begins again, and with it its log.
+  void hear_status(const std::string& data) {
+    status_ = client::text_member(data, "status");
+    const int attempt = client::integer_member(data, "attempt");
+    if (attempt > 1 && attempt != attempt_ && status_ == "running") {
+      line_.clear();
+      remote_.err.write("mecapy: the run begins again, attempt " + std::to_string(attempt) + "\n");
+      progress_ = {};
+    }
+    attempt_ = attempt;
   }
 
   void print_event(const client::Event& event) {
@@ -152,6 +164,7 @@ class Follower {
   cli::ProgressLine line_;
   const Clock::time_point begun_ = Clock::now();
   std::string status_;
+  int attempt_ = 0;
   client::Progress progress_;
   std::string held_;
   bool at_line_start_ = true;

@@ -134,9 +134,11 @@ int login(const config::Settings& settings, const LoginStart& start) {
   client::Surroundings around = surroundings(settings, start.url);
   around.token.clear();  // it is the saved one that is to change
   std::string named = around.server.empty() ? around.url : around.server;
+  bool guessed = false;
   if (named.empty()) {
     const auto saved = client::read_login(around.login_path);
-    named = saved && *saved ? (*saved)->url : around.local_url;
+    guessed = !saved || !*saved;
+    named = guessed ? around.local_url : (*saved)->url;
   }
   const auto url = client::server_address(named);
   if (!url) return complain(url.error());
@@ -148,6 +150,11 @@ int login(const config::Settings& settings, const LoginStart& start) {
                         });
   io.run();
   if (done) return *done;
+  if (guessed && done.error().code == ErrorCode::unavailable) {
+    return complain(fail(ErrorCode::unavailable, done.error().message +
+                                                     "; give the address of your server: mecapy "
+                                                     "login https://HOST"));
+  }
   const bool asked = done.error().code == ErrorCode::unauthorized;  // advice would be to log in
   return asked ? complain(done.error()) : complain_with_advice(done.error(), Subject::server, *url);
 }

@@ -33,14 +33,33 @@ std::optional<int> look_at_commands(const CLI::App& program, int argc, char** ar
   return std::nullopt;
 }
 
+// The command that was typed, as far as there is one.
+struct Innermost {
+  explicit Innermost(const CLI::App& program) : app(&program), path(program.get_name()) {
+    while (!app->get_subcommands().empty()) {
+      app = app->get_subcommands().front();
+      path += " " + app->get_name();
+    }
+  }
+  const CLI::App* app;
+  std::string path;  // "mecapy task run"
+};
+
+// Says what is wrong with the words of a command; of one that has others within, which they are.
+int complain_about(const CLI::App& program, const CLI::ParseError& error) {
+  const auto [app, path] = Innermost(program);
+  if (!app->get_subcommands([](const CLI::App*) { return true; }).empty()) {
+    const auto formatter = program.get_formatter();
+    std::fputs(formatter->make_help(app, path, CLI::AppFormatMode::Normal).c_str(), stderr);
+    return base::row(ErrorCode::usage).exit_code;
+  }
+  return main::complain(
+      fail(ErrorCode::usage, error.what() + ("; " + path + " --help tells more")));
+}
+
 // Says which word of the command was not expected, and which flag is near.
 int complain_about_words(const CLI::App& program) {
-  const CLI::App* app = &program;
-  std::string path = program.get_name();
-  while (!app->get_subcommands().empty()) {
-    app = app->get_subcommands().front();
-    path += " " + app->get_name();
-  }
+  const auto [app, path] = Innermost(program);
   std::vector<std::string> known;
   for (const CLI::Option* option : app->get_options()) {
     for (const std::string& name : option->get_lnames()) known.push_back("--" + name);
@@ -52,6 +71,11 @@ int complain_about_words(const CLI::App& program) {
   }
   const auto flag = std::ranges::find_if(words, [](const auto& w) { return w.starts_with("-"); });
   const std::string help = path + " --help tells what is";
+  if (flag == words.end() && words.front().find('=') != std::string::npos) {
+    return main::complain(fail(ErrorCode::usage, "\"" + words.front() +
+                                                     "\" was not expected; each input has an -i "
+                                                     "of its own, each limit an -l"));
+  }
   if (flag == words.end()) {
     return main::complain(
         fail(ErrorCode::usage, "\"" + words.front() + "\" was not expected; " + help));
@@ -90,9 +114,9 @@ int main(int argc, char** argv) {
   } catch (const CLI::ExtrasError&) {
     return complain_about_words(program);
   } catch (const CLI::ParseError& e) {
-    const bool asked = e.get_exit_code() == 0;  // --help, --version
-    program.exit(e);
-    return asked ? 0 : base::row(ErrorCode::usage).exit_code;
+    if (e.get_exit_code() != 0) return complain_about(program, e);
+    program.exit(e);  // --help, --version
+    return 0;
   }
   auto loaded = config::load({typed.config_file, config::process_environment(), typed.settings});
   if (!loaded) return main::complain(loaded.error());

@@ -23,6 +23,9 @@ std::string advice(const Error& error, Subject subject, const std::string& url) 
       if (!variable("MECAPY_TOKEN").empty()) {
         return "MECAPY_TOKEN was sent; without it the login that mecapy login saves is";
       }
+      if (error.message.starts_with("nobody")) {
+        return "mecapy login " + url + ", or with the address of your server";
+      }
       return "mecapy login " + url;
     case ErrorCode::not_found:
       if (subject == Subject::run) return "mecapy runs shows yours";

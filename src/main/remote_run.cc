@@ -137,24 +137,47 @@ int run_file_there(const config::Settings& settings, const RemoteWords& words,
   });
 }
 
+namespace {
+
+// What is sent to run a task: its inputs with those that were typed over them, of one version.
+awaitable<Result<std::string>> execute_body(client::Api& api, std::string id, TaskRun start) {
+  std::string before = "{}";
+  std::optional<int> version = start.version;
+  if (!start.inputs.empty() && !start.no_defaults) {
+    client::Call call;
+    call.path = client::task_path(id);
+    if (version) call.query = {{"version", std::to_string(*version)}};
+    const auto json = co_await api.text(std::move(call));
+    if (!json) co_return json.error();
+    const auto task = client::read_task(*json);
+    if (!task) co_return task.error();
+    if (!task->inputs.empty()) before = task->inputs;
+    version = task->version;
+  }
+  wire::ObjectWriter body;
+  if (!start.inputs.empty() || start.no_defaults) {
+    const auto inputs = cli::read_inputs(start.inputs, before);
+    if (!inputs) co_return inputs.error();
+    body.raw("inputs", *inputs);
+  }
+  if (version) body.integer("version", *version);
+  co_return std::move(body).finish();
+}
+
+}  // namespace
+
 int run_task(const config::Settings& settings, const RemoteWords& words, const TaskRun& start,
              const RemoteRun& how) {
   if (auto fine = check_output(start.output); !fine) return complain(fine.error());
-  wire::ObjectWriter body;
-  if (!start.inputs.empty()) {
-    const auto inputs = cli::read_inputs(start.inputs);
-    if (!inputs) return complain(inputs.error());
-    body.raw("inputs", *inputs);
-  }
-  if (start.version) body.integer("version", *start.version);
   warn_of_inputs(start.inputs);
-  const std::string text = std::move(body).finish();
   return at_server(settings, words, Subject::task, [&](Remote& remote) -> awaitable<Result<int>> {
     const auto id = co_await client::find_task(remote.api, start.task);
     if (!id) co_return id.error();
+    auto body = co_await execute_body(remote.api, *id, start);
+    if (!body) co_return body.error();
     client::Call call;
     call.path = client::task_path(*id, "/execute");
-    call.body = text;
+    call.body = std::move(*body);
     co_return co_await begin_and_follow(remote, std::move(call), how, {"calc.py", start.output});
   });
 }

@@ -43,6 +43,7 @@ def test_wrong_usage_is_told_and_has_its_status(bolt: Path, arguments: list[str]
         (["serv"], 'unknown command "serv"; did you mean serve?'),
         (["serve", "--prot", "8081"], "unknown flag --prot; did you mean --port?"),
         (["run", "FILE", "--inptus=a=1"], "unknown flag --inptus; did you mean --inputs?"),
+        (["run", "FILE", "-i", "a=1", "b=2"], '"b=2" was not expected; each input has an -i'),
         (["config", "--log_level", "info"], "did you mean --log-level?"),
         (["config", "--log-level", "verbose"], "debug, info, warn, error"),
     ],
@@ -52,6 +53,15 @@ def test_a_mistyped_word_gets_the_nearest(bolt: Path, arguments: list[str], said
     done = run_mecapy(*[str(bolt) if word == "FILE" else word for word in arguments])
     assert done.returncode == 64, done.stderr
     assert said in done.stderr
+
+
+def test_a_command_of_others_shows_them(tmp_path: Path) -> None:
+    for words in ([], ["task"]):
+        done = run_mecapy(*words)
+        assert done.returncode == 64
+        assert "  run  " in done.stderr
+        assert done.stdout == ""
+    assert "RUN is required; mecapy logs --help tells more" in run_mecapy("logs").stderr
 
 
 def test_config_names_the_flag_a_value_came_from() -> None:

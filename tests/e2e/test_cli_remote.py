@@ -4,6 +4,8 @@ import json
 import random
 import signal
 import stat
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -12,7 +14,7 @@ import pytest
 from support.api import Api
 from support.person import Person
 from support.proxy import FINE, Network, Proxy
-from support.server import DEV_TOKEN, Server
+from support.server import DEV_TOKEN, ROOT, Server
 from support.waiting import wait_until
 
 STRESS = """
@@ -311,7 +313,12 @@ def test_a_task_lives_through_all_its_commands(person: Person, there: Api) -> No
     assert there.read(f"/api/tasks/{task}")["version"] == 2
     assert person.gets("task", "run", "bolt") == {"force": 10, "section": 2}
     assert person.gets("task", "run", "bolt", "--version", "1") == {"stress": 5}
-    assert len(person.gets("runs", "--task", "bolt", "--json")) == 6
+    # What is typed goes over the task's own inputs, of that version.
+    assert person.gets("task", "run", "bolt", "-i", "x=1") == {"force": 10, "section": 2, "x": 1}
+    assert person.gets("task", "run", "bolt", "-i", "force=4", "--version", "1") == {"stress": 2}
+    assert person.gets("task", "run", "bolt", "-i", "x=1", "--no-defaults") == {"x": 1}
+    assert person.gets("task", "run", "bolt", "--no-defaults") == {}
+    assert len(person.gets("runs", "--task", "bolt", "--json")) == 10
 
     assert "its runs stay" in person.does("task", "delete", "bolt").stderr
     assert person.does("task", "list").stdout == ""
@@ -443,6 +450,42 @@ def test_a_log_is_whole_when_its_connection_breaks(person: Person, server: Serve
         proxy.close()
 
 
+def test_a_run_is_followed_across_the_end_of_its_server(
+    own_server: Callable[..., Server], tmp_path: Path
+) -> None:
+    server = own_server()
+    person = Person(tmp_path, server.url, DEV_TOKEN)
+    process = person.begins("run", file(person, SLOW), "-i", "steps=20", "--remote")
+    assert process.stderr is not None
+    assert any("step 1" in line for line in iter(process.stderr.readline, ""))
+    server.kill()
+    server.start()
+    out, errors = process.communicate(timeout=40)
+    assert process.returncode == 0, errors
+    assert out == '"done"\n'
+    assert "the run begins again, attempt 2" in errors
+    again = errors.partition("attempt 2")[2]
+    assert [line for line in again.splitlines() if line.startswith("step")] == [
+        f"step {i}" for i in range(20)
+    ]
+
+
+def test_a_login_is_the_python_sdks_too(server: Server, tmp_path: Path) -> None:
+    person = Person(tmp_path)
+    person.does("login", server.url, "-", stdin=DEV_TOKEN)
+    code = "from mecapy import MecaPy; print(MecaPy().tasks.create(name='n', code=CODE).execute())"
+    done = subprocess.run(
+        [sys.executable, "-c", f"CODE = {ECHO!r}\n{code}"],
+        env=person.environment(PYTHONPATH=str(ROOT / "sdk/python/src")),
+        capture_output=True,
+        text=True,
+        timeout=40,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert person.gets("result", "last") == {}
+
+
 # ---- files
 
 
@@ -499,13 +542,14 @@ def test_ctrl_c_asks_once_and_yes_cancels(person: Person, there: Api) -> None:
     assert there.read("/api/runs")["items"][0]["status"] == "cancelled"
 
 
-def test_ctrl_c_and_no_goes_on_with_nothing_lost(person: Person) -> None:
+def test_ctrl_c_and_no_goes_on_with_nothing_lost(person: Person, there: Api) -> None:
     terminal = person.at_terminal("run", file(person, SLOW), "-i", "steps=15", "--remote")
-    terminal.expect("step 2")
+    terminal.expect("step 2\r\n")
     terminal.types("\x03")
     terminal.expect("[y/N] ")
+    there.wait_for_log(there.read("/api/runs")["items"][0]["id"], "step 8\n")
     terminal.types("n\n")
-    for i in range(4, 15):
+    for i in range(5, 15):
         terminal.expect(f"step {i}\r\n")
     assert terminal.ends() == 0
     assert terminal.shown.endswith('"done"\r\n')
@@ -570,7 +614,10 @@ def test_what_a_run_says_has_no_power_over_a_terminal(person: Person) -> None:
 def test_errors_say_what_to_do_next(server: Server, tmp_path: Path) -> None:
     stranger = Person(tmp_path, server.url)
     done = stranger.does("runs", status=77)
-    assert f"-> mecapy login {server.url}" in done.stderr
+    assert f"-> mecapy login {server.url}, or with the address of your server" in done.stderr
+    stranger.settings = {"MECAPY_SERVER_PORT": "1"}
+    done = stranger.does("login", status=69)
+    assert "give the address of your server: mecapy login https://HOST" in done.stderr
     wrong = Person(tmp_path, server.url, "wrong")
     assert "MECAPY_TOKEN was sent" in wrong.does("runs", status=77).stderr
     nobody = Person(tmp_path, "http://127.0.0.1:1", "x")

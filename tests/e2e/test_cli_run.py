@@ -35,6 +35,12 @@ def test_run_reads_its_inputs_from_a_file(bolt: Path, tmp_path: Path) -> None:
     assert json.loads(done.stdout) == {"stress": 0.3 / 3}
 
 
+def test_the_file_may_stand_behind_its_inputs(bolt: Path) -> None:
+    done = run_mecapy("run", "-i", "force=1000", "-i", "section=10", str(bolt))
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout) == {"stress": 100}
+
+
 def test_run_takes_json_values_and_plain_words(tmp_path: Path) -> None:
     file = calculation(tmp_path, "def calculate(inputs):\n    return inputs\n")
     arguments = ["number=0.1", "list=[1,2]", "text=steel", "flag=true", 'quoted="7"', "empty="]
