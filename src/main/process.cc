@@ -174,10 +174,17 @@ Result<void> become(uid_t uid) {
   return {};
 }
 
+void forget_the_caller() {
+  for (const config::ClientVariable& variable : config::kClientVariables) {
+    ::unsetenv(std::string(variable.name).c_str());
+  }
+}
+
 void forget_secrets() {
   for (const config::SettingRow& row : config::setting_table()) {
     if (row.secrecy != config::Secrecy::open) ::unsetenv(row.environment().c_str());
   }
+  forget_the_caller();
 }
 
 Result<void> keep_what_a_supervisor_needs(const config::Settings& settings) {

@@ -41,7 +41,11 @@ Result<void> become(uid_t uid);
 // need. Nothing to do for others.
 Result<void> keep_what_a_supervisor_needs(const config::Settings& settings);
 
-// Takes secrets out of the environment, once they were read: no process of a sandbox inherits them.
+// Takes out of the environment what says whom a person calls, and as whom.
+void forget_the_caller();
+
+// Takes secrets, and that, out of the environment, once they were read: no process of a sandbox
+// inherits them.
 void forget_secrets();
 
 // Ends this process when its parent `parent` has died (also when that is so already).
