@@ -80,14 +80,6 @@ awaitable<Answer> Routes::home(Api&, Call&) {
   co_return response;
 }
 
-awaitable<Answer> Routes::docs(Api& api, Call&) {
-  net::Response response;
-  response.content_type = "text/html; charset=utf-8";
-  response.headers = {{"Content-Security-Policy", "default-src 'none'; style-src 'unsafe-inline'"}};
-  response.body = docs_page(options(api).ceilings);
-  co_return response;
-}
-
 awaitable<Answer> Routes::live(Api&, Call&) { co_return json_response(200, R"({"status":"ok"})"); }
 
 awaitable<Answer> Routes::ready(Api& api, Call&) {

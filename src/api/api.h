@@ -15,6 +15,7 @@
 #include <vector>
 
 #include "api/readiness.h"
+#include "api/site.h"
 #include "auth/auth.h"
 #include "base/clock.h"
 #include "base/recent.h"
@@ -81,6 +82,7 @@ struct Options {
   std::chrono::milliseconds keep_ended{60'000};  // in the cache, after somebody asked for it
   std::string issuer{};                          // whose tokens callers send; "": tokens of our own
   std::string client_id{};                       // of its public client, by which people log in
+  std::shared_ptr<const Site> site = std::make_shared<Site>();  // of the documents
 };
 
 // about.cc: what readiness asks.

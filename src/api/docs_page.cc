@@ -1,5 +1,5 @@
-// The docs page: made from the tables of routes, shapes, errors and outcomes. It loads nothing, so
-// it works offline.
+// The page of the contract: made from the tables of routes, shapes, errors and outcomes. It loads
+// nothing, so it works offline.
 #include "api/routes.h"
 #include "model/limits.h"
 #include "model/outcome.h"
@@ -197,8 +197,10 @@ std::string shapes_section() {
 
 }  // namespace
 
-std::string docs_page(const model::Limits& ceilings) {
-  return std::string(kHead) + rules() + routes_section() + limits_section(ceilings) +
+std::string contract_page(const model::Limits& ceilings, Documents documents) {
+  const std::string guides =
+      documents == Documents::there ? "<p><a href=\"/docs/\">Guides and references</a></p>" : "";
+  return std::string(kHead) + guides + rules() + routes_section() + limits_section(ceilings) +
          values_section() + outcomes_section() + errors_section() + shapes_section() +
          "</body></html>";
 }

@@ -48,8 +48,7 @@ std::string parameters(const Route& route) {
   const std::string path = openapi_path(route.pattern);
   for (std::size_t at = path.find('{'); at != std::string::npos; at = path.find('{', at + 1)) {
     const std::string name = path.substr(at + 1, path.find('}', at) - at - 1);
-    out.push_back(
-        parameter(name, "path", "string", name == "id" ? "UUID" : "path of the artifact"));
+    out.push_back(parameter(name, "path", "string", name == "id" ? "UUID" : "path of the file"));
   }
   for (const QuerySpec& query : route.query) {
     out.push_back(parameter(query.name, "query", query.type, query.meaning));

@@ -9,6 +9,8 @@ const std::vector<Route>& route_table() {
   const QuerySpec cursor{"cursor", "string", "`next` of the page before"};
   const QuerySpec version{"version", "integer", "of the task; the latest when absent"};
   const QuerySpec wait{"wait", "number", "seconds to wait for the end, 0 to 600"};
+  const QuerySpec searched{"q", "string", "words to search for, read by the page"};
+  const QuerySpec marked{"h", "string", "words to mark, read by the page"};
   const auto token = Access::token;
   const auto open = Access::open;
   static const std::vector<Route> table = {
@@ -194,7 +196,7 @@ const std::vector<Route>& route_table() {
        R::home,
        open,
        "home",
-       "Leads a person to the docs page",
+       "Leads a person to the documents",
        "",
        {},
        {{303, "", ""}}},
@@ -203,10 +205,37 @@ const std::vector<Route>& route_table() {
        R::docs,
        open,
        "docs",
+       "Leads a person to the documents, or, where none were built, to the contract",
+       "",
+       {},
+       {{303, "", ""}}},
+      {"GET",
+       "/docs/",
+       R::docs_start,
+       open,
+       "docsStart",
+       "The documents' first page",
+       "",
+       {searched, marked},
+       {{200, "", "text/html"}, {304, "", ""}}},
+      {"GET",
+       "/docs/contract",
+       R::contract,
+       open,
+       "contract",
        "This contract, for people",
        "",
        {},
        {{200, "", "text/html"}}},
+      {"GET",
+       "/docs/{name...}",
+       R::docs_file,
+       open,
+       "docsFile",
+       "A page of the documents, or what one shows",
+       "",
+       {searched, marked},
+       {{200, "", "application/octet-stream"}, {304, "", ""}}},
       {"GET",
        "/health/live",
        R::live,

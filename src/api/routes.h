@@ -57,8 +57,10 @@ const std::vector<Route>& route_table();
 
 // The OpenAPI 3.1 document, made from the table.
 const std::string& openapi_document();
-// The docs page: HTML that loads nothing.
-std::string docs_page(const model::Limits& ceilings);
+// The page of the contract: HTML that loads nothing, and leads to the documents where there are
+// some.
+enum class Documents : std::uint8_t { absent, there };
+std::string contract_page(const model::Limits& ceilings, Documents documents);
 
 // The handlers, by subject.
 struct Routes {
@@ -87,9 +89,14 @@ struct Routes {
   static awaitable<Answer> me(Api&, Call&);
   static awaitable<Answer> protected_resource(Api&, Call&);
   static awaitable<Answer> openapi(Api&, Call&);
-  static awaitable<Answer> docs(Api&, Call&);
   static awaitable<Answer> live(Api&, Call&);
   static awaitable<Answer> ready(Api&, Call&);
+
+  // docs.cc
+  static awaitable<Answer> docs(Api&, Call&);
+  static awaitable<Answer> docs_start(Api&, Call&);
+  static awaitable<Answer> docs_file(Api&, Call&);
+  static awaitable<Answer> contract(Api&, Call&);
 
   // Shared by the handlers.
   static Parts& parts(Api& api) { return api.parts_; }

@@ -28,6 +28,9 @@ std::vector<SettingRow> fixed_rows() {
        "user the API and the worker's front run as when started as root and root owns the data "
        "folder",
        open, 1, 4e9},
+      {"server.docs", &S::server_docs,
+       "folder of the documents that /docs/ shows; default: site beside the program, when it is "
+       "there"},
       {"dev_token", &S::dev_token, "token of the user \"local\"; one is generated when empty",
        secret},
       {"database.url", &S::database_url,

@@ -26,6 +26,7 @@ struct Settings {
   double server_drain_s = 20;
   std::int64_t server_max_connections = 4096;
   std::int64_t server_run_as_uid = 64100;
+  std::string server_docs;  // "" means beside the program
   std::string dev_token;
   std::string database_url;  // "" means SQLite in the data folder
   std::int64_t database_connections = 8;

@@ -84,6 +84,7 @@ class ApiProcess {
     std::unique_ptr<queue::Queue> queue;
     std::unique_ptr<auth::Authenticator> authenticator;
     std::string claimant;
+    base::Fd documents;  // the folder of their site, or none
   };
   // What is said of the token of the user "local" when it listens.
   struct LocalToken {
@@ -109,7 +110,8 @@ class ApiProcess {
         cache_(open_cache(settings, io_.get_executor(), clock_)),
         api_(parts(),
              {ceilings(settings), settings.objects_inline_limit, ms(settings.cache_ended_runs_s),
-              settings.oidc_issuer, settings.oidc_client_id}),
+              settings.oidc_issuer, settings.oidc_client_id,
+              std::make_shared<api::Site>(std::move(opened.documents))}),
         relay_(share_feed(settings, io_.get_executor(), feed_, opened.claimant,
                           [this](const model::RunId& id) { dispatcher_.cancel(id); })),
         signals_(io_, SIGTERM, SIGINT) {}
@@ -298,7 +300,7 @@ Result<ApiProcess::LocalToken> local_token(const config::Settings& settings) {
 
 }  // namespace
 
-int run_api(const config::Settings& settings, base::Fd pulse) {
+int run_api(const config::Settings& settings, base::Fd documents, base::Fd pulse) {
   base::set_log_role("api");
   raise_file_limit();
   ignore_broken_pipes();
@@ -320,7 +322,7 @@ int run_api(const config::Settings& settings, base::Fd pulse) {
   if (!authenticator) return complain(authenticator.error());
   ApiProcess process(settings,
                      {std::move(*store), std::move(*objects), std::move(*backends),
-                      std::move(*queue), std::move(*authenticator), claimant},
+                      std::move(*queue), std::move(*authenticator), claimant, std::move(documents)},
                      std::move(*token));
   return process.run(std::move(pulse));
 }

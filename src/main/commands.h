@@ -17,9 +17,10 @@ namespace mecapy::main {
 // dies or hangs, ends both when told to. Stays root when started as root, to start workers.
 int serve(const config::Settings& settings);
 
-// The API process: store, queue, dispatcher and HTTP. Says "PORT\n" on `pulse` when it answers,
+// The API process: store, queue, dispatcher and HTTP. `documents` is the folder of their site, or
+// none. Says "PORT\n" on `pulse` when it answers,
 // then keeps its pulse (pulse.h). Drains on SIGTERM.
-int run_api(const config::Settings& settings, base::Fd pulse);
+int run_api(const config::Settings& settings, base::Fd documents, base::Fd pulse);
 
 struct WorkerStart {
   std::string socket;  // Unix socket to listen on; "" listens on TCP
@@ -122,6 +123,9 @@ int doctor(const config::Settings& settings);
 enum class ConfigFormat : std::uint8_t { table, all, json };  // `all`: with defaults and meanings
 int show_config(const config::Loaded& loaded, ConfigFormat format);
 int add_token(const config::Settings& settings, const std::string& user);
+
+// `mecapy contract`: routes, outcomes, errors and limits of this program, as JSON on stdout.
+int show_contract();
 
 // `mecapy health`: asks the server at `url` how it is (of one without a path, /health/ready),
 // prints what it says, and on stderr which parts are away. 0 when that is a 2xx within three

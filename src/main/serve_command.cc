@@ -37,6 +37,7 @@
 #include "base/log.h"
 #include "main/commands.h"
 #include "main/data_folder.h"
+#include "main/documents.h"
 #include "main/orphans.h"
 #include "main/parts.h"
 #include "main/process.h"
@@ -72,8 +73,9 @@ sigset_t handled_signals() {
 
 class Launcher {
  public:
-  Launcher(const config::Settings& settings, uid_t uid)
+  Launcher(const config::Settings& settings, uid_t uid, base::Fd documents)
       : settings_(settings),
+        documents_(std::move(documents)),
         folder_{settings.data_dir},
         uid_(uid),
         local_worker_(!works_elsewhere(settings)) {}
@@ -142,7 +144,7 @@ class Launcher {
       const auto dropped = become(uid_);
       if (!dropped) ::_exit(complain(dropped.error()));
       die_with(launcher);
-      const int status = run_api(settings_, std::move(pipe->write));
+      const int status = run_api(settings_, std::move(documents_), std::move(pipe->write));
       std::fflush(nullptr);
       ::_exit(status);
     }
@@ -152,6 +154,7 @@ class Launcher {
 
   // The worker sees the settings in force, wherever they came from, but no secret of the API's.
   void hand_settings_over() const {
+    forget_the_caller();
     for (const config::SettingRow& row : config::setting_table()) {
       const std::string variable = row.environment();
       if (row.secrecy == config::Secrecy::secret) {
@@ -361,6 +364,7 @@ class Launcher {
   }
 
   const config::Settings& settings_;
+  base::Fd documents_;  // opened by who may reach it
   DataFolder folder_;
   uid_t uid_;
   bool local_worker_;  // none where runs go to workers elsewhere
@@ -421,6 +425,8 @@ int serve(const config::Settings& settings) {
   if (auto free = try_port(settings.server_host, settings.server_port, kLockPatience); !free) {
     return complain(free.error());
   }
+  auto documents = open_documents(settings);
+  if (!documents) return complain(documents.error());
   auto uid = prepare_data_dir(settings);
   if (!uid) return complain(uid.error());
   warn_about_user(*uid);
@@ -444,7 +450,7 @@ int serve(const config::Settings& settings) {
   } else if (auto kept = keep_what_a_supervisor_needs(settings); !kept) {
     return complain(kept.error());
   }
-  return Launcher(settings, *uid).run();
+  return Launcher(settings, *uid, std::move(*documents)).run();
 }
 
 }  // namespace mecapy::main

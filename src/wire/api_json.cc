@@ -238,7 +238,7 @@ std::string page_json(const std::vector<std::string>& items, std::string_view ne
 std::string problem_json(const Error& error, int status, std::string_view request_id) {
   const base::ErrorRow& kind = base::row(error.code);
   ObjectWriter out;
-  out.text("type", "/docs#" + std::string(kind.name))
+  out.text("type", "/docs/contract#" + std::string(kind.name))
       .text("title", kind.title)
       .integer("status", status)
       .text("code", kind.name)

@@ -253,7 +253,8 @@ TEST(WorkerJson, HalfTruthsOfAPeerAreRefused) {
 TEST(Problem, HoldsWhatRfc9457AndWeAskFor) {
   const Error error{ErrorCode::invalid_code, "no", {{"/code", "bad", 2, 5}}};
   EXPECT_EQ(problem_json(error, 422, "r1"),
-            R"({"type":"/docs#invalid_code","title":"The code is not a calculation","status":422,)"
+            R"({"type":"/docs/contract#invalid_code","title":"The code is not a calculation",)"
+            R"("status":422,)"
             R"("code":"invalid_code","detail":"no","request_id":"r1",)"
             R"("errors":[{"pointer":"/code","detail":"bad","line":2,"column":5}]})");
 }

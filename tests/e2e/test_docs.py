@@ -1,4 +1,4 @@
-"""OpenAPI and the docs page: what they say is what the server does, also without a network."""
+"""OpenAPI and the page of the contract: what they say is what the server does."""
 
 import ast
 import re
@@ -54,9 +54,9 @@ def test_the_document_is_valid_openapi_3_1(openapi: Json) -> None:
 
 
 def test_every_route_of_the_contract_is_in_it(openapi: Json) -> None:
-    about = {"/api/openapi.json": {"get"}, "/docs": {"get"}}
+    about = {"/api/openapi.json", "/docs", "/docs/", "/docs/contract", "/docs/{name}"}
     served = {path: set(methods) for path, methods in openapi["paths"].items()}
-    assert served == ROUTES | about
+    assert served == ROUTES | {path: {"get"} for path in about}
 
 
 def test_every_reference_resolves(openapi: Json) -> None:
@@ -189,18 +189,18 @@ class Page(HTMLParser):
         self.text += data
 
 
-def test_the_docs_page_loads_nothing_from_elsewhere(server: Server) -> None:
+def test_the_page_of_the_contract_loads_nothing_from_elsewhere(server: Server) -> None:
     api = server.api(None)
-    response = api.get("/docs")
+    response = api.get("/docs/contract")
     assert response.status_code == 200
     assert response.headers["content-type"].startswith("text/html")
     page = Page()
     page.feed(response.text)
-    bodies = [("/docs", response.text)]
+    bodies = [("/docs/contract", response.text)]
     for url in page.loads:
         if url.startswith("data:"):
             continue
-        full = urljoin(f"{server.url}/docs", url)
+        full = urljoin(f"{server.url}/docs/contract", url)
         assert urlsplit(full).netloc == urlsplit(server.url).netloc, url
         loaded = api.get(full)
         assert loaded.status_code == 200, url
@@ -212,13 +212,11 @@ def test_the_docs_page_loads_nothing_from_elsewhere(server: Server) -> None:
     assert "https:" not in policy
 
 
-def test_the_bare_address_leads_to_the_docs_page(server: Server) -> None:
-    api = server.api(None)
-    response = api.get("/")
+def test_the_bare_address_leads_to_the_documents(server: Server) -> None:
+    response = server.api(None).get("/")
     assert response.status_code == 303
     assert response.headers["location"] == "/docs"
     assert response.content == b""
-    assert api.get("/", follow_redirects=True).text == api.get("/docs").text
 
 
 # What ends a program, or stays between its parts: no answer carries it.
@@ -229,7 +227,12 @@ def test_only_what_can_be_answered_is_among_the_errors(server: Server, openapi: 
     served = set(openapi["components"]["schemas"]["Problem"]["properties"]["code"]["enum"])
     assert not served & NEVER_ANSWERED
     assert served >= answered_in_tests()
-    table = server.api(None).get("/docs").text.partition('id="errors"')[2].partition("</table>")[0]
+    table = (
+        server.api(None)
+        .get("/docs/contract")
+        .text.partition('id="errors"')[2]
+        .partition("</table>")[0]
+    )
     assert set(re.findall(r"<td><code>(\w+)</code></td>", table)) == served
 
 
@@ -248,8 +251,10 @@ def answered_in_tests() -> set[str]:
     return found
 
 
-def test_the_docs_page_names_every_route_and_every_code(server: Server, openapi: Json) -> None:
-    text = server.api(None).get("/docs").text
+def test_the_page_of_the_contract_names_every_route_and_every_code(
+    server: Server, openapi: Json
+) -> None:
+    text = server.api(None).get("/docs/contract").text
     for path in openapi["paths"]:
         assert f"<code>{path.replace('{name}', '{name...}')}</code>" in text, path
     schemas = openapi["components"]["schemas"]
@@ -260,15 +265,22 @@ def test_the_docs_page_names_every_route_and_every_code(server: Server, openapi:
             assert f"<td><code>{code}</code></td>" in text, code
 
 
-def test_the_docs_page_shows_defaults_and_ceilings(own_server: Callable[..., Server]) -> None:
-    text = own_server(limits_max_memory_mb=4096, limits_max_timeout_s=7).api(None).get("/docs").text
+def test_the_page_of_the_contract_shows_defaults_and_ceilings(
+    own_server: Callable[..., Server],
+) -> None:
+    text = (
+        own_server(limits_max_memory_mb=4096, limits_max_timeout_s=7)
+        .api(None)
+        .get("/docs/contract")
+        .text
+    )
     assert "<code>memory_mb</code></td><td>2048 MiB</td><td>4096 MiB</td>" in text
     assert "<code>timeout_s</code></td><td>7 s</td><td>7 s</td>" in text
 
 
-def test_the_docs_page_names_every_type_of_the_encoding(server: Server) -> None:
+def test_the_page_of_the_contract_names_every_type_of_the_encoding(server: Server) -> None:
     page = Page()
-    page.feed(server.api(None).get("/docs").text)
+    page.feed(server.api(None).get("/docs/contract").text)
     source = (ROOT / "runtime/python/mecapy/_encoding.py").read_text()
     types = set(re.findall(r'"\$type": "(\w+)"', source))
     assert len(types) > 15

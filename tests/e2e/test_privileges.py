@@ -203,6 +203,15 @@ def test_root_follows_no_link_that_the_apis_user_planted(own_server: MakeServer)
     assert victim.read_text() == "roots own"
 
 
+def test_who_starts_serve_keeps_his_own_login_to_himself(own_server: MakeServer) -> None:
+    server = own_server(token="the-token-of-a-person", url="https://elsewhere.example")
+    worker = server.process("worker")
+    for process in [worker, *worker.descendants()]:
+        environment = (Path("/proc") / str(process.pid) / "environ").read_bytes()
+        assert b"elsewhere.example" not in environment, process.name
+        assert b"the-token-of-a-person" not in environment, process.name
+
+
 def test_the_worker_works_with_the_settings_in_force(own_server: MakeServer) -> None:
     server = own_server(worker_concurrency=1)
     environment = (Path("/proc") / str(server.process("worker").pid) / "environ").read_bytes()
