@@ -4,7 +4,7 @@ BUILD := build$(if $(filter-out release,$(PRESET)),-$(PRESET))
 PYTHON := build/venv/bin/python
 TEST_PYTHON := build/test-venv/bin/python
 
-.PHONY: help demo build test unit e2e security faults images container-test sanitize fuzz lint fmt check services services-stop bench soak vm lock install clean
+.PHONY: help demo build test unit e2e security faults images container-test sanitize fuzz docs docs-test lint fmt check services services-stop bench soak vm lock install clean
 
 help:  ## what there is
 	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 16
@@ -33,6 +33,14 @@ sdk: build  ## the Python SDK: through a real server, and as it is installed
 	@tools/install.sh sdk-venv
 	@cd sdk/python && ../../build/sdk-venv/bin/python -m pytest -q
 
+docs: build  ## the documents as a site, build/site, which `mecapy serve` shows at /docs/; a link that leads nowhere fails
+	@tools/install.sh docs-venv
+	@NO_MKDOCS_2_WARNING=1 build/docs-venv/bin/mkdocs build -q
+
+docs-test: build  ## every snippet of README and docs/, and the site
+	@tools/install.sh test-venv sdk-venv docs-venv
+	@$(TEST_PYTHON) -m pytest -q tests/docs
+
 security: build  ## attacks through the public door, in both profiles, and what is left after each
 	@tools/install.sh test-venv
 	@$(TEST_PYTHON) -m pytest -q tests/security
@@ -43,7 +51,7 @@ faults: build  ## two servers and their services under load, each fault FAULT_RO
 	@MECAPY_FAULT_ROUNDS=$(FAULT_ROUNDS) $(TEST_PYTHON) -m pytest -q tests/faults
 
 test:  ## every test; services it starts end with it
-	@tools/services.sh during $(MAKE) --no-print-directory unit e2e sdk security faults
+	@tools/services.sh during $(MAKE) --no-print-directory unit e2e sdk docs-test security faults
 
 services: build  ## PostgreSQL, Redis, S3 and Keycloak on loopback, from packages; prints what to set
 	@tools/services.sh start

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Installs what is missing: `install.sh packages bench-packages test-packages fault-packages containers compose-spec services venv test-venv sdk-venv bench-venv vm lock`. Each step is skipped when it is done.
+# Installs what is missing: `install.sh packages bench-packages test-packages fault-packages containers compose-spec services venv test-venv sdk-venv docs-venv bench-venv vm lock`. Each step is skipped when it is done.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -143,7 +143,7 @@ lock() {
   work=$(mktemp -d)
   /usr/bin/python3.11 -m venv "$work"
   "$work/bin/pip" install -q --disable-pip-version-check pip-tools
-  for folder in runtime/python tests bench sdk/python; do
+  for folder in runtime/python tests bench sdk/python docs; do
     CUSTOM_COMPILE_COMMAND="make lock" "$work/bin/pip-compile" -q --upgrade --generate-hashes \
       --strip-extras --no-emit-index-url --no-emit-trusted-host --no-emit-find-links \
       -o "$folder/requirements.lock" "$folder/requirements.in"
@@ -169,6 +169,7 @@ for step in "$@"; do
     venv) environment build/venv runtime/python/requirements.lock ;;
     test-venv) environment build/test-venv tests/requirements.lock ;;
     sdk-venv) environment build/sdk-venv sdk/python/requirements.lock ;;
+    docs-venv) environment build/docs-venv docs/requirements.lock ;;
     bench-venv) environment build/bench-venv bench/requirements.lock ;;
     lock) lock ;;
     *) say "unknown step $step"; exit 2 ;;

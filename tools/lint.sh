@@ -15,7 +15,7 @@ printf '==> ruff\n'
 "$bin/ruff" format -q --check .
 printf '==> mypy\n'
 "$bin/mypy"
-"$bin/mypy" --strict tools/*.py
+MYPYPATH=tools "$bin/mypy" --strict tools/*.py
 cd runtime/python
 MYPYPATH=. "$bin/mypy" --strict --config-file= --explicit-package-bases \
   --python-executable ../../build/venv/bin/python mecapy

@@ -58,6 +58,15 @@ class MecaPy:
         File of the certificates to trust the server by; else ``MECAPY_CA``, else those that
         httpx trusts.
 
+    Attributes
+    ----------
+    base_url : str
+        Where the server is.
+    tasks : Tasks
+        Your tasks: make, find and list them.
+    runs : Runs
+        Your runs: find and list them.
+
     Raises
     ------
     ConfigurationError

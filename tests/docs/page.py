@@ -1,0 +1,149 @@
+"""A reader who follows one page, block by block, on a machine of his own."""
+
+import json
+import os
+import re
+import shutil
+import socket
+import subprocess
+import sys
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from docs.blocks import Block
+from support.server import ROOT, binary, environment
+
+# Parts of a clone that pages write into; the others are links.
+COPIED = {"deploy"}
+PROGRAM = """#!/bin/sh
+# `serve` goes on while the reader opens another terminal.
+[ "$1" = serve ] && exec {python} {serve} {binary} "$@"
+exec {binary} "$@"
+"""
+SAVE = '\nenv -0 >"$READER_STATE"; pwd >"$READER_STATE.folder"\n'
+
+
+def free_port() -> int:
+    """A port that nobody listens on now."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+class Reader:
+    """Folders, shell and Python of one who reads a page."""
+
+    def __init__(self, there: Mapping[str, str]) -> None:
+        """`there` says which server is there already, and who calls it."""
+        self.folder = Path(tempfile.mkdtemp(prefix="mecapy-docs-", dir="/tmp"))
+        self.folder.chmod(0o755)  # serve gives root up and must still reach its data below
+        self.clone = self._clone()
+        self.empty = self.folder / "empty"
+        self.empty.mkdir()
+        self.data = self.folder / "data"
+        self.data.mkdir(mode=0o700)
+        self.state = self.folder / "state"
+        self.port = free_port()
+        # What a page says of a machine of one's own, and what it is here.
+        self.here = {
+            "127.0.0.1:8080": f"127.0.0.1:{self.port}",
+            "--port 8081": f"--port {self.port}",
+            "/var/lib/mecapy": str(self.data),
+            "/backup": str(self.folder / "backup"),
+            "9464": str(free_port()),
+        }
+        (self.folder / "backup").mkdir()
+        own = {
+            "HOME": str(self.folder),
+            "XDG_CONFIG_HOME": str(self.folder / "config"),
+            "PATH": f"{self.clone / 'build'}:{os.environ['PATH']}",
+            "MECAPY_SERVER_PORT": str(self.port),
+            "MECAPY_DATA_DIR": str(self.data),
+            "READER_STATE": str(self.state),
+            "PYTHONDONTWRITEBYTECODE": "1",
+        }
+        self.environment = environment(own | dict(there))
+        self.place = self.empty
+        self._python: subprocess.Popen[str] | None = None
+
+    def _clone(self) -> Path:
+        clone = self.folder / "mecapy"
+        (clone / "build").mkdir(parents=True)
+        for path in ROOT.iterdir():
+            if path.name in COPIED:
+                shutil.copytree(path, clone / path.name)
+            elif not path.name.startswith((".", "build")):
+                (clone / path.name).symlink_to(path)
+        serve = Path(__file__).with_name("serve.py")
+        words = {"python": sys.executable, "serve": serve, "binary": binary()}
+        program = clone / "build" / "mecapy"
+        program.write_text(PROGRAM.format(**words))
+        program.chmod(0o755)
+        return clone
+
+    def begin_in_clone(self) -> None:
+        """For pages that are read in the clone."""
+        self.place = self.clone
+
+    def follow(self, block: Block) -> str:
+        """Do what a block says; what it printed on standard output."""
+        text = block.text
+        for said, real in self.here.items():
+            text = text.replace(said, real)
+        return self._shell(block, text) if block.language == "sh" else self._py(block, text)
+
+    def _shell(self, block: Block, text: str) -> str:
+        done = subprocess.run(
+            ["bash", "-aeuo", "pipefail", "-c", text + SAVE],
+            env=self.environment, cwd=self.place, stdin=subprocess.DEVNULL,
+            capture_output=True, text=True, timeout=240,
+        )  # fmt: skip
+        assert done.returncode == 0, f"{block.place}: {done.stdout}\n{done.stderr}"
+        pairs = (one.split("=", 1) for one in self.state.read_text().split("\0") if "=" in one)
+        self.environment = dict((name, value) for name, value in pairs)
+        self.place = Path(self.state.with_name("state.folder").read_text().rstrip("\n"))
+        return done.stdout
+
+    def _py(self, block: Block, text: str) -> str:
+        if self._python is None:
+            self._python = self._start_python()
+        path = self.folder / f"{block.page.stem}_{block.line}.py"
+        path.write_text(text + "\n")
+        assert self._python.stdin is not None
+        assert self._python.stdout is not None
+        self._python.stdin.write(f"{path}\n")
+        self._python.stdin.flush()
+        answer: dict[str, Any] = json.loads(self._python.stdout.readline())
+        assert answer["error"] is None, f"{block.place}: {answer['error']}"
+        return str(answer["printed"])
+
+    def _start_python(self) -> "subprocess.Popen[str]":
+        own = self.place / "env" / "bin" / "python"  # the page made one
+        around = dict(self.environment)
+        if not own.exists():
+            own = ROOT / "build/sdk-venv/bin/python"
+            around["PYTHONPATH"] = str(ROOT / "sdk/python/src")
+        return subprocess.Popen(
+            [str(own), str(Path(__file__).with_name("session.py"))],
+            env=around, cwd=self.place, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+        )  # fmt: skip
+
+    def leave(self) -> None:
+        """End what was started, and remove the folder."""
+        if self._python is not None:
+            assert self._python.stdin is not None
+            self._python.stdin.close()
+            self._python.wait(30)
+        if self.data.with_name("data.serve").exists():
+            subprocess.run(
+                [sys.executable, str(Path(__file__).with_name("serve.py")), "stop"],
+                env=self.environment, check=True, timeout=60,
+            )  # fmt: skip
+        shutil.rmtree(self.folder)
+
+
+def settings_named(text: str) -> set[str]:
+    """The variables of MecaPy that a block names."""
+    return set(re.findall(r"\bMECAPY_[A-Z_]*[A-Z]\b", text))
