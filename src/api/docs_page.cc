@@ -128,10 +128,12 @@ constexpr ValueRow kValues[] = {
      R"( | null})"},
     {"pandas DataFrame",
      R"({"$type": "dataframe", "columns": [...], "index": [...], "data": [one array a column],)"
-     R"( "dtypes": [...], "column_names": [...], "index_names": [...]})"},
+     R"( "dtypes": [...], "column_names": [...], "index_names": [...], "index_dtype": ...}; an)"
+     R"( index of several levels has no index_dtype)"},
     {"pandas Series",
      R"({"$type": "series", "name": ..., "index": [...], "data": [...], "dtype": ...,)"
-     R"( "index_names": [...]})"},
+     R"( "index_names": [...], "index_dtype": ...})"},
+    {"pandas dtype of categories", R"({"categories": [...], "dtype": ..., "ordered": false})"},
     {"pandas Timestamp", R"({"$type": "timestamp", "value": ISO text})"},
     {"pandas NaT, NA", R"({"$type": "nat"}, {"$type": "na"})"},
     {"datetime, date, time", R"({"$type": "datetime" | "date" | "time", "value": ISO text})"},

@@ -107,29 +107,43 @@ def _revive_nat_scalar(item: dict[str, Any]) -> Any:
     return _array_of([item["value"]], item["dtype"])[0]
 
 
-def _index(labels: list[Any], names: list[Any]) -> Any:
+def _index(item: dict[str, Any]) -> Any:
+    labels, names = item["index"], item.get("index_names", [None])
+    if "index_dtype" in item:
+        return _pandas().Index(_column_of(labels, item["index_dtype"]), name=names[0])
+    return _labels(labels, names)
+
+
+def _labels(labels: list[Any], names: list[Any]) -> Any:
     if len(names) > 1:
         return _pandas().MultiIndex.from_tuples([tuple(label) for label in labels], names=names)
     return _pandas().Index(labels, name=names[0] if names else None)
 
 
-def _column_of(data: list[Any], dtype: str) -> Any:
+def _column_of(data: list[Any], dtype: Any) -> Any:
+    if isinstance(dtype, dict):
+        categories = _column_of(dtype["categories"], dtype["dtype"])
+        return _pandas().Categorical(data, categories=categories, ordered=dtype["ordered"])
     if dtype == "object":
+        return np.array(data, dtype=object)
+    if dtype == "str":  # pandas' own, which has missing values, and is object before pandas 3
+        if int(_pandas().__version__.partition(".")[0]) >= 3:
+            return _pandas().array(data, dtype="str")
         return np.array(data, dtype=object)
     try:
         np.dtype(dtype)
     except TypeError:
-        return _pandas().array(data, dtype=dtype)  # a pandas dtype: Int64, string, category, ...
+        return _pandas().array(data, dtype=dtype)  # a pandas dtype: Int64, string, UTC, ...
     return _array_of(data, dtype)
 
 
 def _revive_series(item: dict[str, Any]) -> Any:
-    index = _index(item["index"], item.get("index_names", [None]))
+    index = _index(item)
     return _pandas().Series(_column_of(item["data"], item["dtype"]), index=index, name=item["name"])
 
 
 def _revive_frame(item: dict[str, Any]) -> Any:
-    index = _index(item["index"], item.get("index_names", [None]))
+    index = _index(item)
     columns = [
         _pandas().Series(_column_of(data, dtype), index=index)
         for data, dtype in zip(item["data"], item["dtypes"], strict=True)
@@ -137,7 +151,7 @@ def _revive_frame(item: dict[str, Any]) -> Any:
     if not columns:
         return _pandas().DataFrame(index=index)
     frame = _pandas().concat(columns, axis=1)
-    frame.columns = _index(item["columns"], item.get("column_names", [None]))
+    frame.columns = _labels(item["columns"], item.get("column_names", [None]))
     return frame
 
 

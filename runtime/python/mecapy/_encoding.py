@@ -14,10 +14,12 @@ ndarray             ``{"$type": "ndarray", "dtype": "float64", "shape": [2, 3], 
 datetime64          ``{"$type": "datetime64", "dtype": "datetime64[s]", "value": ISO text | null}``
 timedelta64         ``{"$type": "timedelta64", "dtype": "timedelta64[s]", "value": count | null}``
 DataFrame           ``{"$type": "dataframe", "columns": [...], "index": [...], "data": [[...], ...],
-                    "dtypes": [...], "column_names": [...], "index_names": [...]}``; ``data``
-                    holds one array per column
+                    "dtypes": [...], "column_names": [...], "index_names": [...],
+                    "index_dtype": ...}``; ``data`` holds one array per column; an index of
+                    several levels has no ``index_dtype``
 Series              ``{"$type": "series", "name": ..., "index": [...], "data": [...], "dtype": ...,
-                    "index_names": [...]}``
+                    "index_names": [...], "index_dtype": ...}``
+dtype of categories ``{"categories": [...], "dtype": ..., "ordered": false}``
 pandas Timestamp    ``{"$type": "timestamp", "value": ISO text}``
 pandas NaT, NA      ``{"$type": "nat"}``, ``{"$type": "na"}``
 datetime and kin    ``{"$type": "datetime" | "date" | "time", "value": ISO text}``
@@ -37,7 +39,6 @@ the same.
 
 from __future__ import annotations
 
-import base64
 import dataclasses
 import datetime
 import enum
@@ -52,6 +53,7 @@ from fractions import Fraction
 from typing import Any
 
 from mecapy import _numpy
+from mecapy._entries import array_entries, base64_text, dtype_name, part, special
 from mecapy._numpy import np
 
 MAX_DEPTH = 100
@@ -133,7 +135,7 @@ class _Encoder:
         if kind in _ATOMS:
             return value
         if kind is float:
-            return value if math.isfinite(value) else _special(value)
+            return value if math.isfinite(value) else special(value)
         if depth >= MAX_DEPTH:
             raise self._too_deep()
         if isinstance(value, dict):
@@ -230,7 +232,7 @@ class _Encoder:
         kind = value.dtype.kind
         if kind in "Mm":
             name = "datetime64" if kind == "M" else "timedelta64"
-            text = _array_entries(value.reshape(1))[0]
+            text = array_entries(value.reshape(1))[0]
             return {"$type": name, "dtype": value.dtype.name, "value": text}
         if kind == "f":
             return self.encode(float(value), depth)
@@ -245,14 +247,14 @@ class _Encoder:
             raise EncodingError("is a structured numpy array; return its fields by name")
         encoded: dict[str, Any] = {
             "$type": "ndarray",
-            "dtype": _dtype_name(value.dtype),
+            "dtype": dtype_name(value.dtype),
             "shape": list(value.shape),
         }
         flat = np.ma.getdata(value).reshape(-1)
         if value.dtype.kind == "O":
             encoded["data"] = [self._at(f"[{i}]", item, depth) for i, item in enumerate(flat)]
         else:
-            encoded["data"] = _array_entries(flat)
+            encoded["data"] = array_entries(flat)
         if isinstance(value, np.ma.MaskedArray):
             encoded["mask"] = np.ma.getmaskarray(value).reshape(-1).tolist()
         return encoded
@@ -277,10 +279,9 @@ class _Encoder:
         return {
             "$type": "series",
             "name": self.encode(value.name, depth),
-            "index": self._list(list(value.index), depth),
-            "index_names": self._list(list(value.index.names), depth),
+            **self._index(value.index, depth),
             "data": self._column(value, depth),
-            "dtype": _dtype_name(value.dtype),
+            "dtype": self._column_dtype(value.dtype, depth),
         }
 
     def _frame(self, value: Any, depth: int) -> Any:
@@ -289,15 +290,32 @@ class _Encoder:
             "$type": "dataframe",
             "columns": self._list(list(value.columns), depth),
             "column_names": self._list(list(value.columns.names), depth),
-            "index": self._list(list(value.index), depth),
-            "index_names": self._list(list(value.index.names), depth),
+            **self._index(value.index, depth),
             "data": [self._at(f"[{c.name!r}]", c, depth)["data"] for c in columns],
-            "dtypes": [_dtype_name(column.dtype) for column in columns],
+            "dtypes": [self._column_dtype(column.dtype, depth) for column in columns],
+        }
+
+    def _index(self, index: Any, depth: int) -> dict[str, Any]:
+        names = {"index_names": self._list(list(index.names), depth)}
+        if index.nlevels > 1:
+            return {"index": self._list(list(index), depth), **names}
+        column = index.to_series(index=range(len(index)))
+        dtype = self._column_dtype(index.dtype, depth)
+        return {"index": self._column(column, depth), **names, "index_dtype": dtype}
+
+    def _column_dtype(self, dtype: Any, depth: int) -> Any:
+        if str(dtype) != "category":
+            return dtype_name(dtype)
+        categories = dtype.categories.to_series(index=range(len(dtype.categories)))
+        return {
+            "categories": self._column(categories, depth),
+            "dtype": dtype_name(categories.dtype),
+            "ordered": bool(dtype.ordered),
         }
 
     def _column(self, column: Any, depth: int) -> Any:
         if isinstance(column.dtype, np.dtype) and column.dtype.kind != "O":
-            return _array_entries(column.to_numpy())
+            return array_entries(column.to_numpy())
         return self._list(column.astype(object).tolist(), depth)
 
     def _figure(self, value: Any, depth: int) -> Any:
@@ -308,22 +326,6 @@ class _Encoder:
         if not isinstance(value, figures.Figure):
             return None
         return {"$type": "artifact", "name": self._name_figure(value)}
-
-
-def _special(value: float) -> Any:
-    return {"$type": "float", "value": _special_text(value)}
-
-
-def _special_text(value: float) -> str:
-    return "nan" if math.isnan(value) else "inf" if value > 0 else "-inf"
-
-
-def _part(value: float) -> Any:
-    return value if math.isfinite(value) else _special_text(value)
-
-
-def _base64(value: Any) -> str:
-    return base64.b64encode(bytes(value)).decode("ascii")
 
 
 def _standard(value: Any, depth: int) -> Any:
@@ -338,9 +340,9 @@ def _standard(value: Any, depth: int) -> Any:
     if pandas is not None and value is pandas.NaT:
         return {"$type": "nat"}
     if isinstance(value, complex):
-        return {"$type": "complex", "value": [_part(value.real), _part(value.imag)]}
+        return {"$type": "complex", "value": [part(value.real), part(value.imag)]}
     if isinstance(value, (bytes, bytearray, memoryview)):
-        return {"$type": "bytes", "value": _base64(value)}
+        return {"$type": "bytes", "value": base64_text(value)}
     if isinstance(value, datetime.datetime):
         return {"$type": "datetime", "value": value.isoformat()}
     if isinstance(value, datetime.date):
@@ -356,50 +358,6 @@ def _standard(value: Any, depth: int) -> Any:
     if isinstance(value, (pathlib.PurePath, uuid.UUID)):
         return str(value)
     return None
-
-
-def _dtype_name(dtype: Any) -> str:
-    """The dtype's name without byte order, text width and long double: this machine's alone."""
-    if not isinstance(dtype, np.dtype):
-        return str(dtype)
-    if dtype.kind == "U":
-        return "str"
-    if dtype.kind == "S":
-        return "bytes"
-    if dtype.kind == "f" and dtype.itemsize > 8:
-        return "float64"
-    if dtype.kind == "c" and dtype.itemsize > 16:
-        return "complex128"
-    return str(dtype.name)
-
-
-def _array_entries(flat: Any) -> list[Any]:
-    """The entries of a one-dimensional array as JSON values, at C speed where they are plain."""
-    kind = flat.dtype.kind
-    if kind == "f":
-        return _float_entries(flat.astype(np.float64, copy=False))
-    if kind == "c":
-        wide = flat.astype(np.complex128, copy=False)
-        parts = zip(_float_entries(wide.real), _float_entries(wide.imag), strict=True)
-        return [list(pair) for pair in parts]
-    if kind == "M":
-        texts = np.datetime_as_string(flat).tolist()
-        return [None if text == "NaT" else text for text in texts]
-    if kind == "m":
-        missing = np.isnat(flat).tolist()
-        counts = flat.astype(np.int64).tolist()
-        return [None if no else count for no, count in zip(missing, counts, strict=True)]
-    if kind == "S":
-        return [_base64(entry) for entry in flat.tolist()]
-    plain: list[Any] = flat.tolist()
-    return plain
-
-
-def _float_entries(flat: Any) -> list[Any]:
-    entries: list[Any] = flat.tolist()
-    for i in np.flatnonzero(~np.isfinite(flat)).tolist():
-        entries[i] = _special_text(entries[i])
-    return entries
 
 
 def _describe(value: Any) -> str:

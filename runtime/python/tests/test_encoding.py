@@ -270,3 +270,38 @@ def test_what_stands_for_an_artifact_is_made_by_who_reads() -> None:
 def test_a_few_letters_do_not_become_gigabytes(item: str) -> None:
     with pytest.raises((ValueError, TypeError)):
         decode(item.encode())
+
+
+PANDAS = {
+    "categories": lambda pd: pd.Series(pd.Categorical(["a", None], ["b", "a"], ordered=True)),
+    "categories of numbers": lambda pd: pd.Series(pd.Categorical([2, 1, 2])),
+    "texts with a gap": lambda pd: pd.Series(["a", None]),
+    "texts": lambda pd: pd.Series(["a", None], dtype="string"),
+    "integers with a gap": lambda pd: pd.Series([1, None], dtype="Int64"),
+    "truths with a gap": lambda pd: pd.Series([True, None], dtype="boolean"),
+    "durations": lambda pd: pd.Series(pd.to_timedelta(["1s", "2min"])),
+    "complex": lambda pd: pd.Series([1 + 2j, complex("nan")]),
+    "mixed": lambda pd: pd.Series([1, "a", None, 2.5], dtype=object),
+    "times of a place": lambda pd: pd.Series(
+        pd.to_datetime(["2026-01-01", "2026-07-01"]).tz_localize("Europe/Paris")
+    ),
+    "by times": lambda pd: pd.Series([1, 2], pd.date_range("2026-01-01", periods=2)),
+    "by times of a place": lambda pd: pd.Series(
+        [1, 2], pd.date_range("2026-01-01", periods=2, tz="Europe/Paris")
+    ),
+    "by small integers": lambda pd: pd.Series([1], pd.Index([1], dtype="int8", name="n")),
+    "by numbers with a gap": lambda pd: pd.Series([1, 2], [0.1, float("nan")]),
+    "by two levels": lambda pd: pd.Series(
+        [1, 2], pd.MultiIndex.from_tuples([("a", 1), ("b", 2)], names=["k", None])
+    ),
+    "nothing": lambda pd: pd.Series([], dtype="float32"),
+}
+
+
+@pytest.mark.parametrize("name", PANDAS)
+def test_what_pandas_holds_comes_back_as_it_was(name: str) -> None:
+    pd = importlib.import_module("pandas")
+    series = PANDAS[name](pd)
+    pd.testing.assert_series_equal(decode(encode(series)), series, check_freq=False)
+    frame = pd.DataFrame({"a": series, "b": series})
+    pd.testing.assert_frame_equal(decode(encode(frame)), frame, check_freq=False)
