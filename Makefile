@@ -60,9 +60,10 @@ services-stop:  ## ends them
 	@tools/services.sh stop
 
 sanitize:  ## the unit tests under address, undefined-behaviour and thread sanitizers
-	@tools/install.sh packages venv
-	@for preset in asan tsan; do tools/build.sh $$preset all \
-	    && ctest --preset $$preset --no-tests=error -j 2 -LE sandbox || exit 1; done
+	@tools/install.sh packages venv services
+	@for preset in asan tsan; do tools/build.sh $$preset all || exit 1; done
+	@tools/services.sh during sh -c 'tools/services.sh start postgres redis s3 && for preset in asan tsan; \
+	    do ctest --preset $$preset --no-tests=error -j 2 -LE sandbox || exit 1; done'
 
 fuzz: SECONDS ?= 60
 fuzz: install  ## the parsers of strangers' bytes, fuzzed for SECONDS (60) in all

@@ -154,34 +154,40 @@ TEST_F(HttpClientTest, ResponseOverItsBound_IsTooLarge) {
   EXPECT_EQ(std::get<NoAnswer>(answered).error.code, ErrorCode::too_large);
 }
 
-TEST_F(HttpClientTest, Stream_ComesPieceByPieceToItsEnd) {
+struct Streamed {
+  int status = 0;
+  std::vector<std::string> pieces{};  // until its end
+};
+
+// On the loop that opens it: where a stream was begun it goes on.
+awaitable<Streamed> read_stream(HttpClient& client, std::string url) {
   Outgoing request;
-  request.url = url("/drip");
-  auto opened = await(client_.open(std::move(request), soon()));
+  request.url = std::move(url);
+  auto opened = co_await client.open(std::move(request), soon());
   auto& incoming = std::get<std::unique_ptr<Incoming>>(opened);
-  EXPECT_EQ(incoming->head().status, 201);
-  std::string whole;
+  Streamed streamed{incoming->head().status};
   while (true) {
-    const auto bytes = await(incoming->next(soon()));
-    ASSERT_TRUE(bytes) << bytes.error().message;
-    if (bytes->empty()) break;
-    whole += *bytes;
+    auto bytes = co_await incoming->next(soon());
+    EXPECT_TRUE(bytes) << bytes.error().message;
+    if (!bytes || bytes->empty()) co_return streamed;
+    streamed.pieces.push_back(std::move(*bytes));
   }
+}
+
+TEST_F(HttpClientTest, Stream_ComesPieceByPieceToItsEnd) {
+  const Streamed streamed = await(read_stream(client_, url("/drip")));
+  EXPECT_EQ(streamed.status, 201);
+  std::string whole;
+  for (const std::string& piece : streamed.pieces) whole += piece;
   EXPECT_EQ(whole, "line\nline\nline\n");
 }
 
 TEST_F(HttpClientTest, SlowReader_HoldsThePeerBack) {
-  Outgoing request;
-  request.url = url("/large");
-  auto opened = await(client_.open(std::move(request), soon()));
-  auto& incoming = std::get<std::unique_ptr<Incoming>>(opened);
+  const Streamed streamed = await(read_stream(client_, url("/large")));
   std::size_t got = 0;
-  while (true) {
-    const auto bytes = await(incoming->next(soon()));
-    ASSERT_TRUE(bytes) << bytes.error().message;
-    if (bytes->empty()) break;
-    EXPECT_LE(bytes->size(), 512U * 1024) << "more was taken than may wait";
-    got += bytes->size();
+  for (const std::string& piece : streamed.pieces) {
+    EXPECT_LE(piece.size(), 512U * 1024) << "more was taken than may wait";
+    got += piece.size();
   }
   EXPECT_EQ(got, 8U << 20);
 }
