@@ -1,6 +1,7 @@
 """The blocking client through a real server."""
 
 import datetime
+import json
 import signal
 import subprocess
 import sys
@@ -10,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from support.server import DEV_TOKEN, Server
+from support.server import DEV_TOKEN, Server, binary
 
 from mecapy import (
     AuthenticationError,
@@ -27,6 +28,7 @@ from mecapy import (
     StatusEvent,
     WaitTimeout,
 )
+from mecapy._login import login_path, save_login
 
 # Word for word, but for the token and the address.
 SEED = """
@@ -347,6 +349,19 @@ def test_an_interrupted_execute_cancels_its_run(child: dict[str, str], client: M
     process.send_signal(signal.SIGINT)
     assert process.wait(20) != 0
     assert task.latest.wait(20).status == "cancelled"
+
+
+def test_the_login_of_the_command_line_is_the_packages_too(server: Server) -> None:
+    login = [str(binary()), "login", server.url, "--token-stdin"]
+    done = subprocess.run(login, input=DEV_TOKEN, capture_output=True, text=True, timeout=30)
+    assert done.returncode == 0, done.stderr
+    with MecaPy() as one:
+        assert one.base_url == server.url
+        assert one.me()["user"] == "local"
+        record = json.loads(login_path().read_text())
+        save_login(login_path(), record | {"note": "as this package writes it"})
+    who = subprocess.run([str(binary()), "whoami"], capture_output=True, text=True, timeout=30)
+    assert who.stdout.startswith(f"local at {server.url}")
 
 
 def test_code_from_a_file(client: MecaPy, tmp_path: Path) -> None:
