@@ -84,6 +84,34 @@ Result<Whole> read_whole(const std::string& text, std::string_view large) {
   return whole;
 }
 
+// The elements of the JSON array `text`, which is valid.
+std::vector<std::string> elements(std::string_view text) {
+  std::vector<std::string> found;
+  int depth = 0;
+  bool quoted = false;
+  std::size_t begin = 1;
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    const char c = text[i];
+    if (quoted) {
+      if (c == '\\') ++i;
+      if (c == '"') quoted = false;
+      continue;
+    }
+    if (c == '"') quoted = true;
+    const bool closes = c == ']' || c == '}';
+    if (depth == 1 && (c == ',' || c == ']')) {
+      std::string_view one = text.substr(begin, i - begin);
+      while (!one.empty() && std::isspace(static_cast<unsigned char>(one.front())) != 0)
+        one.remove_prefix(1);
+      if (!one.empty()) found.emplace_back(one);
+      begin = i + 1;
+    }
+    if (c == '[' || c == '{') ++depth;
+    if (closes) --depth;
+  }
+  return found;
+}
+
 model::Failure read_failure(const View& error) {
   model::Failure failure;
   const std::string code = error.text("code");
@@ -165,6 +193,19 @@ Result<TaskAnswer> read_task(const std::string& text) {
   if (const auto cache = task.object("cache")) answer.cache_ttl_s = cache->number("ttl");
   answer.updated_at = task.text("updated_at");
   return answer;
+}
+
+Result<Page> read_page(const std::string& body) {
+  const auto broken = fail(ErrorCode::unavailable, "the server's list cannot be read");
+  if (!wire::validate_json(body)) return broken;
+  const auto members = wire::object_members(body);
+  if (!members) return broken;
+  Page page;
+  for (const wire::Member& one : *members) {
+    if (one.key == "items" && one.raw.starts_with('[')) page.items = elements(one.raw);
+    if (one.key == "next") page.next = wire::string_value(one.raw).value_or("");
+  }
+  return page;
 }
 
 std::string text_member(const std::string& text, std::string_view name) {

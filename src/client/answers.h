@@ -71,6 +71,13 @@ struct TaskAnswer {
 };
 Result<TaskAnswer> read_task(const std::string& json);
 
+// A page of a list: each item as it came, valid JSON.
+struct Page {
+  std::vector<std::string> items{};
+  std::string next{};  // cursor; "" on the last page
+};
+Result<Page> read_page(const std::string& json);
+
 // The text member `name` of a JSON object; "" when there is none.
 std::string text_member(const std::string& json, std::string_view name);
 // Its integer member `name`; 0 when there is none.

@@ -33,29 +33,6 @@ bool tells_end(const Event& event) {
 
 }  // namespace
 
-std::optional<Event> EventReader::take(std::string_view line) {
-  if (line.ends_with('\r')) line.remove_suffix(1);
-  if (line.empty()) {
-    std::optional<Event> whole;
-    if (has_data_) whole = std::move(event_);
-    event_ = {};
-    has_data_ = false;
-    return whole;
-  }
-  const std::size_t colon = line.find(':');
-  const std::string_view name = line.substr(0, colon);
-  std::string_view value = colon == std::string_view::npos ? "" : line.substr(colon + 1);
-  if (value.starts_with(' ')) value.remove_prefix(1);
-  if (name == "event") event_.kind = value;
-  if (name == "id") event_.id = value;
-  if (name == "data") {
-    if (has_data_) event_.data += '\n';
-    event_.data += value;
-    has_data_ = true;
-  }
-  return std::nullopt;
-}
-
 awaitable<Result<void>> Watch::connect() {
   if (broken_ > 0) {
     asio::steady_timer timer(co_await asio::this_coro::executor,

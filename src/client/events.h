@@ -7,26 +7,10 @@
 #include <string>
 
 #include "client/api.h"
+#include "client/event_reader.h"
 #include "net/line_stream.h"
 
 namespace mecapy::client {
-
-struct Event {
-  std::string kind{};  // "status", "log", "progress", or one that we do not know
-  std::string data{};  // JSON, as the server sent it
-  std::string id{};    // where the stream goes on behind this event
-};
-
-// Makes events of a stream's lines (WHATWG HTML, "Server-sent events").
-class EventReader {
- public:
-  // The event that `line` ends, when it ends one.
-  std::optional<Event> take(std::string_view line);
-
- private:
-  Event event_;
-  bool has_data_ = false;
-};
 
 // The events of one run, in order, each once.
 class Watch {

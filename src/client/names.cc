@@ -14,55 +14,9 @@ constexpr std::size_t kPage = 200;
 constexpr std::size_t kMostPages = 100;
 constexpr std::size_t kMostNamed = 5;  // in a message
 
-struct Page {
-  std::vector<std::string> items;
-  std::string next;
-};
-
-// The elements of the JSON array `text`, which is valid.
-std::vector<std::string> elements(std::string_view text) {
-  std::vector<std::string> found;
-  int depth = 0;
-  bool quoted = false;
-  std::size_t begin = 1;
-  for (std::size_t i = 0; i < text.size(); ++i) {
-    const char c = text[i];
-    if (quoted) {
-      if (c == '\\') ++i;
-      if (c == '"') quoted = false;
-      continue;
-    }
-    if (c == '"') quoted = true;
-    const bool closes = c == ']' || c == '}';
-    if (depth == 1 && (c == ',' || c == ']')) {
-      std::string_view one = text.substr(begin, i - begin);
-      while (!one.empty() && std::isspace(static_cast<unsigned char>(one.front())) != 0)
-        one.remove_prefix(1);
-      if (!one.empty()) found.emplace_back(one);
-      begin = i + 1;
-    }
-    if (c == '[' || c == '{') ++depth;
-    if (closes) --depth;
-  }
-  return found;
-}
-
-Result<Page> read_page(const std::string& body) {
-  const auto broken = fail(ErrorCode::unavailable, "the server's list cannot be read");
-  if (!wire::validate_json(body)) return broken;
-  const auto members = wire::object_members(body);
-  if (!members) return broken;
-  Page page;
-  for (const wire::Member& one : *members) {
-    if (one.key == "items" && one.raw.starts_with('[')) page.items = elements(one.raw);
-    if (one.key == "next") page.next = wire::string_value(one.raw).value_or("");
-  }
-  return page;
-}
-
-awaitable<Result<Page>> read_page(Api& api, const std::string& path,
-                                  std::vector<std::pair<std::string, std::string>> query,
-                                  std::size_t size, const std::string& cursor) {
+awaitable<Result<Page>> ask_page(Api& api, const std::string& path,
+                                 std::vector<std::pair<std::string, std::string>> query,
+                                 std::size_t size, const std::string& cursor) {
   query.emplace_back("limit", std::to_string(std::clamp<std::size_t>(size, 1, kPage)));
   if (!cursor.empty()) query.emplace_back("cursor", cursor);
   Call call;
@@ -76,7 +30,7 @@ awaitable<Result<Page>> read_page(Api& api, const std::string& path,
 awaitable<Result<std::string>> search(Api& api, std::string path, Search search) {
   std::string cursor;
   for (std::size_t i = 0; i < kMostPages; ++i) {
-    const auto page = co_await read_page(api, path, {}, kPage, cursor);
+    const auto page = co_await ask_page(api, path, {}, kPage, cursor);
     if (!page) co_return page.error();
     std::string oldest;
     for (const std::string& item : page->items) {
@@ -156,7 +110,7 @@ awaitable<Result<std::vector<std::string>>> list(
   std::vector<std::string> items;
   std::string cursor;
   while (items.size() < most) {
-    auto page = co_await read_page(api, path, query, most - items.size(), cursor);
+    auto page = co_await ask_page(api, path, query, most - items.size(), cursor);
     if (!page) co_return page.error();
     for (std::string& item : page->items) items.push_back(std::move(item));
     if (page->next.empty()) break;

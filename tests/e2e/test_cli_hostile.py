@@ -2,7 +2,9 @@
 
 import hashlib
 import json
+import re
 import threading
+import time
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -10,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from support.person import Person
+from support.server import run_mecapy
 
 RUN = "01a2184d-5c10-7001-bd4d-bcb3065cf335"
 BYTES = b"what the server sends"
@@ -23,6 +26,13 @@ class Hostile(ThreadingHTTPServer):
         super().__init__(("127.0.0.1", 0), _Handler)
         self.answers: dict[str, tuple[int, bytes]] = {}
         self.asked: list[str] = []
+        self.grants: list[tuple[int, bytes]] = []  # answers to each POST
+        self.posts: list[tuple[str, float]] = []
+
+    @property
+    def url(self) -> str:
+        """Where it listens."""
+        return f"http://127.0.0.1:{self.server_address[1]}"
 
     def run(self, **members: object) -> None:
         """Have one run, with an artifact or other members."""
@@ -43,7 +53,14 @@ class _Handler(BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         self.server.asked.append(self.path)
-        status, body = self.server.answers.get(self.path.partition("?")[0], (404, b"{}"))
+        self._send(*self.server.answers.get(self.path.partition("?")[0], (404, b"{}")))
+
+    def do_POST(self) -> None:
+        self.rfile.read(int(self.headers["Content-Length"]))
+        self.server.posts.append((self.path, time.monotonic()))
+        self._send(*self.server.grants.pop(0))
+
+    def _send(self, status: int, body: bytes) -> None:
         self.send_response(status)
         self.send_header("Content-Length", str(len(body)))
         self.end_headers()
@@ -67,7 +84,7 @@ def hostile() -> Iterator[Hostile]:
 def person(hostile: Hostile, tmp_path: Path) -> Person:
     """Somebody who works there."""
     (tmp_path / "work").mkdir()
-    return Person(tmp_path, f"http://127.0.0.1:{hostile.server_address[1]}", "token")
+    return Person(tmp_path, hostile.url, "token")
 
 
 def test_what_is_right_is_kept(hostile: Hostile, person: Person) -> None:
@@ -168,3 +185,112 @@ def test_a_server_that_calls_itself_another_gets_no_login(hostile: Hostile, pers
     done = person.does("login", stdin="token", status=64)
     assert "calls itself" in done.stderr
     assert hostile.asked == ["/.well-known/oauth-protected-resource"]
+
+
+# ---- whose fault: every code there is
+
+
+def statuses() -> list[tuple[str, int]]:
+    """Each code of the table of exit statuses."""
+    table = run_mecapy("help", "exit-codes").stdout
+    found = re.findall(r"^(\d+) +([a-z_]+) ", table, re.MULTILINE)
+    return [(code, int(status)) for status, code in found]
+
+
+def test_every_end_of_a_run_has_its_exit_status(hostile: Hostile, person: Person) -> None:
+    ends = [(code, status) for code, status in statuses() if status < 40]
+    assert len(ends) == 14
+    for code, status in ends:
+        hostile.run(status="failed", error={"code": code, "message": "why"})
+        done = person.does("result", RUN, status=status)
+        assert f"mecapy: {code}: why" in done.stderr
+    hostile.run(status="failed", error={"code": "of a later version", "message": "why"})
+    assert "of a later version: why" in person.does("result", RUN, status=33).stderr
+    hostile.run(status="cancelled")
+    person.does("result", RUN, status=130)
+
+
+def test_every_error_of_the_api_has_its_exit_status(hostile: Hostile, person: Person) -> None:
+    errors = [(code, status) for code, status in statuses() if status >= 64]
+    assert len(errors) > 18
+    for code, status in errors:
+        if code in ("usage", "sandbox"):  # of programs here, never a server's
+            continue
+        problem = json.dumps({"code": code, "detail": "why"}).encode()
+        hostile.answers[f"/api/runs/{RUN}"] = (400, problem)
+        assert "mecapy: why" in person.does("runs", RUN, status=status).stderr
+
+
+# ---- a provider that has its ways
+
+
+def provider(hostile: Hostile) -> None:
+    """Have it log people in, too; its code is good for 30 seconds, and to be asked for each."""
+    told = {
+        "resource": hostile.url,
+        "authorization_servers": [hostile.url],
+        "mecapy_client_id": "sdk",
+    }
+    found = {
+        "issuer": hostile.url,
+        "device_authorization_endpoint": f"{hostile.url}/device",
+        "token_endpoint": f"{hostile.url}/token",
+    }
+    code = {"device_code": "d", "user_code": "ABCD", "verification_uri": "https://i.example/\x1b"}
+    for path, answer in (("oauth-protected-resource", told), ("openid-configuration", found)):
+        hostile.answers[f"/.well-known/{path}"] = (200, json.dumps(answer).encode())
+    hostile.grants.append((200, json.dumps(code | {"interval": 1, "expires_in": 30}).encode()))
+    hostile.answers["/api/me"] = (200, b'{"user":"ada"}')
+
+
+def grant(**members: object) -> bytes:
+    """An answer of the token endpoint."""
+    return json.dumps(members).encode()
+
+
+def test_the_device_flow_goes_as_slowly_as_it_is_told(hostile: Hostile, person: Person) -> None:
+    provider(hostile)
+    hostile.grants += [
+        (400, grant(error="authorization_pending")),
+        (400, grant(error="slow_down")),
+        (200, grant(access_token="a", expires_in=300, refresh_token="r")),
+    ]
+    done = person.does("login", hostile.url)
+    assert "There type the code ABCD" in done.stderr
+    assert "https://i.example/\\x1b" in done.stderr
+    assert "Logged in as ada" in done.stderr
+    device, first, second, third = (when for _, when in hostile.posts)
+    assert first - device >= 0.9
+    assert 0.9 <= second - first < 5
+    assert third - second >= 5.9  # RFC 8628, section 3.5: five more from now on
+    assert json.loads(person.login_file.read_text())["refresh_token"] == "r"
+
+
+@pytest.mark.parametrize(
+    ("error", "status", "said"),
+    [
+        ("access_denied", 77, "refused in the browser"),
+        ("expired_token", 75, "nobody agreed"),
+        ("invalid_client", 77, "invalid_client"),
+    ],
+)
+def test_a_login_that_comes_to_nothing_says_why(
+    hostile: Hostile, person: Person, error: str, status: int, said: str
+) -> None:
+    provider(hostile)
+    hostile.grants.append((400, grant(error=error)))
+    assert said in person.does("login", hostile.url, status=status).stderr
+    assert not person.login_file.exists()
+
+
+@pytest.mark.parametrize("place", ["device_authorization_endpoint", "token_endpoint"])
+def test_no_secret_goes_to_a_provider_without_tls(
+    hostile: Hostile, person: Person, place: str
+) -> None:
+    provider(hostile)
+    path = "/.well-known/openid-configuration"
+    found = json.loads(hostile.answers[path][1]) | {place: "http://10.0.0.1/x"}
+    hostile.answers[path] = (200, json.dumps(found).encode())
+    done = person.does("login", hostile.url, status=69)
+    assert "no login for programs" in done.stderr
+    assert hostile.posts == []

@@ -177,7 +177,26 @@ def bodies() -> Seeds:
     }
 
 
+RUN: dict[str, object] = {
+    "id": "i",
+    "status": "failed",
+    "result": {"x": [1.10]},
+    "progress": {"fraction": 0.5},
+}
+RUN |= {"error": {"code": "user_error", "message": "m", "line": 2}, "usage": {"wall_ms": 1}}
+RUN |= {"artifacts": [{"name": "a/b.csv", "size": 3, "sha256": "0f"}], "artifact_count": 1}
+CLIENT: Seeds = {
+    "run": json.dumps(RUN).encode(),
+    "page": json.dumps({"items": [RUN, {"name": "a, ]"}, "x", []], "next": "n"}).encode(),
+    "task": json.dumps({"name": "n", "tags": ["a"], "limits": {"cpus": 1}, "inputs": {}}).encode(),
+    "events": b": still here\n\nid: 1.2.3\r\nevent: log\ndata: {\ndata: }\n\ndata\n\n",
+    "terminal": "\x1b]0;t\x07\u009b2J\u202e\r10 %\r\n\x7f".encode(),
+    "text": b'"\\u001b\xc2\x9b"',
+    "not_utf8": LOG["not_utf8"],
+}
+
 TARGETS = {
+    "client": with_choices(CLIENT),
     "channel": with_choices(CHANNEL),
     "json": JSON,
     "wire": bodies(),

@@ -1,0 +1,26 @@
+// Server-sent events (WHATWG HTML), out of the lines of a stream. The lines are untrusted.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <string_view>
+
+namespace mecapy::client {
+
+struct Event {
+  std::string kind{};  // "status", "log", "progress", or one that we do not know
+  std::string data{};  // JSON, as the server sent it
+  std::string id{};    // where the stream goes on behind this event
+};
+
+class EventReader {
+ public:
+  // The event that `line` ends, when it ends one.
+  std::optional<Event> take(std::string_view line);
+
+ private:
+  Event event_;
+  bool has_data_ = false;
+};
+
+}  // namespace mecapy::client
