@@ -35,7 +35,7 @@ sdk: build  ## the Python SDK: through a real server, and as it is installed
 
 docs: build  ## the documents as a site, build/site, which `mecapy serve` shows at /docs/; a link that leads nowhere fails
 	@tools/install.sh docs-venv
-	@NO_MKDOCS_2_WARNING=1 build/docs-venv/bin/mkdocs build -q
+	@NO_MKDOCS_2_WARNING=1 build/docs-venv/bin/mkdocs build
 
 docs-test: build  ## every snippet of README and docs/, and the site
 	@tools/install.sh test-venv sdk-venv docs-venv

@@ -2,6 +2,7 @@
 
 import json
 import re
+import shutil
 from collections.abc import Iterator
 from html.parser import HTMLParser
 from pathlib import Path
@@ -9,6 +10,7 @@ from urllib.parse import unquote, urljoin, urlsplit
 
 import pytest
 
+from docs.building import build_site
 from support.server import ROOT, Server, run_mecapy
 
 LOADS = {
@@ -85,6 +87,19 @@ def test_each_link_within_the_site_leads_to_a_place_in_it(
             if not there:
                 broken.append((place, link))
     assert not broken
+
+
+def test_a_link_that_leads_nowhere_fails_the_build(tmp_path: Path) -> None:
+    shutil.copytree(ROOT / "docs", tmp_path / "docs")
+    shutil.copy(ROOT / "mkdocs.yml", tmp_path)
+    for name in ("sdk", "tools"):
+        (tmp_path / name).symlink_to(ROOT / name)
+    with (tmp_path / "docs/index.md").open("a") as page:
+        page.write("[x](nowhere.md) [y](../tools/nothing.sh) [z](guides/plots.md#no-such)")
+    done = build_site(tmp_path, tmp_path / "site")
+    assert done.returncode != 0
+    for link in ("nowhere.md", "../tools/nothing.sh", "#no-such"):
+        assert link in done.stderr, done.stderr
 
 
 def test_nothing_comes_from_elsewhere_and_no_script_stands_in_a_page(

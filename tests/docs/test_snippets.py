@@ -143,6 +143,23 @@ def test_what_is_not_run_is_in_the_table() -> None:
     assert set(EXAMPLES_NOT_RUN) <= begun
 
 
+@pytest.mark.parametrize(
+    ("page", "translated"),
+    [
+        ("README.md", "README.fr.md"),
+        ("docs/first-calculation.md", "docs/fr/premier-calcul.md"),
+    ],
+)
+def test_a_translation_has_what_the_page_has(page: str, translated: str) -> None:
+    pages = ROOT / page, ROOT / translated
+    kinds = [[(b.language, b.skipped, b.output is None) for b in blocks_of(p)] for p in pages]
+    assert kinds[0] == kinds[1]
+    heads = [[line for line in p.read_text().split("\n") if line.startswith("## ")] for p in pages]
+    assert len(heads[0]) == len(heads[1])
+    settings = [settings_named(p.read_text()) for p in pages]
+    assert settings[0] == settings[1]
+
+
 def test_a_page_that_lies_is_found() -> None:
     assert fits("100.0\n...\nend", "100.0\na\nb\nend\n")
     assert not fits("100.0", "100.0\n1\n")

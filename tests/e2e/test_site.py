@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -60,9 +61,10 @@ ATTACKS = [
 
 
 @pytest.fixture(scope="module")
-def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A site in a folder that only root reaches, beside a secret."""
-    folder = tmp_path_factory.mktemp("closed")
+def place() -> Iterator[Path]:
+    """A site beside a secret that everybody on the machine may read."""
+    folder = Path(tempfile.mkdtemp(prefix="mecapy-e2e-", dir="/tmp"))
+    folder.chmod(0o755)
     site = folder / "site"
     for name, (content, _) in FILES.items():
         path = site / name
@@ -81,7 +83,8 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
             path.chmod(0o755 if path.is_dir() else 0o644)
     (site / "closed.html").chmod(0o600)
     os.mkfifo(site / "fifo.html")
-    return site
+    yield site
+    shutil.rmtree(folder)
 
 
 @pytest.fixture(scope="module")
@@ -197,6 +200,16 @@ def without_documents(folder: Path) -> Path:
     for name in ("runtime", "venv"):
         (folder / name).symlink_to((build / name).resolve())
     return folder / "mecapy"
+
+
+def test_a_site_where_only_root_may_go_is_shown(
+    own_server: Callable[..., Server], tmp_path: Path
+) -> None:
+    site = tmp_path / "site"
+    site.mkdir(mode=0o755)
+    (site / "index.html").write_text("<h1>start</h1>")
+    tmp_path.chmod(0o700)
+    assert own_server(server_docs=site).api(None).get("/docs/").text == "<h1>start</h1>"
 
 
 def test_a_folder_without_documents_is_told_at_the_start(open_folder: Path) -> None:
