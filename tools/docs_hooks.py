@@ -50,7 +50,14 @@ def on_page_markdown(markdown: str, page: Any, **_: Any) -> str:
     origin = next((p for p, made in REPOSITORY.items() if made == place), f"docs/{place}")
     parts = _FENCE.split(markdown)
     parts[::2] = [_LINK.sub(lambda m: _link(m, origin, place), text) for text in parts[::2]]
-    return "".join(parts)
+    return "".join(_deeper(part) for part in parts)
+
+
+def _deeper(part: str) -> str:
+    """What belongs to an item of a numbered list: by three columns, four for Python's Markdown."""
+    if part.startswith("   ```"):
+        return re.sub(r"(?m)^", " ", part)
+    return part if part.startswith("```") else re.sub(r"(?m)^ {3}(?=\S)", "    ", part)
 
 
 def _link(match: re.Match[str], origin: str, place: str) -> str:

@@ -8,6 +8,8 @@
 #include <boost/asio/detached.hpp>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/post.hpp>
+#include <filesystem>
+#include <fstream>
 #include <future>
 
 #include "api/routes.h"
@@ -80,6 +82,13 @@ class FakeExchange final : public net::Exchange {
 };
 
 // An API whose only thread beside the loop is taken until release().
+// A site of one page.
+std::shared_ptr<const Site> one_page(const std::string& folder) {
+  std::filesystem::create_directory(folder);
+  std::ofstream(folder + "/index.html") << "<h1>start</h1>";
+  return std::make_shared<Site>(Site::open_folder(folder));
+}
+
 class ApiTest : public testing::Test {
  protected:
   ApiTest() {
@@ -128,8 +137,21 @@ class ApiTest : public testing::Test {
               co_return looked_;
             },
             [] { return "3.11"; }, []() -> awaitable<Result<std::string>> { co_return ""; }},
-           {}};
+           {.site = one_page(folder_.path("site"))}};
 };
+
+TEST_F(ApiTest, APageOfTheDocumentsIsReadBesideTheLoop) {
+  FakeExchange page("GET", "/docs/", "");
+  begin(page);
+  EXPECT_FALSE(page.streamed);  // it waits for the thread
+  FakeExchange other("GET", "/health/live", "");
+  begin(other);
+  EXPECT_TRUE(other.answer);  // nobody waits for it
+  release();
+  io_.run();
+  ASSERT_TRUE(page.streamed);
+  EXPECT_EQ(page.streamed->body(), "<h1>start</h1>");
+}
 
 TEST_F(ApiTest, AServerThatShutsDownIsNotReady) {
   release();

@@ -139,6 +139,13 @@ def test_every_file_is_served_with_a_type_that_browsers_take(site: Path, shown: 
     assert count > 50
 
 
+def test_a_numbered_list_with_code_is_one_list(site: Path) -> None:
+    text = (site / "repository/readme.html").read_text()
+    moves = text.partition('id="from-one-machine-to-managed-services"')[2].partition("</ol>")[0]
+    assert (moves.count("<ol>"), moves.count("<li>")) == (1, 5)
+    assert moves.count('class="highlight"') == 4
+
+
 def test_the_search_has_every_page(site: Path, pages: dict[str, Page]) -> None:
     index = json.loads((site / "search/search_index.json").read_text())
     assert index["config"]["lang"] == ["en", "fr"]
