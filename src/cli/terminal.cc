@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <cmath>
 #include <csignal>
 #include <cstdlib>
@@ -91,8 +92,11 @@ std::string Screen::styled(std::string_view text, Style style) const {
 }
 
 void Screen::write(std::string_view text) const {
-  std::fwrite(text.data(), 1, text.size(), out_);
-  std::fflush(out_);
+  const bool written = std::fwrite(text.data(), 1, text.size(), out_) == text.size();
+  if (written && std::fflush(out_) == 0) return;
+  if (errno != EPIPE) return;  // the stream remembers it
+  std::signal(SIGPIPE, SIG_DFL);
+  std::raise(SIGPIPE);
 }
 
 void ProgressLine::show(std::string_view line) {

@@ -20,6 +20,7 @@ class Screen {
   bool is_terminal() const { return is_terminal_; }
   std::size_t columns() const;  // 80 when nobody can tell
   std::string styled(std::string_view text, Style style) const;
+  // A reader who has gone (| head) ends this process as SIGPIPE does, also where that is ignored.
   void write(std::string_view text) const;
 
  private:

@@ -20,7 +20,8 @@ using net::awaitable;
 struct Options {
   std::string ca{};  // a file of certificates that alone are trusted; "": the system's
   std::string login_path{};
-  std::chrono::seconds answers{30};   // for an answer to begin and end, beside what it waits for
+  // For a request to be sent and answered, beside what it waits for: some MiB on a slow line.
+  std::chrono::seconds answers{120};
   std::chrono::seconds patience{20};  // for what passes: a server that is full or starts again
 };
 

@@ -65,9 +65,9 @@ awaitable<Result<std::optional<Event>>> Watch::next() {
       }
       continue;
     }
+    broken_ = 0;  // also when it only says that it is still there
     auto event = reader_.take(**line);
     if (!event) continue;
-    broken_ = 0;
     last_id_ = event->id;
     ended_ = tells_end(*event);
     co_return std::move(event);

@@ -100,7 +100,7 @@ void task_create(CLI::App& app, Typed& typed) {
 }
 
 void task_list(CLI::App& app, Typed& typed) {
-  option(app, "-n,--limit", typed.most, "N", "so many at most, the newest; 0: all")
+  option(app, "-n,--count", typed.most, "N", "so many at most, the newest; 0: all")
       .capture_default_str();
 }
 
@@ -135,7 +135,7 @@ void runs(CLI::App& app, Typed& typed) {
   option(app, "--task", typed.runs.task, "TASK", "only of this task");
   option(app, "--status", typed.runs.status, "queued|running|completed|failed|cancelled",
          "only those");
-  option(app, "-n,--limit", typed.runs.most, "N", "so many at most, the newest; 0: all")
+  option(app, "-n,--count", typed.runs.most, "N", "so many at most, the newest; 0: all")
       .capture_default_str();
 }
 

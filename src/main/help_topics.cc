@@ -64,7 +64,8 @@ std::string json_shapes(const CLI::App&) {
       {"whoami", "{\"server\", \"user\", \"admin\", \"token_from\"}"},
       {"config", "an array of {\"name\", \"value\", \"from\", \"default\", ...}"},
   };
-  return "Names with a capital are shapes of the API: SERVER/docs/contract, or /api/openapi.json. They "
+  return "Names with a capital are shapes of the API: SERVER/docs/contract, or /api/openapi.json. "
+         "They "
          "may gain members.\nErrors are words on standard error; the exit status tells programs "
          "(mecapy help exit-codes).\n\n" +
          cli::table(rows);

@@ -7,6 +7,7 @@
 #include "client/answers.h"
 #include "client/identity.h"
 #include "main/commands.h"
+#include "main/process.h"
 #include "main/remote.h"
 #include "wire/json.h"
 
@@ -142,6 +143,7 @@ int login(const config::Settings& settings, const LoginStart& start) {
   }
   const auto url = client::server_address(named);
   if (!url) return complain(url.error());
+  ignore_broken_pipes();
   boost::asio::io_context io{1};
   Result<int> done = fail(ErrorCode::internal, "nothing was done");
   boost::asio::co_spawn(io, log_in(*url, start.from),

@@ -122,5 +122,9 @@ int main(int argc, char** argv) {
   if (!loaded) return main::complain(loaded.error());
   const main::CommandRow& command = main::typed_command(program);
   set_up_log(loaded->settings, std::string(command.words));
-  return command.act(*loaded, typed);
+  const int status = command.act(*loaded, typed);
+  const bool serves = command.words == "serve" || command.words == "worker";
+  if (serves || (std::fflush(stdout) == 0 && std::ferror(stdout) == 0)) return status;
+  const int lost = main::complain(fail(ErrorCode::storage, "standard output cannot be written"));
+  return status == 0 ? lost : status;
 }

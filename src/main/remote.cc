@@ -7,6 +7,7 @@
 #include "cli/text.h"
 #include "main/commands.h"
 #include "main/data_folder.h"
+#include "main/process.h"
 
 namespace mecapy::main {
 namespace {
@@ -78,6 +79,7 @@ int at_server(const config::Settings& settings, const RemoteWords& words, Subjec
               const std::function<awaitable<Result<int>>(Remote&)>& act) {
   auto target = client::choose_target(surroundings(settings, words.server));
   if (!target) return complain(target.error());
+  ignore_broken_pipes();  // a connection that breaks is an error of its call
   Remote remote(std::move(*target), client_options(), words.format);
   Result<int> done = fail(ErrorCode::internal, "nothing was done");
   std::exception_ptr thrown;

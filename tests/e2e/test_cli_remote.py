@@ -14,7 +14,7 @@ import pytest
 from support.api import Api
 from support.person import Person
 from support.proxy import FINE, Network, Proxy
-from support.server import DEV_TOKEN, ROOT, Server
+from support.server import DEV_TOKEN, ROOT, Server, binary
 from support.waiting import wait_until
 
 STRESS = """
@@ -419,6 +419,33 @@ def test_who_only_watches_leaves_the_run_alone(person: Person, there: Api, runni
         assert terminal.ends() == 130
         assert "[y/N]" not in terminal.shown
         assert there.run(running)["status"] == "running"
+
+
+def test_who_reads_no_further_ends_the_command(person: Person, there: Api, running: str) -> None:
+    process = person.begins("logs", "-f", running)
+    assert process.stdout is not None
+    assert process.stdout.readline() == "step 0\n"
+    process.stdout.close()
+    assert process.wait(20) == -signal.SIGPIPE
+    assert there.run(running)["status"] == "running"
+
+
+def test_a_result_that_cannot_be_written_is_no_success(person: Person) -> None:
+    name = file(person, ECHO)
+    for more in ([], ["--remote"]):
+        with open("/dev/full", "w") as full:
+            done = subprocess.run(
+                [str(binary()), "run", name, *more],
+                env=person.environment(),
+                cwd=person.home,
+                stdout=full,
+                stderr=subprocess.PIPE,
+                text=True,
+                timeout=40,
+                check=False,
+            )
+        assert done.returncode == 74, done.stderr
+        assert "standard output cannot be written" in done.stderr
 
 
 def test_events_are_lines_of_json_for_programs(person: Person) -> None:
