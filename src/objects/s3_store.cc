@@ -20,7 +20,7 @@ namespace asio = boost::asio;
 using base::offload;
 
 constexpr std::int64_t kPart = 64 << 20;  // at most 1,000 of them: 62 GiB
-constexpr std::chrono::seconds kAbort{30};
+constexpr std::chrono::seconds kAbort{10};
 
 Error committed() { return fail(ErrorCode::conflict, "the object was committed already"); }
 
@@ -156,6 +156,10 @@ class S3Store final : public ObjectStore {
  public:
   S3Store(std::shared_ptr<S3Client> client, std::string folder)
       : folder_(std::move(folder)), client_(std::move(client)) {}
+  // Uploads that are being forgotten are waited for: their calls come back to the pool.
+  ~S3Store() override { pool_.join(); }
+  S3Store(const S3Store&) = delete;
+  S3Store& operator=(const S3Store&) = delete;
 
   awaitable<Result<std::unique_ptr<Writer>>> create(std::string key,
                                                     base::Deadline deadline) override {
