@@ -30,8 +30,7 @@ std::vector<SettingRow> fixed_rows() {
        open, 1, 4e9},
       {"server.docs", &S::server_docs,
        "folder of the documents that /docs/ shows to anyone; default: site beside the program, "
-       "when "
-       "it is there"},
+       "when it is there"},
       {"dev_token", &S::dev_token, "token of the user \"local\"; one is generated when empty",
        secret},
       {"database.url", &S::database_url,

@@ -192,6 +192,16 @@ def test_without_documents_docs_leads_to_the_contract(
     assert '<a href="/docs/">' not in anyone.get("/docs/contract").text
 
 
+def test_a_site_beside_the_program_is_shown_without_a_setting(
+    own_server: Callable[..., Server], open_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MECAPY_BINARY", str(without_documents(open_folder)))
+    (open_folder / "site").mkdir()
+    (open_folder / "site/index.html").write_text("<h1>start</h1>")
+    anyone = own_server().api(None)
+    assert anyone.get("/docs", follow_redirects=True).text == "<h1>start</h1>"
+
+
 def without_documents(folder: Path) -> Path:
     """The program with all that it needs beside it, but no site."""
     build = binary().parent
