@@ -28,6 +28,7 @@ class Hostile(ThreadingHTTPServer):
         self.asked: list[str] = []
         self.grants: list[tuple[int, bytes]] = []  # answers to each POST
         self.posts: list[tuple[str, float]] = []
+        self.streams: list[bytes] = []  # of events, each of which then ends
 
     @property
     def url(self) -> str:
@@ -53,7 +54,10 @@ class _Handler(BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         self.server.asked.append(self.path)
-        self._send(*self.server.answers.get(self.path.partition("?")[0], (404, b"{}")))
+        if self.path.endswith("/events") and self.server.streams:
+            self._send(200, self.server.streams.pop(0))
+        else:
+            self._send(*self.server.answers.get(self.path.partition("?")[0], (404, b"{}")))
 
     def do_POST(self) -> None:
         self.rfile.read(int(self.headers["Content-Length"]))
@@ -185,6 +189,21 @@ def test_a_server_that_calls_itself_another_gets_no_login(hostile: Hostile, pers
     done = person.does("login", stdin="token", status=64)
     assert "calls itself" in done.stderr
     assert hostile.asked == ["/.well-known/oauth-protected-resource"]
+
+
+def test_a_quiet_run_is_followed_however_often_its_connection_is_cut(
+    hostile: Hostile, person: Person
+) -> None:
+    hostile.streams = [b": still here\n\n"] * 12
+    hostile.streams.append(b'id: 1.3.0\nevent: status\ndata: {"status":"completed"}\n\n')
+    person.does("logs", "-f", RUN)
+    assert hostile.streams == []
+
+
+def test_a_stream_that_tells_nothing_is_given_up(hostile: Hostile, person: Person) -> None:
+    hostile.answers[f"/api/runs/{RUN}/events"] = (200, b"")
+    done = person.does("logs", "-f", RUN, status=69)
+    assert "break off again and again" in done.stderr
 
 
 # ---- whose fault: every code there is
