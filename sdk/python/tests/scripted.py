@@ -57,7 +57,7 @@ class Scripted:
                 body = self.rfile.read(int(self.headers.get("content-length") or 0))
                 headers = {name.lower(): value for name, value in self.headers.items()}
                 script.asked.append(Asked(self.command, self.path, headers, body))
-                turn = min(len(script.asked), len(script._answers)) - 1
+                turn = max(min(len(script.asked), len(script._answers)) - 1, 0)
                 answer = script._answers[turn]
                 if answer.broken:
                     self.close_connection = True
@@ -73,7 +73,7 @@ class Scripted:
                 self.end_headers()
                 self.wfile.write(content)
 
-            do_GET = do_POST = do_PATCH = do_DELETE = _any
+            do_GET = do_POST = do_PATCH = do_DELETE = do_CONNECT = _any
 
             def log_message(self, *_: object) -> None:
                 pass

@@ -230,7 +230,7 @@ def test_a_sweep_keeps_order_and_keeps_failures_apart(client: MecaPy, capsys) ->
     sweep = invert.map([4, 0, (2, 3), {"x": 5, "y": 10}], concurrency=3, progress=True)
     assert list(sweep) == [{"value": 0.25}, None, {"value": 1.5}, {"value": 2.0}]
     [failure] = sweep.failures
-    assert (failure.index, failure.inputs) == (1, {"x": 0})
+    assert (failure.index, failure.inputs) == (1, {"x": 0, "y": 1})
     assert failure.error.code == "user_error"
     assert all(sweep.run_ids)
     assert not sweep.ok
@@ -362,6 +362,28 @@ def test_the_login_of_the_command_line_is_the_packages_too(server: Server) -> No
         save_login(login_path(), record | {"note": "as this package writes it"})
     who = subprocess.run([str(binary()), "whoami"], capture_output=True, text=True, timeout=30)
     assert who.stdout.startswith(f"local at {server.url}")
+
+
+FORKS = """
+import os
+from mecapy import MecaPy
+client = MecaPy()
+client.me()
+code = "def calculate(inputs): return inputs['tag']"
+child = os.fork()
+tag = "child" if child == 0 else "parent"
+wrong = sum(client.run(code, {"tag": f"{tag} {i}"}) != f"{tag} {i}" for i in range(20))
+if child == 0:
+    os._exit(wrong)
+print(wrong, os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
+"""
+
+
+def test_a_forked_process_reads_its_own_answers(child: dict[str, str]) -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", FORKS], env=child, capture_output=True, text=True, timeout=50
+    )
+    assert done.stdout == "0 0\n", done.stderr
 
 
 def test_code_from_a_file(client: MecaPy, tmp_path: Path) -> None:

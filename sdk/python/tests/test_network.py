@@ -195,6 +195,30 @@ def test_a_token_that_is_refused_is_renewed_once() -> None:
         assert len(server.asked) == 2
 
 
+def test_who_was_slower_to_renew_takes_what_the_other_got() -> None:
+    with scripted(Answer(200, ME)) as server, scripted(Answer(400, {})) as provider:
+        device_login(server.url, provider.url, 0)
+        client = MecaPy()
+        renewed = json.loads(login_path().read_text()) | {"token": "new", "expires_at": 10**10}
+        real = provider.asked.append
+
+        def by_another(asked: object) -> None:
+            save_login(login_path(), renewed)
+            real(asked)
+
+        provider.asked = Hooked(by_another)
+        assert client.me() == ME
+    assert server.asked[0].headers["authorization"] == "Bearer new"
+
+
+class Hooked(list):
+    """A list that does something before it takes an entry."""
+
+    def __init__(self, hook) -> None:
+        super().__init__()
+        self.append = hook
+
+
 def test_a_login_that_cannot_be_renewed_says_so() -> None:
     with scripted(Answer(200, ME)) as server, scripted(Answer(400, {})) as provider:
         device_login(server.url, provider.url, 0)
@@ -238,11 +262,20 @@ def test_certificates_of_ones_own(tmp_path: Path) -> None:
         MecaPy(token="t", base_url="https://127.0.0.1:1", ca=wrong)
 
 
-def test_a_proxy_is_used() -> None:
-    with scripted(Answer(200, ME)) as proxy:
-        client = MecaPy(base_url="http://localhost:1", proxy=proxy.url, **FAST)
-        assert client.me() == ME
-        assert proxy.asked[0].path == "http://localhost:1/api/me"
+def test_a_proxy_is_used_but_never_sees_what_goes_without_tls(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    with scripted(Answer(405, {})) as proxy, scripted(Answer(200, ME)) as server:
+        monkeypatch.setenv("HTTP_PROXY", proxy.url)
+        monkeypatch.setenv("HTTPS_PROXY", proxy.url)
+        assert MecaPy(base_url=server.url, **FAST).me() == ME
+        assert MecaPy(base_url=server.url, proxy=proxy.url, **FAST).me() == ME
+        assert proxy.asked == []
+        with pytest.raises(NetworkError):  # the proxy's 405 to CONNECT
+            MecaPy(base_url="https://mecapy.example", token="t", retries=0).me()
+        [asked] = proxy.asked
+        assert (asked.method, asked.path) == ("CONNECT", "mecapy.example:443")
+        assert "authorization" not in asked.headers
 
 
 def event(cursor: str, name: str, data: object) -> bytes:

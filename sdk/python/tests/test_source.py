@@ -2,11 +2,17 @@
 
 import collections
 import functools
+import importlib
+import linecache
 import math
 import re
+import sys
 import threading
+import types
 from dataclasses import dataclass
+from enum import Enum, IntEnum
 from pathlib import Path
+from typing import ClassVar
 
 import helpers_of_tests
 import numpy as np
@@ -14,7 +20,7 @@ import pytest
 from helpers_of_tests import STEEL, Section, area
 from numpy.linalg import norm
 
-from mecapy import MecaPy, SourceError
+from mecapy import EncodingError, MecaPy, SourceError
 from mecapy._source import calculation_of
 
 client = MecaPy(token="never-sent")
@@ -31,9 +37,9 @@ UNSENDABLE = threading.Thread
 
 def run(source, **inputs):
     """What the taken module gives, run by itself."""
-    space = {"__name__": "calc"}
-    exec(compile(source, "calc.py", "exec"), space)
-    return space["calculate"](inputs)
+    module = sys.modules["calc"] = types.ModuleType("calc")  # as the platform does
+    exec(compile(source, "calc.py", "exec"), module.__dict__)
+    return module.calculate(inputs)
 
 
 def weight(mass):
@@ -206,7 +212,7 @@ class Methods:
 
 
 REFUSED = [
-    (needs_lock, "LOCK is a _thread.lock, which has no encoding"),
+    (needs_lock, "needs LOCK, which is a _thread.lock: make it an argument"),
     (needs_module, "from helpers_of_tests import"),
     (needs_nothing_known, "needs nowhere_defined, which is not defined"),
     (needs_client, "needs client"),
@@ -229,6 +235,176 @@ def test_what_is_defined_already_is_looked_at_at_once_and_the_rest_later() -> No
     with pytest.raises(SourceError, match="needs LOCK"):
         client.task(needs_lock)
     client.task(needs_nothing_known)  # it may be defined below
+
+
+class Mode(Enum):
+    FAST = "fast"
+
+
+class Level(IntEnum):
+    HIGH = 3
+
+
+@dataclass(frozen=True)
+class Material:
+    young: float
+    nu: float = 0.3
+    count: ClassVar[float] = 7.0
+
+
+MODE = Mode.FAST
+LEVEL = Level.HIGH
+ALLOY = Material(210e9)
+INDEX = (0, 1)
+PLACES = {"a": (1,), "b": [2, (3,)], "c": {4}, "d": range(3), "e": slice(1, None)}
+SCALAR = np.float32(0.1)
+
+
+def uses_typed_constants(table: np.ndarray) -> Material:
+    return [
+        MODE is Mode.FAST,
+        LEVEL is Level.HIGH,
+        ALLOY.young * ALLOY.nu * Material.count,
+        table[INDEX],
+        PLACES["a"] == (1,) and PLACES["b"] == [2, (3,)] and list(PLACES["d"]) == [0, 1, 2],
+        "abc"[PLACES["e"]],
+        type(SCALAR).__name__,
+    ]
+
+
+def test_constants_keep_their_kind() -> None:
+    table = np.array([[1, 2], [3, 4]])
+    expected = [True, True, 210e9 * 0.3 * 7, 2, True, "bc", "float32"]
+    assert uses_typed_constants(table) == expected
+    assert run(calculation_of(uses_typed_constants), table=table) == expected
+
+
+class Doubled:
+    base = 2
+    twice = base * 2
+
+    @property
+    def value(self):
+        return self._value
+
+    @value.setter
+    def value(self, new):
+        self._value = new + self.twice
+
+
+def uses_class():
+    one = Doubled()
+    one.value = 1
+    return one.value
+
+
+def calls_quarter_too(x):
+    return quarter(x) + eighth(x)
+
+
+def blanks():
+    text = """a
+   
+b"""  # noqa: W291, W293
+    return text
+
+
+def test_what_stands_in_a_class_is_its_own() -> None:
+    assert run(calculation_of(uses_class)) == 5
+
+
+def test_a_calculation_that_is_used_twice_is_one() -> None:
+    assert run(calculation_of(calls_quarter_too), x=8) == 3
+
+
+def test_texts_stay_as_they_are() -> None:
+    assert run(calculation_of(blanks)) == blanks() == "a\n   \nb"
+
+
+def make_scaled(factor):
+    def scaled(x):
+        return factor * x
+
+    return scaled
+
+
+factor = 1000
+scaled = make_scaled(3)
+triple = lambda x: 2 * x  # noqa: E731
+triple = lambda x: 3 * x  # noqa: E731
+BASE = 9.81
+
+
+def falls(mass, g=BASE):
+    return mass * g
+
+
+BASE = 1.62
+
+
+@np.vectorize
+def clip(x):
+    return 7 if x > 0 else 0
+
+
+def calculate(n):
+    return 1 if n == 0 else n * calculate(n - 1)
+
+
+def needs_scaled():
+    return scaled(2)
+
+
+def needs_triple():
+    return triple(2)
+
+
+def needs_clip():
+    return clip([1])
+
+
+def needs_falls():
+    return falls(1)
+
+
+WOULD_CHANGE = [
+    (needs_scaled, "uses factor of the function around it"),
+    (needs_triple, "triple, which is defined more than once"),
+    (needs_clip, "needs clip, which is a numpy.vectorize"),
+    (needs_falls, "a default of falls, BASE, would be another value there"),
+    (calculate, "calculate is the platform's own name"),
+]
+
+
+@pytest.mark.parametrize(("function", "words"), WOULD_CHANGE, ids=lambda v: str(v)[:30])
+def test_what_would_mean_something_else_there_is_refused(function, words) -> None:
+    with pytest.raises(SourceError, match=re.escape(words)):
+        calculation_of(function)
+
+
+def test_a_file_that_changed_since_it_was_imported_is_told(tmp_path, monkeypatch) -> None:
+    path = tmp_path / "changing_calculation.py"
+    path.write_text("def shift(x):\n    return x + 1\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    shift = importlib.import_module("changing_calculation").shift
+    assert run(calculation_of(shift), x=1) == 2
+    path.write_text("def shift(x):\n    return x + 100000\n")
+    linecache.checkcache()
+    with pytest.raises(SourceError, match="has changed since it was imported"):
+        calculation_of(shift)
+
+
+def test_a_default_goes_along_as_the_value_it_has() -> None:
+    assert client.task(total_weight)._inputs(([2],), {}) == {"masses": [2], "factor": 1.0}
+
+
+@pytest.mark.parametrize(
+    ("argument", "words"),
+    [(Mode.FAST, "Enum"), ([ALLOY], "dataclass"), ({"a": Point(1, 2)}, "named tuple")],
+)
+def test_an_argument_that_would_come_as_something_else_is_refused(argument, words) -> None:
+    with pytest.raises(EncodingError, match=f"x is a.* {words}"):
+        client.task(eighth)._inputs((argument,), {})
 
 
 def test_a_variable_of_the_function_around_is_told() -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+import enum
 import functools
 import inspect
 import os
@@ -10,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from mecapy._errors import SourceError
+from mecapy._errors import EncodingError, SourceError
 from mecapy._rules import Order, task_fields
 from mecapy._source import calculation_of, check, is_calculation, unwrapped
 from mecapy._values import Duration, Limits, seconds
@@ -76,6 +78,26 @@ def fields_of(
     return {name: value for name, value in fields.items() if value is not None}
 
 
+def _check_argument(name: str, value: Any) -> None:
+    """Refuse what would come there as another kind of value: an Enum's number, a dataclass's dict.
+
+    Raises
+    ------
+    EncodingError
+        Naming the argument.
+    """
+    if isinstance(value, enum.Enum):
+        raise EncodingError(f"{name} is an Enum's member: give its .value")
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        raise EncodingError(f"{name} is a dataclass: give its fields, and make it inside")
+    if isinstance(value, tuple) and hasattr(value, "_fields"):
+        raise EncodingError(f"{name} is a named tuple: give its fields, and make it inside")
+    parts = value.values() if isinstance(value, dict) else value
+    if isinstance(value, (dict, list, tuple)):
+        for part in parts:
+            _check_argument(name, part)
+
+
 class _Calculation:
     """What both kinds share."""
 
@@ -105,8 +127,14 @@ class _Calculation:
     def _inputs(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Json:
         """The arguments by name; a wrong call is a TypeError, as it would be here."""
         bound = self._signature.bind(*args, **kwargs)
-        whole = is_calculation(self._mecapy_function)
-        return dict(bound.arguments["inputs"] if whole else bound.arguments)
+        bound.apply_defaults()  # they may be others there
+        if is_calculation(self._mecapy_function):
+            return dict(bound.arguments["inputs"])
+        for name, value in bound.arguments.items():
+            _check_argument(name, value)
+        further = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
+        kinds = {p.name: p.kind for p in self._signature.parameters.values()}
+        return {n: v for n, v in bound.arguments.items() if kinds[n] not in further or v}
 
     def _item_inputs(self, item: Any) -> Json:
         """The inputs of one entry of a sweep: a dict by name, a tuple by place, else the first."""

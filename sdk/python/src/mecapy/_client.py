@@ -91,8 +91,7 @@ class MecaPy:
     ) -> None:
         url, login = find_login(token, base_url)
         self._options = http_options(proxy, ca)
-        self._http = httpx.Client(**self._options)
-        self._driver = Driver(self._http)
+        self._driver = Driver(lambda: httpx.Client(**self._options))
         session = Session(url, login, timeout=timeout, retries=retries)
         self._rules = Rules(session, Artifact)
         self.base_url = session.base_url
@@ -203,7 +202,7 @@ class MecaPy:
 
     def close(self) -> None:
         """Close its connections."""
-        self._http.close()
+        self._driver.close()
 
     def __enter__(self) -> MecaPy:
         return self

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from mecapy._errors import ConfigurationError
+from mecapy._login import LOOPBACK
 
 
 def http_options(proxy: str | None, ca: str | os.PathLike[str] | None) -> dict[str, Any]:
@@ -19,6 +20,8 @@ def http_options(proxy: str | None, ca: str | os.PathLike[str] | None) -> dict[s
         The certificates cannot be read.
     """
     options: dict[str, Any] = {"follow_redirects": False}
+    # What goes without TLS stays on this machine: not even the environment's proxy sees it.
+    options["mounts"] = {f"all://{host}": None for host in LOOPBACK}
     if proxy is not None:
         options["proxy"] = proxy
     ca = ca if ca is not None else os.environ.get("MECAPY_CA")

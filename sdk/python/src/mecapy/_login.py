@@ -24,7 +24,7 @@ from urllib.parse import urlencode, urlsplit
 from mecapy._errors import AuthenticationError, ConfigurationError, NetworkError
 from mecapy._steps import Reply, Request, Rule, Send
 
-_LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
+LOOPBACK = ("localhost", "127.0.0.1", "[::1]")
 DEFAULT_URL = "http://127.0.0.1:8080"
 # A token that ends so soon is renewed before it is used, seconds.
 _SOON_S = 30
@@ -87,6 +87,10 @@ class SavedLogin(Login):
         if reply.status >= 500:
             raise NetworkError(f"the identity provider cannot renew the login: {reply.status}")
         if reply.status != 200:
+            other = read_login(self._path)
+            if other is not None and other.get("token") != self._record.get("token"):
+                self._record = other  # who was quicker has spent the refresh token
+                return
             raise AuthenticationError("the saved login is over: log in again with `mecapy login`")
         answer = json.loads(reply.content)
         self._record = self._record | {
@@ -113,7 +117,7 @@ def checked_url(text: str) -> str:
         )
     if parts.username is not None:
         raise ConfigurationError("the address of a server has no user in it: give a token")
-    if parts.scheme == "http" and parts.hostname not in _LOOPBACK:
+    if parts.scheme == "http" and f"{parts.hostname}".replace("::1", "[::1]") not in LOOPBACK:
         raise ConfigurationError(
             f"{text}: a token is not sent to another machine without TLS: use https://"
         )

@@ -126,6 +126,7 @@ class Session:
         body: Body | None,
         read_s: float,
     ) -> Request:
+        headers["Accept-Encoding"] = "identity"  # of a few bytes no gigabyte is made
         headers["User-Agent"] = f"mecapy-python/{__version__}"
         content: Callable[[], Iterator[bytes]] | None = None
         if body is not None:

@@ -22,38 +22,39 @@ import __future__
 
 import ast
 import builtins
+import contextlib
+import copy
+import dataclasses
 import dis
+import enum
 import functools
 import inspect
+import linecache
 import re
 import sys
 import sysconfig
 import textwrap
 import types
-import typing
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from mecapy import _encoding
 from mecapy._errors import SourceError
+from mecapy._literal import DECODE, NoLiteral, literal
 
 # Of one value that is taken along; what is larger belongs into the inputs.
 _LARGEST_VALUE = 256 * 1024
-_DECODE = "_mecapy_decode"
 _BY_NAME = "_mecapy_by_name"
 
 
 @dataclass
 class _Piece:
-    """Source of a function, class or statement, and the names it needs."""
+    """Source of a function, class or statement, and where it stands."""
 
     file: str
     line: int
     text: str
-    names: list[str]
-    scope: dict[str, Any]
 
 
 @dataclass
@@ -147,7 +148,7 @@ def _lines_of(thing: Any, name: str) -> tuple[list[str], int, str]:
 
 def _take(module: _Module, name: str, scope: dict[str, Any], user: str) -> None:
     """Take along what `name` is in `scope`; `user` needs it."""
-    if name.startswith("__"):  # the module's own
+    if name.startswith("__") and name.endswith("__"):  # the module's own
         return
     if name not in scope:
         if hasattr(builtins, name):
@@ -155,13 +156,12 @@ def _take(module: _Module, name: str, scope: dict[str, Any], user: str) -> None:
         if module.complete:
             raise SourceError(f"{user} needs {name}, which is not defined")
         return
-    value = scope[name]
+    value = unwrapped(scope[name])
     if name in module.origins:
-        if module.origins[name] is not value:
+        if module.origins[name] is not value and not _same_constant(module, name, value):
             raise SourceError(f"two different things are called {name}: rename one of them")
         return
     module.origins[name] = value
-    value = unwrapped(value)
     if isinstance(value, types.ModuleType):
         module.header[name] = _import_module(name, value, user)
     elif _is_installed(value):
@@ -172,6 +172,13 @@ def _take(module: _Module, name: str, scope: dict[str, Any], user: str) -> None:
         _take_statement(module, name, value, scope, user)
     else:
         module.header[name] = _constant(name, value, user)
+
+
+def _same_constant(module: _Module, name: str, value: Any) -> bool:
+    try:
+        return module.header.get(name) == f"{name} = {literal(value)}"
+    except NoLiteral:
+        return False
 
 
 def _import_module(name: str, value: types.ModuleType, user: str) -> str:
@@ -207,9 +214,12 @@ def _home(module: str, member: str, value: Any) -> str:
 
 def _is_installed(value: Any) -> bool:
     """Whether it is a function or class of an installed package: importable there, too."""
-    module = getattr(value, "__module__", None)
-    named = isinstance(getattr(value, "__name__", None), str)
-    return isinstance(module, str) and named and callable(value) and _comes_with_packages(module)
+    module, name = getattr(value, "__module__", None), getattr(value, "__name__", None)
+    if not (isinstance(module, str) and isinstance(name, str) and callable(value)):
+        return False
+    if not _comes_with_packages(module):
+        return False
+    return isinstance(value, type) or getattr(sys.modules.get(module), name, None) is value
 
 
 @functools.cache
@@ -248,66 +258,152 @@ def _has_source(value: Any) -> bool:
 
 def _is_made_by_statement(value: Any) -> bool:
     """Whether it is best taken along as the statement that made it, which is free of effects."""
-    aliases = (types.GenericAlias, getattr(types, "UnionType", types.GenericAlias))
+    kinds: tuple[Any, ...] = (type, types.FunctionType, types.GenericAlias, types.UnionType)
     return (
-        isinstance(value, (type, types.FunctionType, re.Pattern, functools.partial, *aliases))
-        or type(value).__module__ in ("typing", "numpy.lib.function_base")
-        or isinstance(value, typing.TypeVar)
+        isinstance(value, (*kinds, re.Pattern, functools.partial, enum.Enum))
+        or dataclasses.is_dataclass(value)
+        or (isinstance(value, tuple) and hasattr(value, "_fields"))
+        or type(value).__module__ == "typing"
     )
 
 
 def _constant(name: str, value: Any, user: str) -> str:
     try:
-        text = _encoding.encode(value, root=name)
-    except _encoding.EncodingError as error:
+        text = literal(value)
+    except RecursionError:
+        raise SourceError(f"{user} needs {name}, which contains itself") from None
+    except NoLiteral as error:
         raise SourceError(
-            f"{user} needs {error}; make it an argument, or make it inside the function"
+            f"{user} needs {name}, which {error}: make it an argument, or make it inside the "
+            "function"
         ) from None
     if len(text) > _LARGEST_VALUE:
         size = f"{len(text) / 1024:.0f} of at most {_LARGEST_VALUE // 1024} KiB"
         raise SourceError(f"{user} needs {name}, which is large ({size}): make it an argument")
-    if isinstance(value, (bool, int, float, str, type(None))) and b"$type" not in text:
-        return f"{name} = {value!r}"
-    return f"{name} = {_DECODE}({text!r})"
+    return f"{name} = {text}"
 
 
 def _take_piece(module: _Module, name: str, value: Any) -> None:
     inner = value if isinstance(value, type) else inspect.unwrap(value)
-    lines, line, file = _lines_of(inner, name)
-    scope = dict(getattr(inner, "__globals__", None) or vars(sys.modules[value.__module__]))
-    text = textwrap.dedent("".join(lines))
-    text, dropped = _without_our_decorators(text, scope)
     if getattr(value, "__name__", name) != name:
         own = value.__name__
         raise SourceError(f"{own} is called {name} where it is used: use one name for it")
+    if isinstance(inner, types.FunctionType):
+        _check_runs_as_written(inner)
+    lines, line, file = _lines_of(inner, name)
+    scope = dict(getattr(inner, "__globals__", None) or vars(sys.modules[value.__module__]))
+    text = "".join(lines)
+    if text[:1].isspace():
+        text = textwrap.dedent(text)
+    try:
+        text, dropped = _without_our_decorators(text, scope)
+    except SyntaxError:
+        raise SourceError(
+            f"the lines of {name} cannot be cut out: write it at the top of a file"
+        ) from None
     module.origins[name] = value
-    names = list(_names_of(text, file))
-    module.pieces[name] = _Piece(file, line + dropped, text, names, scope)
-    for needed in names:
-        if needed != name:
-            _take(module, needed, scope, name)
+    _take_text(module, name, _Piece(file, line + dropped, text), scope)
 
 
 def _take_statement(
     module: _Module, name: str, value: Any, scope: dict[str, Any], user: str
 ) -> None:
     for file, source in _sources(value, scope):
-        for statement in ast.parse(source).body:
-            if _binds(statement) == name:
-                text = ast.get_source_segment(source, statement) or ""
-                names = list(_names_of(text, file))
-                module.pieces[name] = _Piece(file, statement.lineno, text + "\n", names, scope)
-                for needed in names:
-                    if needed != name:
-                        _take(module, needed, scope, name)
-                return
+        found = [node for node in ast.walk(ast.parse(source)) if _binds(node) == name]
+        top = [node for node in ast.parse(source).body if _binds(node) == name]
+        if len(found) > 1:
+            raise SourceError(f"{user} needs {name}, which is defined more than once")
+        if top:
+            text = (ast.get_source_segment(source, top[0]) or "") + "\n"
+            return _take_text(module, name, _Piece(file, top[0].lineno, text), scope)
     raise SourceError(f"{user} needs {name}, and the line that defines it cannot be found")
+
+
+def _take_text(module: _Module, name: str, piece: _Piece, scope: dict[str, Any]) -> None:
+    """Take along a piece that defines `name`, and what it needs; for annotations what there is."""
+    module.pieces[name] = piece
+    names = _names_of(piece.text, piece.file, __future__.annotations.compiler_flag)
+    for needed in names:
+        if needed != name:
+            _take(module, needed, scope, name)
+    for annotated in _names_of(piece.text, piece.file, 0):
+        if annotated not in names and annotated in scope and annotated not in module.origins:
+            trial = copy.copy(module)
+            trial.pieces, trial.header = dict(module.pieces), dict(module.header)
+            trial.origins = dict(module.origins)
+            with contextlib.suppress(SourceError):  # nothing but a dataclass looks at it
+                _take(trial, annotated, scope, name)
+                module.pieces, module.header = trial.pieces, trial.header
+                module.origins = trial.origins
+
+
+def _check_runs_as_written(function: types.FunctionType) -> None:
+    """Whether what stands in the file now is what runs here.
+
+    Raises
+    ------
+    SourceError
+        The file has changed, a value of a function around it is used, or a default would be
+        another one there.
+    """
+    name = function.__name__
+    if function.__closure__ and function.__code__.co_freevars != ("__class__",):
+        names = ", ".join(function.__code__.co_freevars)
+        raise SourceError(
+            f"{name} uses {names} of the function around it: make it an argument, "
+            "or a name at the top of the file"
+        )
+    source = "".join(linecache.getlines(function.__code__.co_filename))
+    try:
+        waiting = [compile(source, function.__code__.co_filename, "exec", dont_inherit=True)]
+    except (SyntaxError, ValueError):
+        return  # a notebook's cell with words of its own; its lines are those that ran
+    same = []
+    while waiting:
+        code = waiting.pop()
+        waiting += [c for c in code.co_consts if isinstance(c, types.CodeType)]
+        if code.co_name == name and code.co_firstlineno == function.__code__.co_firstlineno:
+            same.append(code)
+    if not any(_shape(code) == _shape(function.__code__) for code in same):
+        raise SourceError(f"the file of {name} has changed since it was imported: import it again")
+    _check_defaults(function, source)
+
+
+def _shape(code: types.CodeType) -> tuple[Any, ...]:
+    consts = [c if not isinstance(c, types.CodeType) else _shape(c) for c in code.co_consts]
+    return code.co_code, code.co_names, code.co_varnames, repr(consts)
+
+
+def _check_defaults(function: types.FunctionType, source: str) -> None:
+    now = [*(function.__defaults__ or ()), *(function.__kwdefaults__ or {}).values()]
+    for node in ast.walk(ast.parse(source)):
+        if not isinstance(node, ast.FunctionDef) or node.name != function.__name__:
+            continue
+        first = min([node.lineno, *(d.lineno for d in node.decorator_list)])
+        if first != function.__code__.co_firstlineno:
+            continue
+        written = [*node.args.defaults, *(d for d in node.args.kw_defaults if d is not None)]
+        for expression, value in zip(written, now, strict=False):
+            if not _gives(expression, value, function.__globals__):
+                raise SourceError(
+                    f"a default of {function.__name__}, {ast.unparse(expression)}, would be "
+                    "another value there: give it as an argument, or write it out"
+                )
+
+
+def _gives(expression: ast.expr, value: Any, scope: dict[str, Any]) -> bool:
+    """Whether a default's expression still gives the value that it gave."""
+    if not isinstance(expression, (ast.Name, ast.Attribute, ast.BinOp, ast.UnaryOp)):
+        return True  # written out, or made anew by a call
+    try:
+        again = eval(compile(ast.Expression(expression), "<default>", "eval"), scope)
+        return again is value or bool(type(again) is type(value) and again == value)
+    except Exception:
+        return False
 
 
 def _sources(value: Any, scope: dict[str, Any]) -> Iterator[tuple[str, str]]:
     """Files in which the statement may stand: the function's, then that of the module."""
-    import linecache
-
     code = getattr(value, "__code__", None)
     files = [getattr(code, "co_filename", None), scope.get("__file__")]
     files += [part.__code__.co_filename for part in list(scope.values()) if _is_function(part)]
@@ -321,7 +417,7 @@ def _is_function(value: Any) -> bool:
     return isinstance(value, types.FunctionType)
 
 
-def _binds(statement: ast.stmt) -> str | None:
+def _binds(statement: ast.AST) -> str | None:
     """The one name that an assignment at the top of a file gives a value."""
     if isinstance(statement, ast.Assign) and len(statement.targets) == 1:
         target: ast.expr = statement.targets[0]
@@ -356,19 +452,21 @@ def _is_ours(decorator: ast.expr, scope: dict[str, Any]) -> bool:
     return owner is None or type(owner).__module__.partition(".")[0] == "mecapy"
 
 
-def _names_of(text: str, file: str) -> Iterator[str]:
+def _names_of(text: str, file: str, flags: int) -> list[str]:
     """The global names that source uses, each once."""
-    flags = __future__.annotations.compiler_flag
-    code = compile(text, file, "exec", flags=flags, dont_inherit=True)
-    seen: set[str] = set()
-    waiting = [code]
+    module = compile(text, file, "exec", flags=flags, dont_inherit=True)
+    seen: dict[str, None] = {}
+    waiting = [module]
     while waiting:
         part = waiting.pop()
         waiting += [c for c in part.co_consts if isinstance(c, types.CodeType)]
-        for step in dis.get_instructions(part):
-            if step.opname in ("LOAD_GLOBAL", "LOAD_NAME") and step.argval not in seen:
-                seen.add(step.argval)
-                yield str(step.argval)
+        steps = list(dis.get_instructions(part))
+        own = {step.argval for step in steps if step.opname == "STORE_NAME"}  # of a class
+        for step in steps:
+            loads = step.opname.startswith(("LOAD_GLOBAL", "LOAD_NAME", "LOAD_FROM_DICT_OR_GLOB"))
+            if loads and not (part is not module and step.argval in own):
+                seen[str(step.argval)] = None
+    return list(seen)
 
 
 # The module
@@ -377,13 +475,15 @@ def _names_of(text: str, file: str) -> Iterator[str]:
 def _text(module: _Module, function: Callable[..., Any]) -> str:
     """The pieces in the order of their files' lines, the calculation's own file last."""
     name = function.__name__
+    if "calculate" in {*module.pieces, *module.header} and not is_calculation(function):
+        raise SourceError(f"calculate is the platform's own name for {name}: use another one")
     home = module.pieces[name].file
     files = [f for f in dict.fromkeys(p.file for p in module.pieces.values()) if f != home]
-    header = ["from __future__ import annotations"] if _has_lazy_annotations(function) else []
+    header = ["from __future__ import annotations"]  # nobody's annotations are needed there
     if not is_calculation(function):
         header.append(f"from mecapy._entry import by_name as {_BY_NAME}")
-    if any(f" = {_DECODE}(" in text for text in module.header.values()):
-        header.append(f"from mecapy._decoding import decode as {_DECODE}")
+    if any(f"{DECODE}(" in text for text in module.header.values()):
+        header.append(f"from mecapy._decoding import decode as {DECODE}")
     header += sorted(
         module.header.values(), key=lambda text: not text.startswith(("import", "from"))
     )
@@ -397,11 +497,6 @@ def _text(module: _Module, function: Callable[..., Any]) -> str:
     if not is_calculation(function):
         lines += ["", "", f"calculate = {_BY_NAME}({name})"]
     return "\n".join(lines) + "\n"
-
-
-def _has_lazy_annotations(function: Callable[..., Any]) -> bool:
-    code = inspect.unwrap(function).__code__
-    return bool(code.co_flags & __future__.annotations.compiler_flag)
 
 
 def is_calculation(function: Callable[..., Any]) -> bool:

@@ -7,8 +7,9 @@ it neither blocks nor awaits. `Driver` does the steps for `MecaPy`, `AsyncDriver
 from __future__ import annotations
 
 import asyncio
+import os
 import time
-from collections.abc import AsyncIterator, Generator, Iterator
+from collections.abc import AsyncIterator, Callable, Generator, Iterator
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
@@ -108,10 +109,31 @@ def _arguments(request: Request) -> dict[str, Any]:
 
 
 class Driver:
-    """Does the steps in the thread that calls. May be used by several threads."""
+    """Does the steps in the thread that calls. May be used by several threads.
 
-    def __init__(self, http: httpx.Client) -> None:
-        self._http = http
+    A process that was forked has connections of its own: on shared ones each would read answers
+    to the other.
+
+    Parameters
+    ----------
+    make : callable
+        Makes the client.
+    """
+
+    def __init__(self, make: Callable[[], httpx.Client]) -> None:
+        self._make = make
+        self._http = make()
+        self._owner = os.getpid()
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._http.close()
+
+    def _client(self) -> httpx.Client:
+        if self._owner != os.getpid():
+            self._parents = self._http  # not closed: its connections are the other's
+            self._http, self._owner = self._make(), os.getpid()
+        return self._http
 
     def run(self, rule: Rule[T]) -> T:
         """What `rule` returns."""
@@ -151,13 +173,14 @@ class Driver:
             if isinstance(step, Read):
                 return next(answer.pieces, None)
             assert isinstance(step, (Send, Open))
-            request = self._http.build_request(**_arguments(step.request))
+            http = self._client()
+            request = http.build_request(**_arguments(step.request))
             answer.request = step.request
             if isinstance(step, Send):
-                whole = self._http.send(request)
+                whole = http.send(request)
                 return Reply(whole.status_code, whole.headers, whole.content)
             answer.close()
-            answer.response = self._http.send(request, stream=True)
+            answer.response = http.send(request, stream=True)
             answer.pieces = answer.response.iter_bytes()
             return Reply(answer.response.status_code, answer.response.headers, b"")
         except httpx.HTTPError as error:

@@ -214,7 +214,7 @@ def map_in_thread(
     threading.Thread(target=run, name="mecapy-map").start()
     try:
         ended.wait()
-    except KeyboardInterrupt:
+    except BaseException:  # Ctrl-C, or a signal that ends the program
         with contextlib.suppress(RuntimeError):  # it has ended meanwhile
             loop.call_soon_threadsafe(task.cancel)
         ended.wait()
