@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/detached.hpp>
+#include <boost/asio/strand.hpp>
 #include <boost/asio/thread_pool.hpp>
 #include <utility>
 
@@ -48,9 +49,10 @@ class S3Writer final : public Writer {
 
   ~S3Writer() override {
     if (!upload_ || committed_) return;
-    // What was sent is forgotten without anybody waiting.
+    // What was sent is forgotten without anybody waiting, on a strand: a call has one thread at a
+    // time.
     asio::co_spawn(
-        pool_,
+        asio::make_strand(pool_),
         [client = client_, upload = *upload_]() -> awaitable<void> {
           (void)co_await client->abort(upload, base::after(kAbort));
         },
