@@ -43,8 +43,8 @@ Result<void> read_cancel(std::string_view body);
 std::string task_json(const model::Task& task);
 // The same without code and inputs.
 std::string task_summary_json(const model::Task& task);
-// With `result`, the (valid JSON) result of a completed run is part of it; with `progress`, what one
-// that is at work said last (valid JSON).
+// With `result`, the (valid JSON) result of a completed run is part of it; with `progress`, what
+// one that is at work said last (valid JSON).
 std::string run_json(const model::Run& run, std::optional<std::string_view> result,
                      std::string_view progress = {});
 // As a list has it: the number of its artifacts in their place, no traceback, no result.
