@@ -112,6 +112,12 @@ def test_what_a_run_left(play: Play, tmp_path: Path) -> None:
     play(story)
 
 
+def test_a_client_goes_on_with_another_event_loop(server: Server) -> None:
+    client = AsyncMecaPy(token=DEV_TOKEN, base_url=server.url)
+    for _ in range(3):
+        assert asyncio.run(client.me())["user"] == "local"
+
+
 def test_cancelling_the_task_cancels_the_run(play: Play) -> None:
     async def story(client: AsyncMecaPy) -> None:
         task = await client.tasks.create("slow", SLOW)

@@ -300,6 +300,13 @@ def calculate(inputs):
     saved = by_name["table.csv"].save(tmp_path)
     assert saved == tmp_path / "table.csv"
     assert saved.read_text() == "a,b\n1,2\n"
+    saved.write_text("mine")
+    with pytest.raises(FileExistsError, match="overwrite=True"):
+        by_name["table.csv"].save(tmp_path)
+    assert saved.read_text() == "mine"
+    by_name["table.csv"].save(tmp_path, overwrite=True)
+    assert saved.read_text() == "a,b\n1,2\n"
+    assert [path.name for path in tmp_path.iterdir()] == ["table.csv"]
     figure = run.result()["figure"]
     assert figure.content_type == "image/png"
     assert figure.read().startswith(b"\x89PNG")

@@ -18,6 +18,7 @@ from mecapy import (
     NetworkError,
     NotFoundError,
     PlatformError,
+    WaitTimeout,
 )
 from mecapy._login import login_path, save_login
 
@@ -304,6 +305,60 @@ def test_bytes_that_changed_are_told(tmp_path: Path) -> None:
         with pytest.raises(PlatformError, match="not those that the run left"):
             one.save(tmp_path)
     assert list(tmp_path.iterdir()) == []
+
+
+RUN = {"id": "r", "run_id": "r", "task_id": "t", "status": "running"}
+
+
+@pytest.mark.parametrize(
+    ("answers", "ask", "words"),
+    [
+        ([Answer(200, b"<html>log in to the hotel</html>")], "me", "cannot be understood"),
+        ([Answer(200, {})], "run", "cannot be understood"),
+        ([Answer(422, {"errors": ["x"]})], "me", "cannot be understood"),
+        ([Answer(200, RUN), Answer(200, b"id: 1\nevent: log\ndata: {}\n\n")], "stream",
+         "cannot be understood"),
+        ([Answer(200, RUN), Answer(200, b"id: 1\nevent: log\ndata: nothing\n\n")], "stream",
+         "cannot be understood"),
+        ([Answer(200, RUN), Answer(200, b"data: " + b"x" * (5 << 20))], "stream", "too long"),
+        ([Answer(200, RUN), Answer(200, b"")], "stream", "end without its end"),
+    ],
+)  # fmt: skip
+def test_answers_that_no_server_of_ours_gives(answers: list[Answer], ask: str, words: str) -> None:
+    with scripted(*answers) as server:
+        client = MecaPy(base_url=server.url, token="t", retries=0)
+        with pytest.raises(PlatformError, match=words):
+            {
+                "me": lambda: client.me(),
+                "run": lambda: client.run("x"),
+                "stream": lambda: list(client.runs.get("r").stream()),
+            }[ask]()
+
+
+def test_pages_that_lead_nowhere_end() -> None:
+    page = Answer(200, {"items": [RUN], "next": "again"})
+    with scripted(page) as server:
+        assert len(list(MecaPy(base_url=server.url, **FAST).runs.list())) == 2
+
+
+def test_an_artifact_is_not_read_beyond_its_size(tmp_path: Path) -> None:
+    artifact = {"name": "a.txt", "size": 2, "content_type": "text/plain", "sha256": "0" * 64}
+    run = RUN | {"status": "completed", "artifacts": [artifact]}
+    with scripted(Answer(200, run), Answer(200, b"x" * (8 << 20))) as server:
+        [one] = MecaPy(base_url=server.url, **FAST).runs.get("r").artifacts
+        seen: list[bytes] = []
+        with pytest.raises(PlatformError, match="not those that the run left"):
+            seen.extend(one.iter_bytes())
+    assert sum(map(len, seen)) <= 2
+
+
+def test_a_wait_is_over_when_it_was_to_be_over() -> None:
+    with scripted(Answer(200, RUN), Answer(broken=True)) as server:
+        run = MecaPy(base_url=server.url, token="t", retries=10**6).runs.get("r")
+        begin = time.monotonic()
+        with pytest.raises(WaitTimeout, match="as far as can be told"):
+            run.wait(timeout=0.5)
+        assert time.monotonic() - begin < 5
 
 
 def test_an_answer_that_is_none() -> None:

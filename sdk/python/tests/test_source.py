@@ -122,6 +122,17 @@ def test_lines_are_those_of_the_file() -> None:
     assert source[here].endswith("# HERE")
 
 
+surface = area
+
+
+def uses_alias(d):
+    return surface(d)
+
+
+def test_another_name_for_a_function_goes_along() -> None:
+    assert run(calculation_of(uses_alias), d=2.0) == math.pi
+
+
 def test_our_decorator_stays_here_and_others_go_along() -> None:
     @client.task(memory="1 GiB")
     @functools.lru_cache

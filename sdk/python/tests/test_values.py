@@ -6,7 +6,7 @@ import pickle
 import pytest
 
 import mecapy
-from mecapy import Failure, LimitError, Limits, WaitTimeout
+from mecapy import Failure, LimitError, Limits, PlatformError, WaitTimeout
 from mecapy._rules import save_path
 
 PUBLIC = {
@@ -60,6 +60,16 @@ def test_errors_survive_pickling() -> None:
     assert isinstance(WaitTimeout("x"), TimeoutError)
 
 
-@pytest.mark.parametrize("name", ["../../etc/passwd", "/etc/passwd", "a/../../b", "./x"])
-def test_an_artifact_stays_in_its_folder(name: str, tmp_path) -> None:
-    assert save_path(tmp_path, name).resolve().is_relative_to(tmp_path)
+@pytest.mark.parametrize(
+    "name",
+    ["../../etc/passwd", "/etc/passwd", "a/../../b", "./x", "", "a//b", "..\\x", "C:\\x", "a\nb"],
+)
+def test_an_artifact_with_a_name_that_is_none_is_refused(name: str, tmp_path) -> None:
+    with pytest.raises(PlatformError, match="a name that is none"):
+        save_path(tmp_path, name)
+
+
+def test_where_an_artifact_goes(tmp_path) -> None:
+    assert save_path(tmp_path, "a/b.txt") == tmp_path / "a" / "b.txt"
+    assert save_path(tmp_path / "c.txt", "a/b.txt") == tmp_path / "c.txt"
+    assert str(save_path(None, "a/b.txt")) == "a/b.txt"

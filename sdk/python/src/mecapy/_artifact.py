@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
-import tempfile
+import secrets
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from types import TracebackType
@@ -22,13 +22,22 @@ _SHOWN = ("image/png", "image/jpeg", "image/gif")
 
 
 class _Download:
-    """A file that has its name only once it is whole."""
+    """A file that has its name only once it is whole.
 
-    def __init__(self, path: Path) -> None:
-        self.path = path
+    Raises
+    ------
+    FileExistsError
+        There is one of this name, and it is not to be written over.
+    """
+
+    def __init__(self, path: Path, overwrite: bool) -> None:
+        self._path = path
+        self._overwrite = overwrite
+        if not overwrite and path.exists():
+            raise FileExistsError(f"{path} is there already; overwrite=True writes over it")
         path.parent.mkdir(parents=True, exist_ok=True)
-        handle, self._name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-        self._file: IO[bytes] = os.fdopen(handle, "wb")
+        self._part = path.with_name(f".{path.name}.{secrets.token_hex(6)}.part")
+        self._file: IO[bytes] = open(self._part, "xb")  # noqa: SIM115 - closed by __exit__
 
     def __enter__(self) -> IO[bytes]:
         return self._file
@@ -40,14 +49,14 @@ class _Download:
         trace: TracebackType | None,
     ) -> None:
         self._file.close()
-        if kind is None:
-            mask = os.umask(0)
-            os.umask(mask)
-            os.chmod(self._name, 0o666 & ~mask)
-            os.replace(self._name, self.path)
-        else:
+        try:
+            if kind is None and self._overwrite:
+                os.replace(self._part, self._path)
+            elif kind is None:
+                os.link(self._part, self._path)  # not over one that came meanwhile
+        finally:
             with contextlib.suppress(OSError):
-                os.unlink(self._name)
+                os.unlink(self._part)
 
 
 class Artifact(ArtifactState):
@@ -84,8 +93,22 @@ class Artifact(ArtifactState):
         """Its bytes, checked."""
         return b"".join(self.iter_bytes())
 
-    def save(self, path: str | os.PathLike[str] | None = None) -> Path:
+    def save(self, path: str | os.PathLike[str] | None = None, *, overwrite: bool = False) -> Path:
         """Save it, checked: under its own name, in a folder that exists, or as the file `path`.
+
+        Parameters
+        ----------
+        path : str or path, optional
+            A folder that exists, or the file.
+        overwrite : bool
+            Whether a file of that name may be lost.
+
+        Raises
+        ------
+        FileExistsError
+            There is a file of that name.
+        PlatformError
+            Its bytes are not those that the run left.
 
         Returns
         -------
@@ -93,7 +116,7 @@ class Artifact(ArtifactState):
             Of the file, which is there only when all of it came.
         """
         where = save_path(None if path is None else Path(path), self.name)
-        with _Download(where) as file:
+        with _Download(where, overwrite) as file:
             for piece in self.iter_bytes():
                 file.write(piece)
         return where
@@ -134,10 +157,12 @@ class AsyncArtifact(ArtifactState):
         """Its bytes, checked."""
         return b"".join([piece async for piece in self.iter_bytes()])
 
-    async def save(self, path: str | os.PathLike[str] | None = None) -> Path:
+    async def save(
+        self, path: str | os.PathLike[str] | None = None, *, overwrite: bool = False
+    ) -> Path:
         """Save it, checked; see `Artifact.save`."""
         where = save_path(None if path is None else Path(path), self.name)
-        with _Download(where) as file:
+        with _Download(where, overwrite) as file:
             async for piece in self.iter_bytes():
                 file.write(piece)
         return where

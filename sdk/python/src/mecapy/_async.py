@@ -51,8 +51,7 @@ class AsyncMecaPy:
         self._join(session, http_options(proxy, ca))
 
     def _join(self, session: Session, options: Json) -> None:
-        self._http = httpx.AsyncClient(**options)
-        self._driver = AsyncDriver(self._http)
+        self._driver = AsyncDriver(lambda: httpx.AsyncClient(**options))
         self._rules = Rules(session, AsyncArtifact)
         self.base_url = session.base_url
         self.tasks = AsyncTasks(self)
@@ -117,7 +116,7 @@ class AsyncMecaPy:
 
     async def close(self) -> None:
         """Close its connections."""
-        await self._http.aclose()
+        await self._driver.close()
 
     async def __aenter__(self) -> AsyncMecaPy:
         return self

@@ -23,6 +23,8 @@ Json = dict[str, Any]
 _WAIT_S = 25.0  # of one call: proxies give up after a minute
 _PAGE = 100
 _SILENCE_S = 35.0  # of a stream: the server says something every ten
+_MOST_BREAKS = 8  # of a stream in a row that told nothing new
+_LONGEST_EVENT = 4 << 20  # bytes; the server's are 64 KiB of log at most
 
 
 @dataclass(frozen=True)
@@ -166,9 +168,19 @@ class Rules:
         deadline = Deadline(timeout)
         while True:
             wait = deadline.left(_WAIT_S)
-            reply = yield from self.session.call(
-                "GET", f"/api/runs/{run_id}/results", params={"wait": f"{wait:.3f}"}, wait=wait
-            )
+            try:
+                reply = yield from self.session.call(
+                    "GET",
+                    f"/api/runs/{run_id}/results",
+                    params={"wait": f"{wait:.3f}"},
+                    wait=wait,
+                    deadline=deadline,
+                )
+            except (NetworkError, errors.BusyError) as error:
+                if deadline.left(1) > 0:
+                    raise
+                text = f"run {run_id} has not ended after {timeout:g} s, as far as can be told"
+                raise errors.WaitTimeout(text, run_id=run_id) from error
             record = self._record(reply.content)
             if record["status"] in ENDS:
                 return record
@@ -210,8 +222,10 @@ class Rules:
                         if name == "status" and data["status"] in ENDS:
                             return
             except NetworkError:
-                if tried >= 8:
+                if tried >= _MOST_BREAKS:
                     raise
+            if tried >= _MOST_BREAKS:
+                raise errors.PlatformError(f"the events of run {run_id} end without its end")
             yield from self.session.pause(tried)
             tried += 1
 
@@ -226,8 +240,12 @@ class Rules:
         path = f"/api/runs/{run_id}/artifacts/{quote(artifact['name'])}"
         yield from self.session.open(path, {"Accept": "*/*"}, 60)
         digest = hashlib.sha256()
+        size = 0
         while (piece := (yield Read())) is not None:
             digest.update(piece)
+            size += len(piece)
+            if size > artifact["size"]:
+                break
             yield Emit(piece)
         if digest.hexdigest() != artifact["sha256"]:
             text = f"the bytes of {artifact['name']} are not those that the run left"
@@ -243,8 +261,8 @@ class Rules:
             for item in page["items"][:left]:
                 yield Emit(item)
             left -= len(page["items"])
-            cursor = page.get("next")
-            if cursor is None:
+            before, cursor = cursor, page.get("next")
+            if cursor is None or cursor == before or not page["items"]:
                 return
 
 
@@ -252,11 +270,17 @@ class _EventReader:
     """Server-sent events from pieces of bytes."""
 
     def __init__(self) -> None:
-        self._rest = b""
+        self._rest = bytearray()
 
     def feed(self, piece: bytes) -> Iterator[tuple[str, str, Json]]:
         """Id, name and JSON of each event that is whole now."""
-        *whole, self._rest = (self._rest + piece).split(b"\n\n")
+        self._rest += piece
+        if piece.find(b"\n") < 0 and len(self._rest) <= _LONGEST_EVENT:
+            return
+        *whole, rest = self._rest.split(b"\n\n")
+        self._rest = rest
+        if len(rest) > _LONGEST_EVENT:
+            raise errors.PlatformError("the server sent an event that is too long")
         for block in whole:
             fields = dict(
                 line.split(": ", 1) for line in block.decode().split("\n") if ": " in line[1:]
@@ -320,10 +344,16 @@ def _json(content: bytes) -> Json:
 def save_path(path: str | Path | None, name: str) -> Path:
     """Where an artifact goes: a file, or below a folder that exists; by its name when None.
 
-    An artifact's name never leads out of the folder: the server refuses such names, and so does
-    this.
+    Raises
+    ------
+    PlatformError
+        The name is none that the platform gives: it might lead out of the folder.
     """
-    own = Path(*[part for part in name.split("/") if part not in ("", ".", "..")])
+    parts = name.split("/")
+    odd = any(c < " " or c in '\\:*?"<>|\x7f' for c in name)
+    if odd or any(part in ("", ".", "..") for part in parts):
+        raise errors.PlatformError(f"an artifact with a name that is none: {name[:80]!r}")
+    own = Path(*parts)
     if path is None:
         return own
     return Path(path) / own if Path(path).is_dir() else Path(path)

@@ -76,6 +76,7 @@ class Session:
         body: Body | None = None,
         wait: float = 0,
         headers: Mapping[str, str] | None = None,
+        deadline: Deadline | None = None,
     ) -> Rule[Reply]:
         """Call the API, trying again what is safe to try again.
 
@@ -86,6 +87,8 @@ class Session:
         ----------
         wait : float
             Seconds the server may wait before it answers.
+        deadline : Deadline, optional
+            After it nothing is tried again, and silence is not endured for more than a second.
 
         Raises
         ------
@@ -96,9 +99,10 @@ class Session:
         if method == "POST":
             sent["Idempotency-Key"] = str(uuid.uuid4())
         sent |= headers or {}
-        request = self._request(method, path, params, sent, body, self._timeout + wait)
-        repeatable = method != "PATCH"
-        reply = yield from self._persist(request, Send, repeatable)
+        until = deadline or Deadline(None)
+        silence = min(self._timeout + wait, until.left(10**9) + 1)
+        request = self._request(method, path, params, sent, body, silence)
+        reply = yield from self._persist(request, Send, method != "PATCH", until)
         if reply.status >= 300:
             raise error_of(reply)
         return reply
@@ -106,7 +110,7 @@ class Session:
     def open(self, path: str, headers: Mapping[str, str], read_s: float) -> Rule[Reply]:
         """Open an answer that is read piece by piece (`Read`); its silences are bounded too."""
         request = self._request("GET", path, None, dict(headers), None, read_s)
-        reply = yield from self._persist(request, Open, True)
+        reply = yield from self._persist(request, Open, True, Deadline(None))
         if reply.status >= 300:
             # The body of an error is short: once more, whole.
             raise error_of((yield from self._once(request, Send)))
@@ -136,17 +140,21 @@ class Session:
         given = {k: v for k, v in (params or {}).items() if v is not None}
         return Request(method, self.base_url + path, headers, given, content, read_s)
 
-    def _persist(self, request: Request, step: Any, repeatable: bool) -> Rule[Reply]:
+    def _persist(
+        self, request: Request, step: Any, repeatable: bool, deadline: Deadline
+    ) -> Rule[Reply]:
         tried = 0
         while True:
             try:
                 reply = yield from self._once(request, step)
             except NetworkError as error:
-                if tried >= self._retries or (error.sent and not repeatable):
+                over = tried >= self._retries or deadline.left(1) <= 0
+                if over or (error.sent and not repeatable):
                     raise
                 yield from self.pause(tried)
             else:
-                if reply.status not in _PASSING or tried >= self._retries:
+                over = tried >= self._retries or deadline.left(1) <= 0
+                if reply.status not in _PASSING or over:
                     return reply
                 if not repeatable and reply.status not in (429, 503):
                     return reply

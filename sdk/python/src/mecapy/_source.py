@@ -23,24 +23,24 @@ import __future__
 import ast
 import builtins
 import contextlib
-import copy
 import dataclasses
 import dis
 import enum
 import functools
+import importlib.util
 import inspect
 import linecache
 import re
 import sys
-import sysconfig
-import textwrap
 import types
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from mecapy._errors import SourceError
+from mecapy._faithful import binds, check_bound_once, check_class, check_runs_as_written
+from mecapy._imports import comes_with_packages, import_member, import_of, is_installed
 from mecapy._literal import DECODE, NoLiteral, literal
 
 # Of one value that is taken along; what is larger belongs into the inputs.
@@ -64,7 +64,21 @@ class _Module:
     pieces: dict[str, _Piece] = field(default_factory=dict)  # by the name it defines
     header: dict[str, str] = field(default_factory=dict)  # by the name it defines
     origins: dict[str, object] = field(default_factory=dict)  # what each name is
+    order: list[str] = field(default_factory=list)  # of pieces, each behind what it needs
+    aliases: dict[str, str] = field(default_factory=dict)  # further names of pieces
     complete: bool = True  # whether every name must be defined by now
+
+    def copy(self) -> _Module:
+        """The same so far."""
+        parts = (dict(self.pieces), dict(self.header), dict(self.origins))
+        return _Module(*parts, list(self.order), dict(self.aliases), self.complete)
+
+
+class Place(NamedTuple):
+    """Where a name is used: its module's names, and the file."""
+
+    scope: dict[str, Any]
+    file: str
 
 
 def calculation_of(function: Callable[..., Any]) -> str:
@@ -146,8 +160,9 @@ def _lines_of(thing: Any, name: str) -> tuple[list[str], int, str]:
 # What is taken along
 
 
-def _take(module: _Module, name: str, scope: dict[str, Any], user: str) -> None:
-    """Take along what `name` is in `scope`; `user` needs it."""
+def _take(module: _Module, name: str, place: Place, user: str) -> None:
+    """Take along what `name` is at `place`; `user` needs it."""
+    scope = place.scope
     if name.startswith("__") and name.endswith("__"):  # the module's own
         return
     if name not in scope:
@@ -162,10 +177,19 @@ def _take(module: _Module, name: str, scope: dict[str, Any], user: str) -> None:
             raise SourceError(f"two different things are called {name}: rename one of them")
         return
     module.origins[name] = value
-    if isinstance(value, types.ModuleType):
-        module.header[name] = _import_module(name, value, user)
-    elif _is_installed(value):
-        module.header[name] = _import_member(name, value, user)
+    as_written = import_of(name, value, place.file)
+    if as_written is not None:
+        module.header[name] = as_written
+    elif isinstance(value, types.ModuleType):
+        raise SourceError(
+            f"{user} needs {name}, a file of yours ({_file_of(value)}): a calculation is one "
+            f"file, so import the names themselves (from {value.__name__} import ...)"
+        )
+    elif is_installed(value):
+        module.header[name] = import_member(name, value, user)
+    elif _has_source(value) and value.__name__ != name:  # import ... as, or another name for it
+        module.aliases[name] = value.__name__
+        _take(module, value.__name__, Place({**scope, value.__name__: value}, place.file), user)
     elif _has_source(value):
         _take_piece(module, name, value)
     elif _is_made_by_statement(value):
@@ -181,67 +205,8 @@ def _same_constant(module: _Module, name: str, value: Any) -> bool:
         return False
 
 
-def _import_module(name: str, value: types.ModuleType, user: str) -> str:
-    if not _comes_with_packages(value.__name__):
-        file = getattr(value, "__file__", None) or value.__name__
-        raise SourceError(
-            f"{user} needs {name}, a file of yours ({Path(str(file)).name}): a calculation is one "
-            f"file, so import the names themselves (from {value.__name__} import ...)"
-        )
-    top, _, rest = value.__name__.partition(".")
-    if not rest and top == name:
-        return f"import {name}"
-    return f"import {value.__name__} as {name}" if name != top else f"import {value.__name__}"
-
-
-def _import_member(name: str, value: Any, user: str) -> str:
-    member = str(getattr(value, "__qualname__", value.__name__))
-    module = _home(str(value.__module__), member, value)
-    if member.startswith("_") or "." in member or not hasattr(sys.modules.get(module), member):
-        raise SourceError(f"{user} needs {name}, which cannot be imported from {module}")
-    return f"from {module} import {member}" + ("" if member == name else f" as {name}")
-
-
-def _home(module: str, member: str, value: Any) -> str:
-    """The outermost package that has `value` as `member`: what it is meant to be imported from."""
-    parts = module.split(".")
-    for count in range(1, len(parts)):
-        outer = ".".join(parts[:count])
-        if getattr(sys.modules.get(outer), member, None) is value:
-            return outer
-    return module
-
-
-def _is_installed(value: Any) -> bool:
-    """Whether it is a function or class of an installed package: importable there, too."""
-    module, name = getattr(value, "__module__", None), getattr(value, "__name__", None)
-    if not (isinstance(module, str) and isinstance(name, str) and callable(value)):
-        return False
-    if not _comes_with_packages(module):
-        return False
-    return isinstance(value, type) or getattr(sys.modules.get(module), name, None) is value
-
-
-@functools.cache
-def _comes_with_packages(module: str) -> bool:
-    """Whether a module is the standard library's or an installed package's, not a file of yours."""
-    top = module.partition(".")[0]
-    if top in sys.stdlib_module_names and top != "__main__":
-        return True
-    if top == "mecapy":
-        return True
-    found = sys.modules.get(top)
-    file = getattr(found, "__file__", None) or next(iter(getattr(found, "__path__", [])), None)
-    if file is None:
-        return found is not None and top != "__main__" and not _is_notebook(top)
-    homes = [sysconfig.get_path(key) for key in ("purelib", "platlib", "stdlib")]
-    homes += [part for part in sys.path if part.endswith(("site-packages", "dist-packages"))]
-    place = Path(str(file)).resolve()
-    return any(place.is_relative_to(Path(home).resolve()) for home in homes if home)
-
-
-def _is_notebook(top: str) -> bool:
-    return top in ("__main__", "builtins")
+def _file_of(module: types.ModuleType) -> str:
+    return Path(str(getattr(module, "__file__", None) or module.__name__)).name
 
 
 def _has_source(value: Any) -> bool:
@@ -285,22 +250,24 @@ def _constant(name: str, value: Any, user: str) -> str:
 
 def _take_piece(module: _Module, name: str, value: Any) -> None:
     inner = value if isinstance(value, type) else inspect.unwrap(value)
-    if getattr(value, "__name__", name) != name:
-        own = value.__name__
-        raise SourceError(f"{own} is called {name} where it is used: use one name for it")
     if isinstance(inner, types.FunctionType):
-        _check_runs_as_written(inner)
+        check_runs_as_written(inner)
+    else:
+        check_class(inner)
+    if len(getattr(value, "registry", ())) > 1:
+        raise SourceError(f"{name} has further versions by type, which would stay here")
     lines, line, file = _lines_of(inner, name)
     scope = dict(getattr(inner, "__globals__", None) or vars(sys.modules[value.__module__]))
     text = "".join(lines)
-    if text[:1].isspace():
-        text = textwrap.dedent(text)
+    if text[:1].isspace():  # as it stands: what is in texts has its own spaces
+        text, line = "if True:\n" + text, line - 1
     try:
         text, dropped = _without_our_decorators(text, scope)
     except SyntaxError:
         raise SourceError(
             f"the lines of {name} cannot be cut out: write it at the top of a file"
         ) from None
+    check_bound_once(name, value, file)
     module.origins[name] = value
     _take_text(module, name, _Piece(file, line + dropped, text), scope)
 
@@ -309,8 +276,8 @@ def _take_statement(
     module: _Module, name: str, value: Any, scope: dict[str, Any], user: str
 ) -> None:
     for file, source in _sources(value, scope):
-        found = [node for node in ast.walk(ast.parse(source)) if _binds(node) == name]
-        top = [node for node in ast.parse(source).body if _binds(node) == name]
+        found = [node for node in ast.walk(ast.parse(source)) if binds(node) == name]
+        top = [node for node in ast.parse(source).body if binds(node) == name]
         if len(found) > 1:
             raise SourceError(f"{user} needs {name}, which is defined more than once")
         if top:
@@ -322,84 +289,33 @@ def _take_statement(
 def _take_text(module: _Module, name: str, piece: _Piece, scope: dict[str, Any]) -> None:
     """Take along a piece that defines `name`, and what it needs; for annotations what there is."""
     module.pieces[name] = piece
-    names = _names_of(piece.text, piece.file, __future__.annotations.compiler_flag)
+    names, imports = _names_of(piece.text, piece.file, __future__.annotations.compiler_flag)
+    for imported in imports:
+        _check_import(imported, name)
     for needed in names:
         if needed != name:
-            _take(module, needed, scope, name)
-    for annotated in _names_of(piece.text, piece.file, 0):
+            _take(module, needed, Place(scope, piece.file), name)
+    for annotated in _names_of(piece.text, piece.file, 0)[0]:
         if annotated not in names and annotated in scope and annotated not in module.origins:
-            trial = copy.copy(module)
-            trial.pieces, trial.header = dict(module.pieces), dict(module.header)
-            trial.origins = dict(module.origins)
+            trial = module.copy()
             with contextlib.suppress(SourceError):  # nothing but a dataclass looks at it
-                _take(trial, annotated, scope, name)
-                module.pieces, module.header = trial.pieces, trial.header
-                module.origins = trial.origins
+                _take(trial, annotated, Place(scope, piece.file), name)
+                vars(module).update(vars(trial))
+    module.order.append(name)
 
 
-def _check_runs_as_written(function: types.FunctionType) -> None:
-    """Whether what stands in the file now is what runs here.
-
-    Raises
-    ------
-    SourceError
-        The file has changed, a value of a function around it is used, or a default would be
-        another one there.
-    """
-    name = function.__name__
-    if function.__closure__ and function.__code__.co_freevars != ("__class__",):
-        names = ", ".join(function.__code__.co_freevars)
+def _check_import(imported: str, user: str) -> None:
+    """Refuse an import within a function that would find nothing there: of a file of yours."""
+    top = imported.partition(".")[0]
+    try:
+        here = top in sys.modules or importlib.util.find_spec(top) is not None
+    except (ImportError, ValueError):
+        here = False
+    if here and not comes_with_packages(top):
         raise SourceError(
-            f"{name} uses {names} of the function around it: make it an argument, "
-            "or a name at the top of the file"
+            f"{user} imports {top}, a file of yours, by itself: import the names at the top of "
+            "its file"
         )
-    source = "".join(linecache.getlines(function.__code__.co_filename))
-    try:
-        waiting = [compile(source, function.__code__.co_filename, "exec", dont_inherit=True)]
-    except (SyntaxError, ValueError):
-        return  # a notebook's cell with words of its own; its lines are those that ran
-    same = []
-    while waiting:
-        code = waiting.pop()
-        waiting += [c for c in code.co_consts if isinstance(c, types.CodeType)]
-        if code.co_name == name and code.co_firstlineno == function.__code__.co_firstlineno:
-            same.append(code)
-    if not any(_shape(code) == _shape(function.__code__) for code in same):
-        raise SourceError(f"the file of {name} has changed since it was imported: import it again")
-    _check_defaults(function, source)
-
-
-def _shape(code: types.CodeType) -> tuple[Any, ...]:
-    consts = [c if not isinstance(c, types.CodeType) else _shape(c) for c in code.co_consts]
-    return code.co_code, code.co_names, code.co_varnames, repr(consts)
-
-
-def _check_defaults(function: types.FunctionType, source: str) -> None:
-    now = [*(function.__defaults__ or ()), *(function.__kwdefaults__ or {}).values()]
-    for node in ast.walk(ast.parse(source)):
-        if not isinstance(node, ast.FunctionDef) or node.name != function.__name__:
-            continue
-        first = min([node.lineno, *(d.lineno for d in node.decorator_list)])
-        if first != function.__code__.co_firstlineno:
-            continue
-        written = [*node.args.defaults, *(d for d in node.args.kw_defaults if d is not None)]
-        for expression, value in zip(written, now, strict=False):
-            if not _gives(expression, value, function.__globals__):
-                raise SourceError(
-                    f"a default of {function.__name__}, {ast.unparse(expression)}, would be "
-                    "another value there: give it as an argument, or write it out"
-                )
-
-
-def _gives(expression: ast.expr, value: Any, scope: dict[str, Any]) -> bool:
-    """Whether a default's expression still gives the value that it gave."""
-    if not isinstance(expression, (ast.Name, ast.Attribute, ast.BinOp, ast.UnaryOp)):
-        return True  # written out, or made anew by a call
-    try:
-        again = eval(compile(ast.Expression(expression), "<default>", "eval"), scope)
-        return again is value or bool(type(again) is type(value) and again == value)
-    except Exception:
-        return False
 
 
 def _sources(value: Any, scope: dict[str, Any]) -> Iterator[tuple[str, str]]:
@@ -417,20 +333,11 @@ def _is_function(value: Any) -> bool:
     return isinstance(value, types.FunctionType)
 
 
-def _binds(statement: ast.AST) -> str | None:
-    """The one name that an assignment at the top of a file gives a value."""
-    if isinstance(statement, ast.Assign) and len(statement.targets) == 1:
-        target: ast.expr = statement.targets[0]
-    elif isinstance(statement, ast.AnnAssign) and statement.value is not None:
-        target = statement.target
-    else:
-        return None
-    return target.id if isinstance(target, ast.Name) else None
-
-
 def _without_our_decorators(text: str, scope: dict[str, Any]) -> tuple[str, int]:
     """Source without ``@client.task`` and what stands above it, and how many lines that were."""
     node = ast.parse(text).body[0]
+    above = "if True:\n" if isinstance(node, ast.If) else ""
+    node = node.body[0] if isinstance(node, ast.If) else node
     ours = [i for i, d in enumerate(getattr(node, "decorator_list", [])) if _is_ours(d, scope)]
     if not ours:
         return text, 0
@@ -441,7 +348,7 @@ def _without_our_decorators(text: str, scope: dict[str, Any]) -> tuple[str, int]
     if kept:  # the @ is in the line of its expression
         while not lines[first].lstrip().startswith("@"):
             first -= 1
-    return "".join(lines[first:]), first
+    return above + "".join(lines[first:]), first - len(above.splitlines())
 
 
 def _is_ours(decorator: ast.expr, scope: dict[str, Any]) -> bool:
@@ -452,21 +359,23 @@ def _is_ours(decorator: ast.expr, scope: dict[str, Any]) -> bool:
     return owner is None or type(owner).__module__.partition(".")[0] == "mecapy"
 
 
-def _names_of(text: str, file: str, flags: int) -> list[str]:
-    """The global names that source uses, each once."""
+def _names_of(text: str, file: str, flags: int) -> tuple[list[str], list[str]]:
+    """The global names that source uses, each once, and the modules that it imports."""
     module = compile(text, file, "exec", flags=flags, dont_inherit=True)
     seen: dict[str, None] = {}
+    imports: list[str] = []
     waiting = [module]
     while waiting:
         part = waiting.pop()
         waiting += [c for c in part.co_consts if isinstance(c, types.CodeType)]
         steps = list(dis.get_instructions(part))
         own = {step.argval for step in steps if step.opname == "STORE_NAME"}  # of a class
+        imports += [str(step.argval) for step in steps if step.opname == "IMPORT_NAME"]
         for step in steps:
             loads = step.opname.startswith(("LOAD_GLOBAL", "LOAD_NAME", "LOAD_FROM_DICT_OR_GLOB"))
             if loads and not (part is not module and step.argval in own):
                 seen[str(step.argval)] = None
-    return list(seen)
+    return list(seen), imports
 
 
 # The module
@@ -478,22 +387,22 @@ def _text(module: _Module, function: Callable[..., Any]) -> str:
     if "calculate" in {*module.pieces, *module.header} and not is_calculation(function):
         raise SourceError(f"calculate is the platform's own name for {name}: use another one")
     home = module.pieces[name].file
-    files = [f for f in dict.fromkeys(p.file for p in module.pieces.values()) if f != home]
     header = ["from __future__ import annotations"]  # nobody's annotations are needed there
     if not is_calculation(function):
         header.append(f"from mecapy._entry import by_name as {_BY_NAME}")
     if any(f"{DECODE}(" in text for text in module.header.values()):
         header.append(f"from mecapy._decoding import decode as {DECODE}")
-    header += sorted(
-        module.header.values(), key=lambda text: not text.startswith(("import", "from"))
-    )
+    taken = dict.fromkeys("; ".join(module.header.values()).split("; ")) if module.header else {}
+    header += sorted(taken, key=lambda text: not text.startswith(("import ", "from ")))
     lines = ["; ".join(header)] if header else []
-    for file in [*files, home]:
-        pieces = [p for p in module.pieces.values() if p.file == file]
-        for piece in sorted(pieces, key=lambda p: p.line):
-            if file == home:  # at its own line, where that is free
-                lines += [""] * (piece.line - 1 - len(lines))
+    for piece in (module.pieces[one] for one in module.order):
+        if piece.file != home:
             lines += piece.text.rstrip("\n").split("\n")
+    own = [piece for piece in module.pieces.values() if piece.file == home]
+    for piece in sorted(own, key=lambda piece: piece.line):  # at its own line, where that is free
+        lines += [""] * (piece.line - 1 - len(lines))
+        lines += piece.text.rstrip("\n").split("\n")
+    lines += [f"{alias} = {own}" for alias, own in module.aliases.items()]
     if not is_calculation(function):
         lines += ["", "", f"calculate = {_BY_NAME}({name})"]
     return "\n".join(lines) + "\n"

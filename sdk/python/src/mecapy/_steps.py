@@ -15,7 +15,7 @@ from typing import Any, TypeVar
 
 import httpx
 
-from mecapy._errors import NetworkError
+from mecapy._errors import MecaPyError, NetworkError, PlatformError
 
 T = TypeVar("T")
 
@@ -26,7 +26,7 @@ class Request:
 
     method: str
     url: str
-    headers: dict[str, str] = field(default_factory=dict)
+    headers: dict[str, str] = field(default_factory=dict, repr=False)  # the token is in it
     params: dict[str, Any] = field(default_factory=dict)
     body: Any = None  # bytes, or a callable that opens a new iterator over pieces
     read_s: float = 30.0
@@ -94,6 +94,26 @@ def _translate(error: httpx.HTTPError, request: Request) -> NetworkError:
     return told
 
 
+def _resume(rule: Rule[Any], outcome: Any) -> Step:
+    """Go on with a rule; what it cannot make of an answer is the platform's fault.
+
+    Raises
+    ------
+    StopIteration
+        It has ended.
+    PlatformError
+        The server answered what it never should.
+    """
+    try:
+        return rule.throw(outcome) if isinstance(outcome, NetworkError) else rule.send(outcome)
+    except MecaPyError:
+        raise
+    except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
+        what = f"{type(error).__name__}: {error}"
+        text = f"the server's answer cannot be understood ({what}): is it a server of MecaPy?"
+        raise PlatformError(text) from error
+
+
 def _arguments(request: Request) -> dict[str, Any]:
     """What httpx builds a request of; a body of pieces is begun anew each time."""
     content = request.body() if callable(request.body) else request.body
@@ -154,8 +174,7 @@ class Driver:
         try:
             while True:
                 try:
-                    broken = isinstance(outcome, NetworkError)
-                    step = rule.throw(outcome) if broken else rule.send(outcome)
+                    step = _resume(rule, outcome)
                 except StopIteration as end:
                     return end.value  # type: ignore[no-any-return]
                 outcome = None
@@ -206,10 +225,29 @@ class _Open:
 
 
 class AsyncDriver:
-    """Does the steps on the event loop."""
+    """Does the steps on the event loop that calls; each loop has connections of its own.
 
-    def __init__(self, http: httpx.AsyncClient) -> None:
-        self._http = http
+    Parameters
+    ----------
+    make : callable
+        Makes the client.
+    """
+
+    def __init__(self, make: Callable[[], httpx.AsyncClient]) -> None:
+        self._make = make
+        self._http: httpx.AsyncClient | None = None
+        self._owner: Any = None
+
+    async def close(self) -> None:
+        """Close the connections."""
+        if self._http is not None and self._owner is asyncio.get_running_loop():
+            await self._http.aclose()
+
+    def _client(self) -> httpx.AsyncClient:
+        loop = asyncio.get_running_loop()
+        if self._http is None or self._owner is not loop:
+            self._http, self._owner = self._make(), loop
+        return self._http
 
     async def run(self, rule: Rule[T]) -> T:
         """What `rule` returns."""
@@ -239,8 +277,7 @@ class AsyncDriver:
         outcome: Any = None
         while True:
             try:
-                broken = isinstance(outcome, NetworkError)
-                step = rule.throw(outcome) if broken else rule.send(outcome)
+                step = _resume(rule, outcome)
             except StopIteration as end:
                 return True, end.value
             if isinstance(step, Emit):
@@ -257,13 +294,14 @@ class AsyncDriver:
             arguments = _arguments(step.request)
             if arguments["content"] is not None and not isinstance(arguments["content"], bytes):
                 arguments["content"] = _on_loop(arguments["content"])
-            request = self._http.build_request(**arguments)
+            http = self._client()
+            request = http.build_request(**arguments)
             answer.request = step.request
             if isinstance(step, Send):
-                whole = await self._http.send(request)
+                whole = await http.send(request)
                 return Reply(whole.status_code, whole.headers, whole.content)
             await answer.aclose()
-            answer.response = await self._http.send(request, stream=True)
+            answer.response = await http.send(request, stream=True)
             answer.pieces = answer.response.aiter_bytes()
             return Reply(answer.response.status_code, answer.response.headers, b"")
         except httpx.HTTPError as error:
