@@ -134,9 +134,11 @@ constexpr ValueRow kValues[] = {
      R"({"$type": "series", "name": ..., "index": [...], "data": [...], "dtype": ...,)"
      R"( "index_names": [...], "index_dtype": ...})"},
     {"pandas dtype of categories", R"({"categories": [...], "dtype": ..., "ordered": false})"},
-    {"pandas Timestamp", R"({"$type": "timestamp", "value": ISO text})"},
+    {"pandas Timestamp",
+     R"({"$type": "timestamp", "value": ISO text}; at a place also "zone": "Europe/Paris")"},
     {"pandas NaT, NA", R"({"$type": "nat"}, {"$type": "na"})"},
-    {"datetime, date, time", R"({"$type": "datetime" | "date" | "time", "value": ISO text})"},
+    {"datetime, date, time",
+     R"({"$type": "datetime" | "date" | "time", "value": ISO text}; a datetime also "zone")"},
     {"timedelta", R"({"$type": "timedelta", "microseconds": count})"},
     {"bytes", R"({"$type": "bytes", "value": base64})"},
     {"set, frozenset", R"({"$type": "set" | "frozenset", "value": [...]})"},

@@ -156,7 +156,17 @@ def _revive_frame(item: dict[str, Any]) -> Any:
 
 
 def _revive_timestamp(item: dict[str, Any]) -> Any:
-    return _pandas().Timestamp(item["value"])
+    time = _pandas().Timestamp(item["value"])
+    return time.tz_convert(item["zone"]) if "zone" in item else time
+
+
+def _revive_datetime(item: dict[str, Any]) -> datetime.datetime:
+    time = datetime.datetime.fromisoformat(item["value"])
+    if "zone" not in item:
+        return time
+    import zoneinfo
+
+    return time.astimezone(zoneinfo.ZoneInfo(item["zone"]))
 
 
 def _pandas_constant(name: str) -> Any:
@@ -185,7 +195,7 @@ _REVIVERS: dict[str, Reviver] = {
     "timestamp": _revive_timestamp,
     "nat": lambda _: _pandas_constant("NaT"),
     "na": lambda _: _pandas_constant("NA"),
-    "datetime": lambda item: datetime.datetime.fromisoformat(item["value"]),
+    "datetime": _revive_datetime,
     "date": lambda item: datetime.date.fromisoformat(item["value"]),
     "time": lambda item: datetime.time.fromisoformat(item["value"]),
     "timedelta": lambda item: datetime.timedelta(microseconds=item["microseconds"]),

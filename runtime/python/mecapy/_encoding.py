@@ -20,9 +20,10 @@ DataFrame           ``{"$type": "dataframe", "columns": [...], "index": [...], "
 Series              ``{"$type": "series", "name": ..., "index": [...], "data": [...], "dtype": ...,
                     "index_names": [...], "index_dtype": ...}``
 dtype of categories ``{"categories": [...], "dtype": ..., "ordered": false}``
-pandas Timestamp    ``{"$type": "timestamp", "value": ISO text}``
+pandas Timestamp    ``{"$type": "timestamp", "value": ISO text}``; at a place ``"zone"`` as well
 pandas NaT, NA      ``{"$type": "nat"}``, ``{"$type": "na"}``
-datetime and kin    ``{"$type": "datetime" | "date" | "time", "value": ISO text}``
+datetime and kin    ``{"$type": "datetime" | "date" | "time", "value": ISO text}``; a datetime at a
+                    place has its ``"zone"``, ``"Europe/Paris"``, as well
 timedelta           ``{"$type": "timedelta", "microseconds": count}``
 bytes               ``{"$type": "bytes", "value": base64}``
 set, frozenset      ``{"$type": "set" | "frozenset", "value": [...]}``
@@ -328,13 +329,19 @@ class _Encoder:
         return {"$type": "artifact", "name": self._name_figure(value)}
 
 
+def _zone(value: Any) -> dict[str, str]:
+    """The name of the place whose time it is; its offset alone would be another's in summer."""
+    name = getattr(value.tzinfo, "key", None)
+    return {"zone": name} if isinstance(name, str) else {}
+
+
 def _standard(value: Any, depth: int) -> Any:
     """Values of the standard library that hold no others."""
     del depth
     pandas = sys.modules.get("pandas")
     if pandas is not None and value is not pandas.NaT:
         if isinstance(value, pandas.Timestamp):
-            return {"$type": "timestamp", "value": value.isoformat()}
+            return {"$type": "timestamp", "value": value.isoformat(), **_zone(value)}
         if isinstance(value, pandas.Timedelta):
             return {"$type": "timedelta64", "dtype": "timedelta64[ns]", "value": value.value}
     if pandas is not None and value is pandas.NaT:
@@ -344,7 +351,7 @@ def _standard(value: Any, depth: int) -> Any:
     if isinstance(value, (bytes, bytearray, memoryview)):
         return {"$type": "bytes", "value": base64_text(value)}
     if isinstance(value, datetime.datetime):
-        return {"$type": "datetime", "value": value.isoformat()}
+        return {"$type": "datetime", "value": value.isoformat(), **_zone(value)}
     if isinstance(value, datetime.date):
         return {"$type": "date", "value": value.isoformat()}
     if isinstance(value, datetime.time):

@@ -9,6 +9,7 @@ import json
 import math
 import pathlib
 import uuid
+import zoneinfo
 from collections import OrderedDict, namedtuple
 from dataclasses import dataclass
 from decimal import Decimal
@@ -305,3 +306,23 @@ def test_what_pandas_holds_comes_back_as_it_was(name: str) -> None:
     pd.testing.assert_series_equal(decode(encode(series)), series, check_freq=False)
     frame = pd.DataFrame({"a": series, "b": series})
     pd.testing.assert_frame_equal(decode(encode(frame)), frame, check_freq=False)
+
+
+@pytest.mark.parametrize("month", [1, 7, 10])
+def test_times_of_a_place_stay_there(month: int) -> None:
+    pd = importlib.import_module("pandas")
+    paris = zoneinfo.ZoneInfo("Europe/Paris")
+    for time in (
+        datetime.datetime(2026, month, 25, 2, 30, tzinfo=paris, fold=1),
+        pd.Timestamp(f"2026-{month:02}-25 00:30:00.123456789", tz="Europe/Paris"),
+    ):
+        back = decode(encode(time))
+        assert (back, back.tzinfo, back.utcoffset()) == (time, paris, time.utcoffset())
+        assert back + datetime.timedelta(days=200) == time + datetime.timedelta(days=200)
+
+
+@pytest.mark.parametrize("zone", ["../../etc/passwd", "/etc/passwd", "Nowhere/At", 1])
+def test_a_zone_that_is_none_is_told(zone: object) -> None:
+    text = json.dumps({"$type": "datetime", "value": "2026-01-01T00:00:00+01:00", "zone": zone})
+    with pytest.raises((ValueError, KeyError)):
+        decode(text.encode())

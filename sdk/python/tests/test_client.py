@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import threading
+import zoneinfo
 from pathlib import Path
 
 import numpy as np
@@ -129,6 +130,11 @@ VALUES = {
     "scalar": np.float64(1 / 3),
     "small": np.float32(1 / 3),
     "when": datetime.datetime(2026, 11, 26, 13, 50, 9, 123456, tzinfo=datetime.timezone.utc),
+    "paris": datetime.datetime(2026, 7, 1, tzinfo=zoneinfo.ZoneInfo("Europe/Paris")),
+    "paris of pandas": pd.Timestamp("2026-07-01", tz="Europe/Paris"),
+    "paris in a table": pd.DataFrame(
+        {"t": pd.date_range("2026-03-28", periods=3, tz="Europe/Paris")}
+    ),
     "naive": datetime.datetime(2026, 11, 26),
     "date": datetime.date(2026, 11, 26),
     "lasting": datetime.timedelta(microseconds=-1),

@@ -156,6 +156,38 @@ def test_a_login_that_others_may_read_is_refused() -> None:
         MecaPy()
 
 
+@pytest.mark.parametrize(
+    "record",
+    [
+        [],
+        {"url": "http://127.0.0.1:1"},
+        {"token": "t"},
+        {"url": "http://127.0.0.1:1", "token": 1},
+        {"url": "http://127.0.0.1:1", "token": "t", "expires_at": "soon"},
+        {"url": "http://127.0.0.1:1", "token": "t", "refresh_token": "r"},
+    ],
+)
+def test_a_file_that_is_no_login_is_told(record: object) -> None:
+    login_path().parent.mkdir(parents=True, exist_ok=True)
+    login_path().write_text(json.dumps(record))
+    login_path().chmod(0o600)
+    with pytest.raises(ConfigurationError, match="holds no login"):
+        MecaPy()
+
+
+def test_a_login_that_is_no_file_of_ones_own_is_refused(tmp_path: Path) -> None:
+    login_path().parent.mkdir(parents=True, exist_ok=True)
+    os.mkfifo(login_path(), 0o600)
+    with pytest.raises(ConfigurationError, match="is no file"):
+        MecaPy()
+    login_path().unlink()
+    save_login(tmp_path / "elsewhere.json", {"url": "http://127.0.0.1:1", "token": "t"})
+    login_path().symlink_to(tmp_path / "elsewhere.json")
+    with pytest.raises(ConfigurationError, match="cannot be read"):
+        MecaPy()
+    assert MecaPy(token="t").base_url == "http://127.0.0.1:8080"
+
+
 def device_login(server: str, provider: str, expires_at: float) -> None:
     record = {
         "url": server,

@@ -177,10 +177,15 @@ class Calculation(_Calculation):
     def remote(self, *args: Any, **kwargs: Any) -> Any:
         """Run it there, wait, and give the result. Ctrl-C cancels the run.
 
+        Arguments travel as JSON with the platform's encoding: arrays, tables, dates and complex
+        numbers arrive as they are, tuples as lists, numpy's scalars as plain numbers.
+
         Raises
         ------
         CalculationError, LimitError, PlatformError
             It failed, by whose fault.
+        EncodingError
+            An argument would arrive as something else (an Enum's member, a dataclass), or not.
         """
         fields = self._fields(self._inputs(args, kwargs))
         return self._client._execute(None, fields, fresh=False, timeout=None).result()

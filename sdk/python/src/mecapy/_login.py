@@ -141,19 +141,40 @@ def read_login(path: Path) -> dict[str, Any] | None:
     ConfigurationError
         It cannot be read, or others may read it.
     """
+    flags = os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)
     try:
-        mode = path.stat().st_mode
-        text = path.read_text(encoding="utf-8")
-        record = json.loads(text)
+        handle = os.open(path, flags)
+        with os.fdopen(handle, encoding="utf-8") as file:
+            _check_owner(os.fstat(handle), path)
+            record = json.load(file)
     except FileNotFoundError:
         return None
     except (OSError, ValueError) as error:
         raise ConfigurationError(f"the saved login cannot be read: {error}") from error
-    if os.name != "nt" and mode & (stat.S_IRWXG | stat.S_IRWXO):
-        raise ConfigurationError(f"others may read {path}: chmod 600 it, and log in again")
-    if not isinstance(record, dict) or not isinstance(record.get("token"), str):
+    if not _is_login(record):
         raise ConfigurationError(f"{path} holds no login: log in again with `mecapy login`")
-    return record
+    return dict(record)
+
+
+def _check_owner(found: os.stat_result, path: Path) -> None:
+    if not stat.S_ISREG(found.st_mode):
+        raise ConfigurationError(f"{path} is no file: remove it, and log in again")
+    if os.name == "nt":
+        return
+    if found.st_uid != os.getuid():
+        raise ConfigurationError(f"{path} is somebody else's: remove it, and log in again")
+    if found.st_mode & (stat.S_IRWXG | stat.S_IRWXO):
+        raise ConfigurationError(f"others may read {path}: chmod 600 it, and log in again")
+
+
+def _is_login(record: Any) -> bool:
+    if not isinstance(record, dict):
+        return False
+    renewal = [record.get(name) for name in ("refresh_token", "token_endpoint", "client_id")]
+    whole = all(isinstance(value, str) for value in renewal) or renewal == [None] * 3
+    ends = record.get("expires_at", 0)
+    texts = all(isinstance(record.get(name), str) for name in ("url", "token"))
+    return texts and whole and isinstance(ends, (int, float)) and not isinstance(ends, bool)
 
 
 def save_login(path: Path, record: dict[str, Any]) -> None:
@@ -198,5 +219,8 @@ def find_login(token: str | None, base_url: str | None) -> tuple[str, Login]:
 
 
 def _saved_url() -> str | None:
-    record = read_login(login_path())
+    try:
+        record = read_login(login_path())
+    except ConfigurationError:
+        return None  # who gives a token needs none of it
     return None if record is None else str(record.get("url", "")) or None

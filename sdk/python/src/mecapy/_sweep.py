@@ -153,7 +153,6 @@ async def map_on_loop(
         raise ValueError(f"concurrency={concurrency}: at least one run at a time")
     source = calculation.source
     sweep = Sweep([calculation._item_inputs(item) for item in items])
-    requests = [calculation._fields(inputs, source) for inputs in sweep.inputs]
     bar = _Bar(len(items), progress)
     waiting = iter(range(len(items)))
 
@@ -161,7 +160,8 @@ async def map_on_loop(
         for index in waiting:
             error: MecaPyError | None = None
             try:
-                run = await client._execute(None, requests[index], fresh=False, timeout=None)
+                fields = calculation._fields(sweep.inputs[index], source)
+                run = await client._execute(None, fields, fresh=False, timeout=None)
                 sweep.run_ids[index] = run.id
                 sweep._results[index] = await run.result()
             except MecaPyError as caught:
