@@ -15,8 +15,8 @@ INPUTS = [
     hostile("a decimal that is none", {"$type": "decimal", "value": "x"}),
     hostile("a fraction of nothing", {"$type": "fraction", "value": "1/0"}),
     hostile("a time past all time", {"$type": "timedelta", "microseconds": 1e300}),
-    Attack("inputs: an array of gigabytes", fails("out_of_memory"), "return 1", inputs={
-        "x": {"$type": "ndarray", "dtype": "S2000000000", "shape": [1], "data": ["a"]}}),
+    hostile("an array of gigabytes",
+            {"$type": "ndarray", "dtype": "S2000000000", "shape": [1], "data": ["a"]}),
     hostile("an array of another shape",
             {"$type": "ndarray", "dtype": "float64", "shape": [1 << 40, 1 << 40], "data": [1]}),
     hostile("an array of objects of a class",

@@ -76,9 +76,6 @@ DIFFERENCES: dict[str, Difference] = {
     "a text of a gigabyte": Difference(
         fails("user_error", r"^MemoryError \(the memory limit is 128 MiB\)$"), _ADDRESSES
     ),
-    "inputs: an array of gigabytes": Difference(
-        fails("user_error", "^the inputs cannot be read: Unable to allocate"), _ADDRESSES
-    ),
     "files and memory together": Difference(
         fails("disk_limit"), "files in the working folder do not count as memory", {"disk_mb": 128}
     ),
