@@ -133,6 +133,23 @@ def test_another_name_for_a_function_goes_along() -> None:
     assert run(calculation_of(uses_alias), d=2.0) == math.pi
 
 
+def uses_what_nobody_has_loaded():
+    import xdrlib  # noqa: F401 - the standard library's
+
+    import trove_classifiers  # noqa: F401 - installed, and imported by nothing else here
+
+
+def uses_a_file_by_itself():
+    import scripted  # noqa: F401 - a file beside this one
+
+
+def test_imports_within_a_function_are_looked_at() -> None:
+    assert not {"trove_classifiers", "xdrlib"} & set(sys.modules)
+    assert "import trove_classifiers" in calculation_of(uses_what_nobody_has_loaded)
+    with pytest.raises(SourceError, match="imports scripted, a file of yours"):
+        calculation_of(uses_a_file_by_itself)
+
+
 def test_our_decorator_stays_here_and_others_go_along() -> None:
     @client.task(memory="1 GiB")
     @functools.lru_cache

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import functools
+import importlib.util
 import linecache
 import sys
 import sysconfig
@@ -111,11 +112,25 @@ def comes_with_packages(module: str) -> bool:
         return top == "builtins"
     if top == "mecapy":
         return True
-    found = sys.modules.get(top)
-    file = getattr(found, "__file__", None) or next(iter(getattr(found, "__path__", [])), None)
+    file = _file_of(top)
     if file is None:
-        return top in sys.stdlib_module_names or found is not None
+        return top in sys.stdlib_module_names or top in sys.modules
     homes = [sysconfig.get_path(key) for key in ("purelib", "platlib", "stdlib", "platstdlib")]
     homes += [part for part in sys.path if part.endswith(("site-packages", "dist-packages"))]
     place = Path(str(file)).resolve()
     return any(place.is_relative_to(Path(home).resolve()) for home in homes if home)
+
+
+def _file_of(top: str) -> str | None:
+    """Where a top-level module is, loaded or not; None where there is no file, or no module."""
+    found = sys.modules.get(top)
+    if found is not None:
+        file = getattr(found, "__file__", None) or next(iter(getattr(found, "__path__", [])), None)
+        return None if file is None else str(file)
+    try:
+        spec = importlib.util.find_spec(top)
+    except (ImportError, ValueError):
+        return None
+    if spec is None or spec.origin in ("built-in", "frozen"):
+        return None
+    return spec.origin or next(iter(spec.submodule_search_locations or []), None)
