@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import ast
 import inspect
-import linecache
 import textwrap
 import types
 from collections.abc import Iterator
 from typing import Any
 
 from mecapy._errors import SourceError
+from mecapy._written import code_of, source_of, tree_of
 
 
 def check_runs_as_written(function: types.FunctionType) -> None:
@@ -29,9 +29,9 @@ def check_runs_as_written(function: types.FunctionType) -> None:
             f"{name} uses {names} of the function around it: make it an argument, "
             "or a name at the top of the file"
         )
-    source = "".join(linecache.getlines(function.__code__.co_filename))
+    source = source_of(function.__code__.co_filename)
     try:
-        waiting = [compile(source, function.__code__.co_filename, "exec", dont_inherit=True)]
+        waiting = [code_of(source, function.__code__.co_filename)]
     except (SyntaxError, ValueError):
         return  # a notebook's cell with words of its own; its lines are those that ran
     same = []
@@ -74,7 +74,7 @@ def check_bound_once(name: str, value: Any, file: str) -> None:
     if "<locals>" in getattr(value, "__qualname__", ""):
         return
     try:
-        tree = ast.parse("".join(linecache.getlines(file)))
+        tree = tree_of(source_of(file))
     except SyntaxError:
         return
     if sum(bound == name for bound in _bound_at_top(tree.body)) > 1:
@@ -99,7 +99,7 @@ def _shape(code: types.CodeType) -> tuple[Any, ...]:
 
 def _check_defaults(function: types.FunctionType, source: str) -> None:
     now = [*(function.__defaults__ or ()), *(function.__kwdefaults__ or {}).values()]
-    for node in ast.walk(ast.parse(source)):
+    for node in ast.walk(tree_of(source)):
         if not isinstance(node, ast.FunctionDef) or node.name != function.__name__:
             continue
         first = min([node.lineno, *(d.lineno for d in node.decorator_list)])

@@ -5,7 +5,6 @@ from __future__ import annotations
 import ast
 import functools
 import importlib.util
-import linecache
 import sys
 import sysconfig
 import types
@@ -14,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from mecapy._errors import SourceError
+from mecapy._written import source_of, tree_of
 
 
 def import_of(name: str, value: Any, file: str) -> str | None:
@@ -62,7 +62,7 @@ def _import_itself(name: str, value: Any) -> str | None:
 
 def _imports(file: str) -> Iterator[ast.Import | ast.ImportFrom]:
     try:
-        tree = ast.parse("".join(linecache.getlines(file)))
+        tree = tree_of(source_of(file))
     except SyntaxError:
         return
     waiting: list[ast.AST] = list(tree.body)

@@ -29,7 +29,6 @@ import enum
 import functools
 import importlib.util
 import inspect
-import linecache
 import re
 import sys
 import types
@@ -42,6 +41,7 @@ from mecapy._errors import SourceError
 from mecapy._faithful import binds, check_bound_once, check_class, check_runs_as_written
 from mecapy._imports import comes_with_packages, import_member, import_of, is_installed
 from mecapy._literal import DECODE, NoLiteral, literal
+from mecapy._written import source_of, tree_of
 
 # Of one value that is taken along; what is larger belongs into the inputs.
 _LARGEST_VALUE = 256 * 1024
@@ -276,8 +276,8 @@ def _take_statement(
     module: _Module, name: str, value: Any, scope: dict[str, Any], user: str
 ) -> None:
     for file, source in _sources(value, scope):
-        found = [node for node in ast.walk(ast.parse(source)) if binds(node) == name]
-        top = [node for node in ast.parse(source).body if binds(node) == name]
+        found = [node for node in ast.walk(tree_of(source)) if binds(node) == name]
+        top = [node for node in tree_of(source).body if binds(node) == name]
         if len(found) > 1:
             raise SourceError(f"{user} needs {name}, which is defined more than once")
         if top:
@@ -324,7 +324,7 @@ def _sources(value: Any, scope: dict[str, Any]) -> Iterator[tuple[str, str]]:
     files = [getattr(code, "co_filename", None), scope.get("__file__")]
     files += [part.__code__.co_filename for part in list(scope.values()) if _is_function(part)]
     for file in dict.fromkeys(f for f in files if isinstance(f, str)):
-        source = "".join(linecache.getlines(file))
+        source = source_of(file)
         if source:
             yield file, source
 
