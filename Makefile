@@ -4,7 +4,7 @@ BUILD := build$(if $(filter-out release,$(PRESET)),-$(PRESET))
 PYTHON := build/venv/bin/python
 TEST_PYTHON := build/test-venv/bin/python
 
-.PHONY: help demo build test unit e2e security faults images container-test sanitize fuzz docs docs-test lint fmt check services services-stop bench soak vm lock install clean
+.PHONY: help demo build test unit e2e sdk sdk-pythons security faults images container-test sanitize fuzz docs docs-test lint fmt check services services-stop bench soak vm lock install clean
 
 help:  ## what there is
 	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 16
@@ -32,6 +32,9 @@ e2e: build  ## the tests through the public door
 sdk: build  ## the Python SDK: through a real server, and as it is installed
 	@tools/install.sh sdk-venv
 	@cd sdk/python && ../../build/sdk-venv/bin/python -m pytest -q
+
+sdk-pythons: build  ## the SDK's tests on the oldest Python it is for and on the newest, which are fetched
+	@tools/sdk_pythons.sh
 
 docs: build  ## the documents as a site, build/site, which `mecapy serve` shows at /docs/; a link that leads nowhere fails
 	@tools/install.sh docs-venv

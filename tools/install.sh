@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Installs what is missing: `install.sh packages bench-packages test-packages fault-packages containers compose-spec services venv test-venv sdk-venv docs-venv bench-venv vm lock`. Each step is skipped when it is done.
+# Installs what is missing: `install.sh packages bench-packages test-packages fault-packages containers compose-spec services venv test-venv sdk-venv docs-venv bench-venv other-pythons vm lock`. Each step is skipped when it is done.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -31,6 +31,13 @@ SERVICE_PACKAGES=(postgresql-15 redis-server openssl unzip openjdk-17-jre-headle
 GO_NEEDED=1.25
 GO=go1.25.5
 GO_SHA256=8cea6783dab64d68b38f5b81ecd38d45155a3c06638991acc6af19e0fca80edb  # of linux-amd64
+
+# The oldest Python that the SDK is for, and the newest: Debian has neither. A Go module that holds those
+# of the project python-build-standalone; version, release, hash of the module's zip.
+OTHER_PYTHONS_MODULE=github.com/kluctl/go-embed-python
+OTHER_PYTHONS="\
+3.10 3.10.16-20241219-1 b51a1325f4aef595562ba4cff37550a53d9da7f5936175234b515b92b0f72fe3
+3.14 3.14.6-20260610-1 fa0d4ee2e90380a416d767e98ba500ce38d12f221eeb7af10cbe01fede77ee3a"
 
 # An S3 server over a folder; built once, and kept for further clones.
 VERSITYGW=v1.7.0
@@ -84,24 +91,48 @@ has_go() {
   [ "$(printf '%s\n' "$GO_NEEDED" "${version#go}" | sort -V | head -n 1)" = "$GO_NEEDED" ]
 }
 
-# Go itself, into the folder $1, from the first proxy of $GOPROXY.
-go_toolchain() {
-  local module=golang.org/toolchain@v0.0.1-$GO.linux-amd64 proxy=${GOPROXY:-} work
-  [ -x "$1/bin/go" ] && return
-  [ "$(uname -sm)" = "Linux x86_64" ] || { say "Go $GO_NEEDED or later is needed: https://go.dev/dl"; exit 1; }
+# The Go module $1, whose zip has the hash $2, into the new folder $3, from the first proxy of $GOPROXY.
+# Its files have no modes.
+go_module() {
+  local module=$1 proxy=${GOPROXY:-}
+  [ "$(uname -sm)" = "Linux x86_64" ] || { say "${module%@*} is fetched for Linux on x86-64 only"; exit 1; }
   proxy=${proxy%%[,|]*}
   case $proxy in '' | direct | off) proxy=https://proxy.golang.org ;; esac
   packages curl ca-certificates unzip
+  rm -rf "$3" && mkdir -p "$3"
+  curl -sSfL -o "$3/module.zip" "${proxy%/}/${module%@*}/@v/${module#*@}.zip"
+  echo "$2  $3/module.zip" | sha256sum -c --quiet - >&2 || { say "what came is not $module"; exit 1; }
+  unzip -q "$3/module.zip" -d "$3"
+}
+
+# Go itself, into the folder $1.
+go_toolchain() {
+  local module=golang.org/toolchain@v0.0.1-$GO.linux-amd64
+  [ -x "$1/bin/go" ] && return
   say "fetching $GO, 64 MB"
-  work=$1.part
-  rm -rf "$work" && mkdir -p "$work"
-  curl -sSfL -o "$work/go.zip" "${proxy%/}/golang.org/toolchain/@v/${module#*@}.zip"
-  echo "$GO_SHA256  $work/go.zip" | sha256sum -c --quiet - >&2 || { say "what came is not $GO"; exit 1; }
-  unzip -q "$work/go.zip" -d "$work"
-  # A module's files have no modes.
-  chmod -R +x "$work/$module/bin" "$work/$module/pkg/tool"
-  mv "$work/$module" "$1"
-  rm -rf "$work"
+  go_module "$module" "$GO_SHA256" "$1.part"
+  chmod -R +x "$1.part/$module/bin" "$1.part/$module/pkg/tool"
+  mv "$1.part/$module" "$1"
+  rm -rf "$1.part"
+}
+
+# The other Pythons of OTHER_PYTHONS, as build/pythons/VERSION, kept in the cache folder.
+other_pythons() {
+  local version release sha256 folder data
+  mkdir -p build/pythons
+  while read -r version release sha256; do
+    folder=${XDG_CACHE_HOME:-$HOME/.cache}/mecapy/python-$release
+    if [ ! -x "$folder/bin/python$version" ]; then
+      say "fetching Python $version, 110 MB at most"
+      go_module "$OTHER_PYTHONS_MODULE@v0.0.0-$release" "$sha256" "$folder.part"
+      data=$folder.part/$OTHER_PYTHONS_MODULE@v0.0.0-$release/python/internal/data/linux-amd64
+      find "$data" -name '*.gz' -exec gunzip {} +
+      chmod +x "$data"/bin/*
+      mv "$data" "$folder"
+      rm -rf "$folder.part"
+    fi
+    ln -sfn "$folder" "build/pythons/$version"
+  done <<<"$OTHER_PYTHONS"
 }
 
 # The program NAME of the Go module $2 at version $3, kept in the cache folder. Nothing else stays.
@@ -171,6 +202,7 @@ for step in "$@"; do
     sdk-venv) environment build/sdk-venv sdk/python/requirements.lock ;;
     docs-venv) environment build/docs-venv docs/requirements.lock ;;
     bench-venv) environment build/bench-venv bench/requirements.lock ;;
+    other-pythons) other_pythons ;;
     lock) lock ;;
     *) say "unknown step $step"; exit 2 ;;
   esac

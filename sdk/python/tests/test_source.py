@@ -8,7 +8,6 @@ import math
 import re
 import sys
 import threading
-import types
 from dataclasses import dataclass
 from enum import Enum, IntEnum
 from pathlib import Path
@@ -19,6 +18,7 @@ import numpy as np
 import pytest
 from helpers_of_tests import STEEL, Section, area
 from numpy.linalg import norm
+from running import run
 
 from mecapy import EncodingError, MecaPy, SourceError
 from mecapy._source import calculation_of
@@ -33,13 +33,6 @@ Pattern = re.compile(r"M(\d+)")
 double = lambda x: 2 * x  # noqa: E731
 LOCK = threading.Lock()
 UNSENDABLE = threading.Thread
-
-
-def run(source, **inputs):
-    """What the taken module gives, run by itself."""
-    module = sys.modules["calc"] = types.ModuleType("calc")  # as the platform does
-    exec(compile(source, "calc.py", "exec"), module.__dict__)
-    return module.calculate(inputs)
 
 
 def weight(mass):
@@ -345,6 +338,17 @@ def test_a_calculation_that_is_used_twice_is_one() -> None:
     assert run(calculation_of(calls_quarter_too), x=8) == 3
 
 
+@client.task(
+    name="two lines, ab",
+)
+def described(x):
+    return x + 1
+
+
+def test_lines_are_counted_as_python_does() -> None:
+    assert run(calculation_of(described), x=1) == 2
+
+
 def test_texts_stay_as_they_are() -> None:
     assert run(calculation_of(blanks)) == blanks() == "a\n   \nb"
 
@@ -451,3 +455,10 @@ def test_the_token_never_goes_along() -> None:
         return x
 
     assert "never-sent" not in harmless.source
+
+
+def test_an_option_that_is_none_is_told_with_the_nearest() -> None:
+    with pytest.raises(TypeError, match="no option memroy: did you mean memory"):
+        client.task(memroy="1 GiB")
+    with pytest.raises(TypeError, match="no option colour; there are name, cache, timeout"):
+        client.task(colour="red")

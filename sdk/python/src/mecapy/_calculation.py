@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import difflib
 import enum
 import functools
 import inspect
@@ -14,7 +15,8 @@ from typing import TYPE_CHECKING, Any
 
 from mecapy._errors import EncodingError, SourceError
 from mecapy._rules import Order, task_fields
-from mecapy._source import calculation_of, check, is_calculation, unwrapped
+from mecapy._source import calculation_of, check, unwrapped
+from mecapy._taken import is_calculation
 from mecapy._values import Duration, Limits, seconds
 
 if TYPE_CHECKING:
@@ -37,6 +39,12 @@ class TaskOptions:
     def of(cls, options: Mapping[str, Any]) -> TaskOptions:
         """Of the decorator's arguments."""
         given = dict(options)
+        known = ("name", "cache", *(field.name for field in dataclasses.fields(Limits)))
+        for option in given:
+            if option not in known:
+                near = difflib.get_close_matches(option, known, 1)
+                hint = f": did you mean {near[0]}?" if near else f"; there are {', '.join(known)}"
+                raise TypeError(f"task() has no option {option}{hint}")
         name, cache = given.pop("name", None), given.pop("cache", None)
         limits = Limits(**given) if given else None
         return cls(name, limits, None if cache is None else seconds("cache", cache))

@@ -16,10 +16,10 @@ from mecapy._errors import SourceError
 from mecapy._written import source_of, tree_of
 
 
-def import_of(name: str, value: Any, file: str) -> str | None:
+def import_of(name: str, value: Any, file: str) -> list[str] | None:
     """How `file` imports `name` from an installed package; None when it does not.
 
-    Several statements, when they make one package of several modules, stand behind each other.
+    There are several statements when they make one package of several modules.
     """
     whole = []
     for node in _imports(file):
@@ -29,10 +29,10 @@ def import_of(name: str, value: Any, file: str) -> str | None:
             held = sys.modules.get(node.module)
             for alias in node.names:
                 if alias.name == "*" and getattr(held, name, None) is value:
-                    return f"from {node.module} import {name}"
+                    return [f"from {node.module} import {name}"]
                 if (alias.asname or alias.name) == name and _gives(held, alias.name, value):
-                    return f"from {node.module} import {alias.name}" + _renamed(alias)
-    return "; ".join(dict.fromkeys(whole)) or _import_itself(name, value)
+                    return [f"from {node.module} import {alias.name}" + _renamed(alias)]
+    return whole or _import_itself(name, value)
 
 
 def _gives(module: Any, member: str, value: Any) -> bool:
@@ -52,12 +52,12 @@ def _module(alias: ast.alias, name: str, value: Any) -> str | None:
     return f"import {alias.name}" + _renamed(alias)
 
 
-def _import_itself(name: str, value: Any) -> str | None:
+def _import_itself(name: str, value: Any) -> list[str] | None:
     """A module whose import stands in no file that can be read, as in a notebook's cell before."""
     if not isinstance(value, types.ModuleType) or not comes_with_packages(value.__name__):
         return None
     own = value.__name__
-    return f"import {own}" if own == name else f"import {own} as {name}"
+    return [f"import {own}" if own == name else f"import {own} as {name}"]
 
 
 def _imports(file: str) -> Iterator[ast.Import | ast.ImportFrom]:

@@ -10,7 +10,7 @@ a name that is               becomes
 a module                     its import, unless it is a file of yours
 a function or class of yours its source, and what that needs
 one of an installed package  its import
-a number, text, list, array  its value now
+a number, text, list, array  its value now; functions and classes in it by their names
 a lambda, named tuple, type  the statement that made it
 alias, compiled pattern
 anything else                a `SourceError`
@@ -33,45 +33,18 @@ import re
 import sys
 import types
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from mecapy._errors import SourceError
 from mecapy._faithful import binds, check_bound_once, check_class, check_runs_as_written
 from mecapy._imports import comes_with_packages, import_member, import_of, is_installed
-from mecapy._literal import DECODE, NoLiteral, literal
+from mecapy._literal import NoLiteral, Refer, literal
+from mecapy._taken import Piece, Taken
 from mecapy._written import source_of, tree_of
 
 # Of one value that is taken along; what is larger belongs into the inputs.
 _LARGEST_VALUE = 256 * 1024
-_BY_NAME = "_mecapy_by_name"
-
-
-@dataclass
-class _Piece:
-    """Source of a function, class or statement, and where it stands."""
-
-    file: str
-    line: int
-    text: str
-
-
-@dataclass
-class _Module:
-    """What has been taken along so far."""
-
-    pieces: dict[str, _Piece] = field(default_factory=dict)  # by the name it defines
-    header: dict[str, str] = field(default_factory=dict)  # by the name it defines
-    origins: dict[str, object] = field(default_factory=dict)  # what each name is
-    order: list[str] = field(default_factory=list)  # of pieces, each behind what it needs
-    aliases: dict[str, str] = field(default_factory=dict)  # further names of pieces
-    complete: bool = True  # whether every name must be defined by now
-
-    def copy(self) -> _Module:
-        """The same so far."""
-        parts = (dict(self.pieces), dict(self.header), dict(self.origins))
-        return _Module(*parts, list(self.order), dict(self.aliases), self.complete)
 
 
 class Place(NamedTuple):
@@ -94,9 +67,9 @@ def calculation_of(function: Callable[..., Any]) -> str:
     """
     function = unwrapped(function)
     _check_kind(function)
-    module = _Module()
-    _take_piece(module, function.__name__, function)
-    return _text(module, function)
+    taken = Taken()
+    _take_piece(taken, function.__name__, function)
+    return taken.text(function)
 
 
 def unwrapped(function: Any) -> Callable[..., Any]:
@@ -116,7 +89,7 @@ def check(function: Callable[..., Any]) -> None:
         It cannot.
     """
     _check_kind(function)
-    _take_piece(_Module(complete=False), function.__name__, function)
+    _take_piece(Taken(complete=False), function.__name__, function)
 
 
 def _check_kind(function: Callable[..., Any]) -> None:
@@ -160,7 +133,7 @@ def _lines_of(thing: Any, name: str) -> tuple[list[str], int, str]:
 # What is taken along
 
 
-def _take(module: _Module, name: str, place: Place, user: str) -> None:
+def _take(taken: Taken, name: str, place: Place, user: str) -> None:
     """Take along what `name` is at `place`; `user` needs it."""
     scope = place.scope
     if name.startswith("__") and name.endswith("__"):  # the module's own
@@ -168,39 +141,39 @@ def _take(module: _Module, name: str, place: Place, user: str) -> None:
     if name not in scope:
         if hasattr(builtins, name):
             return
-        if module.complete:
+        if taken.complete:
             raise SourceError(f"{user} needs {name}, which is not defined")
         return
     value = unwrapped(scope[name])
-    if name in module.origins:
-        if module.origins[name] is not value and not _same_constant(module, name, value):
+    if name in taken.origins:
+        if taken.origins[name] is not value and not _same_constant(taken, name, value):
             raise SourceError(f"two different things are called {name}: rename one of them")
         return
-    module.origins[name] = value
+    taken.origins[name] = value
     as_written = import_of(name, value, place.file)
     if as_written is not None:
-        module.header[name] = as_written
+        taken.imports[name] = as_written
     elif isinstance(value, types.ModuleType):
         raise SourceError(
             f"{user} needs {name}, a file of yours ({_file_of(value)}): a calculation is one "
             f"file, so import the names themselves (from {value.__name__} import ...)"
         )
     elif is_installed(value):
-        module.header[name] = import_member(name, value, user)
+        taken.imports[name] = [import_member(name, value, user)]
     elif _has_source(value) and value.__name__ != name:  # import ... as, or another name for it
-        module.aliases[name] = value.__name__
-        _take(module, value.__name__, Place({**scope, value.__name__: value}, place.file), user)
+        taken.aliases[name] = value.__name__
+        _take(taken, value.__name__, Place({**scope, value.__name__: value}, place.file), user)
     elif _has_source(value):
-        _take_piece(module, name, value)
+        _take_piece(taken, name, value)
     elif _is_made_by_statement(value):
-        _take_statement(module, name, value, scope, user)
+        _take_statement(taken, name, value, scope, user)
     else:
-        module.header[name] = _constant(name, value, user)
+        _take_constant(taken, name, place, user)
 
 
-def _same_constant(module: _Module, name: str, value: Any) -> bool:
+def _same_constant(taken: Taken, name: str, value: Any) -> bool:
     try:
-        return module.header.get(name) == f"{name} = {literal(value)}"
+        return taken.constants.get(name) == literal(value)
     except NoLiteral:
         return False
 
@@ -232,9 +205,36 @@ def _is_made_by_statement(value: Any) -> bool:
     )
 
 
-def _constant(name: str, value: Any, user: str) -> str:
+def _take_constant(taken: Taken, name: str, place: Place, user: str) -> None:
+    """Take along a value as it is now; functions and classes in it as names."""
+    named: list[str] = []
+
+    def refer(value: Any) -> str | None:
+        value = unwrapped(value)
+        own = str(value.__name__)
+        if own == "<lambda>":
+            raise NoLiteral("has a lambda in it, which has no name: write it with def")
+        if getattr(builtins, own, None) is value:
+            return own
+        if not (is_installed(value) or _has_source(value)):
+            return None
+        _take(taken, own, Place({**place.scope, own: value}, place.file), name)
+        named.append(own)
+        return own
+
+    text = _expression(name, place.scope[name], refer, user)
+    if not named:
+        taken.constants[name] = text
+        return
+    needed = [taken.pieces[one] for one in named if one in taken.pieces]
+    line = max([one.end for one in needed if one.file == place.file], default=0)
+    taken.pieces[name] = Piece(place.file, line, f"{name} = {text}\n")
+    taken.order.append(name)
+
+
+def _expression(name: str, value: Any, refer: Refer, user: str) -> str:
     try:
-        text = literal(value)
+        text = literal(value, refer)
     except RecursionError:
         raise SourceError(f"{user} needs {name}, which contains itself") from None
     except NoLiteral as error:
@@ -245,10 +245,10 @@ def _constant(name: str, value: Any, user: str) -> str:
     if len(text) > _LARGEST_VALUE:
         size = f"{len(text) / 1024:.0f} of at most {_LARGEST_VALUE // 1024} KiB"
         raise SourceError(f"{user} needs {name}, which is large ({size}): make it an argument")
-    return f"{name} = {text}"
+    return text
 
 
-def _take_piece(module: _Module, name: str, value: Any) -> None:
+def _take_piece(taken: Taken, name: str, value: Any) -> None:
     inner = value if isinstance(value, type) else inspect.unwrap(value)
     if isinstance(inner, types.FunctionType):
         check_runs_as_written(inner)
@@ -268,13 +268,11 @@ def _take_piece(module: _Module, name: str, value: Any) -> None:
             f"the lines of {name} cannot be cut out: write it at the top of a file"
         ) from None
     check_bound_once(name, value, file)
-    module.origins[name] = value
-    _take_text(module, name, _Piece(file, line + dropped, text), scope)
+    taken.origins[name] = value
+    _take_text(taken, name, Piece(file, line + dropped, text), scope)
 
 
-def _take_statement(
-    module: _Module, name: str, value: Any, scope: dict[str, Any], user: str
-) -> None:
+def _take_statement(taken: Taken, name: str, value: Any, scope: dict[str, Any], user: str) -> None:
     for file, source in _sources(value, scope):
         found = [node for node in ast.walk(tree_of(source)) if binds(node) == name]
         top = [node for node in tree_of(source).body if binds(node) == name]
@@ -282,26 +280,26 @@ def _take_statement(
             raise SourceError(f"{user} needs {name}, which is defined more than once")
         if top:
             text = (ast.get_source_segment(source, top[0]) or "") + "\n"
-            return _take_text(module, name, _Piece(file, top[0].lineno, text), scope)
+            return _take_text(taken, name, Piece(file, top[0].lineno, text), scope)
     raise SourceError(f"{user} needs {name}, and the line that defines it cannot be found")
 
 
-def _take_text(module: _Module, name: str, piece: _Piece, scope: dict[str, Any]) -> None:
+def _take_text(taken: Taken, name: str, piece: Piece, scope: dict[str, Any]) -> None:
     """Take along a piece that defines `name`, and what it needs; for annotations what there is."""
-    module.pieces[name] = piece
+    taken.pieces[name] = piece
     names, imports = _names_of(piece.text, piece.file, __future__.annotations.compiler_flag)
     for imported in imports:
         _check_import(imported, name)
     for needed in names:
         if needed != name:
-            _take(module, needed, Place(scope, piece.file), name)
+            _take(taken, needed, Place(scope, piece.file), name)
     for annotated in _names_of(piece.text, piece.file, 0)[0]:
-        if annotated not in names and annotated in scope and annotated not in module.origins:
-            trial = module.copy()
+        if annotated not in names and annotated in scope and annotated not in taken.origins:
+            trial = taken.copy()
             with contextlib.suppress(SourceError):  # nothing but a dataclass looks at it
                 _take(trial, annotated, Place(scope, piece.file), name)
-                vars(module).update(vars(trial))
-    module.order.append(name)
+                vars(taken).update(vars(trial))
+    taken.order.append(name)
 
 
 def _check_import(imported: str, user: str) -> None:
@@ -344,11 +342,11 @@ def _without_our_decorators(text: str, scope: dict[str, Any]) -> tuple[str, int]
     assert isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef))
     kept = node.decorator_list[ours[-1] + 1 :]
     first = (kept[0].lineno if kept else node.lineno) - 1
-    lines = text.splitlines(keepends=True)
+    lines = text.split("\n")  # as Python counts them
     if kept:  # the @ is in the line of its expression
         while not lines[first].lstrip().startswith("@"):
             first -= 1
-    return above + "".join(lines[first:]), first - len(above.splitlines())
+    return above + "\n".join(lines[first:]), first - above.count("\n")
 
 
 def _is_ours(decorator: ast.expr, scope: dict[str, Any]) -> bool:
@@ -376,39 +374,3 @@ def _names_of(text: str, file: str, flags: int) -> tuple[list[str], list[str]]:
             if loads and not (part is not module and step.argval in own):
                 seen[str(step.argval)] = None
     return list(seen), imports
-
-
-# The module
-
-
-def _text(module: _Module, function: Callable[..., Any]) -> str:
-    """The pieces in the order of their files' lines, the calculation's own file last."""
-    name = function.__name__
-    if "calculate" in {*module.pieces, *module.header} and not is_calculation(function):
-        raise SourceError(f"calculate is the platform's own name for {name}: use another one")
-    home = module.pieces[name].file
-    header = ["from __future__ import annotations"]  # nobody's annotations are needed there
-    if not is_calculation(function):
-        header.append(f"from mecapy._entry import by_name as {_BY_NAME}")
-    if any(f"{DECODE}(" in text for text in module.header.values()):
-        header.append(f"from mecapy._decoding import decode as {DECODE}")
-    taken = dict.fromkeys("; ".join(module.header.values()).split("; ")) if module.header else {}
-    header += sorted(taken, key=lambda text: not text.startswith(("import ", "from ")))
-    lines = ["; ".join(header)] if header else []
-    for piece in (module.pieces[one] for one in module.order):
-        if piece.file != home:
-            lines += piece.text.rstrip("\n").split("\n")
-    own = [piece for piece in module.pieces.values() if piece.file == home]
-    for piece in sorted(own, key=lambda piece: piece.line):  # at its own line, where that is free
-        lines += [""] * (piece.line - 1 - len(lines))
-        lines += piece.text.rstrip("\n").split("\n")
-    lines += [f"{alias} = {own}" for alias, own in module.aliases.items()]
-    if not is_calculation(function):
-        lines += ["", "", f"calculate = {_BY_NAME}({name})"]
-    return "\n".join(lines) + "\n"
-
-
-def is_calculation(function: Callable[..., Any]) -> bool:
-    """Whether it is a calculation as it is: ``calculate(inputs)``."""
-    names = list(inspect.signature(function).parameters)
-    return function.__name__ == "calculate" and names == ["inputs"]

@@ -1,0 +1,16 @@
+#!/usr/bin/env bash
+# The SDK's tests on the oldest Python it is for, and on the newest (tools/install.sh other-pythons): against
+# a server whose calculations run on 3.11. Of what they need besides, the newest that each Python has.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+tools/install.sh other-pythons
+for python in build/pythons/3.*; do
+  folder=build/sdk-venv-$(basename "$python")
+  if [ ! -x "$folder/bin/pytest" ]; then
+    rm -rf "$folder"
+    "$python/bin/python$(basename "$python")" -m venv "$folder"
+    "$folder/bin/python" -m pip install -q --disable-pip-version-check -r sdk/python/requirements.in
+  fi
+  "$folder/bin/python" -VV
+  (cd sdk/python && "../../$folder/bin/python" -m pytest -q "$@")
+done
