@@ -3,13 +3,14 @@
 # a server whose calculations run on 3.11. Of what they need besides, the newest that each Python has.
 set -euo pipefail
 cd "$(dirname "$0")/.."
-tools/install.sh other-pythons
+tools/install.sh sdk-venv other-pythons
 for python in build/pythons/3.*; do
   folder=build/sdk-venv-$(basename "$python")
   if [ ! -x "$folder/bin/pytest" ]; then
     rm -rf "$folder"
-    "$python/bin/python$(basename "$python")" -m venv "$folder"
-    "$folder/bin/python" -m pip install -q --disable-pip-version-check -r sdk/python/requirements.in
+    "$python/bin/python$(basename "$python")" -m venv --without-pip "$folder"
+    build/sdk-venv/bin/python -m pip download -q --disable-pip-version-check --no-deps -d "$folder" pip
+    "$folder/bin/python" "$(echo "$folder"/pip-*.whl)/pip" install -q pip -r sdk/python/requirements.in
   fi
   "$folder/bin/python" -VV
   (cd sdk/python && "../../$folder/bin/python" -m pytest -q "$@")
