@@ -234,7 +234,7 @@ def sdk_page() -> str:
         "unless they say otherwise.\n\n"
     ]
     modules = public_names()
-    first = ["mecapy._client", "mecapy._calculation", "mecapy._sweep"]
+    first = [f"mecapy.{name}" for name in ("_client", "_task", "_run", "_calculation", "_sweep")]
     order = [*first, *(m for m in modules if m not in first)]
     for module in order:
         if module == "mecapy._errors":

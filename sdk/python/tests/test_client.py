@@ -110,6 +110,31 @@ def test_a_task_through_its_life(client: MecaPy) -> None:
         client.tasks.get(task.id)
 
 
+def test_what_a_task_need_not_have_is_taken_away(client: MecaPy) -> None:
+    code = "def calculate(inputs): return 1"
+    task = client.tasks.create(
+        "t", code, cache="1 h", estimated_duration="2 min", description="d", tags=["a"]
+    )
+    task.update(name="u")
+    assert (task.cache, task.estimated_duration, task.description) == (3600.0, 120.0, "d")
+    task.update(cache="2 h", estimated_duration=datetime.timedelta(seconds=5))
+    assert (task.cache, task.estimated_duration) == (7200.0, 5.0)
+    task.update(cache=0, estimated_duration=0, description="", tags=[])
+    assert (task.cache, task.estimated_duration, task.description, task.tags) == (
+        None,
+        None,
+        "",
+        (),
+    )
+    assert client.tasks.get(task.id).cache is None
+    assert client.tasks.create("t", code, cache=0, estimated_duration=0).cache is None
+    assert client.task(cache="0 s")(double).remote(2) == 4
+
+
+def double(x):
+    return 2 * x
+
+
 VALUES = {
     "float": 0.1 + 0.2,
     "nan": float("nan"),

@@ -6,8 +6,7 @@ import pickle
 import pytest
 
 import mecapy
-from mecapy import Failure, LimitError, Limits, PlatformError, WaitTimeout
-from mecapy._rules import save_path
+from mecapy import Failure, LimitError, Limits, WaitTimeout
 
 PUBLIC = {
     "Artifact", "AsyncArtifact", "AsyncCalculation", "AsyncMecaPy", "AsyncRun", "AsyncRuns",
@@ -58,18 +57,3 @@ def test_errors_survive_pickling() -> None:
     again = pickle.loads(pickle.dumps(error))
     assert (again.code, again.failure, again.run_id) == ("out_of_memory", failure, "r")
     assert isinstance(WaitTimeout("x"), TimeoutError)
-
-
-@pytest.mark.parametrize(
-    "name",
-    ["../../etc/passwd", "/etc/passwd", "a/../../b", "./x", "", "a//b", "..\\x", "C:\\x", "a\nb"],
-)
-def test_an_artifact_with_a_name_that_is_none_is_refused(name: str, tmp_path) -> None:
-    with pytest.raises(PlatformError, match="a name that is none"):
-        save_path(tmp_path, name)
-
-
-def test_where_an_artifact_goes(tmp_path) -> None:
-    assert save_path(tmp_path, "a/b.txt") == tmp_path / "a" / "b.txt"
-    assert save_path(tmp_path / "c.txt", "a/b.txt") == tmp_path / "c.txt"
-    assert str(save_path(None, "a/b.txt")) == "a/b.txt"

@@ -12,7 +12,7 @@
 from mecapy._artifact import Artifact, AsyncArtifact
 from mecapy._async import AsyncMecaPy, AsyncRun, AsyncRuns, AsyncTask, AsyncTasks
 from mecapy._calculation import AsyncCalculation, Calculation
-from mecapy._client import MecaPy, Run, Runs, Task, Tasks
+from mecapy._client import MecaPy
 from mecapy._errors import (
     AuthenticationError,
     BusyError,
@@ -34,7 +34,9 @@ from mecapy._errors import (
     WaitTimeout,
 )
 from mecapy._progress import progress
+from mecapy._run import Run, Runs
 from mecapy._sweep import Sweep, SweepFailure
+from mecapy._task import Task, Tasks
 from mecapy._values import (
     Event,
     Failure,

@@ -10,7 +10,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import IO, TYPE_CHECKING, Any
 
-from mecapy._rules import save_path
+from mecapy import _errors as errors
 from mecapy._state import ArtifactState
 
 if TYPE_CHECKING:
@@ -19,6 +19,24 @@ if TYPE_CHECKING:
 
 # Kinds that a notebook shows as they are; SVG may hold scripts and is left out.
 _SHOWN = ("image/png", "image/jpeg", "image/gif")
+
+
+def save_path(path: str | Path | None, name: str) -> Path:
+    """Where an artifact goes: a file, or below a folder that exists; by its name when None.
+
+    Raises
+    ------
+    PlatformError
+        The name is none that the platform gives: it might lead out of the folder.
+    """
+    parts = name.split("/")
+    odd = any(c < " " or c in '\\:*?"<>|\x7f' for c in name)
+    if odd or any(part in ("", ".", "..") for part in parts):
+        raise errors.PlatformError(f"an artifact with a name that is none: {name[:80]!r}")
+    own = Path(*parts)
+    if path is None:
+        return own
+    return Path(path) / own if Path(path).is_dir() else Path(path)
 
 
 class _Download:

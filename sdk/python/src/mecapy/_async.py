@@ -12,8 +12,9 @@ from typing import Any, TypeVar, overload
 import httpx
 
 from mecapy._artifact import AsyncArtifact
-from mecapy._calculation import AsyncCalculation, TaskOptions, fields_of
+from mecapy._calculation import AsyncCalculation, TaskOptions
 from mecapy._errors import MecaPyError
+from mecapy._fields import changes_of, fields_of
 from mecapy._http import http_options
 from mecapy._login import find_login
 from mecapy._rules import Order, Rules
@@ -248,9 +249,10 @@ class AsyncTask(TaskState[AsyncMecaPy]):
         cache: Duration | None = None,
         description: str | None = None,
         tags: list[str] | None = None,
+        estimated_duration: Duration | None = None,
     ) -> AsyncTask:
-        """Change what is given; new code, inputs or limits make a new version."""
-        fields = fields_of(
+        """Change what is given; see `Task.update`."""
+        fields = changes_of(
             name=name,
             code=code,
             inputs=inputs,
@@ -258,6 +260,7 @@ class AsyncTask(TaskState[AsyncMecaPy]):
             cache=cache,
             description=description,
             tags=tags,
+            estimated_duration=estimated_duration,
         )
         rule = self._client._rules.update_task(self.id, fields)
         self._told = await self._client._driver.run(rule)

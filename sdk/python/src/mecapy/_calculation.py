@@ -7,22 +7,23 @@ import difflib
 import enum
 import functools
 import inspect
-import os
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from mecapy._errors import EncodingError, SourceError
-from mecapy._rules import Order, task_fields
+from mecapy._errors import EncodingError
+from mecapy._fields import fields_of
+from mecapy._rules import Order
 from mecapy._source import calculation_of, check, unwrapped
 from mecapy._taken import is_calculation
-from mecapy._values import Duration, Limits, seconds
+from mecapy._values import Limits, seconds
 
 if TYPE_CHECKING:
     from mecapy._async import AsyncMecaPy, AsyncRun, AsyncTask
-    from mecapy._client import MecaPy, Run, Task
+    from mecapy._client import MecaPy
+    from mecapy._run import Run
     from mecapy._sweep import Sweep
+    from mecapy._task import Task
 
 Json = dict[str, Any]
 
@@ -48,42 +49,6 @@ class TaskOptions:
         name, cache = given.pop("name", None), given.pop("cache", None)
         limits = Limits(**given) if given else None
         return cls(name, limits, None if cache is None else seconds("cache", cache))
-
-
-def calculation_code(code: str | os.PathLike[str] | Callable[..., Any]) -> str:
-    """The source of a calculation given as text, as a file or as a function.
-
-    Raises
-    ------
-    SourceError
-        There is no such file, or the function cannot be taken along.
-    """
-    if isinstance(code, str):
-        return code
-    if isinstance(code, os.PathLike):
-        try:
-            return Path(code).read_text(encoding="utf-8-sig")
-        except (OSError, UnicodeDecodeError) as error:
-            raise SourceError(f"{code} cannot be read: {error}") from error
-    return calculation_of(code)
-
-
-def fields_of(
-    *,
-    code: str | os.PathLike[str] | Callable[..., Any] | None = None,
-    cache: Duration | None = None,
-    estimated_duration: Duration | None = None,
-    **others: Any,
-) -> Json:
-    """The members of a task as the API wants them; without those that are None."""
-    fields = task_fields(
-        code=None if code is None else calculation_code(code),
-        cache=None if cache is None else seconds("cache", cache),
-        **others,
-    )
-    if estimated_duration is not None:
-        fields["estimated_duration_s"] = seconds("estimated_duration", estimated_duration)
-    return {name: value for name, value in fields.items() if value is not None}
 
 
 def _check_argument(name: str, value: Any) -> None:
@@ -152,7 +117,7 @@ class _Calculation:
         return self._inputs(item if isinstance(item, tuple) else (item,), {})
 
     def _fields(self, inputs: Json, source: str | None = None) -> Json:
-        return task_fields(
+        return fields_of(
             name=self._options.name or self.__name__,  # type: ignore[attr-defined]
             code=source or self.source,
             inputs=inputs,
@@ -200,7 +165,7 @@ class Calculation(_Calculation):
 
     def submit(self, *args: Any, **kwargs: Any) -> Run:
         """Start it there, and give the run without waiting."""
-        from mecapy._client import Run
+        from mecapy._run import Run
 
         fields = self._fields(self._inputs(args, kwargs))
         rule = self._client._rules.execute(None, fields, Order())

@@ -5,18 +5,19 @@ from __future__ import annotations
 import hashlib
 import json
 import uuid
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
 from mecapy import _errors as errors
-from mecapy._codec import decode_reply, encode_inputs
+from mecapy._codec import decode_reply
 from mecapy._errors import NetworkError
-from mecapy._session import Body, Deadline, Session
+from mecapy._event_reader import EventReader
+from mecapy._fields import body_of
+from mecapy._session import Deadline, Session
 from mecapy._steps import Emit, Read, Rule
-from mecapy._values import ENDS, Failure, Limits, event_of, pick
+from mecapy._values import ENDS, event_of
 
 Json = dict[str, Any]
 
@@ -24,7 +25,6 @@ _WAIT_S = 25.0  # of one call: proxies give up after a minute
 _PAGE = 100
 _SILENCE_S = 35.0  # of a stream: the server says something every ten
 _MOST_BREAKS = 8  # of a stream in a row that told nothing new
-_LONGEST_EVENT = 4 << 20  # bytes; the server's are 64 KiB of log at most
 
 
 @dataclass(frozen=True)
@@ -78,7 +78,7 @@ class Rules:
 
     def create_task(self, fields: Mapping[str, Any]) -> Rule[Json]:
         """Keep a calculation."""
-        reply = yield from self.session.call("POST", "/api/tasks", body=_body(fields))
+        reply = yield from self.session.call("POST", "/api/tasks", body=body_of(fields))
         return _json(reply.content)
 
     def get_task(self, task_id: str, version: int | None = None) -> Rule[Json]:
@@ -88,9 +88,9 @@ class Rules:
         return _json(reply.content)
 
     def update_task(self, task_id: str, fields: Mapping[str, Any]) -> Rule[Json]:
-        """Change what is given; None takes away what can be."""
+        """Change what is given; a None takes that away."""
         path = f"/api/tasks/{task_id}"
-        reply = yield from self.session.call("PATCH", path, body=_body(fields, keep_none=True))
+        reply = yield from self.session.call("PATCH", path, body=body_of(fields))
         return _json(reply.content)
 
     def delete_task(self, task_id: str) -> Rule[None]:
@@ -127,7 +127,7 @@ class Rules:
         if order.fresh:
             headers["Cache-Control"] = "no-cache"
         reply = yield from self.session.call(
-            "POST", path, params=params, body=_body(fields), wait=wait, headers=headers
+            "POST", path, params=params, body=body_of(fields), wait=wait, headers=headers
         )
         return self._record(reply.content)
 
@@ -212,7 +212,7 @@ class Rules:
                 headers["Last-Event-ID"] = cursor
             try:
                 yield from self.session.open(f"/api/runs/{run_id}/events", headers, _SILENCE_S)
-                reader = _EventReader()
+                reader = EventReader()
                 while (piece := (yield Read())) is not None:
                     for event_id, name, data in reader.feed(piece):
                         cursor, tried = event_id or cursor, 0
@@ -266,94 +266,5 @@ class Rules:
                 return
 
 
-class _EventReader:
-    """Server-sent events from pieces of bytes."""
-
-    def __init__(self) -> None:
-        self._rest = bytearray()
-
-    def feed(self, piece: bytes) -> Iterator[tuple[str, str, Json]]:
-        """Id, name and JSON of each event that is whole now."""
-        self._rest += piece
-        if piece.find(b"\n") < 0 and len(self._rest) <= _LONGEST_EVENT:
-            return
-        *whole, rest = self._rest.split(b"\n\n")
-        self._rest = rest
-        if len(rest) > _LONGEST_EVENT:
-            raise errors.PlatformError("the server sent an event that is too long")
-        for block in whole:
-            fields = dict(
-                line.split(": ", 1) for line in block.decode().split("\n") if ": " in line[1:]
-            )
-            if "data" in fields:
-                yield fields.get("id", ""), fields.get("event", ""), json.loads(fields["data"])
-
-
-def failure_to_raise(record: Json) -> errors.MecaPyError | None:
-    """Why a run that has ended gives no result; None when it does."""
-    run_id = record["id"]
-    if record["status"] == "cancelled":
-        return errors.RunCancelled(f"run {run_id} was cancelled", run_id=run_id)
-    if record["status"] == "completed":
-        return None
-    failure: Failure = pick(Failure, record["error"])
-    text = failure.message
-    if failure.traceback and failure.traceback.strip() not in text:
-        text += "\n" + failure.traceback.rstrip()
-    if failure.fault == "platform":
-        error = errors.PlatformError(f"{text} (run {run_id})", code=failure.code, run_id=run_id)
-        error.failure = failure
-        return error
-    kind = errors.LimitError if failure.fault == "limit" else errors.CalculationError
-    return kind(text, failure=failure, run_id=run_id)
-
-
-def task_fields(
-    *,
-    code: str | None = None,
-    inputs: Mapping[str, Any] | None = None,
-    limits: Limits | Mapping[str, float] | None = None,
-    cache: float | None = None,
-    **others: Any,
-) -> Json:
-    """The members of a task, as `create_task` and `execute` want them."""
-    fields: Json = {"code": code, **others}
-    if inputs is not None:
-        fields["inputs"] = encode_inputs(inputs)
-    if limits is not None:
-        fields["limits"] = limits.record() if isinstance(limits, Limits) else dict(limits)
-    if cache is not None:
-        fields["cache"] = {"ttl": cache}
-    return fields
-
-
-def _body(fields: Mapping[str, Any], *, keep_none: bool = False) -> Body:
-    members = {}
-    for name, value in fields.items():
-        if value is None and not keep_none:
-            continue
-        encoded = isinstance(value, bytes)  # inputs are JSON already
-        members[name] = value if encoded else json.dumps(value, ensure_ascii=False).encode()
-    return Body(members)
-
-
 def _json(content: bytes) -> Json:
     return dict(json.loads(content))
-
-
-def save_path(path: str | Path | None, name: str) -> Path:
-    """Where an artifact goes: a file, or below a folder that exists; by its name when None.
-
-    Raises
-    ------
-    PlatformError
-        The name is none that the platform gives: it might lead out of the folder.
-    """
-    parts = name.split("/")
-    odd = any(c < " " or c in '\\:*?"<>|\x7f' for c in name)
-    if odd or any(part in ("", ".", "..") for part in parts):
-        raise errors.PlatformError(f"an artifact with a name that is none: {name[:80]!r}")
-    own = Path(*parts)
-    if path is None:
-        return own
-    return Path(path) / own if Path(path).is_dir() else Path(path)

@@ -6,7 +6,7 @@ import datetime
 from typing import Any, Generic, TypeVar
 
 from mecapy import _notebook
-from mecapy._rules import failure_to_raise
+from mecapy._outcome import failure_to_raise
 from mecapy._values import ENDS, Failure, Progress, Status, Usage, moment, pick
 
 C = TypeVar("C")
@@ -55,6 +55,12 @@ class TaskState(Generic[C]):
         """For how long an earlier result answers, seconds; None when none does."""
         cache = self._told.get("cache")
         return None if cache is None else float(cache["ttl"])
+
+    @property
+    def estimated_duration(self) -> float | None:
+        """How long a run takes, as far as who made it knows, seconds; None when he did not say."""
+        told = self._told.get("estimated_duration_s")
+        return None if told is None else float(told)
 
     @property
     def created_at(self) -> datetime.datetime:

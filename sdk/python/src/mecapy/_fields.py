@@ -1,0 +1,77 @@
+"""What is sent of a task: its members as the API wants them, of what people give."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from mecapy._codec import encode_inputs
+from mecapy._errors import SourceError
+from mecapy._session import Body
+from mecapy._source import calculation_of
+from mecapy._values import Duration, Limits, seconds
+
+Json = dict[str, Any]
+
+
+def calculation_code(code: str | os.PathLike[str] | Callable[..., Any]) -> str:
+    """The source of a calculation given as text, as a file or as a function.
+
+    Raises
+    ------
+    SourceError
+        There is no such file, or the function cannot be taken along.
+    """
+    if isinstance(code, str):
+        return code
+    if isinstance(code, os.PathLike):
+        try:
+            return Path(code).read_text(encoding="utf-8-sig")
+        except (OSError, UnicodeDecodeError) as error:
+            raise SourceError(f"{code} cannot be read: {error}") from error
+    return calculation_of(code)
+
+
+def changes_of(
+    *,
+    code: str | os.PathLike[str] | Callable[..., Any] | None = None,
+    inputs: Mapping[str, Any] | None = None,
+    limits: Limits | Mapping[str, float] | None = None,
+    cache: Duration | None = None,
+    estimated_duration: Duration | None = None,
+    **others: Any,
+) -> Json:
+    """The members that an update sends: without those that are not given (None).
+
+    A duration of 0 takes its member away, which is a None here and a null there.
+    """
+    fields = {name: value for name, value in others.items() if value is not None}
+    if code is not None:
+        fields["code"] = calculation_code(code)
+    if inputs is not None:
+        fields["inputs"] = encode_inputs(inputs)
+    if limits is not None:
+        fields["limits"] = limits.record() if isinstance(limits, Limits) else dict(limits)
+    if cache is not None:
+        ttl = seconds("cache", cache)
+        fields["cache"] = {"ttl": ttl} if ttl else None
+    if estimated_duration is not None:
+        fields["estimated_duration_s"] = seconds("estimated_duration", estimated_duration) or None
+    return fields
+
+
+def fields_of(**given: Any) -> Json:
+    """The members of a new task or run; see `changes_of`."""
+    return {name: value for name, value in changes_of(**given).items() if value is not None}
+
+
+def body_of(fields: Mapping[str, Any]) -> Body:
+    """The body of a request; a member that is bytes is JSON already."""
+    members = {}
+    for name, value in fields.items():
+        encoded = isinstance(value, bytes)
+        members[name] = value if encoded else json.dumps(value, ensure_ascii=False).encode()
+    return Body(members)
