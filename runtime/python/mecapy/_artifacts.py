@@ -6,13 +6,13 @@ import gc
 import io
 import json
 import os
-import re
 import stat
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from mecapy import _artifact_name
 from mecapy._channel import MIB, Channel
 from mecapy._failure import Failure
 
@@ -21,20 +21,11 @@ _CHUNK = 256 * 1024
 _DPI = 150
 _MAX_DEPTH = 32
 _UNREADABLE = "it cannot be read"
-# As src/base/file_name.h: the front rejects what this lets through by mistake.
-_PART = re.compile(
-    r"(?![. ])[^\x00-\x1f\x22*/:<>?\x5c|\x7f-\x9f\xad\u061c\u180e\u200b-\u200f\u2028-\u202e"
-    r"\u2060-\u206f\ud800-\uf8ff\ufeff\ufff0-\uffff\U000e0000-\U0010ffff]+(?<! )"
+_UNNAMED = (
+    f"its path is longer than {_artifact_name.LONGEST} bytes, a part of it begins or ends with a "
+    "space, or it has characters that cannot be seen or that some systems forbid"
 )
-_LONGEST_NAME = 200  # bytes
 _WRITERS = (io.TextIOWrapper, io.BufferedWriter, io.BufferedRandom)
-
-
-def is_artifact_name(name: str) -> bool:
-    """Whether `name` may be an artifact's: the rule of src/model/run.h."""
-    if not all(map(_PART.fullmatch, name.split("/"))):
-        return False
-    return len(name.encode()) <= _LONGEST_NAME
 
 
 class Figures:
@@ -126,8 +117,8 @@ def _files(folder: str, prefix: str, depth: int) -> Iterator[_File]:
             yield from _files(entry.path, name + "/", depth + 1)
         elif not entry.is_file(follow_symlinks=False):
             _skip(name, "not a file")
-        elif not is_artifact_name(name):
-            _skip(name, "letters, digits, '.', '_', '-', ' ' only, at most 128 characters")
+        elif not _artifact_name.is_artifact_name(name):
+            _skip(name, _UNNAMED)
         elif not os.access(entry.path, os.R_OK):
             _skip(name, _UNREADABLE)
         else:

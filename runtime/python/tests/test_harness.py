@@ -11,7 +11,7 @@ from collections.abc import Iterator
 
 import mecapy
 import pytest
-from mecapy import _artifacts, _harness, _progress
+from mecapy import _artifact_name, _artifacts, _harness, _progress
 from mecapy._channel import Channel
 from mecapy._failure import Failure, from_exception, shorten
 
@@ -110,7 +110,7 @@ def test_long_text_keeps_both_ends() -> None:
     "name", ["a", "a b.txt", "a/b", "A-_1.csv", "été/σ (MPa).csv", "50%#1", "x" * 200]
 )
 def test_artifact_names(name: str) -> None:
-    assert _artifacts.is_artifact_name(name)
+    assert _artifact_name.is_artifact_name(name)
 
 
 @pytest.mark.parametrize(
@@ -134,7 +134,7 @@ def test_artifact_names(name: str) -> None:
     ],
 )
 def test_names_that_are_no_artifacts(name: str) -> None:
-    assert not _artifacts.is_artifact_name(name)
+    assert not _artifact_name.is_artifact_name(name)
 
 
 def test_files_are_sent_whole_and_in_order(

@@ -1,21 +1,65 @@
-"""Where what a run left is saved."""
+"""Where what a run left is saved, and under which names it may be."""
+
+import re
+from pathlib import Path
 
 import pytest
+from scripted import Answer, scripted
 
-from mecapy import PlatformError
+from mecapy import MecaPy, PlatformError
 from mecapy._artifact import save_path
+from mecapy._artifact_name import _PART
+
+SERVER = Path(__file__).resolve().parents[3] / "src"
+# As src/model/model_test.cc and src/base/base_test.cc.
+NAMES = [
+    "plot.png", "a/b/c.csv", "figure 1.svg", "x_-.9", "é/contrainte σ (MPa).csv",
+    "50% [a]#1&2.txt", "\U0001f529 \u672c.csv", "a" * 200,
+]  # fmt: skip
+NO_NAMES = [
+    "", "/etc/passwd", "../x", "a/../b", "a//b", ".hidden", "a/.b", "a\nb", 'a"b', "a/", " a", "a ",
+    "a/ b", "a\\b", "c:d", "a?", "a" * 201, "a\0b", "é" * 101, "a\x85.txt", "a\u202egpj.exe",
+    "\u200b", "\ufeffa", "\ud800", "\ue000", "a\x7f", "\U000e0021",
+    ".bashrc", "a/.ssh", "./x", "../../etc/passwd", "C:\\x", "a/..",
+]  # fmt: skip
 
 
-@pytest.mark.parametrize(
-    "name",
-    ["../../etc/passwd", "/etc/passwd", "a/../../b", "./x", "", "a//b", "..\\x", "C:\\x", "a\nb"],
-)
-def test_an_artifact_with_a_name_that_is_none_is_refused(name: str, tmp_path) -> None:
-    with pytest.raises(PlatformError, match="a name that is none"):
-        save_path(tmp_path, name)
+@pytest.mark.parametrize("name", NO_NAMES, ids=ascii)
+def test_an_artifact_with_a_name_that_is_none_is_refused(name: str, tmp_path: Path) -> None:
+    with pytest.raises(PlatformError, match="a name that is none") as caught:
+        save_path(tmp_path, name, "r")
+    assert caught.value.run_id == "r"
 
 
-def test_where_an_artifact_goes(tmp_path) -> None:
-    assert save_path(tmp_path, "a/b.txt") == tmp_path / "a" / "b.txt"
-    assert save_path(tmp_path / "c.txt", "a/b.txt") == tmp_path / "c.txt"
-    assert str(save_path(None, "a/b.txt")) == "a/b.txt"
+@pytest.mark.parametrize("name", NAMES, ids=ascii)
+def test_where_an_artifact_goes(name: str, tmp_path: Path) -> None:
+    assert save_path(tmp_path, name) == tmp_path / name
+    assert save_path(tmp_path / "c.txt", name) == tmp_path / "c.txt"
+    assert save_path(None, name) == Path(name)
+
+
+def test_the_characters_of_names_are_those_of_the_server() -> None:
+    """By its source, so that the two tables cannot part."""
+    source = (SERVER / "base/file_name.cc").read_text()
+    table = source.partition("kForbidden = {")[2].partition("};")[0]
+    forbidden: set[int] = set()
+    for first, last in re.findall(r"Range\{(0x[0-9a-f]+|'\\?.'), (0x[0-9a-f]+|'\\?.')\}", table):
+        forbidden.update(range(code_of(first), code_of(last) + 1))
+    assert len(forbidden) > 1000
+    ours = {code for code in range(0x110000) if not _PART.fullmatch(f"a{chr(code)}a")}
+    assert ours == forbidden
+
+
+def code_of(written: str) -> int:
+    return int(written, 16) if written.startswith("0x") else ord(written.strip("'")[-1])
+
+
+@pytest.mark.parametrize("name", [".bashrc", "a/.ssh"])
+def test_what_a_server_says_cannot_become_a_hidden_file(name: str, tmp_path: Path) -> None:
+    artifact = {"name": name, "size": 0, "content_type": "text/plain", "sha256": "0" * 64}
+    run = {"id": "r", "run_id": "r", "task_id": "t", "status": "completed", "artifacts": [artifact]}
+    with scripted(Answer(200, run)) as server:
+        [one] = MecaPy(base_url=server.url, token="t").runs.get("r").artifacts
+        with pytest.raises(PlatformError, match="a name that is none"):
+            one.save(tmp_path)
+    assert list(tmp_path.iterdir()) == []

@@ -10,7 +10,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import IO, TYPE_CHECKING, Any
 
-from mecapy import _errors as errors
+from mecapy._artifact_name import is_artifact_name
+from mecapy._errors import PlatformError
 from mecapy._state import ArtifactState
 
 if TYPE_CHECKING:
@@ -21,19 +22,19 @@ if TYPE_CHECKING:
 _SHOWN = ("image/png", "image/jpeg", "image/gif")
 
 
-def save_path(path: str | Path | None, name: str) -> Path:
+def save_path(path: str | os.PathLike[str] | None, name: str, run_id: str | None = None) -> Path:
     """Where an artifact goes: a file, or below a folder that exists; by its name when None.
 
     Raises
     ------
     PlatformError
-        The name is none that the platform gives: it might lead out of the folder.
+        The name is none that the platform gives: it might lead out of the folder, or be one of
+        the files that programs look for.
     """
-    parts = name.split("/")
-    odd = any(c < " " or c in '\\:*?"<>|\x7f' for c in name)
-    if odd or any(part in ("", ".", "..") for part in parts):
-        raise errors.PlatformError(f"an artifact with a name that is none: {name[:80]!r}")
-    own = Path(*parts)
+    if not is_artifact_name(name):
+        text = f"an artifact with a name that is none: {name[:80]!r}"
+        raise PlatformError(text, run_id=run_id)
+    own = Path(*name.split("/"))
     if path is None:
         return own
     return Path(path) / own if Path(path).is_dir() else Path(path)
@@ -133,7 +134,7 @@ class Artifact(ArtifactState):
         Path
             Of the file, which is there only when all of it came.
         """
-        where = save_path(None if path is None else Path(path), self.name)
+        where = save_path(path, self.name, self.run_id)
         with _Download(where, overwrite) as file:
             for piece in self.iter_bytes():
                 file.write(piece)
@@ -179,7 +180,7 @@ class AsyncArtifact(ArtifactState):
         self, path: str | os.PathLike[str] | None = None, *, overwrite: bool = False
     ) -> Path:
         """Save it, checked; see `Artifact.save`."""
-        where = save_path(None if path is None else Path(path), self.name)
+        where = save_path(path, self.name, self.run_id)
         with _Download(where, overwrite) as file:
             async for piece in self.iter_bytes():
                 file.write(piece)

@@ -1,0 +1,1 @@
+../../../../runtime/python/mecapy/_artifact_name.py
