@@ -95,6 +95,9 @@ def test_a_run_as_it_goes(play: Play) -> None:
         assert run.status == "running"
         await run.cancel()
         assert (await run.wait(20)).status == "cancelled"
+        assert (await run.cancel()).status == "cancelled"
+        done = await (await client.submit("def calculate(inputs): return 1")).wait()
+        assert await (await done.cancel()).result() == 1
         last = [event async for event in run.stream()][-1]
         assert last == StatusEvent("cancelled", 1)
         assert "begun" in await run.logs()

@@ -53,7 +53,7 @@ class AsyncMecaPy:
 
     def _join(self, session: Session, options: Json) -> None:
         self._driver = AsyncDriver(lambda: httpx.AsyncClient(**options))
-        self._rules = Rules(session, AsyncArtifact)
+        self._rules = Rules(session)
         self.base_url = session.base_url
         self.tasks = AsyncTasks(self)
         self.runs = AsyncRuns(self)
@@ -295,8 +295,10 @@ class AsyncRuns:
             yield AsyncRun(self._client, record)
 
 
-class AsyncRun(RunState[AsyncMecaPy]):
+class AsyncRun(RunState[AsyncMecaPy, AsyncArtifact]):
     """One run, as it was last told; `refresh` asks again."""
+
+    _artifact = AsyncArtifact
 
     @property
     def status(self) -> Status:
@@ -319,9 +321,14 @@ class AsyncRun(RunState[AsyncMecaPy]):
         return self._usage()
 
     @property
+    def cost(self) -> float | None:
+        """What it cost, as the server tells it; None when it tells nothing."""
+        return self._cost()
+
+    @property
     def artifacts(self) -> list[AsyncArtifact]:
         """Files and figures it left; none until it has ended."""
-        return self._artifacts(AsyncArtifact)
+        return self._artifacts()
 
     @property
     def progress(self) -> Progress | None:

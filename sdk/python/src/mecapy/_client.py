@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any, TypeVar, overload
 
 import httpx
 
-from mecapy._artifact import Artifact
 from mecapy._calculation import Calculation, TaskOptions
 from mecapy._errors import MecaPyError
 from mecapy._fields import fields_of
@@ -87,7 +86,7 @@ class MecaPy:
         self._options = http_options(proxy, ca)
         self._driver = Driver(lambda: httpx.Client(**self._options))
         session = Session(url, login, timeout=timeout, retries=retries)
-        self._rules = Rules(session, Artifact)
+        self._rules = Rules(session)
         self.base_url = session.base_url
         self.tasks = Tasks(self)
         self.runs = Runs(self)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from typing import Any
 
 from mecapy import _encoding
 from mecapy._decoding import Reviver, decode
-from mecapy._errors import EncodingError, MecaPyError
+from mecapy._errors import ConfigurationError, EncodingError, PlatformError
+from mecapy._version import __version__
 
 
 def encode_inputs(inputs: Mapping[str, Any]) -> bytes:
@@ -31,18 +33,46 @@ def encode_inputs(inputs: Mapping[str, Any]) -> bytes:
         raise EncodingError(str(error)) from None
 
 
-def decode_reply(content: bytes, artifact: Reviver | None = None) -> dict[str, Any]:
-    """An answer whose result and inputs are values again; `artifact` makes what stands for one.
+class EncodedResult:
+    """A result that holds values which JSON has not, as it came.
 
-    Raises
-    ------
-    MecaPyError
-        It holds values of a package that is not installed here, or is no JSON.
+    Parameters
+    ----------
+    content : bytes
+        The whole answer, whose member ``result`` it is.
     """
-    try:
-        return dict(decode(content, artifact))
-    except ImportError as error:
-        text = f"the result holds values of {error.name}, which is not installed here"
-        raise MecaPyError(text) from error
-    except Exception as error:  # whatever numpy, pandas and the like make of it
-        raise MecaPyError(f"the answer cannot be read: {error}") from error
+
+    def __init__(self, content: bytes) -> None:
+        self._content = content
+
+    def __repr__(self) -> str:
+        return "(cannot be read here)"
+
+    def decode(self, artifact: Reviver, run_id: str) -> Any:
+        """The result; `artifact` makes what stands for one.
+
+        Raises
+        ------
+        ConfigurationError
+            It holds values of a package that is not installed here.
+        PlatformError
+            It cannot be read: of a later server, say.
+        """
+        try:
+            return decode(self._content, artifact)["result"]
+        except ImportError as error:
+            package = (error.name or str(error)).partition(".")[0]
+            text = f"the result of run {run_id} holds values of {package}, which is not installed "
+            text += f"here: pip install {package}, or mecapy[science]"
+            raise ConfigurationError(text, run_id=run_id) from error
+        except Exception as error:  # whatever numpy, pandas and the like make of it
+            text = f"the result of run {run_id} cannot be read by mecapy {__version__}: {error}"
+            raise PlatformError(text, run_id=run_id) from error
+
+
+def read_run(content: bytes) -> dict[str, Any]:
+    """The answer that a run is; what its result holds is decoded when it is asked for."""
+    record: dict[str, Any] = dict(json.loads(content))
+    if b'"$type"' in content and "result" in record:
+        record["result"] = EncodedResult(content)
+    return record

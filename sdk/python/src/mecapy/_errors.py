@@ -10,7 +10,7 @@
     │   └── BusyError           too much work at once; `retry_after` says when to come again
     ├── NetworkError            the server was not reached, or the connection broke
     ├── UsageError              the caller's mistake
-    │   ├── ConfigurationError  no server, no token, an address that will not do
+    │   ├── ConfigurationError  no server, no token, a package that is missing here
     │   ├── AuthenticationError the token is not, or no longer, good
     │   ├── NotFoundError       no such task, run or artifact of yours
     │   ├── InvalidRequestError `problems` names each wrong field
@@ -112,6 +112,9 @@ class LimitError(RunError):
 class PlatformError(MecaPyError):
     """The platform's fault: a run it could not finish, or an answer that says so.
 
+    `code` of a run is ``worker_lost``, ``backend_unavailable``, ``storage_unavailable`` or
+    ``internal``, or one that this package does not know.
+
     Attributes
     ----------
     failure : Failure or None
@@ -150,7 +153,7 @@ class UsageError(MecaPyError):
 
 
 class ConfigurationError(UsageError):
-    """There is no server or no token to use, or an address that will not do."""
+    """There is no server, no token or no package to use, or an address that will not do."""
 
 
 class AuthenticationError(UsageError):

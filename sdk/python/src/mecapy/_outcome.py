@@ -9,6 +9,12 @@ from mecapy._values import Failure, pick
 
 Json = dict[str, Any]
 
+# By whose fault; what is neither the calculation's nor a limit's is the platform's.
+_KINDS: dict[str, type[errors.RunError]] = {
+    "calculation": errors.CalculationError,
+    "limit": errors.LimitError,
+}
+
 
 def failure_to_raise(record: Json) -> errors.MecaPyError | None:
     """Why a run that has ended gives no result; None when it does."""
@@ -21,9 +27,9 @@ def failure_to_raise(record: Json) -> errors.MecaPyError | None:
     text = failure.message
     if failure.traceback and failure.traceback.strip() not in text:
         text += "\n" + failure.traceback.rstrip()
-    if failure.fault == "platform":
-        error = errors.PlatformError(f"{text} (run {run_id})", code=failure.code, run_id=run_id)
-        error.failure = failure
-        return error
-    kind = errors.LimitError if failure.fault == "limit" else errors.CalculationError
-    return kind(text, failure=failure, run_id=run_id)
+    kind = _KINDS.get(failure.fault)
+    if kind is not None:
+        return kind(text, failure=failure, run_id=run_id)
+    error = errors.PlatformError(f"{text} (run {run_id})", code=failure.code, run_id=run_id)
+    error.failure = failure
+    return error

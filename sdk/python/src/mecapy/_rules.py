@@ -5,13 +5,13 @@ from __future__ import annotations
 import hashlib
 import json
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import quote
 
 from mecapy import _errors as errors
-from mecapy._codec import decode_reply
+from mecapy._codec import read_run
 from mecapy._errors import NetworkError
 from mecapy._event_reader import EventReader
 from mecapy._fields import body_of
@@ -50,24 +50,10 @@ class Rules:
     ----------
     session : Session
         How calls are made.
-    figure : callable
-        Makes, of its name, what stands for a figure in a result; a record's ``"figures"`` holds
-        those that were made.
     """
 
-    def __init__(self, session: Session, figure: Callable[[str], Any]) -> None:
+    def __init__(self, session: Session) -> None:
         self.session = session
-        self._figure = figure
-
-    def _record(self, content: bytes) -> Json:
-        figures: list[Any] = []
-
-        def revive(item: Json) -> Any:
-            figures.append(self._figure(str(item["name"])))
-            return figures[-1]
-
-        record = decode_reply(content, revive)
-        return record | {"id": record["run_id"], "figures": figures}
 
     def me(self) -> Rule[Json]:
         """Who calls: user, admin, proof."""
@@ -129,7 +115,7 @@ class Rules:
         reply = yield from self.session.call(
             "POST", path, params=params, body=body_of(fields), wait=wait, headers=headers
         )
-        return self._record(reply.content)
+        return _run_record(reply.content)
 
     def execute_and_finish(
         self,
@@ -181,7 +167,7 @@ class Rules:
                     raise
                 text = f"run {run_id} has not ended after {timeout:g} s, as far as can be told"
                 raise errors.WaitTimeout(text, run_id=run_id) from error
-            record = self._record(reply.content)
+            record = _run_record(reply.content)
             if record["status"] in ENDS:
                 return record
             if deadline.left(1) <= 0:
@@ -190,7 +176,13 @@ class Rules:
 
     def cancel(self, run_id: str) -> Rule[Json]:
         """Stop a run wherever it is; one that has ended stays as it is."""
-        reply = yield from self.session.call("POST", f"/api/runs/{run_id}/cancel")
+        try:
+            reply = yield from self.session.call("POST", f"/api/runs/{run_id}/cancel")
+        except errors.ConflictError:
+            record = yield from self.get_run(run_id)
+            if record["status"] not in ENDS:
+                raise
+            return record
         return _json(reply.content)
 
     def list_runs(self, task_id: str | None, status: str | None, limit: int | None) -> Rule[None]:
@@ -225,7 +217,8 @@ class Rules:
                 if tried >= _MOST_BREAKS:
                     raise
             if tried >= _MOST_BREAKS:
-                raise errors.PlatformError(f"the events of run {run_id} end without its end")
+                text = f"the events of run {run_id} end without its end"
+                raise errors.PlatformError(text, run_id=run_id)
             yield from self.session.pause(tried)
             tried += 1
 
@@ -264,6 +257,11 @@ class Rules:
             before, cursor = cursor, page.get("next")
             if cursor is None or cursor == before or not page["items"]:
                 return
+
+
+def _run_record(content: bytes) -> Json:
+    record = read_run(content)
+    return record | {"id": record["run_id"]}
 
 
 def _json(content: bytes) -> Json:

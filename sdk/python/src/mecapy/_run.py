@@ -36,8 +36,10 @@ class Runs:
             yield Run(self._client, record)
 
 
-class Run(RunState["MecaPy"]):
+class Run(RunState["MecaPy", Artifact]):
     """One run. What may change is asked of the server until the run has ended."""
+
+    _artifact = Artifact
 
     @property
     def status(self) -> Status:
@@ -64,10 +66,16 @@ class Run(RunState["MecaPy"]):
         return self._usage()
 
     @property
+    def cost(self) -> float | None:
+        """What it cost, as the server tells it; None when it tells nothing."""
+        self._refresh()
+        return self._cost()
+
+    @property
     def artifacts(self) -> list[Artifact]:
         """Files and figures it left; none until it has ended."""
         self._refresh(whole="artifacts")
-        return self._artifacts(Artifact)
+        return self._artifacts()
 
     @property
     def progress(self) -> Progress | None:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import datetime
 from typing import Any, Generic, TypeVar
 
 from mecapy import _notebook
+from mecapy._codec import EncodedResult
+from mecapy._errors import MecaPyError
 from mecapy._outcome import failure_to_raise
 from mecapy._values import ENDS, Failure, Progress, Status, Usage, moment, pick
 
@@ -84,17 +87,10 @@ class TaskState(Generic[C]):
 class ArtifactState:
     """A file or figure that a run left."""
 
-    name: str
-    run_id: str = ""
-    size: int = 0
-    content_type: str = "application/octet-stream"
-    sha256: str = ""
-
-    def __init__(self, name: str) -> None:
-        self.name = name
-
-    def _bind(self, run_id: str, record: Json) -> None:
+    def __init__(self, client: Any, run_id: str, record: Json) -> None:
+        self._client = client
         self.run_id = run_id
+        self.name = str(record["name"])
         self.size = int(record["size"])
         self.content_type = str(record["content_type"])
         self.sha256 = str(record["sha256"])
@@ -107,8 +103,10 @@ class ArtifactState:
 A = TypeVar("A", bound=ArtifactState)
 
 
-class RunState(Generic[C]):
+class RunState(Generic[C, A]):
     """A run as it was last told."""
+
+    _artifact: type[A]  # what stands for a figure in the result
 
     def __init__(self, client: C, record: Json) -> None:
         self._client = client
@@ -116,11 +114,6 @@ class RunState(Generic[C]):
 
     def _hear(self, record: Json) -> None:
         self._told: Json = record
-        for figure in record.get("figures", ()):
-            for one in record.get("artifacts", ()):
-                if one["name"] == figure.name:
-                    figure._bind(self.id, one)
-                    figure._client = self._client
 
     @property
     def id(self) -> str:
@@ -136,11 +129,6 @@ class RunState(Generic[C]):
     def ended(self) -> bool:
         """Whether it has ended, as far as was told."""
         return self._told["status"] in ENDS
-
-    @property
-    def cost(self) -> None:
-        """What it cost; None: the platform does not tell yet."""
-        return None
 
     def _status(self) -> Status:
         status: Status = self._told["status"]
@@ -161,20 +149,29 @@ class RunState(Generic[C]):
     def _attempt(self) -> int:
         return int(self._told.get("attempt", 0))
 
-    def _artifacts(self, kind: type[A]) -> list[A]:
-        found = []
-        for record in self._told.get("artifacts", ()):
-            one = kind(record["name"])
-            one._bind(self.id, record)
-            one._client = self._client  # type: ignore[attr-defined]
-            found.append(one)
-        return found
+    def _cost(self) -> float | None:
+        cost = self._told.get("cost")
+        return None if cost is None else float(cost)
+
+    def _artifacts(self) -> list[A]:
+        records = self._told.get("artifacts", ())
+        return [self._artifact(self._client, self.id, record) for record in records]
+
+    def _figure(self, item: Json) -> A:
+        """What stands for a figure in the result."""
+        for one in self._artifacts():
+            if one.name == item["name"]:
+                return one
+        raise ValueError(f"it names {item['name']!r}, which the run did not leave")
 
     def _result(self) -> Any:
         error = failure_to_raise(self._told)
         if error is not None:
             raise error
-        return self._told["result"]
+        value = self._told["result"]
+        if isinstance(value, EncodedResult):
+            value = self._told["result"] = value.decode(self._figure, self.id)
+        return value
 
     def _has_result(self) -> bool:
         return self.ended and (self._told["status"] != "completed" or "result" in self._told)
@@ -203,4 +200,7 @@ class RunState(Generic[C]):
         return f"<{type(self).__name__} {self._told['status']} id={self.id}>"
 
     def _repr_html_(self) -> str:
+        if self._told.get("result") is not None:
+            with contextlib.suppress(MecaPyError):  # then it is told that there is one
+                self._result()
         return _notebook.run_html(self._told)
