@@ -1,6 +1,5 @@
 """Where what a run left is saved, and under which names it may be."""
 
-import re
 from pathlib import Path
 
 import pytest
@@ -8,9 +7,8 @@ from scripted import Answer, scripted
 
 from mecapy import MecaPy, PlatformError
 from mecapy._artifact import save_path
-from mecapy._artifact_name import _PART
+from mecapy._artifact_name import is_artifact_name
 
-SERVER = Path(__file__).resolve().parents[3] / "src"
 # As src/model/model_test.cc and src/base/base_test.cc.
 NAMES = [
     "plot.png", "a/b/c.csv", "figure 1.svg", "x_-.9", "é/contrainte σ (MPa).csv",
@@ -38,20 +36,23 @@ def test_where_an_artifact_goes(name: str, tmp_path: Path) -> None:
     assert save_path(None, name) == Path(name)
 
 
-def test_the_characters_of_names_are_those_of_the_server() -> None:
-    """By its source, so that the two tables cannot part."""
-    source = (SERVER / "base/file_name.cc").read_text()
-    table = source.partition("kForbidden = {")[2].partition("};")[0]
-    forbidden: set[int] = set()
-    for first, last in re.findall(r"Range\{(0x[0-9a-f]+|'\\?.'), (0x[0-9a-f]+|'\\?.')\}", table):
-        forbidden.update(range(code_of(first), code_of(last) + 1))
-    assert len(forbidden) > 1000
-    ours = {code for code in range(0x110000) if not _PART.fullmatch(f"a{chr(code)}a")}
-    assert ours == forbidden
-
-
-def code_of(written: str) -> int:
-    return int(written, 16) if written.startswith("0x") else ord(written.strip("'")[-1])
+def test_each_character_that_is_taken_here_is_one_of_the_servers(
+    client: MecaPy, tmp_path: Path
+) -> None:
+    """Those beside each range that is not: the server fails a run whose files have others."""
+    taken = [is_artifact_name(f"a{chr(code)}a") for code in range(0x110000)]
+    edges = {
+        f"a{chr(code)}a.txt"
+        for code in range(1, 0x10FFFF)
+        if taken[code] and not (taken[code - 1] and taken[code + 1])
+    }
+    assert len(edges) > 30
+    code = "def calculate(inputs):\n    for name in inputs['names']: open(name, 'w').close()"
+    run = client.submit(code, {"names": sorted(edges)}).wait()
+    assert run.error is None
+    for one in run.artifacts:
+        one.save(tmp_path)
+    assert {path.name for path in tmp_path.iterdir()} == edges
 
 
 @pytest.mark.parametrize("name", [".bashrc", "a/.ssh"])
