@@ -9,9 +9,12 @@
 #include <cstdlib>
 #include <cstring>
 #include <filesystem>
+#include <system_error>
+#include <utility>
 
 #include "base/fd.h"
 #include "base/id.h"
+#include "client/target.h"
 #include "wire/json.h"
 
 namespace mecapy::client {
@@ -34,6 +37,9 @@ std::string text_of(const json::object& object, std::string_view name) {
 Result<std::string> read_own_file(const std::string& path, int fd) {
   struct stat info {};
   if (::fstat(fd, &info) != 0 || !S_ISREG(info.st_mode)) return wrong(path, "is no file");
+  if (info.st_uid != ::geteuid()) {
+    return fail(ErrorCode::usage, path + " is somebody else's: remove it, and log in again");
+  }
   if ((info.st_mode & (S_IRWXG | S_IRWXO)) != 0) {
     return fail(ErrorCode::usage, "others may read " + path +
                                       ", which holds a token: chmod 600 it, and log in again");
@@ -48,6 +54,38 @@ Result<std::string> read_own_file(const std::string& path, int fd) {
   }
   text.resize(size);
   return text;
+}
+
+// Where the links of `path` end: who keeps the file elsewhere has one there. `path` itself when
+// nothing is there.
+std::string behind_links(const std::string& path) {
+  std::error_code ec;
+  const fs::path found = fs::canonical(path, ec);
+  return ec ? path : found.string();
+}
+
+// The login that a file holds, or nothing when it holds none.
+std::optional<Login> login_of(const std::string& text) {
+  json::error_code ec;
+  const json::value whole = json::parse(text, ec);
+  if (ec || !whole.is_object()) return std::nullopt;
+  const json::object& object = whole.get_object();
+  Login login{text_of(object, "url"), text_of(object, "token")};
+  if (login.url.empty() || !is_token(login.token)) return std::nullopt;
+  if (const json::value* ends = object.if_contains("expires_at"); ends != nullptr) {
+    if (!ends->is_number()) return std::nullopt;
+    login.expires_at = ends->to_number<double>();
+  }
+  int renewal = 0;
+  for (const auto& [name, member] : {std::pair{"refresh_token", &Login::refresh_token},
+                                     std::pair{"token_endpoint", &Login::token_endpoint},
+                                     std::pair{"client_id", &Login::client_id}}) {
+    login.*member = text_of(object, name);
+    if (object.contains(name) && (login.*member).empty()) return std::nullopt;
+    renewal += (login.*member).empty() ? 0 : 1;
+  }
+  if (renewal != 0 && renewal != 3) return std::nullopt;
+  return login;
 }
 
 // Writes all of `text` to a new file beside `path`, and puts it there.
@@ -75,7 +113,7 @@ std::string login_path() {
   const char* xdg = std::getenv("XDG_CONFIG_HOME");
   if (xdg != nullptr && *xdg == '/') return std::string(xdg) + "/mecapy/login.json";
   const char* home = std::getenv("HOME");
-  if (home == nullptr || *home == '\0') return "";
+  if (home == nullptr || *home != '/') return "";
   return std::string(home) + "/.config/mecapy/login.json";
 }
 
@@ -86,20 +124,9 @@ Result<std::optional<Login>> read_login(const std::string& path) {
   if (!file) return wrong(path, "cannot be read");
   const auto text = read_own_file(path, file.get());
   if (!text) return text.error();
-  json::error_code ec;
-  const json::value whole = json::parse(*text, ec);
-  if (ec || !whole.is_object()) return wrong(path, "holds no login");
-  const json::object& object = whole.get_object();
-  Login login{text_of(object, "url"), text_of(object, "token")};
-  if (login.url.empty() || login.token.empty()) return wrong(path, "holds no login");
-  if (const json::value* ends = object.if_contains("expires_at");
-      ends != nullptr && ends->is_number()) {
-    login.expires_at = ends->to_number<double>();
-  }
-  login.refresh_token = text_of(object, "refresh_token");
-  login.token_endpoint = text_of(object, "token_endpoint");
-  login.client_id = text_of(object, "client_id");
-  return std::optional(std::move(login));
+  std::optional<Login> login = login_of(*text);
+  if (!login) return wrong(path, "holds no login");
+  return login;
 }
 
 Result<void> save_login(const std::string& path, const Login& login) {
@@ -121,13 +148,19 @@ Result<void> save_login(const std::string& path, const Login& login) {
         .text("token_endpoint", login.token_endpoint)
         .text("client_id", login.client_id);
   }
-  return replace(path, std::move(out).finish() + "\n");
+  return replace(behind_links(path), std::move(out).finish() + "\n");
 }
 
 Result<bool> remove_login(const std::string& path) {
-  if (path.empty() || ::unlink(path.c_str()) == 0) return !path.empty();
-  if (errno == ENOENT || errno == ENOTDIR) return false;
-  return fail(ErrorCode::storage, "cannot remove " + path + ": " + std::strerror(errno));
+  if (path.empty()) return false;
+  std::error_code ec;
+  const fs::path file = fs::canonical(path, ec);
+  if (!ec && ::unlink(file.c_str()) == 0) return true;
+  const std::error_code why = ec ? ec : std::error_code(errno, std::generic_category());
+  if (why == std::errc::no_such_file_or_directory || why == std::errc::not_a_directory) {
+    return false;
+  }
+  return fail(ErrorCode::storage, "cannot remove " + path + ": " + why.message());
 }
 
 }  // namespace mecapy::client

@@ -1,7 +1,6 @@
 """What the network, a proxy or a busy server does to a call; and where a token may go."""
 
 import json
-import os
 import socket
 import subprocess
 import time
@@ -11,7 +10,6 @@ import pytest
 from scripted import Answer, scripted
 
 from mecapy import (
-    AuthenticationError,
     BusyError,
     ConfigurationError,
     MecaPy,
@@ -20,7 +18,6 @@ from mecapy import (
     PlatformError,
     WaitTimeout,
 )
-from mecapy._login import login_path, save_login
 
 ME = {"user": "local", "admin": False, "proof": "token"}
 TASK = {"id": "t", "name": "n", "version": 1}
@@ -137,127 +134,6 @@ def test_the_environment_says_who_and_where(monkeypatch: pytest.MonkeyPatch) -> 
         assert MecaPy().me() == ME
     assert server.asked[0].path == "/api/me"
     assert server.asked[0].headers["authorization"] == "Bearer from-there"
-
-
-def test_the_saved_login_is_used_and_only_for_its_server() -> None:
-    with scripted(Answer(200, ME)) as server:
-        save_login(login_path(), {"url": server.url, "token": "saved"})
-        assert oct(login_path().stat().st_mode)[-3:] == "600"
-        assert MecaPy().me() == ME
-        assert server.asked[0].headers["authorization"] == "Bearer saved"
-        with pytest.raises(ConfigurationError, match="not for http://127.0.0.1:1"):
-            MecaPy(base_url="http://127.0.0.1:1")
-
-
-def test_a_login_that_others_may_read_is_refused() -> None:
-    save_login(login_path(), {"url": "http://127.0.0.1:1", "token": "saved"})
-    os.chmod(login_path(), 0o640)
-    with pytest.raises(ConfigurationError, match="others may read"):
-        MecaPy()
-
-
-@pytest.mark.parametrize(
-    "record",
-    [
-        [],
-        {"url": "http://127.0.0.1:1"},
-        {"token": "t"},
-        {"url": "http://127.0.0.1:1", "token": 1},
-        {"url": "http://127.0.0.1:1", "token": "t", "expires_at": "soon"},
-        {"url": "http://127.0.0.1:1", "token": "t", "refresh_token": "r"},
-    ],
-)
-def test_a_file_that_is_no_login_is_told(record: object) -> None:
-    login_path().parent.mkdir(parents=True, exist_ok=True)
-    login_path().write_text(json.dumps(record))
-    login_path().chmod(0o600)
-    with pytest.raises(ConfigurationError, match="holds no login"):
-        MecaPy()
-
-
-def test_a_login_that_is_no_file_of_ones_own_is_refused(tmp_path: Path) -> None:
-    login_path().parent.mkdir(parents=True, exist_ok=True)
-    os.mkfifo(login_path(), 0o600)
-    with pytest.raises(ConfigurationError, match="is no file"):
-        MecaPy()
-    login_path().unlink()
-    save_login(tmp_path / "elsewhere.json", {"url": "http://127.0.0.1:1", "token": "t"})
-    login_path().symlink_to(tmp_path / "elsewhere.json")
-    with pytest.raises(ConfigurationError, match="cannot be read"):
-        MecaPy()
-    assert MecaPy(token="t").base_url == "http://127.0.0.1:8080"
-
-
-def device_login(server: str, provider: str, expires_at: float) -> None:
-    record = {
-        "url": server,
-        "token": "old",
-        "expires_at": expires_at,
-        "refresh_token": "r1",
-        "token_endpoint": provider + "/token",
-        "client_id": "mecapy-sdk",
-    }
-    save_login(login_path(), record)
-
-
-RENEWED = Answer(200, {"access_token": "new", "expires_in": 300, "refresh_token": "r2"})
-
-
-def test_a_login_that_is_over_is_renewed_and_saved() -> None:
-    with scripted(Answer(200, ME)) as server, scripted(RENEWED) as provider:
-        device_login(server.url, provider.url, time.time() + 10)
-        client = MecaPy()
-        assert client.me() == client.me() == ME
-        assert [one.headers["authorization"] for one in server.asked] == ["Bearer new"] * 2
-        [asked] = provider.asked
-        assert asked.body == b"grant_type=refresh_token&refresh_token=r1&client_id=mecapy-sdk"
-    saved = json.loads(login_path().read_text())
-    assert (saved["token"], saved["refresh_token"]) == ("new", "r2")
-    assert saved["expires_at"] > time.time() + 200
-
-
-def test_a_token_that_is_refused_is_renewed_once() -> None:
-    no = Answer(401, {"detail": "no", "code": "unauthorized"})
-    with scripted(no, Answer(200, ME)) as server, scripted(RENEWED) as provider:
-        device_login(server.url, provider.url, time.time() + 1000)
-        assert MecaPy().me() == ME
-    with scripted(no) as server, scripted(RENEWED) as provider:
-        device_login(server.url, provider.url, time.time() + 1000)
-        with pytest.raises(AuthenticationError, match="mecapy login"):
-            MecaPy().me()
-        assert len(server.asked) == 2
-
-
-def test_who_was_slower_to_renew_takes_what_the_other_got() -> None:
-    with scripted(Answer(200, ME)) as server, scripted(Answer(400, {})) as provider:
-        device_login(server.url, provider.url, 0)
-        client = MecaPy()
-        renewed = json.loads(login_path().read_text()) | {"token": "new", "expires_at": 10**10}
-        real = provider.asked.append
-
-        def by_another(asked: object) -> None:
-            save_login(login_path(), renewed)
-            real(asked)
-
-        provider.asked = Hooked(by_another)
-        assert client.me() == ME
-    assert server.asked[0].headers["authorization"] == "Bearer new"
-
-
-class Hooked(list):
-    """A list that does something before it takes an entry."""
-
-    def __init__(self, hook) -> None:
-        super().__init__()
-        self.append = hook
-
-
-def test_a_login_that_cannot_be_renewed_says_so() -> None:
-    with scripted(Answer(200, ME)) as server, scripted(Answer(400, {})) as provider:
-        device_login(server.url, provider.url, 0)
-        with pytest.raises(AuthenticationError, match="log in again"):
-            MecaPy().me()
-        assert server.asked == []
 
 
 def certificate_for(host: str, folder: Path) -> Path:

@@ -1,8 +1,9 @@
 """Who calls: a token, or the login that ``mecapy login`` saved.
 
 The saved login is one JSON file, ``$XDG_CONFIG_HOME/mecapy/login.json`` (``~/.config`` when that is
-not set, ``%APPDATA%`` on Windows), readable by its owner alone. The command line writes and reads
-the same one::
+no absolute path, ``%APPDATA%`` on Windows). It is the caller's own, nobody else may read it, and
+links are followed. The command line (``src/client/login_file.h``) reads and writes the same one by
+the same rules::
 
     {"url": "https://mecapy.example", "token": "..."}
     {"url": "https://mecapy.example", "token": "...", "expires_at": 1790000000,
@@ -26,6 +27,7 @@ from mecapy._steps import Reply, Request, Rule, Send
 
 LOOPBACK = ("localhost", "127.0.0.1", "[::1]")
 DEFAULT_URL = "http://127.0.0.1:8080"
+_LARGEST = 256 * 1024  # bytes of the file
 # A token that ends so soon is renewed before it is used, seconds.
 _SOON_S = 30
 
@@ -36,7 +38,7 @@ class Login:
     renewable = False
 
     def __init__(self, token: str) -> None:
-        if not token or not token.isascii() or any(c <= " " for c in token):
+        if not is_token(token):
             raise ConfigurationError("the token is empty, or holds what no token has")
         self._token = token
 
@@ -51,7 +53,7 @@ class SavedLogin(Login):
     """What ``mecapy login`` saved, renewed when it ends and saved again."""
 
     def __init__(self, path: Path, record: dict[str, Any]) -> None:
-        super().__init__(str(record.get("token", "")))
+        super().__init__(str(record["token"]))
         self._path = path
         self._record = record
 
@@ -65,7 +67,7 @@ class SavedLogin(Login):
         over = time.time() > float(self._record.get("expires_at", "inf")) - _SOON_S
         if self.renewable and (renew or over):
             before = self._record
-            self._record = read_login(self._path) or before  # another program may have done it
+            self._record = self._saved() or before  # another program may have done it
             if self._record.get("token") == before.get("token"):
                 yield from self._renew()
         return str(self._record["token"])
@@ -87,7 +89,7 @@ class SavedLogin(Login):
         if reply.status >= 500:
             raise NetworkError(f"the identity provider cannot renew the login: {reply.status}")
         if reply.status != 200:
-            other = read_login(self._path)
+            other = self._saved()
             if other is not None and other.get("token") != self._record.get("token"):
                 self._record = other  # who was quicker has spent the refresh token
                 return
@@ -98,8 +100,16 @@ class SavedLogin(Login):
             "expires_at": time.time() + float(answer.get("expires_in", 60)),
             "refresh_token": answer.get("refresh_token", self._record["refresh_token"]),
         }
-        with contextlib.suppress(OSError):  # a read-only home: it is renewed again next time
-            save_login(self._path, self._record)
+        if (
+            self._saved() is not None
+        ):  # not when somebody has logged out, or in elsewhere, meanwhile
+            with contextlib.suppress(OSError):  # a read-only home: it is renewed again next time
+                save_login(self._path, self._record)
+
+    def _saved(self) -> dict[str, Any] | None:
+        """What is saved now, when it is for the same server."""
+        found = read_login(self._path)
+        return found if found is not None and found["url"] == self._record["url"] else None
 
 
 def checked_url(text: str) -> str:
@@ -124,36 +134,46 @@ def checked_url(text: str) -> str:
     return text.strip().rstrip("/")
 
 
-def login_path() -> Path:
-    """Where the login is saved."""
+def login_path() -> Path | None:
+    """Where the login is saved; None without a home."""
     if os.name == "nt":
-        base = Path(os.environ.get("APPDATA") or Path.home() / "AppData" / "Roaming")
-    else:
-        base = Path(os.environ.get("XDG_CONFIG_HOME") or Path.home() / ".config")
-    return base / "mecapy" / "login.json"
+        base = os.environ.get("APPDATA") or str(Path.home() / "AppData" / "Roaming")
+        return Path(base) / "mecapy" / "login.json"
+    # The XDG Base Directory Specification has paths that are not absolute ignored.
+    base = os.environ.get("XDG_CONFIG_HOME", "")
+    if not base.startswith("/"):
+        base = os.environ.get("HOME", "") + "/.config"
+    return Path(base) / "mecapy" / "login.json" if base.startswith("/") else None
 
 
-def read_login(path: Path) -> dict[str, Any] | None:
+def read_login(path: Path | None) -> dict[str, Any] | None:
     """The saved login; None when there is none.
 
     Raises
     ------
     ConfigurationError
-        It cannot be read, or others may read it.
+        It cannot be read, holds no login, is somebody else's, or leaves others any right.
     """
-    flags = os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)
-    try:
-        handle = os.open(path, flags)
-        with os.fdopen(handle, encoding="utf-8") as file:
-            _check_owner(os.fstat(handle), path)
-            record = json.load(file)
-    except FileNotFoundError:
+    if path is None:
         return None
-    except (OSError, ValueError) as error:
+    try:
+        handle = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0))
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    except OSError as error:
         raise ConfigurationError(f"the saved login cannot be read: {error}") from error
-    if not _is_login(record):
+    try:
+        _check_owner(os.fstat(handle), path)
+        with os.fdopen(handle, "rb", closefd=False) as file:
+            text = file.read(_LARGEST)
+    except OSError as error:
+        raise ConfigurationError(f"the saved login cannot be read: {error}") from error
+    finally:
+        os.close(handle)
+    record = _login_of(text)
+    if record is None:
         raise ConfigurationError(f"{path} holds no login: log in again with `mecapy login`")
-    return dict(record)
+    return record
 
 
 def _check_owner(found: os.stat_result, path: Path) -> None:
@@ -161,25 +181,42 @@ def _check_owner(found: os.stat_result, path: Path) -> None:
         raise ConfigurationError(f"{path} is no file: remove it, and log in again")
     if os.name == "nt":
         return
-    if found.st_uid != os.getuid():
+    if found.st_uid != os.geteuid():
         raise ConfigurationError(f"{path} is somebody else's: remove it, and log in again")
     if found.st_mode & (stat.S_IRWXG | stat.S_IRWXO):
         raise ConfigurationError(f"others may read {path}: chmod 600 it, and log in again")
 
 
-def _is_login(record: Any) -> bool:
+def _login_of(text: bytes) -> dict[str, Any] | None:
+    """The login that a file holds, or None when it holds none."""
+    try:
+        record = json.loads(text.decode(), parse_constant=float)
+    except (ValueError, RecursionError):
+        return None
     if not isinstance(record, dict):
-        return False
-    renewal = [record.get(name) for name in ("refresh_token", "token_endpoint", "client_id")]
-    whole = all(isinstance(value, str) for value in renewal) or renewal == [None] * 3
+        return None
     ends = record.get("expires_at", 0)
-    texts = all(isinstance(record.get(name), str) for name in ("url", "token"))
-    return texts and whole and isinstance(ends, (int, float)) and not isinstance(ends, bool)
+    if isinstance(ends, bool) or not isinstance(ends, (int, float)) or not abs(ends) < 1e300:
+        return None
+    given = [record[name] for name in _RENEWAL if name in record]
+    texts = [record.get("url"), record.get("token"), *given]
+    if not all(isinstance(value, str) and value for value in texts):
+        return None
+    return record if len(given) in (0, len(_RENEWAL)) and is_token(record["token"]) else None
+
+
+_RENEWAL = ("refresh_token", "token_endpoint", "client_id")
+
+
+def is_token(text: str) -> bool:
+    """Whether it may be one: what a header can carry."""
+    return bool(text) and all("!" <= c <= "~" for c in text)
 
 
 def save_login(path: Path, record: dict[str, Any]) -> None:
-    """Write the login, whole or not at all, for its owner alone."""
+    """Write the file that `path` leads to, whole or not at all, for its owner alone."""
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    path = path.resolve() if path.exists() else path
     handle, name = tempfile.mkstemp(dir=path.parent, prefix=".login-")
     try:
         with os.fdopen(handle, "w", encoding="utf-8") as file:
@@ -205,11 +242,11 @@ def find_login(token: str | None, base_url: str | None) -> tuple[str, Login]:
         return base_url or _saved_url() or DEFAULT_URL, Login(token)
     path = login_path()
     record = read_login(path)
-    if record is None:
+    if path is None or record is None:
         raise ConfigurationError(
             "no token: log in with `mecapy login`, set MECAPY_TOKEN, or give token="
         )
-    saved_url = str(record.get("url", ""))
+    saved_url = str(record["url"])
     if base_url and base_url.rstrip("/") != saved_url.rstrip("/"):
         raise ConfigurationError(
             f"the saved login is for {saved_url}, not for {base_url}: "
@@ -223,4 +260,4 @@ def _saved_url() -> str | None:
         record = read_login(login_path())
     except ConfigurationError:
         return None  # who gives a token needs none of it
-    return None if record is None else str(record.get("url", "")) or None
+    return None if record is None else str(record["url"])

@@ -1,0 +1,297 @@
+"""The saved login: one file, which the package and the command line read by the same rules."""
+
+import json
+import os
+import subprocess
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from scripted import Answer, Scripted, scripted
+from support.server import binary, environment
+
+from mecapy import AuthenticationError, ConfigurationError, MecaPy
+from mecapy._login import login_path, save_login
+
+ME = {"user": "local", "admin": False, "proof": "token"}
+RENEWAL = {"refresh_token": "r", "token_endpoint": "https://i.example", "client_id": "c"}
+
+
+class Home:
+    """Of somebody who may have a login for the server at `url`."""
+
+    def __init__(self, folder: Path, url: str) -> None:
+        self.folder = folder
+        self.login = {"url": url, "token": "saved"}
+        self.xdg: str | None = str(folder / "config")
+        self.home: str | None = str(folder)
+        self.file = folder / "config/mecapy/login.json"
+
+    def save(self, file: Path | None = None, mode: int = 0o600, **more: object) -> Path:
+        """Write the login, as another program might."""
+        return self.write(json.dumps(self.login | more), file, mode)
+
+    def write(self, text: str, file: Path | None = None, mode: int = 0o600) -> Path:
+        file = file or self.file
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(text)
+        file.chmod(mode)
+        return file
+
+    def link(self, target: Path, file: Path | None = None) -> None:
+        file = file or self.file
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.symlink_to(target)
+
+    def lead(self, **xdg_and_home: str | None) -> None:
+        """What the environment says."""
+        vars(self).update(xdg_and_home)
+
+
+def somebody_elses(home: Home, file: Path) -> None:
+    if os.geteuid() != 0:
+        pytest.skip("only root can give a file away")
+    os.chown(file, 12345, 12345)
+
+
+USED: dict[str, Callable[[Home], object]] = {
+    "as it is saved": lambda h: h.save(),
+    "read by its owner only": lambda h: h.save(mode=0o400),
+    "of a device": lambda h: h.save(expires_at=time.time() + 1e6, **RENEWAL),
+    "with more members": lambda h: h.save(note=None, expires_at=1e12),
+    "a link": lambda h: h.link(h.save(h.folder / "dotfiles/login.json")),
+    "a link to a link": lambda h: (
+        h.link(h.save(h.folder / "a.json"), h.folder / "b.json"), h.link(h.folder / "b.json"),
+    ),
+    "a folder that is a link": lambda h: (
+        h.save(h.folder / "dotfiles/login.json"),
+        h.link(h.folder / "dotfiles", h.folder / "config/mecapy"),
+    ),
+    "below home": lambda h: (h.save(h.folder / ".config/mecapy/login.json"), h.lead(xdg=None)),
+    "XDG_CONFIG_HOME empty": lambda h: (
+        h.save(h.folder / ".config/mecapy/login.json"), h.lead(xdg=""),
+    ),
+    "XDG_CONFIG_HOME relative": lambda h: (
+        h.save(h.folder / ".config/mecapy/login.json"), h.lead(xdg="config"),
+    ),
+}  # fmt: skip
+NONE: dict[str, Callable[[Home], object]] = {
+    "nothing": lambda _: None,
+    "a file in the folder's place": lambda h: h.write("", h.folder / "config/mecapy"),
+    "a link to nothing": lambda h: h.link(h.folder / "nowhere"),
+    "a relative path": lambda h: (h.save(), h.lead(xdg="config")),
+    "no home": lambda h: (h.save(), h.lead(xdg=None, home=None)),
+    "an empty home": lambda h: (h.save(Path(".config/mecapy/login.json")), h.lead(xdg="", home="")),
+    "a relative home": lambda h: (h.save(), h.lead(xdg=None, home="config")),
+}
+REFUSED: dict[str, Callable[[Home], object]] = {
+    "read by the group": lambda h: h.save(mode=0o640),
+    "read by all": lambda h: h.save(mode=0o604),
+    "written by the group": lambda h: h.save(mode=0o620),
+    "a link to what all may read": lambda h: h.link(h.save(h.folder / "a.json", mode=0o644)),
+    "somebody else's": lambda h: somebody_elses(h, h.save()),
+    "a link to somebody else's": lambda h: (
+        h.link(h.folder / "a.json"), somebody_elses(h, h.save(h.folder / "a.json")),
+    ),
+    "a pipe": lambda h: (h.file.parent.mkdir(parents=True), os.mkfifo(h.file, 0o600)),
+    "a folder": lambda h: h.file.mkdir(parents=True, mode=0o700),
+    "a link to itself": lambda h: h.link(h.file),
+    "empty": lambda h: h.write(""),
+    "no JSON": lambda h: h.write("{"),
+    "no UTF-8": lambda h: (h.save(), h.file.write_bytes(b'{"url": "\xff", "token": "t"}')),
+    "a list": lambda h: h.write("[]"),
+    "too large": lambda h: h.save(more="x" * 300_000),
+    "no token": lambda h: h.write(json.dumps({"url": h.login["url"]})),
+    "no url": lambda h: h.write('{"token": "t"}'),
+    "an empty url": lambda h: h.save(url=""),
+    "an empty token": lambda h: h.save(token=""),
+    "a token that is none": lambda h: h.save(token="a b"),
+    "a token with a letter that none has": lambda h: h.save(token="\x7f"),
+    "a token that is a number": lambda h: h.save(token=1),
+    "an end that is no number": lambda h: h.save(expires_at="soon"),
+    "an end that is true": lambda h: h.save(expires_at=True),
+    "an end that is null": lambda h: h.save(expires_at=None),
+    "an end that is NaN": lambda h: h.save(expires_at=float("nan")),
+    "half a renewal": lambda h: h.save(refresh_token="r"),
+    "a renewal without its client": lambda h: h.save(**RENEWAL | {"client_id": ""}),
+    "a renewal of null": lambda h: h.save(**RENEWAL | {"refresh_token": None}),
+}  # fmt: skip
+CASES = [
+    pytest.param(outcome, case, id=name)
+    for outcome, rows in (("used", USED), ("none", NONE), ("refused", REFUSED))
+    for name, case in rows.items()
+]
+
+
+def command_line(*words: str, stdin: str = "") -> subprocess.CompletedProcess[str]:
+    command = [str(binary()), *words]
+    return subprocess.run(
+        command, env=environment({}), input=stdin, capture_output=True, text=True, timeout=30
+    )
+
+
+def of_the_package(server: Scripted) -> str:
+    try:
+        with MecaPy(retries=0) as client:
+            client.me()
+    except ConfigurationError as error:
+        return "none" if "no token" in str(error) else "refused"
+    return "used"
+
+
+def of_the_command_line(server: Scripted) -> str:
+    done = command_line("whoami", "--server", server.url)
+    if done.returncode == 0:
+        return "used"
+    return "none" if "nobody is logged in" in done.stderr else "refused"
+
+
+@pytest.mark.parametrize("reader", [of_the_package, of_the_command_line])
+@pytest.mark.parametrize(("outcome", "case"), CASES)
+def test_a_login_is_found_and_trusted_by_the_same_rules(
+    outcome: str,
+    case: Callable[[Home], object],
+    reader: Callable[[Scripted], str],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    with scripted(Answer(200, ME)) as server:
+        home = Home(tmp_path, server.url)
+        case(home)
+        for name, value in (("XDG_CONFIG_HOME", home.xdg), ("HOME", home.home)):
+            if value is None:
+                monkeypatch.delenv(name)
+            else:
+                monkeypatch.setenv(name, value)
+        assert reader(server) == outcome
+        tokens = [asked.headers.get("authorization") for asked in server.asked]
+    assert tokens == (["Bearer saved"] if outcome == "used" else [])
+
+
+def test_who_gives_a_token_needs_no_saved_login(tmp_path: Path) -> None:
+    Home(tmp_path, "http://127.0.0.1:1").link(tmp_path / "a", login_path())
+    login_path().unlink()
+    login_path().write_text("no login")
+    assert MecaPy(token="t").base_url == "http://127.0.0.1:8080"
+
+
+def test_a_login_that_is_a_link_is_saved_and_removed_where_it_leads(tmp_path: Path) -> None:
+    kept = tmp_path / "dotfiles.json"
+    home = Home(tmp_path, "http://127.0.0.1:1")
+    home.link(home.save(kept), login_path())
+    save_login(login_path(), home.login | {"token": "new"})
+    assert login_path().is_symlink()
+    assert json.loads(kept.read_text())["token"] == "new"
+    assert oct(kept.stat().st_mode)[-3:] == "600"
+    with scripted(Answer(200, ME)) as server:
+        assert command_line("login", server.url, "--token-stdin", stdin="newer").returncode == 0
+    assert login_path().is_symlink()
+    assert json.loads(kept.read_text())["token"] == "newer"
+    assert oct(kept.stat().st_mode)[-3:] == "600"
+    for _ in range(2):
+        assert command_line("logout").returncode == 0
+        assert not kept.exists()
+
+
+def test_the_saved_login_is_used_and_only_for_its_server() -> None:
+    with scripted(Answer(200, ME)) as server:
+        save_login(login_path(), {"url": server.url, "token": "saved"})
+        assert oct(login_path().stat().st_mode)[-3:] == "600"
+        assert MecaPy().me() == ME
+        assert server.asked[0].headers["authorization"] == "Bearer saved"
+        with pytest.raises(ConfigurationError, match="not for http://127.0.0.1:1"):
+            MecaPy(base_url="http://127.0.0.1:1")
+
+
+def device_login(server: str, provider: str, expires_at: float) -> None:
+    record = {
+        "url": server,
+        "token": "old",
+        "expires_at": expires_at,
+        "refresh_token": "r1",
+        "token_endpoint": provider + "/token",
+        "client_id": "mecapy-sdk",
+    }
+    save_login(login_path(), record)
+
+
+RENEWED = Answer(200, {"access_token": "new", "expires_in": 300, "refresh_token": "r2"})
+
+
+def test_a_login_that_is_over_is_renewed_and_saved() -> None:
+    with scripted(Answer(200, ME)) as server, scripted(RENEWED) as provider:
+        device_login(server.url, provider.url, time.time() + 10)
+        client = MecaPy()
+        assert client.me() == client.me() == ME
+        assert [one.headers["authorization"] for one in server.asked] == ["Bearer new"] * 2
+        [asked] = provider.asked
+        assert asked.body == b"grant_type=refresh_token&refresh_token=r1&client_id=mecapy-sdk"
+    saved = json.loads(login_path().read_text())
+    assert (saved["token"], saved["refresh_token"]) == ("new", "r2")
+    assert saved["expires_at"] > time.time() + 200
+
+
+def test_a_token_that_is_refused_is_renewed_once() -> None:
+    no = Answer(401, {"detail": "no", "code": "unauthorized"})
+    with scripted(no, Answer(200, ME)) as server, scripted(RENEWED) as provider:
+        device_login(server.url, provider.url, time.time() + 1000)
+        assert MecaPy().me() == ME
+    with scripted(no) as server, scripted(RENEWED) as provider:
+        device_login(server.url, provider.url, time.time() + 1000)
+        with pytest.raises(AuthenticationError, match="mecapy login"):
+            MecaPy().me()
+        assert len(server.asked) == 2
+
+
+def test_who_was_slower_to_renew_takes_what_the_other_got() -> None:
+    with scripted(Answer(200, ME)) as server, scripted(Answer(400, {})) as provider:
+        device_login(server.url, provider.url, 0)
+        client = MecaPy()
+        renewed = json.loads(login_path().read_text()) | {"token": "new", "expires_at": 10**10}
+        real = provider.asked.append
+
+        def by_another(asked: object) -> None:
+            save_login(login_path(), renewed)
+            real(asked)
+
+        provider.asked = Hooked(by_another)
+        assert client.me() == ME
+    assert server.asked[0].headers["authorization"] == "Bearer new"
+
+
+class Hooked(list):
+    """A list that does something before it takes an entry."""
+
+    def __init__(self, hook) -> None:
+        super().__init__()
+        self.append = hook
+
+
+def test_a_login_that_cannot_be_renewed_says_so() -> None:
+    with scripted(Answer(200, ME)) as server, scripted(Answer(400, {})) as provider:
+        device_login(server.url, provider.url, 0)
+        with pytest.raises(AuthenticationError, match="log in again"):
+            MecaPy().me()
+        assert server.asked == []
+
+
+def test_a_login_for_another_server_is_not_sent_to_this_one() -> None:
+    with scripted(Answer(200, ME)) as server, scripted(RENEWED) as provider:
+        device_login(server.url, provider.url, 0)
+        client = MecaPy()
+        elsewhere = {"url": "https://other.example", "token": "of-another"}
+        save_login(login_path(), elsewhere)
+        assert client.me() == ME
+        assert [one.headers["authorization"] for one in server.asked] == ["Bearer new"]
+    assert json.loads(login_path().read_text()) == elsewhere
+
+
+def test_who_has_logged_out_stays_so() -> None:
+    with scripted(Answer(200, ME)) as server, scripted(RENEWED) as provider:
+        device_login(server.url, provider.url, 0)
+        client = MecaPy()
+        login_path().unlink()
+        assert client.me() == ME
+    assert not login_path().exists()
