@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from helpers_of_tests import area as round_area
+from authors_file import area as round_area
 from running import run
 
 from mecapy import SourceError

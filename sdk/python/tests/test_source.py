@@ -13,10 +13,10 @@ from enum import Enum, IntEnum
 from pathlib import Path
 from typing import ClassVar
 
-import helpers_of_tests
+import authors_file
 import numpy as np
 import pytest
-from helpers_of_tests import STEEL, Section, area
+from authors_file import STEEL, Section, area
 from numpy.linalg import norm
 from running import run
 
@@ -201,7 +201,7 @@ def needs_lock():
 
 
 def needs_module():
-    return helpers_of_tests.area(1)
+    return authors_file.area(1)
 
 
 def needs_nothing_known():
@@ -234,7 +234,7 @@ class Methods:
 
 REFUSED = [
     (needs_lock, "needs LOCK, which is a _thread.lock: make it an argument"),
-    (needs_module, "from helpers_of_tests import"),
+    (needs_module, "from authors_file import"),
     (needs_nothing_known, "needs nowhere_defined, which is not defined"),
     (needs_client, "needs client"),
     (needs_big, "make it an argument"),

@@ -103,12 +103,6 @@ def _check_kind(function: Callable[..., Any]) -> None:
         raise SourceError(f"{name} is async: a calculation is a plain function")
     if inspect.isgeneratorfunction(inner):
         raise SourceError(f"{name} is a generator: return a list instead")
-    if inner.__closure__:
-        names = ", ".join(inner.__code__.co_freevars)
-        raise SourceError(
-            f"{name} uses {names} of the function around it: make it an argument, "
-            "or a name at the top of the file"
-        )
     if "." in inner.__qualname__.rpartition("<locals>.")[2]:
         raise SourceError(f"{name} is a method: a calculation is a function at the top of a file")
     _lines_of(inner, name)
