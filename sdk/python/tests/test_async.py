@@ -45,6 +45,7 @@ def test_a_task_through_its_life(play: Play) -> None:
     async def story(client: AsyncMecaPy) -> None:
         task = await client.tasks.create("x", "def calculate(inputs): return inputs['x']", {"x": 1})
         assert await task.latest() is None
+        assert (await client.tasks.create("y", task.code, {"x": {1, 2}})).inputs == {"x": {1, 2}}
         assert await task.execute() == 1
         run = await task.execute_async({"x": 2})
         assert await run.result() == 2

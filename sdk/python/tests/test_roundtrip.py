@@ -80,6 +80,15 @@ def test_values_come_back_as_they_were(echo, name: str) -> None:
         assert same(value, back), back
 
 
+def test_the_inputs_that_a_task_keeps_are_shown_as_they_were(client: MecaPy) -> None:
+    inputs = {"a": np.arange(3), "when": datetime.date(2026, 11, 26), "n": 1}
+    made = client.tasks.create("kept", "def calculate(inputs): return inputs", inputs)
+    listed = next(one for one in client.tasks.list() if one.id == made.id)
+    for task in (made, client.tasks.get(made.id), listed, made.update(name="renamed")):
+        assert same(inputs["a"], task.inputs["a"])
+        assert (task.inputs["when"], task.inputs["n"]) == (inputs["when"], 1)
+
+
 def test_large_inputs_come_back_exactly(echo) -> None:
     value = np.random.default_rng(1).standard_normal(200_000)
     assert np.array_equal(echo.execute({"value": value}), value)

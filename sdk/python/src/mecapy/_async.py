@@ -201,7 +201,8 @@ class AsyncTask(TaskState[AsyncMecaPy]):
     @property
     def inputs(self) -> Json | None:
         """What it receives when a run gives no others; None in a list."""
-        return self._told.get("inputs")
+        inputs: Json | None = self._inputs()
+        return inputs
 
     async def execute(
         self,

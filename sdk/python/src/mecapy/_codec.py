@@ -33,46 +33,50 @@ def encode_inputs(inputs: Mapping[str, Any]) -> bytes:
         raise EncodingError(str(error)) from None
 
 
-class EncodedResult:
-    """A result that holds values which JSON has not, as it came.
+class Encoded:
+    """Inputs or a result that hold values which JSON has not, as they came.
 
     Parameters
     ----------
     content : bytes
-        The whole answer, whose member ``result`` it is.
+        The whole answer.
+    member : str
+        Which of its members.
     """
 
-    def __init__(self, content: bytes) -> None:
+    def __init__(self, content: bytes, member: str) -> None:
         self._content = content
+        self._member = member
 
     def __repr__(self) -> str:
         return "(cannot be read here)"
 
-    def decode(self, artifact: Reviver, run_id: str) -> Any:
-        """The result; `artifact` makes what stands for one.
+    def decode(self, artifact: Reviver | None = None, run_id: str | None = None) -> Any:
+        """The values; `artifact` makes what stands for one.
 
         Raises
         ------
         ConfigurationError
-            It holds values of a package that is not installed here.
+            They are of a package that is not installed here.
         PlatformError
-            It cannot be read: of a later server, say.
+            They cannot be read: of a later server, say.
         """
+        what = f"{self._member} of run {run_id}" if run_id else self._member
         try:
-            return decode(self._content, artifact)["result"]
+            return decode(self._content, artifact)[self._member]
         except ImportError as error:
             package = (error.name or str(error)).partition(".")[0]
-            text = f"the result of run {run_id} holds values of {package}, which is not installed "
-            text += f"here: pip install {package}, or mecapy[science]"
+            text = f"{what}: values of {package}, which is not installed here: "
+            text += f"pip install {package}, or mecapy[science]"
             raise ConfigurationError(text, run_id=run_id) from error
         except Exception as error:  # whatever numpy, pandas and the like make of it
-            text = f"the result of run {run_id} cannot be read by mecapy {__version__}: {error}"
+            text = f"{what}: cannot be read by mecapy {__version__}: {error}"
             raise PlatformError(text, run_id=run_id) from error
 
 
-def read_run(content: bytes) -> dict[str, Any]:
-    """The answer that a run is; what its result holds is decoded when it is asked for."""
+def read_record(content: bytes, member: str) -> dict[str, Any]:
+    """A run or task as it was answered; its `member` is decoded when it is asked for."""
     record: dict[str, Any] = dict(json.loads(content))
-    if b'"$type"' in content and "result" in record:
-        record["result"] = EncodedResult(content)
+    if b'"$type"' in content and member in record:
+        record[member] = Encoded(content, member)
     return record

@@ -11,7 +11,7 @@ from typing import Any
 from urllib.parse import quote
 
 from mecapy import _errors as errors
-from mecapy._codec import read_run
+from mecapy._codec import read_record
 from mecapy._errors import NetworkError
 from mecapy._event_reader import EventReader
 from mecapy._fields import body_of
@@ -65,19 +65,19 @@ class Rules:
     def create_task(self, fields: Mapping[str, Any]) -> Rule[Json]:
         """Keep a calculation."""
         reply = yield from self.session.call("POST", "/api/tasks", body=body_of(fields))
-        return _json(reply.content)
+        return read_record(reply.content, "inputs")
 
     def get_task(self, task_id: str, version: int | None = None) -> Rule[Json]:
         """A task, with the version asked for or the latest."""
         path = f"/api/tasks/{quote(task_id, safe='')}"
         reply = yield from self.session.call("GET", path, params={"version": version})
-        return _json(reply.content)
+        return read_record(reply.content, "inputs")
 
     def update_task(self, task_id: str, fields: Mapping[str, Any]) -> Rule[Json]:
         """Change what is given; a None takes that away."""
         path = f"/api/tasks/{task_id}"
         reply = yield from self.session.call("PATCH", path, body=body_of(fields))
-        return _json(reply.content)
+        return read_record(reply.content, "inputs")
 
     def delete_task(self, task_id: str) -> Rule[None]:
         """Hide a task; its runs stay."""
@@ -260,7 +260,7 @@ class Rules:
 
 
 def _run_record(content: bytes) -> Json:
-    record = read_run(content)
+    record = read_record(content, "result")
     return record | {"id": record["run_id"]}
 
 

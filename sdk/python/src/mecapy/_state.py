@@ -7,7 +7,7 @@ import datetime
 from typing import Any, Generic, TypeVar
 
 from mecapy import _notebook
-from mecapy._codec import EncodedResult
+from mecapy._codec import Encoded
 from mecapy._errors import MecaPyError
 from mecapy._outcome import failure_to_raise
 from mecapy._values import ENDS, Failure, Progress, Status, Usage, moment, pick
@@ -78,6 +78,12 @@ class TaskState(Generic[C]):
         changed = moment(self._told["updated_at"])
         assert changed is not None
         return changed
+
+    def _inputs(self) -> Any:
+        value = self._told.get("inputs")
+        if isinstance(value, Encoded):
+            value = self._told["inputs"] = value.decode()
+        return value
 
     def __repr__(self) -> str:
         kind = type(self).__name__
@@ -169,7 +175,7 @@ class RunState(Generic[C, A]):
         if error is not None:
             raise error
         value = self._told["result"]
-        if isinstance(value, EncodedResult):
+        if isinstance(value, Encoded):
             value = self._told["result"] = value.decode(self._figure, self.id)
         return value
 

@@ -96,7 +96,8 @@ class Task(TaskState["MecaPy"]):
     @property
     def inputs(self) -> Json:
         """What it receives when a run gives no others."""
-        return dict(self._whole()["inputs"])
+        self._whole()
+        return dict(self._inputs())
 
     def execute(
         self,
