@@ -6,7 +6,9 @@ from pathlib import Path
 import pytest
 
 from docs.building import build_site
+from support import services
 from support.server import ROOT, Server
+from support.services import Managed
 
 
 @pytest.fixture(scope="session")
@@ -26,3 +28,17 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
     done = build_site(ROOT, folder)
     assert done.returncode == 0, done.stdout + done.stderr
     return folder
+
+
+@pytest.fixture(scope="session")
+def managed() -> Iterator[Managed]:
+    """Services that belong to one page."""
+    own = Managed()
+    yield own
+    own.remove()
+
+
+@pytest.fixture(scope="session")
+def keycloak() -> None:
+    """Keycloak runs."""
+    services.start("keycloak")

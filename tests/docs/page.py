@@ -13,10 +13,12 @@ from pathlib import Path
 from typing import Any
 
 from docs.blocks import Block
+from support import services
 from support.server import ROOT, binary, environment
 
 # Parts of a clone that pages write into; the others are links.
 COPIED = {"deploy"}
+SERVE = Path(__file__).with_name("serve.py")
 PROGRAM = """#!/bin/sh
 # `serve` goes on while the reader opens another terminal.
 [ "$1" = serve ] && exec {python} {serve} {binary} "$@"
@@ -35,8 +37,10 @@ def free_port() -> int:
 class Reader:
     """Folders, shell and Python of one who reads a page."""
 
-    def __init__(self, there: Mapping[str, str]) -> None:
-        """`there` says which server is there already, and who calls it."""
+    def __init__(self, there: Mapping[str, str], here: Mapping[str, str]) -> None:
+        """`there` says which server is there already, and who calls it; `here` what stands for
+        the addresses of the page.
+        """
         self.folder = Path(tempfile.mkdtemp(prefix="mecapy-docs-", dir="/tmp"))
         self.folder.chmod(0o755)  # serve gives root up and must still reach its data below
         self.clone = self._clone()
@@ -53,7 +57,7 @@ class Reader:
             "/var/lib/mecapy": str(self.data),
             "/backup": str(self.folder / "backup"),
             "9464": str(free_port()),
-        }
+        } | dict(here)
         (self.folder / "backup").mkdir()
         own = {
             "HOME": str(self.folder),
@@ -62,6 +66,7 @@ class Reader:
             "MECAPY_SERVER_PORT": str(self.port),
             "MECAPY_DATA_DIR": str(self.data),
             "READER_STATE": str(self.state),
+            "READER_STOP": f"{sys.executable} {SERVE} stop",  # ends `mecapy serve`
             "PYTHONDONTWRITEBYTECODE": "1",
         }
         self.environment = environment(own | dict(there))
@@ -76,8 +81,8 @@ class Reader:
                 shutil.copytree(path, clone / path.name)
             elif not path.name.startswith((".", "build")):
                 (clone / path.name).symlink_to(path)
-        serve = Path(__file__).with_name("serve.py")
-        words = {"python": sys.executable, "serve": serve, "binary": binary()}
+        (clone / "build" / "services").symlink_to(services.FOLDER)
+        words = {"python": sys.executable, "serve": SERVE, "binary": binary()}
         program = clone / "build" / "mecapy"
         program.write_text(PROGRAM.format(**words))
         program.chmod(0o755)
@@ -86,6 +91,10 @@ class Reader:
     def begin_in_clone(self) -> None:
         """For pages that are read in the clone."""
         self.place = self.clone
+
+    def act(self, page: Path, text: str) -> None:
+        """Shell that stands nowhere on the page."""
+        self.follow(Block(page, 0, "sh", text))
 
     def follow(self, block: Block) -> str:
         """Do what a block says; what it printed on standard output."""
@@ -138,9 +147,8 @@ class Reader:
             self._python.wait(30)
         if self.data.with_name("data.serve").exists():
             subprocess.run(
-                [sys.executable, str(Path(__file__).with_name("serve.py")), "stop"],
-                env=self.environment, check=True, timeout=60,
-            )  # fmt: skip
+                [sys.executable, SERVE, "stop"], env=self.environment, check=True, timeout=60
+            )
         shutil.rmtree(self.folder)
 
 

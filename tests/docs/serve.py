@@ -38,7 +38,7 @@ def stop() -> None:
 
 
 def start(command: list[str]) -> None:
-    """Start it, and tell what it said until it was ready."""
+    """Start it, and wait until it is ready; what it says is in the other terminal."""
     with SAID.open("w") as said, SAID.with_suffix(".errors").open("w") as errors:
         server = subprocess.Popen(
             command, stdin=subprocess.DEVNULL, stdout=said, stderr=errors, start_new_session=True
@@ -49,7 +49,6 @@ def start(command: list[str]) -> None:
         if server.poll() is not None or time.monotonic() > deadline:
             sys.exit(SAID.read_text() + SAID.with_suffix(".errors").read_text())
         time.sleep(0.02)
-    print(SAID.read_text(), end="")
 
 
 stop()

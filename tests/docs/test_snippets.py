@@ -1,8 +1,9 @@
 """Every block of code in README, the SDK's README and docs/ does what its page says, in order."""
 
 import configparser
-import dataclasses
 import json
+import re
+import shlex
 import subprocess
 import tomllib
 from collections import Counter
@@ -12,50 +13,29 @@ import pytest
 
 from docs.blocks import Block, blocks_of, fits
 from docs.page import Reader, settings_named
+from docs.scenes import ALWAYS, CONTAINERS, KEYCLOAK, OPERATIONS, SCENES, Scene
+from support import services
 from support.server import DEV_TOKEN, ROOT, Server, binary, environment, run_mecapy
+from support.services import Managed
 
 # Why a block is not run, by the word in its `<!-- not run: WORD -->`, and how many there are. The
 # shell must be able to read each, and the settings that it names must exist.
 NOT_RUN = {
     "address": ("addresses of services you have: the settings are loaded instead", 9),
-    "docker": ("Docker's engine; `make container-test` runs the images with podman", 5),
-    "keycloak": ("Keycloak's realm; tests/e2e/test_oidc.py asks it for the same tokens", 5),
+    "compose": ("Docker's engine; tests/container/test_compose.py has the file loaded, no more", 2),
+    "docker": ("Docker's engine; `make container-test` has both images made and run by podman", 3),
     "machine": (
         "installs onto the machine, from an address that each repository has of its own",
         2,
     ),
-    "make": ("what the tests and the demo are started by", 5),
-    "shells": ("one line for each shell, in tests/e2e/test_cli_completion.py", 1),
-    "terminal": ("asks for a token on a terminal, in tests/e2e/test_cli_remote.py", 1),
-    "service": ("PostgreSQL and Redis of your own, which would be emptied", 2),
+    "make": ("builds, or plays other tests: each is a target of Makefile", 6),
+    "zsh": ("zsh reads it, in tests/e2e/test_cli_completion.py", 1),
 }
 # The same of examples that come from the table of commands, by page and first line.
 EXAMPLES_NOT_RUN = {
     ("docs/cli.md", "mecapy login https://mecapy.example.org"): "asks for a token on a terminal",
     ("docs/cli.md", "mecapy worker --port 8080"): "goes on; in tests/e2e/test_worker.py",
 }
-# What a page takes for granted before each of its blocks, as the reader has it.
-SCENES = {
-    "docs/cli.md": """
-cat >calc.py <<'END'
-def calculate(inputs):
-    open("table.csv", "w").write("1")
-    return inputs["force"] / inputs["section"]
-END
-echo '{"force": 1000, "section": 10}' >inputs.json
-rm -rf out table.csv
-bolts='import json, sys; print(*(t["id"] for t in json.load(sys.stdin) if t["name"] == "bolt"))'
-for id in $(mecapy task list --json | python3 -c "$bolts"); do mecapy task delete "$id"; done
-mecapy task create calc.py --name bolt -i @inputs.json
-mecapy task run bolt -i @inputs.json
-"""
-}
-SLOW = """
-echo 'def calculate(inputs): import time; time.sleep(60)' >slow.py
-mecapy run slow.py --remote --detach
-"""
-# The same before one of its blocks.
-BEFORE = {("docs/cli.md", "mecapy cancel last"): SLOW}
 # Variables of programs of ours that are no settings of `mecapy`.
 OTHER_VARIABLES = {"MECAPY_URL", "MECAPY_TOKEN", "MECAPY_CA", "MECAPY_WORKER_SECRET", "MECAPY_PORT"}
 RUN = {"sh", "python"}
@@ -64,9 +44,11 @@ PAGES = sorted(
     [
         *(ROOT / "docs").rglob("*.md"),
         *(ROOT / name for name in ("README.md", "README.fr.md", "sdk/python/README.md")),
+        *(ROOT / name for name in ("ARCHITECTURE.md", "CONTRIBUTING.md", "examples/README.md")),
     ]
 )
-IN_CLONE = {"README.md", "README.fr.md"}  # read in the clone; the others in an empty folder
+# Read in the clone; the others in an empty folder.
+IN_CLONE = {"README.md", "README.fr.md", KEYCLOAK, CONTAINERS}
 
 
 def name_of(page: Path) -> str:
@@ -76,35 +58,77 @@ def name_of(page: Path) -> str:
 
 @pytest.mark.timeout(300)
 @pytest.mark.parametrize("page", [p for p in PAGES if blocks_of(p)], ids=name_of)
-def test_what_a_page_says_works(page: Path, server: Server) -> None:
-    blocks = blocks_of(page)
-    serves = name_of(page) not in SCENES and any("mecapy serve" in b.text for b in blocks)
-    there = {} if serves else {"MECAPY_URL": server.url, "MECAPY_TOKEN": DEV_TOKEN}
-    reader = Reader(there)
+def test_what_a_page_says_works(page: Path, request: pytest.FixtureRequest) -> None:
+    there, here = surroundings(page, request)
+    reader = Reader(there, here)
     try:
         if name_of(page) in IN_CLONE:
             reader.begin_in_clone()
-        for block in blocks:
-            if (scene := SCENES.get(name_of(page))) and block.language == "sh":
-                scene += BEFORE.get((name_of(page), block.first), "")
-                reader.follow(dataclasses.replace(block, text=scene))
+        for block in blocks_of(page):
             follow(reader, block)
     finally:
         reader.leave()
 
 
+def surroundings(
+    page: Path, request: pytest.FixtureRequest
+) -> tuple[dict[str, str], dict[str, str]]:
+    """What is there before a reader of this page comes, and what stands for its addresses."""
+    name = name_of(page)
+    if name == KEYCLOAK:
+        request.getfixturevalue("keycloak")
+        return {}, {}
+    if name == OPERATIONS:
+        return on_services(request.getfixturevalue("managed"))
+    if name not in ALWAYS and any("mecapy serve" in block.text for block in blocks_of(page)):
+        return {}, {}
+    server: Server = request.getfixturevalue("server")
+    return {"MECAPY_URL": server.url, "MECAPY_TOKEN": DEV_TOKEN}, {}
+
+
+def on_services(managed: Managed) -> tuple[dict[str, str], dict[str, str]]:
+    """Settings that a page takes at its second half, and the addresses that it names."""
+    lines = (
+        f"export MECAPY_{k.upper()}={shlex.quote(str(v))}" for k, v in managed.settings.items()
+    )
+    redis = services.told("redis", "tests_url").replace("/0?", "/1?")
+    return {"ON_SERVICES": "\n".join(lines)}, {
+        "rediss://ADMIN:PASSWORD@HOST:6379/0": redis.partition("?")[0],
+        "/etc/mecapy/redis.pem": str(services.FOLDER / "redis/cert.pem"),
+    }
+
+
+def is_run(block: Block) -> bool:
+    """Whether it does what it says here, and is not only read."""
+    left_out = block.skipped is not None or (name_of(block.page), block.first) in EXAMPLES_NOT_RUN
+    return block.language in RUN and not left_out
+
+
 def follow(reader: Reader, block: Block) -> None:
     """Run a block, or have it read by what reads its like."""
-    if block.skipped is not None or (name_of(block.page), block.first) in EXAMPLES_NOT_RUN:
-        read_shell(block)
+    if is_run(block):
+        play(reader, block)
     elif block.language in RUN:
-        printed = reader.follow(block)
-        if block.output is not None:
-            assert fits(block.output, printed), f"{block.place} printed\n{printed}"
+        read_shell(block)
     elif block.language in READ:
         read_file(block, reader.folder)
     else:
         assert not block.language, f"{block.place}: nothing here runs {block.language!r}"
+
+
+def play(reader: Reader, block: Block) -> None:
+    """Run a block within its scene; it prints what its page says, and nothing more."""
+    page = name_of(block.page)
+    scene = SCENES.get((page, block.first), Scene())
+    if block.language == "sh" and (before := ALWAYS.get(page, "") + scene.before):
+        reader.act(block.page, before)
+    if scene.meanwhile is not None:
+        scene.meanwhile(reader)
+    printed = reader.follow(block)
+    said = block.output if block.output is not None else scene.prints or ""
+    assert fits(said, printed), f"{block.place} printed\n{printed}\nand its page says\n{said}"
+    if scene.after:
+        reader.act(block.page, scene.after)
 
 
 def read_shell(block: Block) -> None:
@@ -140,7 +164,34 @@ def test_what_is_not_run_is_in_the_table() -> None:
     counted = Counter(b.skipped for page in PAGES for b in blocks_of(page) if b.skipped)
     assert counted == {word: number for word, (_, number) in NOT_RUN.items()}
     begun = {(name_of(page), b.first) for page in PAGES for b in blocks_of(page)}
-    assert set(EXAMPLES_NOT_RUN) <= begun
+    assert set(EXAMPLES_NOT_RUN) | set(SCENES) <= begun
+
+
+def test_what_is_not_run_as_it_is_made_is_a_target_of_make() -> None:
+    targets = set(re.findall(r"^([a-z0-9-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
+    for page in PAGES:
+        for block in blocks_of(page):
+            if block.skipped == "make":
+                assert set(re.findall(r"^make ([a-z0-9-]+)", block.text, re.MULTILINE)) <= targets
+
+
+def test_every_page_of_the_site_is_played() -> None:
+    text = (ROOT / "tools/docs_hooks.py").read_text()
+    named = re.findall(r'^    "([\w./]+)": "repository/', text, re.MULTILINE)
+    assert len(named) == 5
+    assert {ROOT / name for name in named} <= set(PAGES)
+
+
+def test_the_first_page_says_how_much_is_run() -> None:
+    blocks = [b for page in PAGES for b in blocks_of(page) if b.language in RUN]
+    run = sum(map(is_run, blocks))
+    said = f"Of {len(blocks)} blocks of commands and Python the tests run {run}."
+    text = " ".join((ROOT / "docs/index.md").read_text().split())
+    assert said in text, f"docs/index.md is to say: {said}"
+    others = [int(number) for number in re.findall(r"\((\d+)\)", text.partition(said)[2])]
+    numbers = [number for _, number in NOT_RUN.values()] + [len(EXAMPLES_NOT_RUN)]
+    assert sorted(others) == sorted(numbers)
+    assert run + sum(others) == len(blocks)
 
 
 @pytest.mark.parametrize(
