@@ -123,6 +123,13 @@ std::string bar(double fraction) {
          std::string(static_cast<std::size_t>(kCells - full), '.') + percent;
 }
 
+std::string progress_text(std::optional<double> fraction, std::string_view message) {
+  std::string text;
+  if (fraction) text += "  " + bar(*fraction);
+  if (!message.empty()) text.append("  ").append(message);
+  return text;
+}
+
 Result<std::string> ask_secret(const std::string& question) {
   const base::Fd terminal(::open("/dev/tty", O_RDWR | O_CLOEXEC | O_NOCTTY));
   if (!terminal) return fail(ErrorCode::usage, "there is no terminal to ask on");

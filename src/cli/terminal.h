@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <cstdio>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -46,6 +47,10 @@ class ProgressLine {
 
 // "[#####.....]  42 %": of what is done, 0 to 1.
 std::string bar(double fraction);
+
+// What a run has told of how far it is, behind two spaces: its bar and its message, as far as there
+// are any.
+std::string progress_text(std::optional<double> fraction, std::string_view message);
 
 // One line that a person types on the terminal of this process, unseen. usage without a terminal.
 Result<std::string> ask_secret(const std::string& question);

@@ -120,8 +120,7 @@ class Follower {
     if (asking_ || !at_line_start_) return;
     const double took = std::chrono::duration<double>(Clock::now() - begun_).count();
     std::string text = status_.empty() ? "waiting" : status_;
-    if (progress_.fraction) text += "  " + cli::bar(*progress_.fraction);
-    if (!progress_.message.empty()) text += "  " + progress_.message;
+    text += cli::progress_text(progress_.fraction, progress_.message);
     line_.show(text + "  " + cli::elapsed(took));
   }
 

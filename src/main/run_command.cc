@@ -23,6 +23,7 @@
 #include "cli/inputs.h"
 #include "cli/terminal.h"
 #include "cli/text.h"
+#include "client/answers.h"
 #include "main/commands.h"
 #include "main/data_folder.h"
 #include "main/process.h"
@@ -187,21 +188,50 @@ void print_progress(const std::string& json) {
   std::fprintf(stderr, "mecapy: progress %s\n", json.c_str());
 }
 
+// What is seen of the run while it goes on: its log, and on a terminal its progress at the bottom.
+class Watcher {
+ public:
+  void log(const std::string& text) {
+    line_.clear();
+    screen_.write(screen_.is_terminal() ? cli::harmless(text) : text);
+    if (!text.empty()) at_line_start_ = text.ends_with('\n') || text.ends_with('\r');
+    draw();
+  }
+  void progress(const std::string& json) {
+    if (!screen_.is_terminal()) return print_progress(json);
+    const client::Progress told = client::read_progress(json);
+    progress_ = "running" + cli::progress_text(told.fraction, told.message);
+    draw();
+  }
+  void clear() { line_.clear(); }
+
+ private:
+  void draw() {
+    if (at_line_start_ && !progress_.empty()) line_.show(progress_);
+  }
+
+  const cli::Screen screen_{stderr};
+  cli::ProgressLine line_{screen_};
+  std::string progress_;
+  bool at_line_start_ = true;
+};
+
 // Reads the child's lines to the end; the exit status when it told one.
 std::optional<int> follow(std::FILE* in, const std::string& scratch, const RunStart& start) {
   char* text = nullptr;
   std::size_t capacity = 0;
   std::optional<int> status;
-  const bool on_terminal = cli::Screen(stderr).is_terminal();
+  Watcher watcher;
   for (ssize_t n; (n = ::getline(&text, &capacity, in)) > 0;) {
     const std::string_view line(text, static_cast<std::size_t>(n) - (text[n - 1] == '\n' ? 1 : 0));
     const auto event = wire::read_worker_line(line);
     if (!event) continue;
-    if (event->type == wire::WorkerLine::Type::log) {
-      std::fputs((on_terminal ? cli::harmless(event->text) : event->text).c_str(), stderr);
+    if (event->type == wire::WorkerLine::Type::log) watcher.log(event->text);
+    if (event->type == wire::WorkerLine::Type::progress) watcher.progress(event->text);
+    if (event->type == wire::WorkerLine::Type::end) {
+      watcher.clear();
+      status = finish(event->end, scratch, start);
     }
-    if (event->type == wire::WorkerLine::Type::progress) print_progress(event->text);
-    if (event->type == wire::WorkerLine::Type::end) status = finish(event->end, scratch, start);
   }
   std::free(text);
   return status;

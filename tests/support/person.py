@@ -71,20 +71,37 @@ class Person:
         variables = self.environment(**({"TERM": "xterm"} | more))
         return Terminal([str(binary()), *words], variables, self.home)
 
+    def at_terminal_into(self, out: int, *words: str) -> "Terminal":
+        """The same, with its standard output elsewhere."""
+        variables = self.environment(TERM="xterm")
+        return Terminal([str(binary()), *words], variables, self.home, out)
+
 
 class Terminal:
     """A program on a pseudo-terminal, which is its only one."""
 
-    def __init__(self, command: list[str], variables: Mapping[str, str], folder: Path) -> None:
-        """Start it."""
+    def __init__(
+        self,
+        command: list[str],
+        variables: Mapping[str, str],
+        folder: Path,
+        out: int | None = None,
+    ) -> None:
+        """Start it; its standard output is `out` when the terminal is not."""
         self._ours, theirs = os.openpty()
         self.shown = ""
+
+        def login() -> None:
+            os.login_tty(theirs)
+            if out is not None:
+                os.dup2(out, 1)
+
         self._process = subprocess.Popen(
             command,
             env=variables,
             cwd=folder,
-            preexec_fn=lambda: os.login_tty(theirs),
-            pass_fds=(theirs,),
+            preexec_fn=login,
+            pass_fds=(theirs, *([] if out is None else [out])),
         )
         os.close(theirs)
 
