@@ -1,11 +1,13 @@
 #include "cli/inputs.h"
 
 #include <algorithm>
+#include <cerrno>
 #include <charconv>
 #include <filesystem>
 #include <fstream>
 #include <map>
 #include <sstream>
+#include <system_error>
 
 #include "base/nearest.h"
 #include "cli/terminal.h"
@@ -13,6 +15,8 @@
 
 namespace mecapy::cli {
 namespace {
+
+namespace fs = std::filesystem;
 
 using Members = std::vector<std::pair<std::string, std::string>>;  // in the order first given
 
@@ -25,13 +29,45 @@ void set(Members& members, const std::string& key, std::string value) {
   }
 }
 
+// The name of a file beside `path` that is most like it; "" when none is.
+std::string like_it_in_its_folder(const fs::path& path) {
+  std::vector<std::string> names;
+  std::error_code ec;
+  const fs::path folder = path.has_parent_path() ? path.parent_path() : fs::path(".");
+  for (const auto& entry : fs::directory_iterator(folder, ec))
+    names.push_back(entry.path().filename().string());
+  const std::string near = base::nearest(path.filename().string(), {names.begin(), names.end()});
+  return near.empty() ? "" : (path.parent_path() / near).string();
+}
+
+// usage: with the reason, and where to look.
+Error cannot_read(const std::string& path, int reason) {
+  std::string text = "cannot read " + path + ": " + std::generic_category().message(reason);
+  if (reason != ENOENT) return fail(ErrorCode::usage, text);
+  if (const std::string near = like_it_in_its_folder(path); !near.empty()) {
+    return fail(ErrorCode::usage, text + "; did you mean " + near + "?");
+  }
+  std::error_code ec;
+  return fail(ErrorCode::usage, text + "; this folder is " + fs::current_path(ec).string());
+}
+
 Result<std::string> read_file(const std::string& path) {
   if (path == "-") return read_standard_input();
+  errno = 0;
   std::ifstream file(path);
   std::ostringstream text;
-  text << file.rdbuf();
-  if (!file) return fail(ErrorCode::usage, "cannot read " + path);
+  if (file) text << file.rdbuf();
+  if (!file) return cannot_read(path, errno);
   return text.str();
+}
+
+std::string not_an_input(const std::string& word) {
+  std::error_code ec;
+  const bool is_file = fs::is_regular_file(word, ec);
+  return "write name=value or @file.json, not \"" + word + "\"" +
+         (is_file                 ? "; did you mean -i @" + word + "?"
+          : word.starts_with("=") ? "; the name is missing: -i NAME" + word
+                                  : "; the value is missing: -i " + word + "=VALUE");
 }
 
 Result<void> add_object(Members& members, const std::string& content, const std::string& path) {
@@ -75,7 +111,7 @@ bool has_decimal_comma(std::string text) {
 std::string folder_given(const std::string& path) {
   std::string inside;
   std::error_code ec;
-  for (const auto& entry : std::filesystem::directory_iterator(path, ec)) {
+  for (const auto& entry : fs::directory_iterator(path, ec)) {
     const std::string name = entry.path().filename().string();
     if (name.ends_with(".py") && (inside.empty() || name == "calc.py")) inside = name;
   }
@@ -97,8 +133,7 @@ Result<std::string> read_inputs(const std::vector<std::string>& words, const std
       continue;
     }
     const auto [key, value] = split(word);
-    if (key.empty())
-      return fail(ErrorCode::usage, "write name=value or @file.json, not \"" + word + "\"");
+    if (key.empty()) return fail(ErrorCode::usage, not_an_input(word));
     set(members, key, wire::validate_json(value) ? value : wire::quote(value));
   }
   wire::ObjectWriter out;
@@ -152,14 +187,9 @@ Result<std::string> limits_object(const std::vector<std::string>& words) {
 }
 
 Result<std::string> read_code(const std::string& file) {
-  if (file == "-") return read_standard_input();
   std::error_code ec;
-  if (std::filesystem::is_directory(file, ec)) return fail(ErrorCode::usage, folder_given(file));
-  std::ifstream stream(file);
-  std::ostringstream code;
-  code << stream.rdbuf();
-  if (!stream) return fail(ErrorCode::usage, "cannot read " + file);
-  return code.str();
+  if (fs::is_directory(file, ec)) return fail(ErrorCode::usage, folder_given(file));
+  return read_file(file);
 }
 
 }  // namespace mecapy::cli

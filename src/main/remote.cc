@@ -30,7 +30,14 @@ std::string advice(const Error& error, Subject subject, const std::string& url) 
       return "mecapy login " + url;
     case ErrorCode::not_found:
       if (subject == Subject::run) return "mecapy runs shows yours";
+      if (subject == Subject::file) return "mecapy runs RUN shows the files of a run";
       if (subject == Subject::task) return "mecapy task list shows yours";
+      return "";
+    case ErrorCode::invalid_fields:
+      for (const FieldProblem& problem : error.problems) {
+        if (is_over_a_ceiling(problem))
+          return url + "/docs/contract shows the ceilings of limits; its operator sets them";
+      }
       return "";
     case ErrorCode::busy:
     case ErrorCode::draining:
@@ -49,6 +56,11 @@ std::string advice(const Error& error, Subject subject, const std::string& url) 
 }
 
 }  // namespace
+
+bool is_over_a_ceiling(const FieldProblem& problem) {
+  return problem.pointer.starts_with("/limits/") &&
+         problem.detail.find("over the ceiling") != std::string::npos;
+}
 
 client::Surroundings surroundings(const config::Settings& settings, const std::string& server) {
   client::Surroundings around;

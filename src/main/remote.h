@@ -39,7 +39,7 @@ struct Remote {
 };
 
 // What a command is about, so that an error can say what to do next.
-enum class Subject : std::uint8_t { server, run, task };
+enum class Subject : std::uint8_t { server, run, task, file };
 
 // Does `act` with the server that is to be called; its exit status, or that of its error, which is
 // told with what to do next.
@@ -50,6 +50,9 @@ int at_server(const config::Settings& settings, const RemoteWords& words, Subjec
 client::Surroundings surroundings(const config::Settings& settings, const std::string& server);
 // How it is called; MECAPY_CA.
 client::Options client_options();
+
+// Whether a limit was asked for that nobody gets here.
+bool is_over_a_ceiling(const FieldProblem& problem);
 
 // Prints the error, and what to do about it when that is known; its exit status.
 int complain_with_advice(const Error& error, Subject subject, const std::string& url);

@@ -273,6 +273,21 @@ Result<worker::Attempt> read_attempt(const config::Settings& settings, const Run
   return attempt;
 }
 
+// Of a limit over its ceiling, with the setting that is the ceiling here.
+int complain_of_start(const Error& error) {
+  const int status = complain(error);
+  for (const FieldProblem& problem : error.problems) {
+    if (!is_over_a_ceiling(problem)) continue;
+    const std::string name = "limits.max_" + problem.pointer.substr(problem.pointer.rfind('/') + 1);
+    const auto setting =
+        std::ranges::find(config::setting_table(), name, &config::SettingRow::name);
+    if (setting == config::setting_table().end()) continue;
+    std::fprintf(stderr, "  -> mecapy config shows the ceilings; %s=N raises this one\n",
+                 setting->environment().c_str());
+  }
+  return status;
+}
+
 // Starts the child, prints what it tells, cleans up after it; the exit status.
 int run_and_follow(ChildWork work, const RunStart& start) {
   auto pipe = make_pipe();
@@ -307,7 +322,7 @@ int run_file(const config::Settings& settings, const RunStart& start) {
   if (auto fine = check_standard_input(start.file, start.inputs); !fine)
     return complain(fine.error());
   auto attempt = read_attempt(settings, start);
-  if (!attempt) return complain(attempt.error());
+  if (!attempt) return complain_of_start(attempt.error());
   if (auto fine = check_output(start.output); !fine) return complain(fine.error());
   const Scratch scratch;
   const uid_t uid = ::geteuid() == 0 ? static_cast<uid_t>(settings.server_run_as_uid) : ::geteuid();

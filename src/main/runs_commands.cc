@@ -295,7 +295,9 @@ int download(const config::Settings& settings, const RemoteWords& words,
       co_return fail(ErrorCode::conflict, "the run has not ended, and has no files yet");
     }
     const auto chosen = choose(*run, which.names);
-    if (!chosen) co_return chosen.error();
+    if (!chosen) {
+      co_return complain_with_advice(chosen.error(), Subject::file, remote.target.url);
+    }
     if (chosen->empty()) remote.err.write("mecapy: the run has left no files\n");
     const int status = co_await keep_artifacts(remote, *run, *chosen, which.output, which.replace);
     if (status == 0 && remote.json()) print_json(remote, kept_json(*chosen, which.output));

@@ -52,7 +52,7 @@ def forget_ada(reader: Reader) -> None:
     users = issuer.replace("/realms/mecapy", "/admin/realms/mecapy/users")
     bearer = {"Authorization": f"Bearer {token}"}
     with httpx.Client(verify=trusting(certificate), timeout=30, headers=bearer) as http:
-        for user in http.get(users, params={"username": "ada", "exact": "true"}).json():
+        for user in http.get(users, params={"email": "ada@example.org"}).json():
             assert http.delete(f"{users}/{user['id']}").status_code == 204
 
 
