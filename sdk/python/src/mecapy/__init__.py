@@ -10,7 +10,9 @@
 """
 
 from mecapy._artifact import Artifact, AsyncArtifact
-from mecapy._async import AsyncMecaPy, AsyncRun, AsyncRuns, AsyncTask, AsyncTasks
+from mecapy._async import AsyncMecaPy
+from mecapy._async_run import AsyncRun, AsyncRuns
+from mecapy._async_task import AsyncTask, AsyncTasks
 from mecapy._calculation import AsyncCalculation, Calculation
 from mecapy._client import MecaPy
 from mecapy._errors import (

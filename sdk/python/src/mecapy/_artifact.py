@@ -102,6 +102,8 @@ class Artifact(ArtifactState):
 
         Raises
         ------
+        NotFoundError
+            There is no such artifact of yours any more.
         PlatformError
             At the end, when they are not those that the run left.
         """
@@ -109,7 +111,15 @@ class Artifact(ArtifactState):
         return self._client._driver.iterate(rules.read_artifact(self.run_id, self._record))
 
     def read(self) -> bytes:
-        """Its bytes, checked."""
+        """Its bytes, checked.
+
+        Raises
+        ------
+        NotFoundError
+            There is no such artifact of yours any more.
+        PlatformError
+            Its bytes are not those that the run left.
+        """
         return b"".join(self.iter_bytes())
 
     def save(self, path: str | os.PathLike[str] | None = None, *, overwrite: bool = False) -> Path:
@@ -122,17 +132,19 @@ class Artifact(ArtifactState):
         overwrite : bool
             Whether a file of that name may be lost.
 
-        Raises
-        ------
-        FileExistsError
-            There is a file of that name.
-        PlatformError
-            Its bytes are not those that the run left.
-
         Returns
         -------
         Path
             Of the file, which is there only when all of it came.
+
+        Raises
+        ------
+        FileExistsError
+            There is a file of that name.
+        NotFoundError
+            There is no such artifact of yours any more.
+        PlatformError
+            Its bytes are not those that the run left.
         """
         where = save_path(path, self.name, self.run_id)
         with _Download(where, overwrite) as file:
@@ -147,6 +159,10 @@ class Artifact(ArtifactState):
         ------
         ImportError
             Pillow is not installed.
+        NotFoundError
+            There is no such artifact of yours any more.
+        PlatformError
+            Its bytes are not those that the run left.
         """
         import io
 
@@ -168,18 +184,36 @@ class AsyncArtifact(ArtifactState):
     _client: AsyncMecaPy
 
     def iter_bytes(self) -> AsyncIterator[bytes]:
-        """Its bytes, in pieces, checked at the end."""
+        """Its bytes, in pieces, checked at the end.
+
+        Raises
+        ------
+        NotFoundError, PlatformError
+            See `Artifact.iter_bytes`.
+        """
         rules = self._client._rules
         return self._client._driver.iterate(rules.read_artifact(self.run_id, self._record))
 
     async def read(self) -> bytes:
-        """Its bytes, checked."""
+        """Its bytes, checked.
+
+        Raises
+        ------
+        NotFoundError, PlatformError
+            See `Artifact.read`.
+        """
         return b"".join([piece async for piece in self.iter_bytes()])
 
     async def save(
         self, path: str | os.PathLike[str] | None = None, *, overwrite: bool = False
     ) -> Path:
-        """Save it, checked; see `Artifact.save`."""
+        """Save it, checked; see `Artifact.save`.
+
+        Raises
+        ------
+        FileExistsError, NotFoundError, PlatformError
+            See `Artifact.save`.
+        """
         where = save_path(path, self.name, self.run_id)
         with _Download(where, overwrite) as file:
             async for piece in self.iter_bytes():

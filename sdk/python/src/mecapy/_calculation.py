@@ -19,7 +19,9 @@ from mecapy._taken import is_calculation
 from mecapy._values import Limits, seconds
 
 if TYPE_CHECKING:
-    from mecapy._async import AsyncMecaPy, AsyncRun, AsyncTask
+    from mecapy._async import AsyncMecaPy
+    from mecapy._async_run import AsyncRun
+    from mecapy._async_task import AsyncTask
     from mecapy._client import MecaPy
     from mecapy._run import Run
     from mecapy._sweep import Sweep
@@ -155,16 +157,34 @@ class Calculation(_Calculation):
 
         Raises
         ------
+        SourceError
+            Something the function needs cannot be taken along.
+        EncodingError
+            An argument would arrive as something else (an Enum's member, a dataclass), or
+            not.
+        InvalidRequestError
+            A limit is over its ceiling, or the inputs are too large.
         CalculationError, LimitError, PlatformError
             It failed, by whose fault.
-        EncodingError
-            An argument would arrive as something else (an Enum's member, a dataclass), or not.
+        RunCancelled
+            Somebody cancelled it.
         """
         fields = self._fields(self._inputs(args, kwargs))
         return self._client._execute(None, fields, fresh=False, timeout=None).result()
 
     def submit(self, *args: Any, **kwargs: Any) -> Run:
-        """Start it there, and give the run without waiting."""
+        """Start it there, and give the run without waiting.
+
+        Raises
+        ------
+        SourceError
+            Something the function needs cannot be taken along.
+        EncodingError
+            An argument would arrive as something else (an Enum's member, a dataclass), or
+            not.
+        InvalidRequestError
+            A limit is over its ceiling, or the inputs are too large.
+        """
         from mecapy._run import Run
 
         fields = self._fields(self._inputs(args, kwargs))
@@ -193,13 +213,24 @@ class Calculation(_Calculation):
         -------
         Sweep
             The results in the order of `inputs`; failures are kept apart. Ctrl-C cancels what runs.
+
+        Raises
+        ------
+        SourceError, EncodingError
+            As `remote`, before anything runs. How runs fail is in `Sweep.failures`.
         """
         from mecapy._sweep import map_in_thread
 
         return map_in_thread(self, list(inputs), concurrency, progress)
 
     def create(self, inputs: Mapping[str, Any] | None = None, **others: Any) -> Task:
-        """Keep it as a task, for others; see `Tasks.create` for `others`."""
+        """Keep it as a task, for others; see `Tasks.create` for `others`.
+
+        Raises
+        ------
+        InvalidRequestError, EncodingError, SourceError
+            See `Tasks.create`.
+        """
         given = {"limits": self._options.limits, "cache": self._options.cache, **others}
         name = given.pop("name", None) or self._options.name or self.__name__  # type: ignore[attr-defined]
         return self._client.tasks.create(name, self._mecapy_function, inputs, **given)
@@ -211,14 +242,28 @@ class AsyncCalculation(_Calculation):
     _client: AsyncMecaPy
 
     async def remote(self, *args: Any, **kwargs: Any) -> Any:
-        """Run it there, and give the result. Cancelling the task cancels the run."""
+        """Run it there, and give the result. Cancelling the task cancels the run.
+
+        Raises
+        ------
+        SourceError, EncodingError, InvalidRequestError, CalculationError, LimitError
+            See `Calculation.remote`.
+        PlatformError, RunCancelled
+            See `Calculation.remote`.
+        """
         fields = self._fields(self._inputs(args, kwargs))
         run = await self._client._execute(None, fields, fresh=False, timeout=None)
         return await run.result()
 
     async def submit(self, *args: Any, **kwargs: Any) -> AsyncRun:
-        """Start it there, and give the run without waiting."""
-        from mecapy._async import AsyncRun
+        """Start it there, and give the run without waiting.
+
+        Raises
+        ------
+        SourceError, EncodingError, InvalidRequestError
+            See `Calculation.submit`.
+        """
+        from mecapy._async_run import AsyncRun
 
         fields = self._fields(self._inputs(args, kwargs))
         rule = self._client._rules.execute(None, fields, Order())
@@ -231,13 +276,25 @@ class AsyncCalculation(_Calculation):
         concurrency: int = 8,
         progress: bool | None = None,
     ) -> Sweep:
-        """Run it there once for each entry; see `Calculation.map`."""
+        """Run it there once for each entry; see `Calculation.map`.
+
+        Raises
+        ------
+        SourceError, EncodingError
+            See `Calculation.map`.
+        """
         from mecapy._sweep import map_on_loop
 
         return await map_on_loop(self._client, self, list(inputs), concurrency, progress)
 
     async def create(self, inputs: Mapping[str, Any] | None = None, **others: Any) -> AsyncTask:
-        """Keep it as a task, for others; see `Tasks.create` for `others`."""
+        """Keep it as a task, for others; see `Tasks.create` for `others`.
+
+        Raises
+        ------
+        InvalidRequestError, EncodingError, SourceError
+            See `Calculation.create`.
+        """
         given = {"limits": self._options.limits, "cache": self._options.cache, **others}
         name = given.pop("name", None) or self._options.name or self.__name__  # type: ignore[attr-defined]
         return await self._client.tasks.create(name, self._mecapy_function, inputs, **given)

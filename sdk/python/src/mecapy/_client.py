@@ -65,6 +65,12 @@ class MecaPy:
     ConfigurationError
         There is no token, or the address will not do.
 
+    Notes
+    -----
+    Whatever asks the server can also raise `AuthenticationError` (the token is not, or no longer,
+    good), `NetworkError` (the server was not reached), `PlatformError` and its `BusyError`; so
+    can properties that ask, and `NotFoundError` when what they are of is no more.
+
     Examples
     --------
     >>> client = MecaPy()                                       # doctest: +SKIP
@@ -114,8 +120,16 @@ class MecaPy:
 
         Raises
         ------
+        InvalidRequestError
+            The code has an error of syntax, or a limit is over its ceiling.
+        EncodingError
+            An input has no encoding.
+        SourceError
+            The function cannot be taken along.
         CalculationError, LimitError, PlatformError
             It failed, by whose fault.
+        RunCancelled
+            Somebody cancelled it.
         WaitTimeout
             It has not ended in time; it goes on.
         """
@@ -129,7 +143,17 @@ class MecaPy:
         *,
         limits: Limits | None = None,
     ) -> Run:
-        """Start a calculation once, without keeping a task; see `run`."""
+        """Start a calculation once, without keeping a task; see `run`.
+
+        Raises
+        ------
+        InvalidRequestError
+            The code has an error of syntax, or a limit is over its ceiling.
+        EncodingError
+            An input has no encoding.
+        SourceError
+            The function cannot be taken along.
+        """
         fields = fields_of(code=code, inputs=inputs or {}, limits=limits)
         return Run(self, self._driver.run(self._rules.execute(None, fields, Order())))
 
@@ -182,7 +206,13 @@ class MecaPy:
         return Calculation(self, function, made)
 
     def me(self) -> Json:
-        """Who calls: ``user``, ``admin`` and ``proof``."""
+        """Who calls: ``user``, ``admin`` and ``proof``.
+
+        Raises
+        ------
+        AuthenticationError, NetworkError, PlatformError
+            As whatever asks the server; see `MecaPy`.
+        """
         return self._driver.run(self._rules.me())
 
     def _as_async(self) -> AsyncMecaPy:

@@ -20,7 +20,13 @@ class Runs:
         self._client = client
 
     def get(self, run_id: str) -> Run:
-        """The run of an id."""
+        """The run of an id.
+
+        Raises
+        ------
+        NotFoundError
+            There is no such run of yours.
+        """
         return Run(self._client, self._client._driver.run(self._client._rules.get_run(run_id)))
 
     def list(
@@ -30,7 +36,13 @@ class Runs:
         status: Status | None = None,
         limit: int | None = None,
     ) -> Iterator[Run]:
-        """Your runs, newest first; all of them when `limit` is None."""
+        """Your runs, newest first; all of them when `limit` is None.
+
+        Raises
+        ------
+        AuthenticationError, NetworkError, PlatformError
+            As whatever asks the server; see `MecaPy`. While it is gone through, not before.
+        """
         rule = self._client._rules.list_runs(task_id, status, limit)
         for record in self._client._driver.iterate(rule):
             yield Run(self._client, record)
@@ -88,6 +100,8 @@ class Run(RunState["MecaPy", Artifact]):
 
         Raises
         ------
+        NotFoundError
+            There is no such run of yours any more.
         WaitTimeout
             It has not ended in `timeout` seconds; it goes on.
         """
@@ -100,6 +114,8 @@ class Run(RunState["MecaPy", Artifact]):
 
         Raises
         ------
+        NotFoundError
+            There is no such run of yours any more.
         CalculationError, LimitError, PlatformError
             It failed, by whose fault.
         RunCancelled
@@ -110,7 +126,13 @@ class Run(RunState["MecaPy", Artifact]):
         return self.wait(timeout)._result()
 
     def logs(self) -> str:
-        """What it printed so far."""
+        """What it printed so far.
+
+        Raises
+        ------
+        NotFoundError
+            There is no such run of yours any more.
+        """
         return self._client._driver.run(self._client._rules.logs(self.id))
 
     def stream(self) -> Iterator[Event]:
@@ -118,11 +140,24 @@ class Run(RunState["MecaPy", Artifact]):
 
         Begins with what it printed so far. A connection that breaks is taken up again; nothing is
         told twice.
+
+        Raises
+        ------
+        NotFoundError
+            There is no such run of yours any more.
+        NetworkError, PlatformError
+            It broke again and again, and told nothing new.
         """
         return self._client._driver.iterate(self._client._rules.events(self.id))
 
     def cancel(self) -> Run:
-        """Stop it wherever it is; one that has ended stays as it is."""
+        """Stop it wherever it is; one that has ended stays as it is.
+
+        Raises
+        ------
+        NotFoundError
+            There is no such run of yours any more.
+        """
         self._hear(self._client._driver.run(self._client._rules.cancel(self.id)))
         return self
 

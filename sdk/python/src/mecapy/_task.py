@@ -61,6 +61,10 @@ class Tasks:
         ------
         InvalidRequestError
             The code has an error of syntax, or a field is wrong.
+        EncodingError
+            An input has no encoding.
+        SourceError
+            The function cannot be taken along.
         """
         fields = fields_of(
             name=name,
@@ -75,12 +79,24 @@ class Tasks:
         return Task(self._client, self._client._driver.run(self._client._rules.create_task(fields)))
 
     def get(self, task_id: str, version: int | None = None) -> Task:
-        """The task of an id; one of its versions, or the latest."""
+        """The task of an id; one of its versions, or the latest.
+
+        Raises
+        ------
+        NotFoundError
+            There is no such task of yours, or not this version of it.
+        """
         rule = self._client._rules.get_task(task_id, version)
         return Task(self._client, self._client._driver.run(rule))
 
     def list(self, limit: int | None = None) -> Iterator[Task]:
-        """Your tasks, newest first; all of them when `limit` is None."""
+        """Your tasks, newest first; all of them when `limit` is None.
+
+        Raises
+        ------
+        AuthenticationError, NetworkError, PlatformError
+            As whatever asks the server; see `MecaPy`. While it is gone through, not before.
+        """
         for record in self._client._driver.iterate(self._client._rules.list_tasks(limit)):
             yield Task(self._client, record)
 
@@ -122,6 +138,12 @@ class Task(TaskState["MecaPy"]):
 
         Raises
         ------
+        NotFoundError
+            There is no such task of yours, or not this version of it.
+        InvalidRequestError
+            The inputs are too large.
+        EncodingError
+            An input has no encoding.
         CalculationError, LimitError, PlatformError
             It failed, by whose fault.
         RunCancelled
@@ -139,7 +161,17 @@ class Task(TaskState["MecaPy"]):
         version: int | None = None,
         fresh: bool = False,
     ) -> Run:
-        """Start a run, and give it without waiting."""
+        """Start a run, and give it without waiting.
+
+        Raises
+        ------
+        NotFoundError
+            There is no such task of yours, or not this version of it.
+        InvalidRequestError
+            The inputs are too large.
+        EncodingError
+            An input has no encoding.
+        """
         fields = fields_of(inputs=inputs, version=version)
         rule = self._client._rules.execute(self.id, fields, Order(fresh))
         return Run(self._client, self._client._driver.run(rule))
@@ -163,7 +195,13 @@ class Task(TaskState["MecaPy"]):
         return None if latest is None else latest.result()
 
     def runs(self, status: Status | None = None, limit: int | None = None) -> Iterator[Run]:
-        """Its runs, newest first."""
+        """Its runs, newest first.
+
+        Raises
+        ------
+        AuthenticationError, NetworkError, PlatformError
+            As whatever asks the server; see `MecaPy`. While it is gone through, not before.
+        """
         return self._client.runs.list(task_id=self.id, status=status, limit=limit)
 
     def update(
@@ -188,6 +226,17 @@ class Task(TaskState["MecaPy"]):
             See `Tasks.create`; 0 has no earlier result answer any more.
         estimated_duration : float, str or timedelta, optional
             See `Tasks.create`; 0 takes it away.
+
+        Raises
+        ------
+        NotFoundError
+            There is no such task of yours any more.
+        InvalidRequestError
+            The code has an error of syntax, or a field is wrong.
+        EncodingError
+            An input has no encoding.
+        SourceError
+            The function cannot be taken along.
         """
         fields = changes_of(
             name=name,
@@ -203,7 +252,13 @@ class Task(TaskState["MecaPy"]):
         return self
 
     def delete(self) -> None:
-        """Hide it; its runs stay."""
+        """Hide it; its runs stay.
+
+        Raises
+        ------
+        NotFoundError
+            There is no such task of yours any more.
+        """
         self._client._driver.run(self._client._rules.delete_task(self.id))
 
     def _whole(self) -> Json:
