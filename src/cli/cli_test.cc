@@ -1,7 +1,7 @@
 #include <gtest/gtest.h>
 
 #include "cli/completion.h"
-#include "cli/failure.h"
+#include "cli/ending.h"
 #include "cli/inputs.h"
 #include "cli/text.h"
 

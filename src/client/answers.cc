@@ -1,8 +1,8 @@
 #include "client/answers.h"
 
 #include <boost/json.hpp>
+#include <cmath>
 
-#include "model/run.h"
 #include "wire/json.h"
 
 namespace mecapy::client {
@@ -125,6 +125,20 @@ model::Failure read_failure(const View& error) {
   return failure;
 }
 
+// What is no figure, or none that a run can have, is 0.
+model::Usage read_usage(const View& usage) {
+  const auto times = [&](std::string_view name, double unit) {
+    const double value = usage.number(name).value_or(0) * unit;
+    return value > 0 && value < 1e15 ? std::llround(value) : 0;
+  };
+  model::Usage read;
+  read.wall_us = times("wall_ms", 1e3);
+  read.cpu_us = times("cpu_ms", 1e3);
+  read.setup_us = times("setup_ms", 1e3);
+  read.peak_memory_bytes = times("peak_memory_mb", 1 << 20);
+  return read;
+}
+
 }  // namespace
 
 bool RunAnswer::has_ended() const {
@@ -144,12 +158,9 @@ Result<RunAnswer> read_run(const std::string& text) {
   if (const auto error = run.object("error")) {
     answer.failure = read_failure(*error);
     answer.code = error->text("code");
-    answer.fault = error->text("fault");
   }
   if (const auto usage = run.object("usage")) {
-    answer.usage = {usage->number("wall_ms").value_or(0), usage->number("cpu_ms").value_or(0),
-                    usage->number("peak_memory_mb").value_or(0),
-                    usage->number("setup_ms").value_or(0)};
+    answer.usage = read_usage(*usage);
   }
   for (const json::value& one : run.list("artifacts")) {
     const View artifact(one.if_object());

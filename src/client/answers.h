@@ -8,6 +8,7 @@
 
 #include "base/result.h"
 #include "model/outcome.h"
+#include "model/run.h"
 
 namespace mecapy::client {
 
@@ -27,14 +28,7 @@ struct RunAnswer {
   std::optional<model::Failure> failure{};  // a code that we do not know is internal, and in its
                                             // message
   std::string code{};                       // the failure's, as the server has it
-  std::string fault{};
-  struct Usage {
-    double wall_ms = 0;
-    double cpu_ms = 0;
-    double peak_memory_mb = 0;
-    double setup_ms = 0;
-  };
-  std::optional<Usage> usage{};
+  std::optional<model::Usage> usage{};      // times and memory
   std::int64_t artifact_count = 0;
   std::vector<Artifact> artifacts{};
   std::optional<std::string> result{};  // JSON as it came

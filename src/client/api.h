@@ -50,9 +50,6 @@ class Api {
   // The answer with its body to come; the same errors and repetitions until its head is there.
   awaitable<Result<std::unique_ptr<net::Incoming>>> open(Call call);
 
-  const std::string& url() const { return url_; }
-  net::HttpClient& http() { return http_; }
-
  private:
   class Attempts;
   awaitable<Result<net::Outgoing>> request(const Call& call, Credentials::Wish wish);

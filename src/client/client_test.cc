@@ -285,6 +285,7 @@ TEST(Answers, ARunIsReadAndItsResultStaysAsItCame) {
   EXPECT_EQ(run->failure->line, 2);
   EXPECT_EQ(*run->result, R"({"x":1.10})");
   EXPECT_EQ(run->artifacts[0].size, 3);
+  EXPECT_EQ(run->usage->wall_us, 1000);
   const auto later = read_run(R"({"status":"failed","error":{"code":"melted","message":"m"}})");
   EXPECT_EQ(later->failure->code, model::OutcomeCode::internal);
   EXPECT_EQ(later->failure->message, "melted: m");

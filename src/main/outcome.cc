@@ -2,7 +2,7 @@
 
 #include <filesystem>
 
-#include "cli/failure.h"
+#include "cli/ending.h"
 #include "cli/text.h"
 #include "client/download.h"
 #include "main/commands.h"
@@ -18,28 +18,22 @@ void tell_usage(const Remote& remote, const client::RunAnswer& run) {
                      cli::harmless_line(run.cached_from) + "\n");
     return;
   }
-  if (!run.usage || run.usage->wall_ms == 0) return;  // it never began
-  char text[160];
-  std::snprintf(text, sizeof text, "mecapy: %.1f ms (set-up %.1f ms), %.1f ms CPU, peak %.0f MiB\n",
-                run.usage->wall_ms, run.usage->setup_ms, run.usage->cpu_ms,
-                run.usage->peak_memory_mb);
-  remote.err.write(text);
+  if (!run.usage || run.usage->wall_us == 0) return;  // it never began
+  remote.err.write(cli::usage_text(*run.usage));
 }
 
 void tell_artifacts(const Remote& remote, const client::RunAnswer& run) {
   for (const client::Artifact& artifact : run.artifacts) {
-    remote.err.write("mecapy: artifact " + cli::harmless_line(artifact.name) + ", " +
-                     cli::size(artifact.size) + " (mecapy download " + run.id + " fetches it)\n");
+    remote.err.write(cli::artifact_text(artifact.name, artifact.size,
+                                        "mecapy download " + run.id + " fetches it"));
   }
 }
 
 void tell_failure(const Remote& remote, const client::RunAnswer& run, const std::string& file) {
   if (run.was_cancelled()) remote.err.write("mecapy: the run was cancelled\n");
   if (run.status != "failed" || !run.failure) return;
-  remote.err.write(cli::failure_text(*run.failure, file));
-  if (run.failure->code == model::OutcomeCode::out_of_memory) {
-    remote.err.write("  -> -l memory_mb=N asks for more, up to the server's ceiling\n");
-  }
+  remote.err.write(cli::failure_text(*run.failure, file) +
+                   cli::failure_advice(*run.failure, "the server's ceiling"));
 }
 
 }  // namespace

@@ -1,15 +1,13 @@
-#include "main/remote_run.h"
-
-#include <unistd.h>
-
+// run --remote, task run.
 #include <filesystem>
 
 #include "base/id.h"
-#include "base/utf8.h"
-#include "cli/failure.h"
+#include "cli/ending.h"
 #include "cli/inputs.h"
 #include "cli/text.h"
 #include "client/names.h"
+#include "main/before_run.h"
+#include "main/commands.h"
 #include "main/follow.h"
 #include "main/outcome.h"
 #include "wire/json.h"
@@ -18,12 +16,6 @@ namespace mecapy::main {
 namespace {
 
 namespace fs = std::filesystem;
-
-void warn_of_inputs(const std::vector<std::string>& inputs) {
-  for (const std::string& doubt : cli::doubts_about_inputs(inputs)) {
-    std::fprintf(stderr, "mecapy: warning: %s\n", doubt.c_str());
-  }
-}
 
 // Code that the server found to be no calculation: the author's line, and the status that such a
 // run has, wherever it is found.
@@ -83,37 +75,6 @@ Result<std::string> ad_hoc_body(const RunStart& start, const std::string& code) 
 }
 
 }  // namespace
-
-// Artifacts are kept after a run that may be long: whether they can be is looked at before.
-Result<void> check_output(const std::string& output) {
-  if (output.empty()) return {};
-  std::error_code ec;
-  fs::create_directories(output, ec);
-  if (fs::exists(output) && !fs::is_directory(output)) {
-    return fail(ErrorCode::usage, output + " is a file, not a folder");
-  }
-  if (ec) return fail(ErrorCode::usage, "cannot make the folder " + output + ": " + ec.message());
-  if (::access(output.c_str(), W_OK | X_OK) != 0) {
-    return fail(ErrorCode::usage, "cannot write into the folder " + output);
-  }
-  return {};
-}
-
-Result<std::string> code_to_send(const std::string& file) {
-  auto code = cli::read_code(file);
-  if (!code) return code;
-  for (std::string_view rest = *code; !rest.empty();) {
-    const int length = base::utf8_length(rest);
-    if (length < 1) return fail(ErrorCode::usage, file + " is not UTF-8");
-    rest.remove_prefix(static_cast<std::size_t>(length));
-  }
-  return code;
-}
-
-Result<void> check_standard_input(const std::string& file, const std::vector<std::string>& inputs) {
-  if (file != "-" || !cli::reads_standard_input(inputs)) return {};
-  return fail(ErrorCode::usage, "code and inputs cannot both be standard input");
-}
 
 int run_file_there(const config::Settings& settings, const RemoteWords& words,
                    const RunStart& start, const RemoteRun& how) {

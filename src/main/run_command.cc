@@ -19,15 +19,15 @@
 #include <fstream>
 
 #include "base/id.h"
-#include "cli/failure.h"
+#include "cli/ending.h"
 #include "cli/inputs.h"
 #include "cli/terminal.h"
 #include "cli/text.h"
 #include "client/answers.h"
+#include "main/before_run.h"
 #include "main/commands.h"
 #include "main/data_folder.h"
 #include "main/process.h"
-#include "main/remote_run.h"
 #include "wire/json.h"
 #include "wire/worker_json.h"
 #include "worker/runner.h"
@@ -116,21 +116,12 @@ int run_in_child(ChildWork work, std::FILE* out) {
 }
 
 void print_failure(const model::Failure& failure, const std::string& file) {
-  std::fputs(cli::failure_text(failure, file).c_str(), stderr);
-  if (failure.code == model::OutcomeCode::out_of_memory) {
-    std::fputs(
-        "mecapy: -l memory_mb=N asks for more, up to the ceiling limits.max_memory_mb: mecapy "
-        "config "
-        "shows it, MECAPY_LIMITS_MAX_MEMORY_MB=N raises it\n",
-        stderr);
-  }
-}
-
-void print_usage(const model::Usage& usage) {
-  std::fprintf(stderr, "mecapy: %.1f ms (set-up %.1f ms), %.1f ms CPU, peak %.0f MiB\n",
-               static_cast<double>(usage.wall_us) / 1e3, static_cast<double>(usage.setup_us) / 1e3,
-               static_cast<double>(usage.cpu_us) / 1e3,
-               static_cast<double>(usage.peak_memory_bytes) / (1 << 20));
+  const std::string text =
+      cli::failure_text(failure, file) +
+      cli::failure_advice(failure,
+                          "the ceiling limits.max_memory_mb: mecapy config shows it, "
+                          "MECAPY_LIMITS_MAX_MEMORY_MB=N raises it");
+  std::fputs(text.c_str(), stderr);
 }
 
 // Copies the object `key` to `target`. The folder belongs to the child's user: no link in it is
@@ -157,8 +148,9 @@ int keep_artifacts(const model::RunEnd& end, const std::string& scratch,
   int status = 0;
   for (const model::Artifact& artifact : end.artifacts) {
     if (output.empty()) {
-      std::fprintf(stderr, "mecapy: artifact %s, %lld bytes (--output DIR keeps it)\n",
-                   artifact.name.c_str(), static_cast<long long>(artifact.size));
+      std::fputs(
+          cli::artifact_text(artifact.name, artifact.size, "--output FOLDER keeps it").c_str(),
+          stderr);
       continue;
     }
     std::error_code ec;
@@ -168,24 +160,24 @@ int keep_artifacts(const model::RunEnd& end, const std::string& scratch,
       status = complain(fail(ErrorCode::storage, "cannot keep " + target.string()));
       continue;
     }
-    std::fprintf(stderr, "mecapy: kept %s\n", target.c_str());
+    std::fprintf(stderr, "mecapy: kept %s\n", cli::harmless_line(target.string(), 1000).c_str());
   }
   return status;
 }
 
 int finish(const model::RunEnd& end, const std::string& scratch, const RunStart& start) {
-  print_usage(end.usage);
+  std::fputs(cli::usage_text(end.usage).c_str(), stderr);
   const int kept = keep_artifacts(end, scratch, start.output);
   if (end.failure) {
     print_failure(*end.failure, start.file);
     return model::row(end.failure->code).exit_code;
   }
-  std::printf("%s\n", end.result.inline_bytes.c_str());
+  std::printf("%s\n", cli::harmless_json(end.result.inline_bytes).c_str());
   return kept;
 }
 
 void print_progress(const std::string& json) {
-  std::fprintf(stderr, "mecapy: progress %s\n", json.c_str());
+  std::fprintf(stderr, "mecapy: progress %s\n", cli::harmless_json(json).c_str());
 }
 
 // What is seen of the run while it goes on: its log, and on a terminal its progress at the bottom.
@@ -262,9 +254,7 @@ Result<worker::Attempt> read_attempt(const config::Settings& settings, const Run
   if (!limits) return limits.error();
   *limits = model::bound_cpu(*limits, settings.ceilings);
   if (auto fit = model::check_limits(*limits, settings.ceilings); !fit) return fit.error();
-  for (const std::string& doubt : cli::doubts_about_inputs(start.inputs)) {
-    std::fprintf(stderr, "mecapy: warning: %s\n", doubt.c_str());
-  }
+  warn_of_inputs(start.inputs);
   worker::Attempt attempt;
   attempt.run_id = base::make_uuid7();
   attempt.code = std::move(*code);

@@ -3,7 +3,7 @@
 #include <ctime>
 #include <map>
 
-#include "cli/failure.h"
+#include "cli/ending.h"
 #include "cli/text.h"
 #include "client/names.h"
 #include "main/commands.h"
@@ -31,11 +31,13 @@ std::string status_of(const Remote& remote, const client::RunAnswer& run) {
   return remote.out.styled(cli::harmless_line(text, 40), style_of(run.status));
 }
 
+double seconds_of(std::int64_t us) { return static_cast<double>(us) / 1e6; }
+
 // From its start to its end, or until now.
 std::string took(const client::RunAnswer& run) {
   const auto begun = cli::parse_time(run.started_at);
   const auto ended = cli::parse_time(run.finished_at);
-  if (run.usage && run.usage->wall_ms > 0) return cli::duration(run.usage->wall_ms / 1e3);
+  if (run.usage && run.usage->wall_us > 0) return cli::duration(seconds_of(run.usage->wall_us));
   if (!begun || !run.cached_from.empty()) return "-";
   const double seconds = ended.value_or(now()) - *begun;
   return run.has_ended() ? cli::duration(std::max(0., seconds)) : cli::elapsed(seconds);
@@ -115,9 +117,8 @@ void print_run(const Remote& remote, const client::RunAnswer& run) {
   add("asked for", age_of(run));
   add("took", took(run));
   if (run.usage) {
-    add("cpu", cli::duration(run.usage->cpu_ms / 1e3));
-    add("memory",
-        cli::size(static_cast<std::int64_t>(run.usage->peak_memory_mb * (1 << 20))) + " at most");
+    add("cpu", cli::duration(seconds_of(run.usage->cpu_us)));
+    add("memory", cli::size(run.usage->peak_memory_bytes) + " at most");
   }
   if (run.attempt > 1) add("attempt", std::to_string(run.attempt));
   add("answered from", run.cached_from);

@@ -3,13 +3,13 @@
 #include <ctime>
 #include <filesystem>
 
-#include "cli/failure.h"
+#include "cli/ending.h"
 #include "cli/inputs.h"
 #include "cli/text.h"
 #include "client/answers.h"
 #include "client/names.h"
+#include "main/before_run.h"
 #include "main/commands.h"
-#include "main/remote_run.h"
 #include "wire/json.h"
 
 namespace mecapy::main {

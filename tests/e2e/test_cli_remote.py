@@ -40,6 +40,13 @@ def calculate(inputs):
         time.sleep(0.1)
     return 'done'
 """
+EVIL = """
+from mecapy import progress
+def calculate(inputs):
+    print('\\x1b]0;owned\\x07', '\\x9b2J')
+    progress(0.5, '\\x9b2J \\u202e')
+    return '\\x9b2J \\u202e'
+"""
 ECHO = "def calculate(inputs):\n    return inputs\n"
 
 
@@ -623,16 +630,21 @@ def test_progress_and_colours_are_for_terminals(person: Person) -> None:
     assert "\x1b" not in person.does("runs").stdout
 
 
-def test_what_a_run_says_has_no_power_over_a_terminal(person: Person) -> None:
-    code = "def calculate(i):\n    print('\\x1b]0;owned\\x07', '\\x9b2J')\n    return '\\x9b2J'\n"
-    terminal = person.at_terminal("run", file(person, code), "--remote")
+@pytest.mark.parametrize("where", [[], ["--remote"]], ids=["here", "remote"])
+def test_what_a_run_says_has_no_power_over_a_terminal(person: Person, where: list[str]) -> None:
+    name = file(person, EVIL)
+    terminal = person.at_terminal("run", name, *where, NO_COLOR="1")
     assert terminal.ends() == 0
-    assert "\x1b]0" not in terminal.shown
-    assert "\x9b" not in terminal.shown
-    assert "\\x1b]0;owned" in terminal.shown
+    shown = terminal.shown.replace("\r\x1b[K", "")  # of the line of progress
+    for power in ("\x1b", "\x07", "\x9b", "\u202e"):
+        assert power not in shown, shown
+    assert "\\x1b]0;owned" in shown
+    assert '"\\u009b2J \\u202e"' in shown
     # For a program it stays what it is.
-    assert person.does("logs", "last").stdout == "\x1b]0;owned\x07 \x9b2J\n"
-    assert person.gets("result", "last") == "\x9b2J"
+    assert person.gets("run", name, *where) == "\x9b2J \u202e"
+    if where:
+        assert person.does("logs", "last").stdout == "\x1b]0;owned\x07 \x9b2J\n"
+        assert person.gets("result", "last") == "\x9b2J \u202e"
 
 
 # ---- whose fault, and what next

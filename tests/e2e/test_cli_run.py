@@ -193,7 +193,8 @@ def test_a_run_out_of_memory_says_how_to_ask_for_more(tmp_path: Path) -> None:
     file = calculation(tmp_path, "def calculate(i):\n    return len(bytearray(400 << 20))\n")
     done = run_mecapy("run", file, "-l", "memory_mb=128")
     assert done.returncode == 21, done.stderr
-    assert "-l memory_mb=N asks for more, up to the ceiling limits.max_memory_mb" in done.stderr
+    advice = "  -> -l memory_mb=N asks for more, up to the ceiling limits.max_memory_mb"
+    assert advice in done.stderr
     assert done.stderr.lower().count("out of memory") <= 1
 
 

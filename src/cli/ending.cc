@@ -1,6 +1,7 @@
-#include "cli/failure.h"
+#include "cli/ending.h"
 
 #include <algorithm>
+#include <cstdio>
 #include <sstream>
 
 #include "cli/text.h"
@@ -21,6 +22,19 @@ std::string with_file(std::string traceback, const std::string& file) {
 
 }  // namespace
 
+std::string usage_text(const model::Usage& usage) {
+  char text[160];
+  std::snprintf(text, sizeof text, "mecapy: %.1f ms (set-up %.1f ms), %.1f ms CPU, peak %.0f MiB\n",
+                static_cast<double>(usage.wall_us) / 1e3, static_cast<double>(usage.setup_us) / 1e3,
+                static_cast<double>(usage.cpu_us) / 1e3,
+                static_cast<double>(usage.peak_memory_bytes) / (1 << 20));
+  return text;
+}
+
+std::string artifact_text(const std::string& name, std::int64_t bytes, const std::string& kept_by) {
+  return "mecapy: artifact " + harmless_line(name) + ", " + size(bytes) + " (" + kept_by + ")\n";
+}
+
 std::string failure_text(const model::Failure& failure, const std::string& file) {
   const model::OutcomeRow& row = model::row(failure.code);
   std::string out;
@@ -34,6 +48,11 @@ std::string failure_text(const model::Failure& failure, const std::string& file)
   if (message.starts_with(words + ": ")) message.remove_prefix(words.size() + 2);
   out += "mecapy: " + std::string(row.name) + where + ": " + std::string(message) + "\n";
   return harmless(out);
+}
+
+std::string failure_advice(const model::Failure& failure, const std::string& ceiling) {
+  if (failure.code != model::OutcomeCode::out_of_memory) return "";
+  return "  -> -l memory_mb=N asks for more, up to " + ceiling + "\n";
 }
 
 std::string marked_line(const std::string& code, const std::string& file,

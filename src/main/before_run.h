@@ -1,7 +1,10 @@
-// What the runs of both kinds look at before they begin.
+// What is looked at before a run begins, here or at a server.
 #pragma once
 
-#include "main/commands.h"
+#include <string>
+#include <vector>
+
+#include "base/result.h"
 
 namespace mecapy::main {
 
@@ -14,5 +17,8 @@ Result<std::string> code_to_send(const std::string& file);
 
 // usage when code and inputs would both be read from standard input.
 Result<void> check_standard_input(const std::string& file, const std::vector<std::string>& inputs);
+
+// Says on stderr what is doubtful about typed inputs.
+void warn_of_inputs(const std::vector<std::string>& inputs);
 
 }  // namespace mecapy::main
