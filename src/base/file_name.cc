@@ -14,42 +14,16 @@ struct Range {
   char32_t first;
   char32_t last;
 };
-constexpr std::array kForbidden = {
-    Range{0x0000, 0x001f},    // control characters
-    Range{'"', '"'},          //
-    Range{'*', '*'},          //
-    Range{'/', '/'},          //
-    Range{':', ':'},          //
-    Range{'<', '<'},          //
-    Range{'>', '?'},          //
-    Range{'\\', '\\'},        //
-    Range{'|', '|'},          //
-    Range{0x007f, 0x009f},    // control characters
-    Range{0x00ad, 0x00ad},    // soft hyphen
-    Range{0x061c, 0x061c},    // direction marks and what has no width
-    Range{0x180e, 0x180e},    //
-    Range{0x200b, 0x200f},    //
-    Range{0x2028, 0x202e},    //
-    Range{0x2060, 0x206f},    //
-    Range{0xd800, 0xf8ff},    // surrogates, private use
-    Range{0xfeff, 0xfeff},    //
-    Range{0xfff0, 0xffff},    //
-    Range{0xe0000, 0x10ffff}  // tags, private use
-};
+// Beside what deceives: what some systems forbid, surrogates, private use, and no characters.
+constexpr std::string_view kForbidden = "\"*/:<>?\\|";
+constexpr std::array kForbiddenRanges = {Range{0xd800, 0xf8ff}, Range{0xfffc, 0xffff},
+                                         Range{0xe0000, 0x10ffff}};
 
-bool is_allowed(char32_t character) {
-  return std::ranges::none_of(kForbidden, [character](const Range& range) {
-    return range.first <= character && character <= range.last;
+bool is_allowed(char32_t c) {
+  const bool forbidden = c < 0x80 && kForbidden.find(static_cast<char>(c)) != kForbidden.npos;
+  return !forbidden && !is_deceptive(c) && std::ranges::none_of(kForbiddenRanges, [c](auto range) {
+    return range.first <= c && c <= range.last;
   });
-}
-
-// Of one whole character.
-char32_t code_point(std::string_view character) {
-  const auto byte = [&](std::size_t i) { return static_cast<unsigned char>(character[i]); };
-  constexpr std::array<unsigned, 5> kFirstBits = {0, 0x7f, 0x1f, 0x0f, 0x07};
-  char32_t value = byte(0) & kFirstBits[character.size()];
-  for (std::size_t i = 1; i < character.size(); ++i) value = value << 6 | (byte(i) & 0x3fU);
-  return value;
 }
 
 bool is_plain(char c) {  // RFC 8187, attr-char, without those that some clients stumble over

@@ -1,6 +1,7 @@
 #include "base/utf8.h"
 
 #include <algorithm>
+#include <array>
 #include <cstddef>
 
 namespace mecapy::base {
@@ -13,6 +14,24 @@ int sequence_length(unsigned char lead) {
   if (lead < 0xf0) return 3;
   return lead < 0xf5 ? 4 : 0;
 }
+
+struct Range {
+  char32_t first;
+  char32_t last;
+};
+constexpr std::array kDeceptive = {
+    Range{0x0000, 0x001f},    // controls
+    Range{0x007f, 0x009f},    //
+    Range{0x00ad, 0x00ad},    // soft hyphen
+    Range{0x061c, 0x061c},    // direction marks, and what has no width
+    Range{0x180e, 0x180e},    //
+    Range{0x200b, 0x200f},    //
+    Range{0x2028, 0x202e},    //
+    Range{0x2060, 0x206f},    //
+    Range{0xfeff, 0xfeff},    //
+    Range{0xfff0, 0xfffb},    // annotations
+    Range{0xe0000, 0xe0fff},  // tags
+};
 
 }  // namespace
 
@@ -39,6 +58,20 @@ std::string_view whole_characters(std::string_view text) {
     return utf8_length(tail) == 0 ? text.substr(0, text.size() - back) : text;
   }
   return text;
+}
+
+char32_t code_point(std::string_view character) {
+  const auto byte = [&](std::size_t i) { return static_cast<unsigned char>(character[i]); };
+  constexpr std::array<unsigned, 5> kFirstBits = {0, 0x7f, 0x1f, 0x0f, 0x07};
+  char32_t value = byte(0) & kFirstBits[character.size()];
+  for (std::size_t i = 1; i < character.size(); ++i) value = value << 6 | (byte(i) & 0x3fU);
+  return value;
+}
+
+bool is_deceptive(char32_t character) {
+  return std::ranges::any_of(kDeceptive, [character](const Range& range) {
+    return range.first <= character && character <= range.last;
+  });
 }
 
 std::string one_line(std::string_view text, std::size_t limit) {

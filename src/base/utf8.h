@@ -14,6 +14,12 @@ int utf8_length(std::string_view text);
 // `text` without the beginning of a character that it ends in the middle of.
 std::string_view whole_characters(std::string_view text);
 
+// The character that is all of `character`, which is a whole one.
+char32_t code_point(std::string_view character);
+// Whether it is a control character, or one that has no shape of its own or changes the direction
+// of what stands around it: what is shown with it is not what it seems.
+bool is_deceptive(char32_t character);
+
 // What a stranger said, to be shown to people in one line: wrong bytes as U+FFFD, control
 // characters as spaces, at most `limit` bytes.
 std::string one_line(std::string_view text, std::size_t limit);

@@ -71,6 +71,7 @@ TEST(Harmless, LeavesNothingThatHasPowerOverATerminal) {
   EXPECT_EQ(harmless("\x1b]0;title\x07"), "\\x1b]0;title\\x07");
   EXPECT_EQ(harmless("\u009b2J"), "\\u009b2J");  // CSI in one character
   EXPECT_EQ(harmless("a\u202eb"), "a\\u202eb");  // what follows would be turned round
+  EXPECT_EQ(harmless("a\u00ad\U000e0041"), "a\\u00ad\\U000e0041");  // not to be seen
   EXPECT_EQ(harmless("\xff\xc3"), "\ufffd\ufffd");
   EXPECT_EQ(harmless("\u00e9 \u6f22 \U0001f600"), "\u00e9 \u6f22 \U0001f600");
   EXPECT_EQ(harmless(std::string_view("a\0b", 3)), "a\\x00b");
@@ -84,6 +85,10 @@ TEST(Harmless, OneLineIsOneAndNoLongerThanItMay) {
 TEST(Harmless, JsonStaysTheSameValue) {
   EXPECT_EQ(harmless_json("{\"a\": \"\u009b\\u001b\x7f\"}\n"),
             "{\"a\": \"\\u009b\\u001b\\u007f\"}\n");
+}
+
+TEST(Harmless, JsonOfACharacterBeyondSixteenBitsIsEscapedInTwoHalves) {
+  EXPECT_EQ(harmless_json("\"\U000e0041\""), "\"\\udb40\\udc41\"");
 }
 
 TEST(Words, TimesAndSizesAreForPeople) {

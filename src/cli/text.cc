@@ -12,28 +12,6 @@
 namespace mecapy::cli {
 namespace {
 
-struct Range {
-  char32_t first;
-  char32_t last;
-};
-// Controls, and what has no shape or changes the direction of what stands around it.
-constexpr std::array kPowerful = {
-    Range{0x0000, 0x001f}, Range{0x007f, 0x009f}, Range{0x061c, 0x061c}, Range{0x200b, 0x200f},
-    Range{0x2028, 0x202e}, Range{0x2060, 0x206f}, Range{0xfeff, 0xfeff}, Range{0xfff9, 0xfffb}};
-
-bool is_powerful(char32_t c) {
-  return std::ranges::any_of(kPowerful,
-                             [c](const Range& r) { return r.first <= c && c <= r.last; });
-}
-
-char32_t code_point(std::string_view character) {
-  const auto byte = [&](std::size_t i) { return static_cast<unsigned char>(character[i]); };
-  constexpr std::array<unsigned, 5> kFirstBits = {0, 0x7f, 0x1f, 0x0f, 0x07};
-  char32_t value = byte(0) & kFirstBits[character.size()];
-  for (std::size_t i = 1; i < character.size(); ++i) value = value << 6 | (byte(i) & 0x3fU);
-  return value;
-}
-
 // The next character of `text`, taken off it; U+FFFD for a wrong byte or a broken end.
 std::string_view take(std::string_view& text) {
   const int length = base::utf8_length(text);
@@ -50,6 +28,13 @@ std::string escaped(char32_t c, const char* form) {
   char text[16];
   std::snprintf(text, sizeof text, form, static_cast<unsigned>(c));
   return text;
+}
+
+// As JSON has it: beyond U+FFFF in two halves (RFC 8259, section 7).
+std::string escaped_in_json(char32_t c) {
+  if (c < 0x10000) return escaped(c, "\\u%04x");
+  const char32_t rest = c - 0x10000;
+  return escaped(0xd800 + (rest >> 10), "\\u%04x") + escaped(0xdc00 + (rest & 0x3ff), "\\u%04x");
 }
 
 std::string printed(const char* form, double value, const char* unit) {
@@ -76,13 +61,13 @@ std::string harmless(std::string_view text) {
   std::string out;
   while (!text.empty()) {
     const std::string_view one = take(text);
-    const char32_t c = code_point(one);
+    const char32_t c = base::code_point(one);
     if (c == '\r') {
       if (!text.starts_with('\n')) out += '\n';
-    } else if (c == '\n' || c == '\t' || !is_powerful(c)) {
+    } else if (c == '\n' || c == '\t' || !base::is_deceptive(c)) {
       out += one;
     } else {
-      out += escaped(c, c < 0x80 ? "\\x%02x" : "\\u%04x");
+      out += escaped(c, c < 0x80 ? "\\x%02x" : c < 0x10000 ? "\\u%04x" : "\\U%08x");
     }
   }
   return out;
@@ -104,10 +89,10 @@ std::string harmless_json(std::string_view json) {
   std::string out;
   while (!json.empty()) {
     const std::string_view one = take(json);
-    const char32_t c = code_point(one);
+    const char32_t c = base::code_point(one);
     // White space between values is no part of a string, where none of it may stand.
-    if (c >= 0x20 && is_powerful(c)) {
-      out += escaped(c, "\\u%04x");
+    if (c >= 0x20 && base::is_deceptive(c)) {
+      out += escaped_in_json(c);
     } else {
       out += one;
     }
