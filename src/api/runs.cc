@@ -98,7 +98,7 @@ awaitable<Answer> Routes::list_runs(Api& api, Call& call) {
     filter.status = model::parse_status(*text);
     if (!filter.status) {
       wrong.problems.push_back(
-          {"#query/status", "must be queued, running, completed, failed or cancelled", {}, {}});
+          {"#query/status", "must be " + model::status_names(", ", " or "), {}, {}});
     }
   }
   if (!wrong.problems.empty()) co_return wrong;

@@ -44,6 +44,11 @@ class ManualClock final : public Clock {
   std::atomic<std::int64_t> us_;
 };
 
+// Since 1970, for what is told and reckoned in seconds.
+inline double seconds(TimePoint t) {
+  return std::chrono::duration<double>(t.time_since_epoch()).count();
+}
+
 // RFC 3339 in UTC with microseconds: "2026-11-23T10:00:00.000001Z".
 std::string to_rfc3339(TimePoint t);
 

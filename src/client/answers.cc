@@ -1,65 +1,19 @@
 #include "client/answers.h"
 
-#include <boost/json.hpp>
 #include <cmath>
 
+#include "client/view.h"
 #include "wire/json.h"
 
 namespace mecapy::client {
 namespace {
-
-namespace json = boost::json;
-
-// An object of an answer, read member by member; what is not there, or of another type, is nothing.
-class View {
- public:
-  explicit View(const json::object* object) : object_(object) {}
-
-  std::string text(std::string_view name) const {
-    const json::value* value = find(name);
-    return value != nullptr && value->is_string() ? std::string(value->get_string()) : "";
-  }
-  std::optional<double> number(std::string_view name) const {
-    const json::value* value = find(name);
-    if (value == nullptr || !value->is_number()) return std::nullopt;
-    return value->to_number<double>();
-  }
-  std::int64_t integer(std::string_view name) const {
-    const json::value* value = find(name);
-    return value != nullptr && value->is_int64() ? value->get_int64() : 0;
-  }
-  bool is_true(std::string_view name) const {
-    const json::value* value = find(name);
-    return value != nullptr && value->is_bool() && value->get_bool();
-  }
-  std::optional<View> object(std::string_view name) const {
-    const json::value* value = find(name);
-    if (value == nullptr || !value->is_object()) return std::nullopt;
-    return View(&value->get_object());
-  }
-  const json::array& list(std::string_view name) const {
-    static const json::array kNone;
-    const json::value* value = find(name);
-    return value != nullptr && value->is_array() ? value->get_array() : kNone;
-  }
-  const json::object& members() const {
-    static const json::object kNone;
-    return object_ == nullptr ? kNone : *object_;
-  }
-
- private:
-  const json::value* find(std::string_view name) const {
-    return object_ == nullptr ? nullptr : object_->if_contains(name);
-  }
-  const json::object* object_;
-};
 
 // A text that is kept, with the members of it. Values that may be deep or exact stay text.
 struct Whole {
   json::value value;
   std::vector<wire::Member> members;  // into the text
 
-  View view() const { return View(value.if_object()); }
+  View view() const { return View(value); }
   std::optional<std::string> raw(std::string_view name) const {
     for (const wire::Member& member : members) {
       if (member.key == name) return std::string(member.raw);
@@ -117,8 +71,8 @@ model::Failure read_failure(const View& error) {
   const std::string code = error.text("code");
   failure.message = error.text("message");
   failure.traceback = error.text("traceback");
-  if (const auto line = error.number("line")) failure.line = static_cast<int>(*line);
-  if (const auto column = error.number("column")) failure.column = static_cast<int>(*column);
+  failure.line = error.small("line");
+  failure.column = error.small("column");
   const auto known = model::parse_outcome(code);
   failure.code = known.value_or(model::OutcomeCode::internal);
   if (!known) failure.message = code + ": " + failure.message;
@@ -151,9 +105,9 @@ Result<RunAnswer> read_run(const std::string& text) {
   if (!whole) return whole.error();
   const View run = whole->view();
   RunAnswer answer{run.text("id"), run.text("task_id")};
-  answer.version = static_cast<int>(run.integer("version"));
+  answer.version = run.small("version").value_or(0);
   answer.status = run.text("status");
-  answer.attempt = static_cast<int>(run.integer("attempt"));
+  answer.attempt = run.small("attempt").value_or(0);
   answer.cancel_requested = run.is_true("cancel_requested");
   if (const auto error = run.object("error")) {
     answer.failure = read_failure(*error);
@@ -163,11 +117,11 @@ Result<RunAnswer> read_run(const std::string& text) {
     answer.usage = read_usage(*usage);
   }
   for (const json::value& one : run.list("artifacts")) {
-    const View artifact(one.if_object());
+    const View artifact(one);
     answer.artifacts.push_back(
-        {artifact.text("name"), artifact.integer("size"), artifact.text("sha256")});
+        {artifact.text("name"), artifact.integer("size").value_or(0), artifact.text("sha256")});
   }
-  answer.artifact_count = run.integer("artifact_count");
+  answer.artifact_count = run.integer("artifact_count").value_or(0);
   answer.result = whole->raw("result");
   answer.progress = whole->raw("progress").value_or("");
   answer.cached_from = run.text("cached_from");
@@ -178,9 +132,8 @@ Result<RunAnswer> read_run(const std::string& text) {
 }
 
 Progress read_progress(const std::string& text) {
-  json::error_code ec;
-  const json::value whole = json::parse(text, ec);
-  const View progress(ec ? nullptr : whole.if_object());
+  const json::value whole = parsed(text);
+  const View progress(whole);
   return {progress.number("fraction"), progress.text("message")};
 }
 
@@ -192,7 +145,7 @@ Result<TaskAnswer> read_task(const std::string& text) {
   for (const json::value& tag : task.list("tags")) {
     if (tag.is_string()) answer.tags.emplace_back(tag.get_string());
   }
-  answer.version = static_cast<int>(task.integer("version"));
+  answer.version = task.small("version").value_or(0);
   answer.code = task.text("code");
   answer.inputs = whole->raw("inputs").value_or("");
   if (const auto limits = task.object("limits")) {
@@ -226,7 +179,7 @@ std::string text_member(const std::string& text, std::string_view name) {
 
 int integer_member(const std::string& text, std::string_view name) {
   const auto whole = read_whole(text, "");
-  return whole ? static_cast<int>(whole->view().integer(name)) : 0;
+  return whole ? whole->view().small(name).value_or(0) : 0;
 }
 
 bool is_true(const std::string& text, std::string_view name) {

@@ -21,10 +21,6 @@ constexpr milliseconds kFirstPause{200};
 constexpr milliseconds kLongestPause{5'000};
 constexpr std::int64_t kLargestProblem = 256 * 1024;
 
-double now() {
-  return std::chrono::duration<double>(std::chrono::system_clock::now().time_since_epoch()).count();
-}
-
 bool passes(int status) { return status == 429 || status == 502 || status == 503 || status == 504; }
 
 awaitable<void> pause(milliseconds time) {
@@ -96,11 +92,11 @@ class Api::Attempts {
   milliseconds pause_ = kFirstPause;
 };
 
-Api::Api(Target target, Options options)
+Api::Api(Target target, Options options, const base::Clock& clock)
     : options_(std::move(options)),
       url_(target.url),
       http_({.ca = options_.ca}),
-      credentials_(std::move(target), options_.login_path, http_, now) {}
+      credentials_(std::move(target), options_.login_path, http_, clock) {}
 
 awaitable<Result<net::Outgoing>> Api::request(const Call& call, Credentials::Wish wish) {
   auto token = co_await credentials_.token(wish);

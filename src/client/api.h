@@ -39,7 +39,7 @@ struct Call {
 
 class Api {
  public:
-  Api(Target target, Options options);
+  Api(Target target, Options options, const base::Clock& clock);
 
   // The whole answer, of a status below 400; else its error (problem.h). What passes (no
   // connection after there was one, 429, 502, 503, 504) is tried again with jittered backoff, or

@@ -174,7 +174,10 @@ TEST_F(ChosenTarget, AnAddressIsOneOfAServerAndATokenOneOfHeaders) {
   EXPECT_TRUE(is_token("eyJ.a-b_c"));
 }
 
-using TokenOfALogin = SavedLogin;
+class TokenOfALogin : public SavedLogin {
+ protected:
+  base::ManualClock clock_{base::TimePoint(std::chrono::seconds(500))};
+};
 
 TEST_F(TokenOfALogin, ThatAnotherProgramHasRenewedIsTakenFromTheFile) {
   Login old{"https://a.example", "old", 100, "r", "https://127.0.0.1:1/token", "sdk"};
@@ -183,8 +186,7 @@ TEST_F(TokenOfALogin, ThatAnotherProgramHasRenewedIsTakenFromTheFile) {
   fresh.expires_at = 1000;
   ASSERT_TRUE(save_login(path_, fresh));
   net::HttpClient http({});
-  Credentials credentials({old.url, old.token, Proof::saved_login, old}, path_, http,
-                          [] { return 500.; });
+  Credentials credentials({old.url, old.token, Proof::saved_login, old}, path_, http, clock_);
   EXPECT_EQ(*base::await(credentials.token(Credentials::Wish::current)), "fresh");
   // Nobody else has, and nobody can be asked.
   const auto none = base::await(credentials.token(Credentials::Wish::another));
@@ -196,8 +198,7 @@ TEST_F(TokenOfALogin, ForAnotherServerIsNotTakenFromTheFile) {
   Login old{"https://a.example", "old", 100, "r", "https://127.0.0.1:1/token", "sdk"};
   ASSERT_TRUE(save_login(path_, {"https://b.example", "of b"}));
   net::HttpClient http({});
-  Credentials credentials({old.url, old.token, Proof::saved_login, old}, path_, http,
-                          [] { return 500.; });
+  Credentials credentials({old.url, old.token, Proof::saved_login, old}, path_, http, clock_);
   EXPECT_FALSE(base::await(credentials.token(Credentials::Wish::current)));
 }
 

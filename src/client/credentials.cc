@@ -10,11 +10,8 @@ constexpr double kSoon = 30;  // seconds
 }  // namespace
 
 Credentials::Credentials(Target target, std::string login_path, net::HttpClient& http,
-                         std::function<double()> now)
-    : target_(std::move(target)),
-      login_path_(std::move(login_path)),
-      http_(http),
-      now_(std::move(now)) {}
+                         const base::Clock& clock)
+    : target_(std::move(target)), login_path_(std::move(login_path)), http_(http), clock_(clock) {}
 
 net::awaitable<Result<std::string>> Credentials::token(Wish wish) {
   if (target_.token.empty()) {
@@ -27,7 +24,8 @@ net::awaitable<Result<std::string>> Credentials::token(Wish wish) {
 }
 
 bool Credentials::is_over() const {
-  return target_.login->expires_at && now_() > *target_.login->expires_at - kSoon;
+  return target_.login->expires_at &&
+         base::seconds(clock_.now()) > *target_.login->expires_at - kSoon;
 }
 
 // Takes what is saved now, when it is another token for the same server.
@@ -43,7 +41,7 @@ bool Credentials::read_anew() {
 
 net::awaitable<Result<void>> Credentials::renew_login() {
   if (read_anew() && !is_over()) co_return Result<void>{};  // another program has renewed it
-  auto tokens = co_await renew(http_, *target_.login);
+  auto tokens = co_await renew(http_, clock_, *target_.login);
   if (!tokens) {
     // A refresh token may be good once only, and another program was quicker.
     if (read_anew()) co_return Result<void>{};

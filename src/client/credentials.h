@@ -1,9 +1,9 @@
 // The token of each call: what was given, or the saved login, renewed when it ends and saved again.
 #pragma once
 
-#include <functional>
 #include <string>
 
+#include "base/clock.h"
 #include "client/target.h"
 #include "net/http_client.h"
 
@@ -11,9 +11,9 @@ namespace mecapy::client {
 
 class Credentials {
  public:
-  // `login_path` is where the saved login of `target` is from. `now` gives seconds since 1970.
+  // `login_path` is where the saved login of `target` is from.
   Credentials(Target target, std::string login_path, net::HttpClient& http,
-              std::function<double()> now);
+              const base::Clock& clock);
 
   enum class Wish : std::uint8_t { current, another };  // another: the current one was refused
   // The token to send; renewed within half a minute of its end, or when `another` is wanted and can
@@ -31,7 +31,7 @@ class Credentials {
   Target target_;
   std::string login_path_;
   net::HttpClient& http_;
-  std::function<double()> now_;
+  const base::Clock& clock_;
 };
 
 }  // namespace mecapy::client

@@ -7,47 +7,25 @@
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/this_coro.hpp>
 #include <boost/asio/use_awaitable.hpp>
-#include <boost/json.hpp>
 #include <boost/url.hpp>
 
 #include "base/id.h"
 #include "base/sha256.h"
 #include "base/utf8.h"
 #include "client/target.h"
+#include "client/view.h"
 #include "wire/base64.h"
 
 namespace mecapy::client {
 namespace {
 
 namespace asio = boost::asio;
-namespace json = boost::json;
 using std::chrono::seconds;
 
 constexpr seconds kAnswers{20};
 constexpr seconds kSlower{5};      // RFC 8628 section 3.5
 constexpr seconds kLongest{1800};  // of a code
 constexpr std::size_t kShown = 300;
-
-double now() {
-  return std::chrono::duration<double>(std::chrono::system_clock::now().time_since_epoch()).count();
-}
-
-// An object, empty when `text` is none.
-json::object object_of(const std::string& text) {
-  json::error_code ec;
-  json::value whole = json::parse(text, ec);
-  return !ec && whole.is_object() ? std::move(whole.get_object()) : json::object();
-}
-
-std::string text_of(const json::object& object, std::string_view name) {
-  const json::value* value = object.if_contains(name);
-  return value != nullptr && value->is_string() ? std::string(value->get_string()) : "";
-}
-
-double number_of(const json::object& object, std::string_view name, double otherwise) {
-  const json::value* value = object.if_contains(name);
-  return value != nullptr && value->is_number() ? value->to_number<double>() : otherwise;
-}
 
 awaitable<Result<net::Response>> ask(net::HttpClient& http, net::Outgoing request) {
   if (auto fine = net::check_url(request.url); !fine) co_return fine.error();
@@ -69,9 +47,10 @@ awaitable<Result<net::Response>> post(net::HttpClient& http, std::string url, st
 
 // What a provider says of a refusal (RFC 6749 section 5.2).
 std::string refusal(const net::Response& answer) {
-  const json::object said = object_of(answer.body);
-  std::string why = text_of(said, "error_description");
-  if (why.empty()) why = text_of(said, "error");
+  const json::value whole = parsed(answer.body);
+  const View said(whole);
+  std::string why = said.text("error_description");
+  if (why.empty()) why = said.text("error");
   if (why.empty()) why = "it answers " + std::to_string(answer.status);
   return base::one_line(why, kShown);
 }
@@ -130,12 +109,13 @@ std::string form(const std::vector<std::pair<std::string, std::string>>& fields)
 }
 
 Result<Tokens> read_tokens(const std::string& answer, double received) {
-  const json::object given = object_of(answer);
-  Tokens tokens{text_of(given, "access_token"), text_of(given, "refresh_token")};
+  const json::value whole = parsed(answer);
+  const View given(whole);
+  Tokens tokens{given.text("access_token"), given.text("refresh_token")};
   if (!is_token(tokens.access)) {
     return fail(ErrorCode::unauthorized, "the identity provider gave no token");
   }
-  tokens.expires_at = received + number_of(given, "expires_in", 60);
+  tokens.expires_at = received + given.number("expires_in").value_or(60);
   return tokens;
 }
 
@@ -149,21 +129,20 @@ awaitable<Result<Callers>> ask_callers(net::HttpClient& http, std::string server
     co_return fail(ErrorCode::unavailable, server + " answers " + std::to_string(answer->status) +
                                                " to the question how it knows its callers");
   }
-  const json::object told = object_of(answer->body);
-  const std::string resource = text_of(told, "resource");
+  const json::value whole = parsed(answer->body);
+  const View told(whole);
+  const std::string resource = told.text("resource");
   if (origin_of(resource) != origin_of(server)) {  // RFC 9728 section 3.3
     co_return fail(ErrorCode::usage,
                    server + " calls itself \"" + base::one_line(resource, kShown) +
                        "\": log in there, or have the proxy before it pass on the Host it was "
                        "asked for");
   }
-  const json::value* issuers = told.if_contains("authorization_servers");
-  if (issuers == nullptr || !issuers->is_array() || issuers->get_array().empty()) {
-    co_return Callers{};
-  }
-  const json::value& issuer = issuers->get_array().front();
+  const json::array& issuers = told.list("authorization_servers");
+  if (issuers.empty()) co_return Callers{};
+  const json::value& issuer = issuers.front();
   co_return Callers{issuer.is_string() ? std::string(issuer.get_string()) : "",
-                    text_of(told, "mecapy_client_id")};
+                    told.text("mecapy_client_id")};
 }
 
 awaitable<Result<Endpoints>> discover(net::HttpClient& http, std::string issuer) {
@@ -171,9 +150,10 @@ awaitable<Result<Endpoints>> discover(net::HttpClient& http, std::string issuer)
   request.url = issuer + (issuer.ends_with('/') ? "" : "/") + ".well-known/openid-configuration";
   auto answer = co_await ask(http, std::move(request));
   if (!answer) co_return answer.error();
-  const json::object told = object_of(answer->body);
-  Endpoints found{text_of(told, "device_authorization_endpoint"), text_of(told, "token_endpoint")};
-  if (answer->status != 200 || text_of(told, "issuer") != issuer) {
+  const json::value whole = parsed(answer->body);
+  const View told(whole);
+  Endpoints found{told.text("device_authorization_endpoint"), told.text("token_endpoint")};
+  if (answer->status != 200 || told.text("issuer") != issuer) {
     co_return fail(ErrorCode::unavailable,
                    "the identity provider " + issuer + " does not tell how to log in");
   }
@@ -184,8 +164,12 @@ awaitable<Result<Endpoints>> discover(net::HttpClient& http, std::string issuer)
   co_return found;
 }
 
-DeviceLogin::DeviceLogin(net::HttpClient& http, Endpoints endpoints, std::string client_id)
-    : http_(http), endpoints_(std::move(endpoints)), client_id_(std::move(client_id)) {}
+DeviceLogin::DeviceLogin(net::HttpClient& http, const base::Clock& clock, Endpoints endpoints,
+                         std::string client_id)
+    : http_(http),
+      clock_(clock),
+      endpoints_(std::move(endpoints)),
+      client_id_(std::move(client_id)) {}
 
 awaitable<Result<DeviceLogin::Code>> DeviceLogin::begin() {
   verifier_ = base::random_hex(32);
@@ -195,16 +179,17 @@ awaitable<Result<DeviceLogin::Code>> DeviceLogin::begin() {
                                     {"code_challenge", challenge_of(verifier_)},
                                     {"code_challenge_method", "S256"}}));
   if (!answer) co_return answer.error();
-  const json::object given = object_of(answer->body);
-  device_code_ = text_of(given, "device_code");
-  Code code{text_of(given, "verification_uri"), text_of(given, "verification_uri_complete"),
-            text_of(given, "user_code")};
+  const json::value whole = parsed(answer->body);
+  const View given(whole);
+  device_code_ = given.text("device_code");
+  Code code{given.text("verification_uri"), given.text("verification_uri_complete"),
+            given.text("user_code")};
   if (answer->status != 200 || device_code_.empty() || code.address.empty()) {
     co_return fail(ErrorCode::unauthorized,
                    "the identity provider begins no login: " + refusal(*answer));
   }
-  interval_ = seconds(std::clamp(static_cast<int>(number_of(given, "interval", 5)), 1, 60));
-  const double life = number_of(given, "expires_in", 600);
+  interval_ = seconds(static_cast<int>(std::clamp(given.number("interval").value_or(5), 1., 60.)));
+  const double life = given.number("expires_in").value_or(600);
   over_ = base::after(std::min(kLongest, seconds(static_cast<int>(std::clamp(life, 0., 1e6)))));
   co_return code;
 }
@@ -216,14 +201,15 @@ awaitable<Result<Tokens>> DeviceLogin::wait() {
                                   {"code_verifier", verifier_}});
   while (std::chrono::steady_clock::now() < over_) {
     co_await pause(std::min(over_, base::after(interval_)));
-    const double sent = now();
+    const double sent = base::seconds(clock_.now());
     auto answer = co_await post(http_, endpoints_.token, asked);
     if (!answer || answer->status >= 500) {  // RFC 8628 section 3.5: less often then
       interval_ = std::min(2 * interval_, seconds(60));
       continue;
     }
     if (answer->status == 200) co_return read_tokens(answer->body, sent);
-    const std::string error = text_of(object_of(answer->body), "error");
+    const json::value whole = parsed(answer->body);
+    const std::string error = View(whole).text("error");
     if (error == "slow_down") interval_ += kSlower;
     if (error == "authorization_pending" || error == "slow_down") continue;
     if (error == "expired_token") break;
@@ -234,8 +220,9 @@ awaitable<Result<Tokens>> DeviceLogin::wait() {
   co_return fail(ErrorCode::deadline_exceeded, "nobody agreed while the code was good");
 }
 
-awaitable<Result<Tokens>> renew(net::HttpClient& http, const Login& login) {
-  const double sent = now();
+awaitable<Result<Tokens>> renew(net::HttpClient& http, const base::Clock& clock,
+                                const Login& login) {
+  const double sent = base::seconds(clock.now());
   auto answer = co_await post(http, login.token_endpoint,
                               form({{"grant_type", "refresh_token"},
                                     {"client_id", login.client_id},

@@ -6,6 +6,7 @@
 #include <optional>
 #include <string>
 
+#include "base/clock.h"
 #include "base/result.h"
 #include "client/login_file.h"
 #include "net/http_client.h"
@@ -48,7 +49,8 @@ class DeviceLogin {
     std::string code;
   };
 
-  DeviceLogin(net::HttpClient& http, Endpoints endpoints, std::string client_id);
+  DeviceLogin(net::HttpClient& http, const base::Clock& clock, Endpoints endpoints,
+              std::string client_id);
   // unauthorized when the provider refuses.
   awaitable<Result<Code>> begin();
   // Polls as often as the provider allows until the person has decided. unauthorized when he
@@ -57,6 +59,7 @@ class DeviceLogin {
 
  private:
   net::HttpClient& http_;
+  const base::Clock& clock_;
   Endpoints endpoints_;
   std::string client_id_;
   std::string verifier_;
@@ -66,7 +69,8 @@ class DeviceLogin {
 };
 
 // Tokens in the place of those of `login`. unauthorized when the provider gives none any more.
-awaitable<Result<Tokens>> renew(net::HttpClient& http, const Login& login);
+awaitable<Result<Tokens>> renew(net::HttpClient& http, const base::Clock& clock,
+                                const Login& login);
 
 // "name=value&..." as application/x-www-form-urlencoded.
 std::string form(const std::vector<std::pair<std::string, std::string>>& fields);

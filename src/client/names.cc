@@ -3,34 +3,19 @@
 #include <algorithm>
 
 #include "base/id.h"
-#include "client/answers.h"
-#include "wire/json.h"
+#include "client/pages.h"
 
 namespace mecapy::client {
 namespace {
 
 constexpr std::size_t kShortest = 4;
-constexpr std::size_t kPage = 200;
 constexpr std::size_t kMostPages = 100;
 constexpr std::size_t kMostNamed = 5;  // in a message
-
-awaitable<Result<Page>> ask_page(Api& api, const std::string& path,
-                                 std::vector<std::pair<std::string, std::string>> query,
-                                 std::size_t size, const std::string& cursor) {
-  query.emplace_back("limit", std::to_string(std::clamp<std::size_t>(size, 1, kPage)));
-  if (!cursor.empty()) query.emplace_back("cursor", cursor);
-  Call call;
-  call.path = path;
-  call.query = std::move(query);
-  auto body = co_await api.text(std::move(call));
-  if (!body) co_return body.error();
-  co_return read_page(*body);
-}
 
 awaitable<Result<std::string>> search(Api& api, std::string path, Search search) {
   std::string cursor;
   for (std::size_t i = 0; i < kMostPages; ++i) {
-    const auto page = co_await ask_page(api, path, {}, kPage, cursor);
+    const auto page = co_await get_page(api, path, {}, kLargestPage, cursor);
     if (!page) co_return page.error();
     std::string oldest;
     for (const std::string& item : page->items) {
@@ -102,22 +87,6 @@ awaitable<Result<std::string>> find_run(Api& api, std::string word) {
 awaitable<Result<std::string>> find_task(Api& api, std::string word) {
   if (base::is_uuid(word)) co_return word;
   co_return co_await search(api, "/api/tasks", Search("task", word));
-}
-
-awaitable<Result<std::vector<std::string>>> list(
-    Api& api, std::string path, std::vector<std::pair<std::string, std::string>> query,
-    std::size_t most) {
-  std::vector<std::string> items;
-  std::string cursor;
-  while (items.size() < most) {
-    auto page = co_await ask_page(api, path, query, most - items.size(), cursor);
-    if (!page) co_return page.error();
-    for (std::string& item : page->items) items.push_back(std::move(item));
-    if (page->next.empty()) break;
-    cursor = page->next;
-  }
-  if (items.size() > most) items.resize(most);
-  co_return items;
 }
 
 }  // namespace mecapy::client

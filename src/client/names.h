@@ -37,10 +37,4 @@ class Search {
 awaitable<Result<std::string>> find_run(Api& api, std::string word);
 awaitable<Result<std::string>> find_task(Api& api, std::string word);
 
-// The items of a list, as the server sent each, newest first: page after page until there are
-// `most` of them.
-awaitable<Result<std::vector<std::string>>> list(
-    Api& api, std::string path, std::vector<std::pair<std::string, std::string>> query,
-    std::size_t most);
-
 }  // namespace mecapy::client

@@ -1,14 +1,12 @@
 #include "client/problem.h"
 
-#include <boost/json.hpp>
 #include <charconv>
 
 #include "base/utf8.h"
+#include "client/view.h"
 
 namespace mecapy::client {
 namespace {
-
-namespace json = boost::json;
 
 constexpr std::size_t kLongest = 2000;  // bytes of one text
 constexpr std::size_t kMost = 20;       // wrong fields shown
@@ -35,26 +33,16 @@ ErrorCode code_of_status(int status) {
   }
 }
 
-std::string text_of(const json::object& object, std::string_view name) {
-  const json::value* value = object.if_contains(name);
-  if (value == nullptr || !value->is_string()) return "";
-  return base::one_line(value->get_string(), kLongest);
+std::string line_of(const View& object, std::string_view name) {
+  return base::one_line(object.text(name), kLongest);
 }
 
-std::optional<int> number_of(const json::object& object, std::string_view name) {
-  const json::value* value = object.if_contains(name);
-  if (value == nullptr || !value->is_int64()) return std::nullopt;
-  return static_cast<int>(value->get_int64());
-}
-
-void add_problems(Error& error, const json::object& problem) {
-  const json::value* list = problem.if_contains("errors");
-  if (list == nullptr || !list->is_array()) return;
-  for (const json::value& item : list->get_array()) {
-    const json::object* one = item.if_object();
-    if (one == nullptr || error.problems.size() == kMost) return;
-    error.problems.push_back({text_of(*one, "pointer"), text_of(*one, "detail"),
-                              number_of(*one, "line"), number_of(*one, "column")});
+void add_problems(Error& error, const View& problem) {
+  for (const json::value& item : problem.list("errors")) {
+    if (!item.is_object() || error.problems.size() == kMost) return;
+    const View one(item);
+    error.problems.push_back(
+        {line_of(one, "pointer"), line_of(one, "detail"), one.small("line"), one.small("column")});
   }
 }
 
@@ -62,18 +50,16 @@ void add_problems(Error& error, const json::object& problem) {
 
 Error problem_of(const net::Response& answer) {
   Error error{code_of_status(answer.status), "the server answers " + std::to_string(answer.status)};
-  json::error_code ec;
-  const json::value whole = json::parse(answer.body, ec);
-  const json::object* problem = ec ? nullptr : whole.if_object();
-  if (problem == nullptr) return error;
-  const std::string code = text_of(*problem, "code");
+  const json::value whole = parsed(answer.body);
+  const View problem(whole);
+  const std::string code = problem.text("code");
   for (const base::ErrorRow& row : base::error_table()) {
     if (row.name == code && row.carried == base::Carried::in_answers) error.code = row.code;
   }
-  if (std::string detail = text_of(*problem, "detail"); !detail.empty()) {
+  if (std::string detail = line_of(problem, "detail"); !detail.empty()) {
     error.message = std::move(detail);
   }
-  add_problems(error, *problem);
+  add_problems(error, problem);
   return error;
 }
 

@@ -30,7 +30,7 @@ struct Typed {
   DownloadWords download;
   std::vector<std::string> login;
   bool token_stdin = false;
-  std::int64_t most = 50;
+  std::int64_t most = kListed;
   std::string user;
   std::string url;
   std::string shell;

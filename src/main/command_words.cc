@@ -1,5 +1,7 @@
 #include "main/command_words.h"
 
+#include "model/run.h"
+
 namespace mecapy::main::words {
 namespace {
 
@@ -26,7 +28,7 @@ CLI::Option& operand(CLI::App& app, const std::string& name, Value& value, const
 }
 
 template <class Value>
-CLI::Option& option(CLI::App& app, const char* names, Value& value, const char* type,
+CLI::Option& option(CLI::App& app, const char* names, Value& value, const std::string& type,
                     const char* help) {
   return *app.add_option(names, value, help)->type_name(type);
 }
@@ -36,6 +38,10 @@ void inputs(CLI::App& app, std::vector<std::string>& into, const std::string& he
 }
 void limits(CLI::App& app, std::vector<std::string>& into) {
   app.add_option("-l,--limit", into, kLimit)->type_name("NAME=VALUE")->allow_extra_args(false);
+}
+
+void count(CLI::App& app, std::int64_t& most) {
+  option(app, "-n,--count", most, "N", "so many at most, the newest; 0: all").capture_default_str();
 }
 
 // Those of a command that begins a run at a server.
@@ -99,10 +105,7 @@ void task_create(CLI::App& app, Typed& typed) {
   task_fields(app, typed);
 }
 
-void task_list(CLI::App& app, Typed& typed) {
-  option(app, "-n,--count", typed.most, "N", "so many at most, the newest; 0: all")
-      .capture_default_str();
-}
+void task_list(CLI::App& app, Typed& typed) { count(app, typed.most); }
 
 void task_show(CLI::App& app, Typed& typed) {
   operand(app, "TASK", typed.task.task, kTask).required();
@@ -133,10 +136,8 @@ void task_run(CLI::App& app, Typed& typed) {
 void runs(CLI::App& app, Typed& typed) {
   operand(app, "RUN", typed.runs.run, "this one, whole: its id, a unique beginning of it, or last");
   option(app, "--task", typed.runs.task, "TASK", "only of this task");
-  option(app, "--status", typed.runs.status, "queued|running|completed|failed|cancelled",
-         "only those");
-  option(app, "-n,--count", typed.runs.most, "N", "so many at most, the newest; 0: all")
-      .capture_default_str();
+  option(app, "--status", typed.runs.status, model::status_names("|", "|"), "only those");
+  count(app, typed.runs.most);
 }
 
 void result(CLI::App& app, Typed& typed) {

@@ -61,6 +61,9 @@ struct TaskRun {
 int run_task(const config::Settings& settings, const RemoteWords& words, const TaskRun& start,
              const RemoteRun& how);
 
+// How many of a list are shown when nobody says.
+inline constexpr std::int64_t kListed = 20;
+
 // `mecapy task create|list|show|update|delete`. What is not said stays as it is, or usual.
 struct TaskWords {
   std::string task{};  // of all but create
@@ -86,7 +89,7 @@ struct RunsWords {
   std::string run{};     // "": a list
   std::string task{};    // only of this task
   std::string status{};  // only with this status
-  std::int64_t most = 20;
+  std::int64_t most = kListed;
 };
 int show_runs(const config::Settings& settings, const RemoteWords& words, const RunsWords& which);
 struct ResultWords {

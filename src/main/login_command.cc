@@ -45,7 +45,8 @@ awaitable<Result<client::Login>> login_by_device(net::HttpClient& http, std::str
                                                  client::Callers callers) {
   auto endpoints = co_await client::discover(http, callers.issuer);
   if (!endpoints) co_return endpoints.error();
-  client::DeviceLogin device(http, *endpoints, callers.client_id);
+  const base::SystemClock clock;
+  client::DeviceLogin device(http, clock, *endpoints, callers.client_id);
   const auto code = co_await device.begin();
   if (!code) co_return code.error();
   const cli::Screen err(stderr);
@@ -100,7 +101,8 @@ awaitable<Result<int>> log_in(std::string url, TokenFrom from) {
   auto login = co_await get_login(http, url, from);
   if (!login) co_return login.error();
   client::Target target{url, login->token, client::Proof::saved_login};
-  client::Api api(target, options);
+  const base::SystemClock clock;
+  client::Api api(target, options, clock);
   const auto me = co_await who_am_i(api);
   if (!me) {
     Error error = me.error();

@@ -105,6 +105,11 @@ int at_server(const config::Settings& settings, const RemoteWords& words, Subjec
   return done ? *done : complain_with_advice(done.error(), subject, remote.target.url);
 }
 
+std::string ago(const Remote& remote, const std::string& time) {
+  const auto parsed = cli::parse_time(time);
+  return parsed ? cli::age(*parsed, remote.now()) : "-";
+}
+
 void print_json(const Remote& remote, const std::string& json) {
   remote.out.write(cli::harmless_json(json) + "\n");
 }

@@ -5,8 +5,11 @@
 #include <boost/asio/io_context.hpp>
 #include <functional>
 #include <string>
+#include <vector>
 
+#include "base/clock.h"
 #include "cli/terminal.h"
+#include "cli/text.h"
 #include "client/api.h"
 #include "config/settings.h"
 
@@ -28,14 +31,16 @@ struct RemoteWords {
 // A server, as one command has it before it.
 struct Remote {
   Remote(client::Target chosen, client::Options options, Format wanted)
-      : target(std::move(chosen)), api(target, std::move(options)), format(wanted) {}
+      : target(std::move(chosen)), api(target, std::move(options), clock), format(wanted) {}
   boost::asio::io_context io{1};
+  base::SystemClock clock;
   client::Target target;
   client::Api api;
   Format format;
   cli::Screen out{stdout};
   cli::Screen err{stderr};
   bool json() const { return format == Format::json; }
+  double now() const { return base::seconds(clock.now()); }  // since 1970
 };
 
 // What a command is about, so that an error can say what to do next.
@@ -56,6 +61,19 @@ bool is_over_a_ceiling(const FieldProblem& problem);
 
 // Prints the error, and what to do about it when that is known; its exit status.
 int complain_with_advice(const Error& error, Subject subject, const std::string& url);
+
+// How many characters of the ids of a list's answers are shown: on a terminal those that tell them
+// apart, else all.
+template <class Answer>
+std::size_t shown_of_ids(const Remote& remote, const std::vector<Answer>& answers) {
+  if (!remote.out.is_terminal()) return 36;
+  std::vector<std::string> ids;
+  for (const Answer& answer : answers) ids.push_back(answer.id);
+  return cli::telling_length(ids);
+}
+
+// How long ago a time of the server's was, for people; "-" when it tells none.
+std::string ago(const Remote& remote, const std::string& time);
 
 // Prints JSON from the server, or what was made of it, with a newline.
 void print_json(const Remote& remote, const std::string& json);

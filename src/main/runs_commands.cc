@@ -1,11 +1,11 @@
 // runs, result, logs, cancel, download.
 #include <algorithm>
-#include <ctime>
 #include <map>
 
 #include "cli/ending.h"
 #include "cli/text.h"
 #include "client/names.h"
+#include "client/pages.h"
 #include "main/commands.h"
 #include "main/follow.h"
 #include "main/outcome.h"
@@ -14,10 +14,7 @@
 namespace mecapy::main {
 namespace {
 
-constexpr std::size_t kTasksNamed = 200;
 constexpr std::chrono::seconds kOneWait{60};
-
-double now() { return static_cast<double>(std::time(nullptr)); }
 
 cli::Style style_of(const std::string& status) {
   if (status == "completed") return cli::Style::green;
@@ -34,71 +31,72 @@ std::string status_of(const Remote& remote, const client::RunAnswer& run) {
 double seconds_of(std::int64_t us) { return static_cast<double>(us) / 1e6; }
 
 // From its start to its end, or until now.
-std::string took(const client::RunAnswer& run) {
+std::string took(const Remote& remote, const client::RunAnswer& run) {
   const auto begun = cli::parse_time(run.started_at);
   const auto ended = cli::parse_time(run.finished_at);
   if (run.usage && run.usage->wall_us > 0) return cli::duration(seconds_of(run.usage->wall_us));
   if (!begun || !run.cached_from.empty()) return "-";
-  const double seconds = ended.value_or(now()) - *begun;
+  const double seconds = ended.value_or(remote.now()) - *begun;
   return run.has_ended() ? cli::duration(std::max(0., seconds)) : cli::elapsed(seconds);
 }
 
-std::string age_of(const client::RunAnswer& run) {
-  const auto queued = cli::parse_time(run.queued_at);
-  return queued ? cli::age(*queued, now()) : "-";
-}
-
-// The names of the tasks that are kept, by id.
-awaitable<std::map<std::string, std::string>> task_names(client::Api& api) {
+// The names of all tasks that are kept, by id. Those of runs without one, and of tasks that were
+// deleted, are not among them.
+awaitable<Result<std::map<std::string, std::string>>> task_names(client::Api& api) {
+  const auto items = co_await client::list(api, "/api/tasks", {}, 0);
+  if (!items) co_return items.error();
+  const auto tasks = client::read_each(*items, client::read_task);
+  if (!tasks) co_return tasks.error();
   std::map<std::string, std::string> names;
-  const auto items = co_await client::list(api, "/api/tasks", {}, kTasksNamed);
-  if (!items) co_return names;
-  for (const std::string& item : *items) {
-    if (const auto task = client::read_task(item)) names[task->id] = task->name;
-  }
+  for (const client::TaskAnswer& task : *tasks) names[task.id] = task.name;
   co_return names;
 }
 
-awaitable<Result<int>> list_runs(Remote& remote, RunsWords which) {
-  std::vector<std::pair<std::string, std::string>> query;
+// Which runs of the caller are meant.
+awaitable<Result<client::Query>> query_of(client::Api& api, RunsWords which) {
+  client::Query query;
   if (!which.task.empty()) {
-    const auto task = co_await client::find_task(remote.api, which.task);
+    const auto task = co_await client::find_task(api, which.task);
     if (!task) co_return task.error();
     query.emplace_back("task_id", *task);
   }
   if (!which.status.empty()) query.emplace_back("status", which.status);
-  const auto items =
-      co_await client::list(remote.api, "/api/runs", std::move(query),
-                            which.most > 0 ? static_cast<std::size_t>(which.most) : SIZE_MAX);
+  co_return query;
+}
+
+std::string table_of(const Remote& remote, const std::vector<client::RunAnswer>& runs,
+                     const std::map<std::string, std::string>& tasks) {
+  const std::size_t shown = shown_of_ids(remote, runs);
+  std::vector<std::vector<std::string>> rows = {
+      {"RUN", "TASK", "STATUS", "ASKED FOR", "TOOK", "FILES"}};
+  for (const client::RunAnswer& run : runs) {
+    const auto task = tasks.find(run.task_id);
+    rows.push_back({cli::harmless_line(run.id).substr(0, shown),
+                    task == tasks.end() ? "(not kept)" : cli::harmless_line(task->second, 30),
+                    status_of(remote, run), ago(remote, run.queued_at), took(remote, run),
+                    run.artifact_count == 0 ? "" : std::to_string(run.artifact_count)});
+  }
+  return cli::table(rows);
+}
+
+awaitable<Result<int>> list_runs(Remote& remote, RunsWords which) {
+  auto query = co_await query_of(remote.api, which);
+  if (!query) co_return query.error();
+  const auto items = co_await client::list(remote.api, "/api/runs", std::move(*query), which.most);
   if (!items) co_return items.error();
   if (remote.json()) {
     print_json(remote, wire::array_of(*items));
     co_return 0;
   }
-  if (items->empty()) {
+  const auto runs = client::read_each(*items, client::read_run);
+  if (!runs) co_return runs.error();
+  if (runs->empty()) {
     remote.err.write("No run is there: mecapy run FILE --remote, or mecapy task run TASK\n");
     co_return 0;
   }
-  std::vector<client::RunAnswer> runs;
-  std::vector<std::string> ids;
-  for (const std::string& item : *items) {
-    const auto run = client::read_run(item);
-    if (!run) co_return run.error();
-    ids.push_back(run->id);
-    runs.push_back(*run);
-  }
-  const std::size_t shown = remote.out.is_terminal() ? cli::telling_length(ids) : 36;
-  const auto names = co_await task_names(remote.api);
-  std::vector<std::vector<std::string>> rows = {
-      {"RUN", "TASK", "STATUS", "ASKED FOR", "TOOK", "FILES"}};
-  for (const client::RunAnswer& run : runs) {
-    const auto name = names.find(run.task_id);
-    rows.push_back({cli::harmless_line(run.id).substr(0, shown),
-                    name == names.end() ? "-" : cli::harmless_line(name->second, 30),
-                    status_of(remote, run), age_of(run), took(run),
-                    run.artifact_count == 0 ? "" : std::to_string(run.artifact_count)});
-  }
-  remote.out.write(cli::table(rows));
+  const auto tasks = co_await task_names(remote.api);
+  if (!tasks) co_return tasks.error();
+  remote.out.write(table_of(remote, *runs, *tasks));
   co_return 0;
 }
 
@@ -114,8 +112,8 @@ void print_run(const Remote& remote, const client::RunAnswer& run) {
   if (progress.fraction) add("progress", cli::bar(*progress.fraction) + " " + progress.message);
   if (!progress.fraction) add("progress", progress.message);
   if (run.cancel_requested && !run.has_ended()) add("cancel", "asked for");
-  add("asked for", age_of(run));
-  add("took", took(run));
+  add("asked for", ago(remote, run.queued_at));
+  add("took", took(remote, run));
   if (run.usage) {
     add("cpu", cli::duration(seconds_of(run.usage->cpu_us)));
     add("memory", cli::size(run.usage->peak_memory_bytes) + " at most");

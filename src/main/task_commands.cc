@@ -1,6 +1,5 @@
 // task create, list, show, update, delete.
 #include <cstdio>
-#include <ctime>
 #include <filesystem>
 
 #include "cli/ending.h"
@@ -8,19 +7,13 @@
 #include "cli/text.h"
 #include "client/answers.h"
 #include "client/names.h"
+#include "client/pages.h"
 #include "main/before_run.h"
 #include "main/commands.h"
 #include "wire/json.h"
 
 namespace mecapy::main {
 namespace {
-
-double now() { return static_cast<double>(std::time(nullptr)); }
-
-std::string when(const std::string& time) {
-  const auto parsed = cli::parse_time(time);
-  return parsed ? cli::age(*parsed, now()) : "-";
-}
 
 // What a request that makes or changes a task says. `name` is given when none was typed.
 Result<std::string> body_of(const TaskWords& task, const std::optional<std::string>& code,
@@ -95,14 +88,27 @@ void print_task(const Remote& remote, const client::TaskAnswer& task) {
   add("name", task.name);
   add("description", task.description);
   add("tags", joined(task.tags));
-  add("version", std::to_string(task.version) + ", " + when(task.updated_at));
+  add("version", std::to_string(task.version) + ", " + ago(remote, task.updated_at));
   std::vector<std::string> limits;
-  for (const auto& [name, value] : task.limits) limits.push_back(name + "=" + value);
+  for (const auto& [name, value] : task.limits) {
+    if (name != "cpu_s" || value != "0") limits.push_back(name + "=" + value);  // 0: by the others
+  }
   add("limits", joined(limits));
   if (task.cache_ttl_s) add("cache", cli::duration(*task.cache_ttl_s));
   add("inputs", task.inputs);
   remote.out.write(cli::table(rows) + "\n" + cli::harmless(task.code) +
                    (task.code.ends_with('\n') ? "" : "\n"));
+}
+
+std::string table_of(const Remote& remote, const std::vector<client::TaskAnswer>& tasks) {
+  const std::size_t shown = shown_of_ids(remote, tasks);
+  std::vector<std::vector<std::string>> rows = {{"TASK", "NAME", "VERSION", "CHANGED", "TAGS"}};
+  for (const client::TaskAnswer& task : tasks) {
+    rows.push_back({cli::harmless_line(task.id).substr(0, shown), cli::harmless_line(task.name, 40),
+                    std::to_string(task.version), ago(remote, task.updated_at),
+                    cli::harmless_line(joined(task.tags), 40)});
+  }
+  return cli::table(rows);
 }
 
 // Calls something of one task that is named by a word.
@@ -134,31 +140,19 @@ int create_task(const config::Settings& settings, const RemoteWords& words, cons
 
 int list_tasks(const config::Settings& settings, const RemoteWords& words, std::int64_t most) {
   return at_server(settings, words, Subject::task, [&](Remote& remote) -> awaitable<Result<int>> {
-    const auto items = co_await client::list(remote.api, "/api/tasks", {},
-                                             most > 0 ? static_cast<std::size_t>(most) : SIZE_MAX);
+    const auto items = co_await client::list(remote.api, "/api/tasks", {}, most);
     if (!items) co_return items.error();
     if (remote.json()) {
       print_json(remote, wire::array_of(*items));
       co_return 0;
     }
-    std::vector<client::TaskAnswer> tasks;
-    std::vector<std::string> ids;
-    for (const std::string& item : *items) {
-      const auto task = client::read_task(item);
-      if (!task) co_return task.error();
-      tasks.push_back(*task);
-      ids.push_back(task->id);
+    const auto tasks = client::read_each(*items, client::read_task);
+    if (!tasks) co_return tasks.error();
+    if (tasks->empty()) {
+      remote.err.write("No task is kept yet: mecapy task create FILE\n");
+    } else {
+      remote.out.write(table_of(remote, *tasks));
     }
-    if (tasks.empty()) remote.err.write("No task is kept yet: mecapy task create FILE\n");
-    if (tasks.empty()) co_return 0;
-    const std::size_t shown = remote.out.is_terminal() ? cli::telling_length(ids) : 36;
-    std::vector<std::vector<std::string>> rows = {{"TASK", "NAME", "VERSION", "CHANGED", "TAGS"}};
-    for (const client::TaskAnswer& task : tasks) {
-      rows.push_back({cli::harmless_line(task.id).substr(0, shown),
-                      cli::harmless_line(task.name, 40), std::to_string(task.version),
-                      when(task.updated_at), cli::harmless_line(joined(task.tags), 40)});
-    }
-    remote.out.write(cli::table(rows));
     co_return 0;
   });
 }

@@ -23,6 +23,15 @@ std::optional<RunStatus> parse_status(std::string_view name) {
   return static_cast<RunStatus>(it - kStatusNames.begin());
 }
 
+std::string status_names(std::string_view between, std::string_view before_last) {
+  std::string all(kStatusNames.front());
+  for (std::size_t i = 1; i < kStatusNames.size(); ++i) {
+    all += i + 1 == kStatusNames.size() ? before_last : between;
+    all += kStatusNames[i];
+  }
+  return all;
+}
+
 RunEnd failed_end(OutcomeCode code, std::string message) {
   RunEnd end;
   end.status = RunStatus::failed;

@@ -21,6 +21,8 @@ namespace mecapy::model {
 enum class RunStatus : std::uint8_t { queued, running, completed, failed, cancelled };
 std::string_view name(RunStatus status);
 std::optional<RunStatus> parse_status(std::string_view name);
+// The names of all, in order, for words about them: "a, b or c" with ", " and " or ".
+std::string status_names(std::string_view between, std::string_view before_last);
 inline bool is_end(RunStatus s) { return s >= RunStatus::completed; }
 
 // Measured use of one attempt. Zero where it could not be measured.

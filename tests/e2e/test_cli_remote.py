@@ -14,7 +14,7 @@ import pytest
 from support.api import Api
 from support.person import Person
 from support.proxy import FINE, Network, Proxy
-from support.server import DEV_TOKEN, ROOT, Server, binary
+from support.server import DEV_TOKEN, ROOT, Server, binary, run_mecapy
 from support.waiting import wait_until
 
 STRESS = """
@@ -306,7 +306,10 @@ def test_a_task_lives_through_all_its_commands(person: Person, there: Api) -> No
     [_, line] = person.does("task", "list").stdout.splitlines()
     assert line.split()[:3] == [task, "bolt", "1"]
     assert person.does("task", "show", task[:18], "--code").stdout == STRESS
-    assert "of steel" in person.does("task", "show", "bolt").stdout
+    shown = person.does("task", "show", "bolt").stdout
+    assert "of steel" in shown
+    assert "timeout_s=9" in shown
+    assert "cpu_s=0" not in shown  # no limit of its own, which is not none allowed
 
     assert person.gets("task", "run", "bolt") == {"stress": 5}
     again = person.does("task", "run", "bolt")
@@ -369,6 +372,21 @@ def test_runs_are_found_by_a_beginning_and_as_last(person: Person) -> None:
     for word in ("ffff", "nonsense", "00000000-0000-7000-8000-000000000000"):
         assert "mecapy runs shows yours" in person.does("result", word, status=66).stderr
     assert ids[1] in person.does("runs", ids[1]).stdout
+
+
+def test_a_list_shows_as_many_as_are_asked_for_and_each_runs_task(person: Person) -> None:
+    kept = person.does("task", "create", file(person, ECHO), "--name", "bolt").stdout.strip()
+    person.does("task", "run", kept, "-i", "x=1")
+    for x in range(20):
+        person.does("run", "calc.py", "-i", f"x={x}", "--remote", "--detach")
+    shown = [line.split("  ") for line in person.does("runs").stdout.splitlines()[1:]]
+    assert len(shown) == 20
+    assert {line[1] for line in shown} == {"(not kept)"}
+    whole = person.does("runs", "-n", "0").stdout.splitlines()[1:]
+    assert len(whole) == 21
+    assert whole[-1].split()[1] == "bolt"
+    lines = [run_mecapy(*words, "--help").stdout for words in (("runs",), ("task", "list"))]
+    assert all("-n,--count N=20 " in one for one in lines), lines
 
 
 def test_runs_are_chosen_by_their_status(person: Person) -> None:
