@@ -18,6 +18,7 @@
 #include "dispatcher/dispatcher.h"
 #include "janitor/janitor.h"
 #include "main/commands.h"
+#include "main/complain.h"
 #include "main/data_folder.h"
 #include "main/monitor.h"
 #include "main/parts.h"

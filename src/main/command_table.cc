@@ -6,6 +6,7 @@
 
 #include "cli/completion.h"
 #include "main/command_words.h"
+#include "main/complain.h"
 
 namespace mecapy::main {
 namespace {

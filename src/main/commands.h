@@ -135,9 +135,4 @@ int show_contract();
 // seconds; else the status of unavailable or deadline_exceeded, of usage for no URL of ours.
 int health(const std::string& url);
 
-// Prints an Error to stderr; its exit status.
-int complain(const Error& error);
-// Says on stderr what doubt_about_user (process.h) finds.
-void warn_about_user(uid_t uid);
-
 }  // namespace mecapy::main

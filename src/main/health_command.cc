@@ -7,6 +7,7 @@
 
 #include "base/utf8.h"
 #include "main/commands.h"
+#include "main/complain.h"
 #include "net/http_client.h"
 
 namespace mecapy::main {

@@ -4,6 +4,7 @@
 #include "base/nearest.h"
 #include "cli/text.h"
 #include "main/command_table.h"
+#include "main/complain.h"
 #include "model/outcome.h"
 
 namespace mecapy::main {

@@ -7,6 +7,7 @@
 #include "client/answers.h"
 #include "client/identity.h"
 #include "main/commands.h"
+#include "main/complain.h"
 #include "main/process.h"
 #include "main/remote.h"
 #include "wire/json.h"

@@ -5,6 +5,7 @@
 
 #include "base/log.h"
 #include "main/command_table.h"
+#include "main/complain.h"
 
 namespace {
 

@@ -6,6 +6,7 @@
 
 #include "cli/text.h"
 #include "main/commands.h"
+#include "main/complain.h"
 #include "main/data_folder.h"
 #include "main/process.h"
 

@@ -8,6 +8,7 @@
 #include "client/names.h"
 #include "main/before_run.h"
 #include "main/commands.h"
+#include "main/complain.h"
 #include "main/follow.h"
 #include "main/outcome.h"
 #include "wire/json.h"

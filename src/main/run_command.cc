@@ -26,6 +26,7 @@
 #include "client/answers.h"
 #include "main/before_run.h"
 #include "main/commands.h"
+#include "main/complain.h"
 #include "main/data_folder.h"
 #include "main/process.h"
 #include "wire/json.h"

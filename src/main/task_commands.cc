@@ -10,6 +10,7 @@
 #include "client/pages.h"
 #include "main/before_run.h"
 #include "main/commands.h"
+#include "main/complain.h"
 #include "wire/json.h"
 
 namespace mecapy::main {

@@ -14,6 +14,7 @@
 #include "base/log.h"
 #include "base/loopback.h"
 #include "main/commands.h"
+#include "main/complain.h"
 #include "main/data_folder.h"
 #include "main/parts.h"
 #include "main/process.h"
