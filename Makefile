@@ -4,7 +4,7 @@ BUILD := build$(if $(filter-out release,$(PRESET)),-$(PRESET))
 PYTHON := build/venv/bin/python
 TEST_PYTHON := build/test-venv/bin/python
 
-.PHONY: help demo build test unit e2e sdk sdk-pythons security faults images container-test sanitize fuzz docs docs-test lint fmt check services services-stop bench soak vm lock install clean
+.PHONY: help demo build test unit e2e sdk sdk-pythons security faults images container-test sanitize fuzz docs docs-cli docs-test lint fmt check services services-stop bench soak vm lock install clean
 
 help:  ## what there is
 	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 16
@@ -39,6 +39,9 @@ sdk-pythons: build  ## the SDK's tests on the oldest Python it is for and on the
 docs: build  ## the documents as a site, build/site, which `mecapy serve` shows at /docs/; a link that leads nowhere fails
 	@tools/install.sh docs-venv
 	@NO_MKDOCS_2_WARNING=1 build/docs-venv/bin/mkdocs build
+
+docs-cli: build  ## writes what the program says of its commands into docs/cli.md: after a change of a command, a code or a variable
+	@$(TEST_PYTHON) tools/docs_reference.py --fill docs/cli.md
 
 docs-test: build  ## every snippet of README and docs/, and the site
 	@tools/install.sh test-venv sdk-venv docs-venv

@@ -45,8 +45,7 @@ def on_files(files: Any, config: Any) -> Any:
 def on_page_markdown(markdown: str, page: Any, **_: Any) -> str:
     """Have links that leave docs/ lead to pages of the site, or be plain text."""
     place = page.file.src_uri
-    if place == "cli.md":
-        markdown = docs_reference.commands(BINARY, markdown)
+    markdown = docs_reference.filled(BINARY, markdown)
     origin = next((p for p, made in REPOSITORY.items() if made == place), f"docs/{place}")
     parts = _FENCE.split(markdown)
     parts[::2] = [_LINK.sub(lambda m: _link(m, origin, place), text) for text in parts[::2]]

@@ -1,13 +1,15 @@
 #!/usr/bin/env python3
 """The reference pages of the documents, made from the programs and the SDK, never by hand.
 
-tools/docs_reference.py --binary build/mecapy --output FOLDER
+tools/docs_reference.py --output FOLDER    the pages that only the site has
+tools/docs_reference.py --fill docs/cli.md what the program says, between the marks of a page
 """
 
 import argparse
 import ast
 import json
 import os
+import re
 import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -208,12 +210,23 @@ def http_page(contract: Json) -> str:
     return "".join(parts)
 
 
-def commands(binary: Path, page: str) -> str:
-    """The page of the command line with what the program says of its commands now."""
-    begin, end = "<!-- mecapy help reference -->\n", "<!-- end of the reference -->"
-    before, _, rest = page.partition(begin)
-    assert end in rest, "docs/cli.md has no place for the reference"
-    return before + begin + ask(binary, "help", "reference") + end + rest.partition(end)[2]
+# What `mecapy help TOPIC` says, on a page that people read in the repository, too.
+FILLED = re.compile(
+    r"(?P<begin><!-- mecapy help (?P<topic>[a-z-]+) -->\n).*?(?P<end><!-- end of mecapy help -->)",
+    re.DOTALL,
+)
+MARKDOWN = {"reference"}  # the other topics are text
+
+
+def filled(binary: Path, page: str) -> str:
+    """A page with what the program says now between its marks."""
+
+    def fill(match: re.Match[str]) -> str:
+        said = ask(binary, "help", match["topic"])
+        text = said if match["topic"] in MARKDOWN else f"```\n{said}```\n"
+        return match["begin"] + text + match["end"]
+
+    return FILLED.sub(fill, page)
 
 
 def public_names() -> dict[str, list[str]]:
@@ -259,12 +272,20 @@ def pages(binary: Path) -> dict[str, str]:
 
 
 def main() -> None:
-    """Write the pages into a folder, to look at them."""
-    parser = argparse.ArgumentParser(description=__doc__)
+    """Write the pages into a folder, to look at them, or fill one that is there."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--binary", type=Path, default=ROOT / "build/mecapy")
-    parser.add_argument("--output", type=Path, required=True)
+    what = parser.add_mutually_exclusive_group(required=True)
+    what.add_argument("--output", type=Path)
+    what.add_argument("--fill", type=Path)
     asked = parser.parse_args()
-    for place, text in pages(asked.binary.resolve()).items():
+    binary = asked.binary.resolve()
+    if asked.fill:
+        asked.fill.write_text(filled(binary, asked.fill.read_text()))
+        return
+    for place, text in pages(binary).items():
         path = asked.output / place
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text)

@@ -47,6 +47,7 @@ struct CommandRow {
   std::string_view group;  // in help; of "task create" that of "task"
   std::string_view meaning;
   std::string_view examples;  // lines, without an end
+  std::string_view json;      // what --json prints; "": it has no such flag
   Place place;
   void (*set_up)(CLI::App&, Typed&);  // its flags and operands
   int (*act)(const config::Loaded&, const Typed&);

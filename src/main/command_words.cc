@@ -23,7 +23,8 @@ void profile(CLI::App& app, Typed& typed) {
 }
 
 template <class Value>
-CLI::Option& operand(CLI::App& app, const std::string& name, Value& value, const char* help) {
+CLI::Option& operand(CLI::App& app, const std::string& name, Value& value,
+                     const std::string& help) {
   return *app.add_option(name, value, help)->type_name("");
 }
 
@@ -210,7 +211,9 @@ void completion(CLI::App& app, Typed& typed) {
 }
 
 void help(CLI::App& app, Typed& typed) {
-  operand(app, "WORD", typed.topic, "a command, or exit-codes, environment, json, reference");
+  std::string words = "a command, or a topic:";
+  for (const Topic& topic : topic_table()) words += " " + std::string(topic.name);
+  operand(app, "WORD", typed.topic, words);
 }
 
 }  // namespace mecapy::main::words

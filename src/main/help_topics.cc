@@ -50,21 +50,10 @@ std::string environment(const CLI::App&) {
 }
 
 std::string json_shapes(const CLI::App&) {
-  const std::vector<std::vector<std::string>> rows = {
-      {"COMMAND", "WITH --json PRINTS"},
-      {"run FILE", "without --json: the result, as JSON"},
-      {"run FILE --remote, task run, result", "the run with its result: Run"},
-      {"... --detach", "the run that was begun: Accepted"},
-      {"task create, show, update", "the task: Task"},
-      {"task list", "an array of TaskSummary"},
-      {"runs", "an array of RunSummary"},
-      {"runs RUN, cancel", "the run: Run"},
-      {"logs RUN", "{\"run_id\", \"log\"}"},
-      {"logs -f RUN", "one line for each event: {\"event\", \"id\", \"data\"}"},
-      {"download", "an array of {\"name\", \"path\", \"size\", \"sha256\"}"},
-      {"whoami", "{\"server\", \"user\", \"admin\", \"token_from\"}"},
-      {"config", "an array of {\"name\", \"value\", \"from\", \"default\", ...}"},
-  };
+  std::vector<std::vector<std::string>> rows = {{"COMMAND", "WITH --json PRINTS"}};
+  for (const CommandRow& row : command_table()) {
+    if (!row.json.empty()) rows.push_back({std::string(row.words), std::string(row.json)});
+  }
   return "Names with a capital are shapes of the API: SERVER/docs/contract, or /api/openapi.json. "
          "They "
          "may gain members.\nErrors are words on standard error; the exit status tells programs "
