@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from support.api import Api
+from support.person import Person
 from support.server import Server
 from support.services import Managed
 
@@ -15,7 +16,12 @@ from support.services import Managed
 SLOW_LAST = (
     "test_cli",
     "test_cli_run",
+    "test_cli_token",
     "test_cli_remote",
+    "test_cli_tasks",
+    "test_cli_runs",
+    "test_cli_files",
+    "test_cli_terminal",
     "test_cli_hostile",
     "test_cli_completion",
     "test_cli_doctor",
@@ -99,6 +105,19 @@ def own_server() -> Iterator[Callable[..., Server]]:
     yield make
     for one in made:
         one.remove()
+
+
+@pytest.fixture
+def person(server: Server, tmp_path: Path, request: pytest.FixtureRequest) -> Person:
+    """A user of the shared server who has a token in the environment, and nobody's runs."""
+    name = "cli-" + "".join(c for c in request.node.name[:50] if c.isalnum())
+    return Person(tmp_path, server.url, server.add_user(name))
+
+
+@pytest.fixture
+def there(person: Person, server: Server) -> Api:
+    """The same user over HTTP."""
+    return server.api(person.settings["MECAPY_TOKEN"])
 
 
 BOLT = """

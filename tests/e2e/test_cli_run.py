@@ -6,8 +6,6 @@ import signal
 import subprocess
 from pathlib import Path
 
-import pytest
-
 from support.processes import find_process
 from support.server import binary, environment, run_mecapy
 from support.waiting import wait_until
@@ -49,24 +47,6 @@ def test_run_takes_json_values_and_plain_words(tmp_path: Path) -> None:
     assert done.returncode == 0, done.stderr
     expected = {"number": 0.1, "list": [1, 2], "text": "steel", "flag": True, "quoted": "7"}
     assert json.loads(done.stdout) == expected | {"empty": ""}
-
-
-EXIT_CODES = {
-    "invalid_code": (10, "def calculate(:\n", "line 1"),
-    "user_error": (11, "def calculate(i):\n    raise ValueError('no section')\n", "no section"),
-    "invalid_result": (12, "def calculate(i):\n    return object()\n", "object"),
-    "crashed": (13, "import os\ndef calculate(i):\n    os._exit(3)\n", "exit status 3"),
-}
-
-
-@pytest.mark.parametrize(("status", "code", "words"), EXIT_CODES.values(), ids=EXIT_CODES.keys())
-def test_the_exit_status_of_run_names_the_outcome(
-    tmp_path: Path, status: int, code: str, words: str
-) -> None:
-    done = run_mecapy("run", calculation(tmp_path, code))
-    assert done.returncode == status, done.stderr
-    assert done.stdout == ""
-    assert words in done.stderr
 
 
 def test_a_failure_of_run_shows_the_authors_line(tmp_path: Path) -> None:

@@ -28,6 +28,11 @@ class Person:
         """Where the login is saved."""
         return self.home / "config" / "mecapy" / "login.json"
 
+    def file(self, code: str, name: str = "calc.py") -> str:
+        """A file with this code, by its name in the folder where the commands are done."""
+        (self.home / name).write_text(code)
+        return name
+
     def environment(self, **more: str) -> dict[str, str]:
         """What the program is started with."""
         return environment(self.settings) | self.variables | more

@@ -1,0 +1,72 @@
+"""The command line at a server: tasks."""
+
+from support.api import Api
+from support.calculations import ECHO, STRESS
+from support.person import Person
+
+
+def test_a_task_lives_through_all_its_commands(person: Person, there: Api) -> None:
+    made = person.does(
+        *("task", "create", person.file(STRESS), "--name", "bolt", "-i", "force=10"),
+        *("-i", "section=2", "-l", "timeout_s=9", "--tag", "a", "--tag", "b", "--cache", "60"),
+        *("--description", "of steel", "--estimate", "2"),
+    )
+    task = made.stdout.strip()
+    kept = there.read(f"/api/tasks/{task}")
+    assert (kept["name"], kept["tags"], kept["cache"]) == ("bolt", ["a", "b"], {"ttl": 60})
+    assert (kept["code"], kept["inputs"]) == (STRESS, {"force": 10, "section": 2})
+    assert kept["limits"]["timeout_s"] == 9
+    assert (kept["description"], kept["estimated_duration_s"]) == ("of steel", 2)
+    assert person.gets("task", "show", "bolt", "--json") == kept
+    assert person.gets("task", "list", "--json") == there.read("/api/tasks")["items"]
+    [_, line] = person.does("task", "list").stdout.splitlines()
+    assert line.split()[:3] == [task, "bolt", "1"]
+    assert person.does("task", "show", task[:18], "--code").stdout == STRESS
+    shown = person.does("task", "show", "bolt").stdout
+    assert "of steel" in shown
+    assert "timeout_s=9" in shown
+    assert "cpu_s=0" not in shown  # no limit of its own, which is not none allowed
+
+    assert person.gets("task", "run", "bolt") == {"stress": 5}
+    again = person.does("task", "run", "bolt")
+    assert "not calculated anew" in again.stderr
+    assert "not calculated anew" not in person.does("task", "run", "bolt", "--fresh").stderr
+    assert person.gets("task", "run", "bolt", "-i", "force=1", "-i", "section=4") == {
+        "stress": 0.25
+    }
+
+    person.does("task", "update", "bolt", "-", "--cache", "0", stdin=ECHO)
+    assert there.read(f"/api/tasks/{task}")["version"] == 2
+    assert person.gets("task", "run", "bolt") == {"force": 10, "section": 2}
+    assert person.gets("task", "run", "bolt", "--version", "1") == {"stress": 5}
+    # What is typed goes over the task's own inputs, of that version.
+    assert person.gets("task", "run", "bolt", "-i", "x=1") == {"force": 10, "section": 2, "x": 1}
+    assert person.gets("task", "run", "bolt", "-i", "force=4", "--version", "1") == {"stress": 2}
+    assert person.gets("task", "run", "bolt", "-i", "x=1", "--no-defaults") == {"x": 1}
+    assert person.gets("task", "run", "bolt", "--no-defaults") == {}
+    assert len(person.gets("runs", "--task", "bolt", "--json")) == 10
+
+    assert "its runs stay" in person.does("task", "delete", "bolt").stderr
+    assert person.does("task", "list").stdout == ""
+    done = person.does("task", "run", "bolt", status=66)
+    assert "mecapy task list shows yours" in done.stderr
+
+
+def test_a_name_that_two_tasks_have_is_not_enough(person: Person) -> None:
+    name = person.file(ECHO)
+    ids = [person.does("task", "create", name).stdout.strip() for _ in range(2)]
+    done = person.does("task", "run", "calc", status=64)
+    assert all(one in done.stderr for one in ids)
+    assert person.gets("task", "run", ids[0], "-i", "x=1") == {"x": 1}
+
+
+def test_code_that_is_none_shows_the_authors_line(person: Person) -> None:
+    code = "def calculate(inputs):\n    retrun 1\n"
+    done = person.does("task", "create", person.file(code), status=65)
+    assert 'File "calc.py", line 2' in done.stderr
+    assert "    retrun 1\n" in done.stderr
+    assert "^\n" in done.stderr
+    done = person.does("task", "create", "-", stdin=ECHO, status=64)
+    assert "--name" in done.stderr
+    (person.home / "latin.py").write_bytes(b"# \xe9\n" + ECHO.encode())
+    assert "not UTF-8" in person.does("task", "create", "latin.py", status=64).stderr
