@@ -11,6 +11,7 @@ from urllib.parse import unquote, urljoin, urlsplit
 import pytest
 
 from docs.building import build_site
+from support.contract import contract
 from support.server import ROOT, Server, run_mecapy
 
 LOADS = {
@@ -89,17 +90,37 @@ def test_each_link_within_the_site_leads_to_a_place_in_it(
     assert not broken
 
 
-def test_a_link_that_leads_nowhere_fails_the_build(tmp_path: Path) -> None:
-    shutil.copytree(ROOT / "docs", tmp_path / "docs")
-    shutil.copy(ROOT / "mkdocs.yml", tmp_path)
+def copy_of_the_documents(folder: Path) -> None:
+    """Copy what the site is built from, to change it."""
+    shutil.copytree(ROOT / "docs", folder / "docs")
+    shutil.copy(ROOT / "mkdocs.yml", folder)
     for name in ("sdk", "tools"):
-        (tmp_path / name).symlink_to(ROOT / name)
+        (folder / name).symlink_to(ROOT / name)
+
+
+def test_a_link_that_leads_nowhere_fails_the_build(tmp_path: Path) -> None:
+    copy_of_the_documents(tmp_path)
     with (tmp_path / "docs/index.md").open("a") as page:
         page.write("[x](nowhere.md) [y](../tools/nothing.sh) [z](guides/plots.md#no-such)")
     done = build_site(tmp_path, tmp_path / "site")
     assert done.returncode != 0
     for link in ("nowhere.md", "../tools/nothing.sh", "#no-such"):
         assert link in done.stderr, done.stderr
+
+
+def test_the_first_page_leads_to_every_page_of_the_documents() -> None:
+    index = (ROOT / "docs/index.md").read_text()
+    for page in (ROOT / "docs").rglob("*.md"):
+        place = str(page.relative_to(ROOT / "docs"))
+        assert place == "index.md" or f"({place})" in index, place
+
+
+def test_a_page_that_is_not_in_the_navigation_fails_the_build(tmp_path: Path) -> None:
+    copy_of_the_documents(tmp_path)
+    (tmp_path / "docs/guides/lost.md").write_text("# Lost\n")
+    done = build_site(tmp_path, tmp_path / "site")
+    assert done.returncode != 0
+    assert "guides/lost.md" in done.stderr, done.stderr
 
 
 def test_nothing_comes_from_elsewhere_and_no_script_stands_in_a_page(
@@ -166,12 +187,12 @@ def test_the_reference_of_settings_has_each(pages: dict[str, Page]) -> None:
 
 def test_the_reference_of_codes_has_each_with_its_exit_status(site: Path) -> None:
     text = (site / "reference/codes.html").read_text()
-    contract = json.loads(run_mecapy("contract").stdout)
-    assert len(contract["outcomes"]) == 14
-    for row in (*contract["outcomes"], *contract["errors"]):
+    told = contract()
+    assert told["outcomes"]
+    for row in (*told["outcomes"], *told["errors"]):
         cells = (f"<code>{row['code']}</code>", r"\w*", str(row["exit_status"]))
         assert re.search(r"\s*".join(f"<td>{cell}</td>" for cell in cells), text), row
-    for limit in contract["limits"]:
+    for limit in told["limits"]:
         assert f"<td><code>{limit['name']}</code></td>" in text
 
 

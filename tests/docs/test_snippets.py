@@ -2,6 +2,7 @@
 
 import configparser
 import json
+import os
 import re
 import shlex
 import subprocess
@@ -194,15 +195,15 @@ def test_the_first_page_says_how_much_is_run() -> None:
     assert run + sum(others) == len(blocks)
 
 
-@pytest.mark.parametrize(
-    ("page", "translated"),
-    [
-        ("README.md", "README.fr.md"),
-        ("docs/first-calculation.md", "docs/fr/premier-calcul.md"),
-    ],
-)
-def test_a_translation_has_what_the_page_has(page: str, translated: str) -> None:
-    pages = ROOT / page, ROOT / translated
+TRANSLATED = [p for p in PAGES if p.parent.name == "fr" or p.name.endswith(".fr.md")]
+
+
+@pytest.mark.parametrize("translated", TRANSLATED, ids=name_of)
+def test_a_translation_has_what_the_page_has(translated: Path) -> None:
+    [original] = re.findall(r"^\W*In English.*\((\S+\.md)\)", translated.read_text(), re.MULTILINE)
+    page = (translated.parent / original).resolve()
+    assert os.path.relpath(translated, page.parent) in page.read_text(), "nothing leads to it"
+    pages = page, translated
     kinds = [[(b.language, b.skipped, b.output is None) for b in blocks_of(p)] for p in pages]
     assert kinds[0] == kinds[1]
     heads = [[line for line in p.read_text().split("\n") if line.startswith("## ")] for p in pages]
