@@ -129,7 +129,7 @@ constexpr ValueRow kValues[] = {
     {"pandas DataFrame",
      R"({"$type": "dataframe", "columns": [...], "index": [...], "data": [one array a column],)"
      R"( "dtypes": [...], "column_names": [...], "index_names": [...], "index_dtype": ...}; an)"
-     R"( index of several levels has no index_dtype)"},
+     R"( index of several levels has no index_dtype, one of times in steps also "index_freq": "D")"},
     {"pandas Series",
      R"({"$type": "series", "name": ..., "index": [...], "data": [...], "dtype": ...,)"
      R"( "index_names": [...], "index_dtype": ...})"},
@@ -138,7 +138,7 @@ constexpr ValueRow kValues[] = {
      R"({"$type": "timestamp", "value": ISO text}; at a place also "zone": "Europe/Paris")"},
     {"pandas NaT, NA", R"({"$type": "nat"}, {"$type": "na"})"},
     {"datetime, date, time",
-     R"({"$type": "datetime" | "date" | "time", "value": ISO text}; a datetime also "zone")"},
+     R"({"$type": "datetime" | "date" | "time", "value": ISO text}; at a place also "zone")"},
     {"timedelta", R"({"$type": "timedelta", "microseconds": count})"},
     {"bytes", R"({"$type": "bytes", "value": base64})"},
     {"set, frozenset", R"({"$type": "set" | "frozenset", "value": [...]})"},

@@ -7,14 +7,33 @@ import datetime
 import importlib
 import json
 import re
+from collections import Counter
 from collections.abc import Callable
 from decimal import Decimal
 from fractions import Fraction
 from typing import Any
 
+from mecapy._entries import PANDAS_DTYPE
 from mecapy._numpy import np
 
 Reviver = Callable[[dict[str, Any]], Any]
+
+# What all arrays of texts of one value may take: each of their entries is as wide as the widest.
+_MOST_OF_TEXTS = 256 << 20
+# Members of a set, keys or labels that may share one hash: each is compared with all of them.
+_MOST_OF_A_HASH = 100
+
+
+class _Room:
+    """Memory that the arrays of texts of one value may still take."""
+
+    def __init__(self) -> None:
+        self._left = _MOST_OF_TEXTS
+
+    def take(self, size: int) -> None:
+        self._left -= size
+        if self._left < 0:
+            raise ValueError("arrays of texts that would take more than 256 MiB")
 
 
 def decode(text: bytes, artifact: Reviver | None = None) -> Any:
@@ -35,14 +54,15 @@ def decode(text: bytes, artifact: Reviver | None = None) -> Any:
     """
     if b'"$type"' not in text:
         return json.loads(text)
-    return json.loads(text, object_hook=lambda item: _revive(item, artifact))
+    room = _Room()
+    return json.loads(text, object_hook=lambda item: _revive(item, artifact, room))
 
 
 def _pandas() -> Any:
     return importlib.import_module("pandas")  # only when an input needs it
 
 
-def _revive(item: dict[str, Any], artifact: Reviver | None) -> Any:
+def _revive(item: dict[str, Any], artifact: Reviver | None, room: _Room) -> Any:
     kind = item.get("$type")
     if kind is None:
         return item
@@ -52,16 +72,16 @@ def _revive(item: dict[str, Any], artifact: Reviver | None) -> Any:
     if revive is None:
         raise ValueError(f"unknown $type {kind!r}")
     try:
-        return revive(item)
+        return revive(item, room)
     except (KeyError, TypeError, AttributeError) as error:
         raise ValueError(f"malformed $type {kind!r}: {error!r}") from error
 
 
-def _revive_array(item: dict[str, Any]) -> Any:
-    data = _array_of(item["data"], item["dtype"])
+def _revive_array(item: dict[str, Any], room: _Room) -> Any:
+    data = _array_of(item["data"], item["dtype"], room)
     array = data.reshape(item["shape"])
     if "mask" in item:
-        mask = np.array(item["mask"], dtype=bool).reshape(item["shape"])
+        mask = _array_of(item["mask"], "bool", room).reshape(item["shape"])
         return np.ma.MaskedArray(array, mask=mask)
     return array
 
@@ -69,83 +89,134 @@ def _revive_array(item: dict[str, Any]) -> Any:
 # A text that names one of `numpy`'s own dtypes of numbers or times: others have a width that a few
 # letters can make as large as one likes.
 _DTYPE = re.compile(
-    r"bool|object|u?int(8|16|32|64)|float(16|32|64)|complex(64|128)"
+    r"bool|u?int(8|16|32|64)|float(16|32|64)|complex(64|128)"
     r"|(datetime|timedelta)64(\[\d{0,9}[A-Za-z]{1,7}\])?"
 )
-# Of an array of texts, each of whose entries is as wide as the widest.
-_WIDEST_TEXTS = 256 << 20
+# What the entries of an array of each kind of dtype are.
+_ENTRIES: dict[str, frozenset[type]] = {
+    "b": frozenset({bool, int}),
+    "i": frozenset({int, bool, float}),
+    "u": frozenset({int, bool, float}),
+    "f": frozenset({float, int, bool, str, type(None)}),
+    "c": frozenset({list}),
+    "M": frozenset({str, int, type(None)}),
+    "m": frozenset({int, type(None)}),
+}
 
 
-def _texts(data: list[Any], kind: Any, width: int) -> Any:
-    if len(data) * max(map(len, data), default=0) * width > _WIDEST_TEXTS:
-        raise ValueError("an array of texts that would take more than 256 MiB")
+def _flat(data: Any, kinds: frozenset[type]) -> list[Any]:
+    """`data`, when it is one list of such entries: of lists numpy makes arrays of its own shape."""
+    if type(data) is not list or not kinds.issuperset(map(type, data)):
+        raise ValueError("an array whose data is not one flat list of its entries")
+    return data
+
+
+def _texts(data: list[Any], kind: Any, width: int, room: _Room) -> Any:
+    room.take(len(data) * max(map(len, data), default=0) * width)
     return np.array(data, dtype=kind)
 
 
-def _array_of(data: list[Any], dtype: str) -> Any:
+def _array_of(data: Any, dtype: Any, room: _Room) -> Any:
     if dtype == "str":
-        return _texts(data, np.str_, 4)
+        return _texts(_flat(data, frozenset({str})), np.str_, 4, room)
     if dtype == "bytes":
-        return _texts([base64.b64decode(entry) for entry in data], np.bytes_, 1)
-    if not _DTYPE.fullmatch(dtype):
-        raise ValueError(f"unknown dtype {dtype!r}")
+        texts = _flat(data, frozenset({str}))
+        return _texts([base64.b64decode(entry) for entry in texts], np.bytes_, 1, room)
     if dtype == "object":
-        array = np.empty(len(data), dtype=object)
-        for i, entry in enumerate(data):
-            array[i] = entry
-        return array
+        return _objects(data)
+    if not isinstance(dtype, str) or not _DTYPE.fullmatch(dtype):
+        raise ValueError(f"unknown dtype {str(dtype)[:80]!r}")
     kind = np.dtype(dtype).kind
+    entries = _flat(data, _ENTRIES[kind])
     if kind == "c":
-        parts = [complex(float(re), float(im)) for re, im in data]
-        return np.array(parts, dtype=dtype)
+        return np.array([complex(float(re), float(im)) for re, im in entries], dtype=dtype)
     if kind in "Mm":
-        return np.array(["NaT" if entry is None else entry for entry in data], dtype=dtype)
-    return np.array(data, dtype=dtype) if kind != "f" else np.array(data, dtype=float).astype(dtype)
+        return np.array(["NaT" if entry is None else entry for entry in entries], dtype=dtype)
+    if kind == "f":
+        return np.array(entries, dtype=float).astype(dtype)
+    return np.array(entries, dtype=dtype)
 
 
-def _revive_nat_scalar(item: dict[str, Any]) -> Any:
-    return _array_of([item["value"]], item["dtype"])[0]
+def _objects(data: Any) -> Any:
+    if type(data) is not list:
+        raise ValueError("an array whose data is no list")
+    array = np.empty(len(data), dtype=object)
+    for i, entry in enumerate(data):
+        array[i] = entry
+    return array
 
 
-def _index(item: dict[str, Any]) -> Any:
+def _revive_nat_scalar(item: dict[str, Any], room: _Room) -> Any:
+    return _array_of([item["value"]], item["dtype"], room)[0]
+
+
+def _index(item: dict[str, Any], room: _Room) -> Any:
     labels, names = item["index"], item.get("index_names", [None])
-    if "index_dtype" in item:
-        return _pandas().Index(_column_of(labels, item["index_dtype"]), name=names[0])
-    return _labels(labels, names)
+    if "index_dtype" not in item:
+        return _labels(labels, names)
+    if item["index_dtype"] == "object":
+        labels = _spread(labels)
+    index = _pandas().Index(
+        _column_of(labels, item["index_dtype"], room), name=names[0], tupleize_cols=False
+    )
+    if "index_freq" in item:
+        index.freq = _frequency(item["index_freq"])
+    return index
+
+
+def _frequency(text: str) -> Any:
+    """The step of an index of times; None where this pandas has another name for it."""
+    if not re.fullmatch(r"[A-Za-z0-9-]{1,40}", text):
+        raise ValueError(f"malformed frequency {text[:40]!r}")
+    try:
+        return _pandas().tseries.frequencies.to_offset(text)
+    except ValueError:
+        return None
 
 
 def _labels(labels: list[Any], names: list[Any]) -> Any:
+    keys = _spread(labels)
     if len(names) > 1:
-        return _pandas().MultiIndex.from_tuples([tuple(label) for label in labels], names=names)
-    return _pandas().Index(labels, name=names[0] if names else None)
+        return _pandas().MultiIndex.from_tuples(keys, names=names)
+    data = _objects(keys) if any(isinstance(key, tuple) for key in keys) else keys
+    return _pandas().Index(data, name=names[0] if names else None, tupleize_cols=False)
 
 
-def _column_of(data: list[Any], dtype: Any) -> Any:
+_MISSING = frozenset({type(None), float})
+
+
+def _column_of(data: Any, dtype: Any, room: _Room) -> Any:
     if isinstance(dtype, dict):
-        categories = _column_of(dtype["categories"], dtype["dtype"])
-        return _pandas().Categorical(data, categories=categories, ordered=dtype["ordered"])
-    if dtype == "object":
-        return np.array(data, dtype=object)
-    if dtype == "str":  # pandas' own, which has missing values, and is object before pandas 3
-        if int(_pandas().__version__.partition(".")[0]) >= 3:
-            return _pandas().array(data, dtype="str")
-        return np.array(data, dtype=object)
-    try:
-        np.dtype(dtype)
-    except TypeError:
-        return _pandas().array(data, dtype=dtype)  # a pandas dtype: Int64, string, UTC, ...
-    return _array_of(data, dtype)
+        categories = _column_of(dtype["categories"], dtype["dtype"], room)
+        _spread(dtype["categories"])
+        return _pandas().Categorical(_spread(data), categories, ordered=dtype["ordered"])
+    found = PANDAS_DTYPE.fullmatch(dtype)
+    if dtype == "str" and int(_pandas().__version__.partition(".")[0]) < 3:
+        return _objects(_flat(data, _MISSING | {str}))  # object before pandas 3
+    if dtype == "bytes":
+        raise ValueError("a column of dtype bytes, which pandas has not")
+    if found is None:
+        return _array_of(data, dtype, room)
+    missing = _MISSING | {type(_pandas().NA)}
+    if found["zone"] is not None:
+        entries = _flat(data, missing | {_pandas().Timestamp, type(_pandas().NaT)})
+        kind = _pandas().DatetimeTZDtype(found["unit"], _zone_of_column(found["zone"]))
+        return _pandas().array(entries, dtype=kind)
+    texts = dtype in ("str", "string")
+    entries = _flat(data, missing | ({str} if texts else {int, bool}))
+    return _pandas().array(entries, dtype=dtype)
 
 
-def _revive_series(item: dict[str, Any]) -> Any:
-    index = _index(item)
-    return _pandas().Series(_column_of(item["data"], item["dtype"]), index=index, name=item["name"])
+def _revive_series(item: dict[str, Any], room: _Room) -> Any:
+    index = _index(item, room)
+    column = _column_of(item["data"], item["dtype"], room)
+    return _pandas().Series(column, index=index, name=_hashable(item["name"]))
 
 
-def _revive_frame(item: dict[str, Any]) -> Any:
-    index = _index(item)
+def _revive_frame(item: dict[str, Any], room: _Room) -> Any:
+    index = _index(item, room)
     columns = [
-        _pandas().Series(_column_of(data, dtype), index=index)
+        _pandas().Series(_column_of(data, dtype, room), index=index)
         for data, dtype in zip(item["data"], item["dtypes"], strict=True)
     ]
     if not columns:
@@ -155,18 +226,55 @@ def _revive_frame(item: dict[str, Any]) -> Any:
     return frame
 
 
-def _revive_timestamp(item: dict[str, Any]) -> Any:
-    time = _pandas().Timestamp(item["value"])
-    return time.tz_convert(item["zone"]) if "zone" in item else time
+def _place(zone: str) -> datetime.tzinfo:
+    """The zone of a name, of the tables of zones and of nowhere else: pandas would open any file.
 
-
-def _revive_datetime(item: dict[str, Any]) -> datetime.datetime:
-    time = datetime.datetime.fromisoformat(item["value"])
-    if "zone" not in item:
-        return time
+    Raises
+    ------
+    ValueError
+        There is none.
+    """
     import zoneinfo
 
-    return time.astimezone(zoneinfo.ZoneInfo(item["zone"]))
+    try:
+        return zoneinfo.ZoneInfo(zone)
+    except (OSError, zoneinfo.ZoneInfoNotFoundError) as error:
+        raise ValueError(f"unknown zone {zone[:80]!r}") from error
+
+
+_OFFSET = re.compile(r"UTC(?:([+-])(\d\d):(\d\d)(?::(\d\d))?)?")
+
+
+def _zone_of_column(zone: str) -> datetime.tzinfo:
+    """The zone of a dtype's text: an offset, or a place."""
+    offset = _OFFSET.fullmatch(zone)
+    if offset is None:
+        return _place(zone)
+    sign = -1 if offset[1] == "-" else 1
+    hours, minutes, seconds = (sign * int(part or 0) for part in offset.groups()[1:])
+    return datetime.timezone(datetime.timedelta(hours=hours, minutes=minutes, seconds=seconds))
+
+
+_MOMENT = re.compile(
+    r"-?\d{4,6}-\d\d-\d\d(T\d\d:\d\d(:\d\d(\.\d{1,9})?)?)?(Z|[+-]\d\d:\d\d(:\d\d)?)?"
+)
+
+
+def _revive_timestamp(item: dict[str, Any], _: _Room) -> Any:
+    if not _MOMENT.fullmatch(item["value"]):
+        raise ValueError(f"malformed timestamp {item['value'][:80]!r}")
+    time = _pandas().Timestamp(item["value"])
+    return time.tz_convert(_place(item["zone"])) if "zone" in item else time
+
+
+def _revive_datetime(item: dict[str, Any], _: _Room) -> datetime.datetime:
+    time = datetime.datetime.fromisoformat(item["value"])
+    return time.astimezone(_place(item["zone"])) if "zone" in item else time
+
+
+def _revive_time(item: dict[str, Any], _: _Room) -> datetime.time:
+    time = datetime.time.fromisoformat(item["value"])
+    return time.replace(tzinfo=_place(item["zone"])) if "zone" in item else time
 
 
 def _pandas_constant(name: str) -> Any:
@@ -184,26 +292,48 @@ def _hashable(key: Any) -> Any:
     return tuple(_hashable(part) for part in key) if isinstance(key, list) else key
 
 
-_REVIVERS: dict[str, Reviver] = {
-    "float": lambda item: float(item["value"]),
-    "complex": lambda item: complex(*map(float, item["value"])),
+def _spread(keys: list[Any]) -> list[Any]:
+    """Keys as they were, when few of them have the same hash.
+
+    Raises
+    ------
+    ValueError
+        So many have that to tell them apart would take a time of their number's square.
+    """
+    made = [_hashable(key) for key in keys]
+    crowded = {one for one, count in Counter(map(hash, made)).items() if count > _MOST_OF_A_HASH}
+    if crowded:  # the same one again and again costs nothing
+        different = {(hash(key), repr(key)) for key in made if hash(key) in crowded}
+        if max(Counter(one for one, _ in different).values()) > _MOST_OF_A_HASH:
+            raise ValueError("too many members of a set, keys or labels with one hash")
+    return made
+
+
+def _revive_dict(items: list[Any]) -> dict[Any, Any]:
+    keys = _spread([key for key, _ in items])
+    return dict(zip(keys, (value for _, value in items), strict=True))
+
+
+_REVIVERS: dict[str, Callable[[dict[str, Any], _Room], Any]] = {
+    "float": lambda item, _: float(item["value"]),
+    "complex": lambda item, _: complex(*map(float, item["value"])),
     "ndarray": _revive_array,
     "datetime64": _revive_nat_scalar,
     "timedelta64": _revive_nat_scalar,
     "dataframe": _revive_frame,
     "series": _revive_series,
     "timestamp": _revive_timestamp,
-    "nat": lambda _: _pandas_constant("NaT"),
-    "na": lambda _: _pandas_constant("NA"),
+    "nat": lambda *_: _pandas_constant("NaT"),
+    "na": lambda *_: _pandas_constant("NA"),
     "datetime": _revive_datetime,
-    "date": lambda item: datetime.date.fromisoformat(item["value"]),
-    "time": lambda item: datetime.time.fromisoformat(item["value"]),
-    "timedelta": lambda item: datetime.timedelta(microseconds=item["microseconds"]),
-    "bytes": lambda item: base64.b64decode(item["value"], validate=True),
-    "set": lambda item: {_hashable(entry) for entry in item["value"]},
-    "frozenset": lambda item: frozenset(_hashable(entry) for entry in item["value"]),
-    "decimal": lambda item: Decimal(item["value"]),
-    "fraction": lambda item: _fraction(item["value"]),
-    "dict": lambda item: {_hashable(key): value for key, value in item["items"]},
-    "artifact": lambda item: item,
+    "date": lambda item, _: datetime.date.fromisoformat(item["value"]),
+    "time": _revive_time,
+    "timedelta": lambda item, _: datetime.timedelta(microseconds=item["microseconds"]),
+    "bytes": lambda item, _: base64.b64decode(item["value"], validate=True),
+    "set": lambda item, _: set(_spread(item["value"])),
+    "frozenset": lambda item, _: frozenset(_spread(item["value"])),
+    "decimal": lambda item, _: Decimal(item["value"]),
+    "fraction": lambda item, _: _fraction(item["value"]),
+    "dict": lambda item, _: _revive_dict(item["items"]),
+    "artifact": lambda item, _: item,
 }

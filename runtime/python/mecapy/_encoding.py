@@ -16,14 +16,15 @@ timedelta64         ``{"$type": "timedelta64", "dtype": "timedelta64[s]", "value
 DataFrame           ``{"$type": "dataframe", "columns": [...], "index": [...], "data": [[...], ...],
                     "dtypes": [...], "column_names": [...], "index_names": [...],
                     "index_dtype": ...}``; ``data`` holds one array per column; an index of
-                    several levels has no ``index_dtype``
+                    several levels has no ``index_dtype``, one of times in steps has its
+                    ``"index_freq"``, ``"D"``
 Series              ``{"$type": "series", "name": ..., "index": [...], "data": [...], "dtype": ...,
                     "index_names": [...], "index_dtype": ...}``
 dtype of categories ``{"categories": [...], "dtype": ..., "ordered": false}``
 pandas Timestamp    ``{"$type": "timestamp", "value": ISO text}``; at a place ``"zone"`` as well
 pandas NaT, NA      ``{"$type": "nat"}``, ``{"$type": "na"}``
-datetime and kin    ``{"$type": "datetime" | "date" | "time", "value": ISO text}``; a datetime at a
-                    place has its ``"zone"``, ``"Europe/Paris"``, as well
+datetime and kin    ``{"$type": "datetime" | "date" | "time", "value": ISO text}``; a datetime or
+                    time at a place has its ``"zone"``, ``"Europe/Paris"``, as well
 timedelta           ``{"$type": "timedelta", "microseconds": count}``
 bytes               ``{"$type": "bytes", "value": base64}``
 set, frozenset      ``{"$type": "set" | "frozenset", "value": [...]}``
@@ -54,7 +55,7 @@ from fractions import Fraction
 from typing import Any
 
 from mecapy import _numpy
-from mecapy._entries import array_entries, base64_text, dtype_name, part, special
+from mecapy._entries import array_entries, base64_text, dtype_name, part, place_name, special
 from mecapy._numpy import np
 
 MAX_DEPTH = 100
@@ -231,6 +232,8 @@ class _Encoder:
 
     def _scalar(self, value: Any, depth: int) -> Any:
         kind = value.dtype.kind
+        if kind in "fc":
+            _dtype(value.dtype)
         if kind in "Mm":
             name = "datetime64" if kind == "M" else "timedelta64"
             text = array_entries(value.reshape(1))[0]
@@ -248,7 +251,7 @@ class _Encoder:
             raise EncodingError("is a structured numpy array; return its fields by name")
         encoded: dict[str, Any] = {
             "$type": "ndarray",
-            "dtype": dtype_name(value.dtype),
+            "dtype": _dtype(value.dtype),
             "shape": list(value.shape),
         }
         flat = np.ma.getdata(value).reshape(-1)
@@ -302,15 +305,16 @@ class _Encoder:
             return {"index": self._list(list(index), depth), **names}
         column = index.to_series(index=range(len(index)))
         dtype = self._column_dtype(index.dtype, depth)
-        return {"index": self._column(column, depth), **names, "index_dtype": dtype}
+        freq = {"index_freq": index.freqstr} if _is_named(getattr(index, "freq", None)) else {}
+        return {"index": self._column(column, depth), **names, "index_dtype": dtype, **freq}
 
     def _column_dtype(self, dtype: Any, depth: int) -> Any:
         if str(dtype) != "category":
-            return dtype_name(dtype)
+            return _dtype(dtype)
         categories = dtype.categories.to_series(index=range(len(dtype.categories)))
         return {
             "categories": self._column(categories, depth),
-            "dtype": dtype_name(categories.dtype),
+            "dtype": _dtype(categories.dtype),
             "ordered": bool(dtype.ordered),
         }
 
@@ -329,10 +333,36 @@ class _Encoder:
         return {"$type": "artifact", "name": self._name_figure(value)}
 
 
+def _dtype(dtype: Any) -> str:
+    name = dtype_name(dtype)
+    if name is None:
+        raise EncodingError(f"is of dtype {dtype}, which has no encoding: convert it")
+    return name
+
+
+def _is_named(freq: Any) -> bool:
+    """Whether the step of an index of times is one that its name gives back."""
+    if freq is None:
+        return False
+    offset: Any = sys.modules["pandas"].tseries.frequencies.to_offset
+    try:
+        return bool(offset(freq.freqstr) == freq)
+    except ValueError:  # a DateOffset of several parts
+        return False
+
+
 def _zone(value: Any) -> dict[str, str]:
     """The name of the place whose time it is; its offset alone would be another's in summer."""
-    name = getattr(value.tzinfo, "key", None)
-    return {"zone": name} if isinstance(name, str) else {}
+    name = place_name(value.tzinfo)
+    return {} if name is None else {"zone": name}
+
+
+def _time(value: datetime.time) -> Any:
+    zone = _zone(value)
+    if value.tzinfo is not None and not zone and value.utcoffset() is None:
+        raise EncodingError("is a time of a zone that has no name")
+    written = value.replace(tzinfo=None) if zone else value
+    return {"$type": "time", "value": written.isoformat(), **zone}
 
 
 def _standard(value: Any, depth: int) -> Any:
@@ -355,7 +385,7 @@ def _standard(value: Any, depth: int) -> Any:
     if isinstance(value, datetime.date):
         return {"$type": "date", "value": value.isoformat()}
     if isinstance(value, datetime.time):
-        return {"$type": "time", "value": value.isoformat()}
+        return _time(value)
     if isinstance(value, datetime.timedelta):
         return {"$type": "timedelta", "microseconds": value // datetime.timedelta(microseconds=1)}
     if isinstance(value, Decimal):

@@ -3,25 +3,49 @@
 from __future__ import annotations
 
 import base64
+import datetime
 import math
+import re
 from typing import Any
 
 from mecapy._numpy import np
 
+# pandas' own dtypes that travel; its parser takes more, some of which open files.
+PANDAS_DTYPE = re.compile(
+    r"U?Int(8|16|32|64)|Float(32|64)|boolean|string|str"
+    r"|datetime64\[(?P<unit>s|ms|us|ns), (?P<zone>[A-Za-z0-9_+:/-]{1,80})\]"
+)
 
-def dtype_name(dtype: Any) -> str:
-    """The dtype's name without byte order, text width and long double: this machine's alone."""
+
+def dtype_name(dtype: Any) -> str | None:
+    """The dtype's name without byte order and text width; None for one that does not travel."""
     if not isinstance(dtype, np.dtype):
-        return str(dtype)
+        name = str(dtype)
+        if hasattr(dtype, "tz"):
+            zone = place_name(dtype.tz) or _offset_name(dtype.tz)
+            name = f"datetime64[{dtype.unit}, {zone}]" if zone else ""
+        return name if PANDAS_DTYPE.fullmatch(name) else None
     if dtype.kind == "U":
         return "str"
     if dtype.kind == "S":
         return "bytes"
-    if dtype.kind == "f" and dtype.itemsize > 8:
-        return "float64"
-    if dtype.kind == "c" and dtype.itemsize > 16:
-        return "complex128"
+    if dtype.kind == "V" or dtype.itemsize > {"f": 8, "c": 16}.get(dtype.kind, dtype.itemsize):
+        return None  # fields, and long doubles, which are this machine's alone
     return str(dtype.name)
+
+
+def place_name(zone: Any) -> str | None:
+    """The name of a zone that is a place's: ``"Europe/Paris"``; None of others."""
+    for attribute in ("key", "zone"):  # of zoneinfo, of pytz
+        name = getattr(zone, attribute, None)
+        if isinstance(name, str):
+            return name
+    return None
+
+
+def _offset_name(zone: Any) -> str | None:
+    offset = zone.utcoffset(None)
+    return None if offset is None else str(datetime.timezone(offset))
 
 
 def special(value: float) -> Any:
