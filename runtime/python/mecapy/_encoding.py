@@ -42,52 +42,33 @@ the same.
 from __future__ import annotations
 
 import dataclasses
-import datetime
 import enum
-import json
 import math
-import pathlib
+import os
 import sys
-import uuid
 from collections.abc import Callable, Iterable, Mapping
-from decimal import Decimal
-from fractions import Fraction
 from typing import Any
 
 from mecapy import _numpy
-from mecapy._entries import array_entries, base64_text, dtype_name, part, place_name, special
+from mecapy._entries import (
+    SLICE,
+    EncodingError,
+    Pieces,
+    Sliced,
+    array_entries,
+    dtype_name,
+    json_encoder,
+    special,
+)
 from mecapy._numpy import np
+from mecapy._standard import describe, standard
 
 MAX_DEPTH = 100
 
 _ATOMS = frozenset({str, int, bool, type(None)})
 _ATOMS_AND_FLOAT = _ATOMS | {float}
 
-_JSON = json.JSONEncoder(
-    ensure_ascii=False, allow_nan=False, check_circular=False, separators=(",", ":")
-)
-
 FigureNamer = Callable[[Any], str]
-
-
-class EncodingError(Exception):
-    """A value that has no encoding; says where in the result it is.
-
-    Parameters
-    ----------
-    problem : str
-        What is wrong, in words that follow the place: ``"is a function"``.
-    """
-
-    def __init__(self, problem: str) -> None:
-        super().__init__(problem)
-        self.problem = problem
-        self.parts: list[str] = []  # the place, innermost first
-        self.root = "result"
-        self.cycle: int | None = None  # id of the container that contains itself
-
-    def __str__(self) -> str:
-        return f"{self.root}{''.join(reversed(self.parts))} {self.problem}"
 
 
 def encode(value: Any, name_figure: FigureNamer | None = None, *, root: str = "result") -> bytes:
@@ -108,13 +89,40 @@ def encode(value: Any, name_figure: FigureNamer | None = None, *, root: str = "r
         Naming the place of the value that cannot be encoded, a value that contains itself, or
         nesting deeper than 100 levels.
     """
+    return _text(_Encoder(name_figure, sliced=False), value, root, None)
+
+
+def encode_in_pieces(value: Any, *, root: str) -> Pieces:
+    """The JSON of `value` in pieces, of whose large arrays one slice at a time is encoded.
+
+    The arrays are read again each time: who changes them meanwhile gets something else.
+
+    Raises
+    ------
+    EncodingError
+        As `encode`, and at once.
+    """
+    mark = os.urandom(16).hex()  # no text holds it
+    later: list[Sliced] = []
+
+    def put_off(entries: Sliced) -> str:
+        later.append(entries)
+        return mark
+
+    text = _text(_Encoder(None, sliced=True), value, root, put_off)
+    return Pieces(text.split(f'"{mark}"'.encode()), later)
+
+
+def _text(
+    encoder: _Encoder, value: Any, root: str, default: Callable[[Sliced], str] | None
+) -> bytes:
     try:
-        plain = _Encoder(name_figure).encode(value, 0)
+        plain = encoder.encode(value, 0)
     except EncodingError as error:
         error.root = root
         raise
     try:
-        return _JSON.encode(plain).encode("utf-8")
+        return json_encoder(default).encode(plain).encode()
     except UnicodeEncodeError as error:
         raise _of_all(root, "holds text that is not Unicode (a lone surrogate)") from error
     except ValueError as error:  # int -> text is bounded: sys.set_int_max_str_digits
@@ -128,8 +136,9 @@ def _of_all(root: str, problem: str) -> EncodingError:
 
 
 class _Encoder:
-    def __init__(self, name_figure: FigureNamer | None) -> None:
+    def __init__(self, name_figure: FigureNamer | None, *, sliced: bool) -> None:
         self._name_figure = name_figure
+        self._sliced = sliced
         self._open: list[int] = []  # ids of the containers around the value
 
     def encode(self, value: Any, depth: int) -> Any:
@@ -179,7 +188,7 @@ class _Encoder:
         if kinds <= _ATOMS:
             return items
         if kinds == {float} and all(map(math.isfinite, items)):
-            return items
+            return Sliced(items) if self._sliced and len(items) > SLICE else items
         return [self._at(f"[{i}]", item, depth) for i, item in enumerate(items)]
 
     def _dict(self, value: Mapping[Any, Any], depth: int) -> Any:
@@ -203,11 +212,11 @@ class _Encoder:
             return self._scalar(value, depth)
         if _numpy.is_loaded() and isinstance(value, np.ndarray):
             return self._inside(value, depth, self._array)
-        for encode in (_standard, self._container, self._pandas, self._figure):
+        for encode in (standard, self._container, self._pandas, self._figure):
             found = encode(value, depth)
             if found is not None:
                 return found
-        raise EncodingError(f"is {_describe(value)}")
+        raise EncodingError(f"is {describe(value)}")
 
     def _container(self, value: Any, depth: int) -> Any:
         if isinstance(value, enum.Enum):
@@ -233,7 +242,7 @@ class _Encoder:
     def _scalar(self, value: Any, depth: int) -> Any:
         kind = value.dtype.kind
         if kind in "fc":
-            _dtype(value.dtype)
+            dtype_name(value.dtype)
         if kind in "Mm":
             name = "datetime64" if kind == "M" else "timedelta64"
             text = array_entries(value.reshape(1))[0]
@@ -251,17 +260,22 @@ class _Encoder:
             raise EncodingError("is a structured numpy array; return its fields by name")
         encoded: dict[str, Any] = {
             "$type": "ndarray",
-            "dtype": _dtype(value.dtype),
+            "dtype": dtype_name(value.dtype),
             "shape": list(value.shape),
         }
         flat = np.ma.getdata(value).reshape(-1)
         if value.dtype.kind == "O":
             encoded["data"] = [self._at(f"[{i}]", item, depth) for i, item in enumerate(flat)]
         else:
-            encoded["data"] = array_entries(flat)
+            encoded["data"] = self._entries(flat)
         if isinstance(value, np.ma.MaskedArray):
-            encoded["mask"] = np.ma.getmaskarray(value).reshape(-1).tolist()
+            encoded["mask"] = self._entries(np.ma.getmaskarray(value).reshape(-1))
         return encoded
+
+    def _entries(self, flat: Any) -> Any:
+        if self._sliced and len(flat) > SLICE and flat.dtype.kind in "biufcMm":
+            return Sliced(flat)
+        return array_entries(flat)
 
     def _pandas(self, value: Any, depth: int) -> Any:
         pandas = sys.modules.get("pandas")
@@ -310,17 +324,17 @@ class _Encoder:
 
     def _column_dtype(self, dtype: Any, depth: int) -> Any:
         if str(dtype) != "category":
-            return _dtype(dtype)
+            return dtype_name(dtype)
         categories = dtype.categories.to_series(index=range(len(dtype.categories)))
         return {
             "categories": self._column(categories, depth),
-            "dtype": _dtype(categories.dtype),
+            "dtype": dtype_name(categories.dtype),
             "ordered": bool(dtype.ordered),
         }
 
     def _column(self, column: Any, depth: int) -> Any:
         if isinstance(column.dtype, np.dtype) and column.dtype.kind != "O":
-            return array_entries(column.to_numpy())
+            return self._entries(column.to_numpy())
         return self._list(column.astype(object).tolist(), depth)
 
     def _figure(self, value: Any, depth: int) -> Any:
@@ -331,13 +345,6 @@ class _Encoder:
         if not isinstance(value, figures.Figure):
             return None
         return {"$type": "artifact", "name": self._name_figure(value)}
-
-
-def _dtype(dtype: Any) -> str:
-    name = dtype_name(dtype)
-    if name is None:
-        raise EncodingError(f"is of dtype {dtype}, which has no encoding: convert it")
-    return name
 
 
 def _is_named(freq: Any) -> bool:
@@ -351,60 +358,4 @@ def _is_named(freq: Any) -> bool:
         return False
 
 
-def _zone(value: Any) -> dict[str, str]:
-    """The name of the place whose time it is; its offset alone would be another's in summer."""
-    name = place_name(value.tzinfo)
-    return {} if name is None else {"zone": name}
-
-
-def _time(value: datetime.time) -> Any:
-    zone = _zone(value)
-    if value.tzinfo is not None and not zone and value.utcoffset() is None:
-        raise EncodingError("is a time of a zone that has no name")
-    written = value.replace(tzinfo=None) if zone else value
-    return {"$type": "time", "value": written.isoformat(), **zone}
-
-
-def _standard(value: Any, depth: int) -> Any:
-    """Values of the standard library that hold no others."""
-    del depth
-    pandas = sys.modules.get("pandas")
-    if pandas is not None and value is not pandas.NaT:
-        if isinstance(value, pandas.Timestamp):
-            return {"$type": "timestamp", "value": value.isoformat(), **_zone(value)}
-        if isinstance(value, pandas.Timedelta):
-            return {"$type": "timedelta64", "dtype": "timedelta64[ns]", "value": value.value}
-    if pandas is not None and value is pandas.NaT:
-        return {"$type": "nat"}
-    if isinstance(value, complex):
-        return {"$type": "complex", "value": [part(value.real), part(value.imag)]}
-    if isinstance(value, (bytes, bytearray, memoryview)):
-        return {"$type": "bytes", "value": base64_text(value)}
-    if isinstance(value, datetime.datetime):
-        return {"$type": "datetime", "value": value.isoformat(), **_zone(value)}
-    if isinstance(value, datetime.date):
-        return {"$type": "date", "value": value.isoformat()}
-    if isinstance(value, datetime.time):
-        return _time(value)
-    if isinstance(value, datetime.timedelta):
-        return {"$type": "timedelta", "microseconds": value // datetime.timedelta(microseconds=1)}
-    if isinstance(value, Decimal):
-        return {"$type": "decimal", "value": str(value)}
-    if isinstance(value, Fraction):
-        return {"$type": "fraction", "value": str(value)}
-    if isinstance(value, (pathlib.PurePath, uuid.UUID)):
-        return str(value)
-    return None
-
-
-def _describe(value: Any) -> str:
-    if callable(value) and hasattr(value, "__name__"):
-        return "a class" if isinstance(value, type) else "a function"
-    if hasattr(value, "cr_await"):
-        return "a coroutine: calculate must not be async"
-    name = type(value).__name__
-    module = type(value).__module__
-    if module.startswith("scipy.sparse"):
-        return f"a sparse matrix ({name}): return its toarray()"
-    where = "" if module in ("builtins", "calc") else f"{module}."
-    return f"{'an' if name[:1].lower() in 'aeiou' else 'a'} {where}{name}, which has no encoding"
+__all__ = ["MAX_DEPTH", "EncodingError", "FigureNamer", "Pieces", "encode", "encode_in_pieces"]

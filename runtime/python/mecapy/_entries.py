@@ -4,11 +4,34 @@ from __future__ import annotations
 
 import base64
 import datetime
+import json
 import math
 import re
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from mecapy._numpy import np
+
+
+class EncodingError(Exception):
+    """A value that has no encoding; says where in the result it is.
+
+    Parameters
+    ----------
+    problem : str
+        What is wrong, in words that follow the place: ``"is a function"``.
+    """
+
+    def __init__(self, problem: str) -> None:
+        super().__init__(problem)
+        self.problem = problem
+        self.parts: list[str] = []  # the place, innermost first
+        self.root = "result"
+        self.cycle: int | None = None  # id of the container that contains itself
+
+    def __str__(self) -> str:
+        return f"{self.root}{''.join(reversed(self.parts))} {self.problem}"
+
 
 # pandas' own dtypes that travel; its parser takes more, some of which open files.
 PANDAS_DTYPE = re.compile(
@@ -17,8 +40,21 @@ PANDAS_DTYPE = re.compile(
 )
 
 
-def dtype_name(dtype: Any) -> str | None:
-    """The dtype's name without byte order and text width; None for one that does not travel."""
+def dtype_name(dtype: Any) -> str:
+    """The dtype's name without byte order and text width.
+
+    Raises
+    ------
+    EncodingError
+        It does not travel.
+    """
+    name = _name_of(dtype)
+    if name is None:
+        raise EncodingError(f"is of dtype {dtype}, which has no encoding: convert it")
+    return name
+
+
+def _name_of(dtype: Any) -> str | None:
     if not isinstance(dtype, np.dtype):
         name = str(dtype)
         if hasattr(dtype, "tz"):
@@ -91,3 +127,57 @@ def float_entries(flat: Any) -> list[Any]:
     for i in np.flatnonzero(~np.isfinite(flat)).tolist():
         entries[i] = special_text(entries[i])
     return entries
+
+
+def json_encoder(default: Callable[[Any], Any] | None) -> json.JSONEncoder:
+    """Of JSON as the platform writes it; `default` writes what is none."""
+    return json.JSONEncoder(
+        ensure_ascii=False,
+        allow_nan=False,
+        check_circular=False,
+        separators=(",", ":"),
+        default=default,
+    )
+
+
+_JSON = json_encoder(None)
+
+# Entries of an array that are encoded at a time, where that is asked for.
+SLICE = 8192
+
+
+class Pieces:
+    """JSON in pieces of bytes, which are made anew each time they are asked for."""
+
+    def __init__(self, texts: list[bytes], arrays: list[Sliced]) -> None:
+        self._texts = texts
+        self._arrays = arrays
+        self._size: int | None = None
+
+    def __len__(self) -> int:
+        """Bytes in all; the first time everything is encoded once for it."""
+        if self._size is None:
+            self._size = sum(map(len, self))
+        return self._size
+
+    def __iter__(self) -> Iterator[bytes]:
+        yield self._texts[0]
+        for array, text in zip(self._arrays, self._texts[1:], strict=True):
+            yield from array.pieces()
+            yield text
+
+
+class Sliced:
+    """The entries of a large array, or a long list of numbers, that are encoded later."""
+
+    def __init__(self, entries: Any) -> None:
+        self._entries = entries
+
+    def pieces(self) -> Iterator[bytes]:
+        before = b"["
+        for begin in range(0, len(self._entries), SLICE):
+            some = self._entries[begin : begin + SLICE]
+            plain = some if isinstance(some, (list, tuple)) else array_entries(some)
+            yield before + _JSON.encode(plain)[1:-1].encode()
+            before = b","
+        yield b"]"

@@ -8,12 +8,13 @@ from typing import Any
 
 from mecapy import _encoding
 from mecapy._decoding import Reviver, decode
+from mecapy._entries import Pieces
 from mecapy._errors import ConfigurationError, EncodingError, PlatformError
 from mecapy._version import __version__
 
 
-def encode_inputs(inputs: Mapping[str, Any]) -> bytes:
-    """The JSON of inputs.
+def encode_inputs(inputs: Mapping[str, Any]) -> Pieces:
+    """The JSON of inputs, of whose large arrays one slice at a time is encoded.
 
     Raises
     ------
@@ -28,7 +29,7 @@ def encode_inputs(inputs: Mapping[str, Any]) -> bytes:
     if "$type" in inputs:
         raise EncodingError("no input can be named '$type'")
     try:
-        return _encoding.encode(dict(inputs), root="inputs")
+        return _encoding.encode_in_pieces(dict(inputs), root="inputs")
     except _encoding.EncodingError as error:
         raise EncodingError(str(error)) from None
 

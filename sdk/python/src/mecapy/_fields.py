@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from mecapy._codec import encode_inputs
+from mecapy._entries import Pieces
 from mecapy._errors import SourceError
 from mecapy._session import Body
 from mecapy._source import calculation_of
@@ -69,9 +70,9 @@ def fields_of(**given: Any) -> Json:
 
 
 def body_of(fields: Mapping[str, Any]) -> Body:
-    """The body of a request; a member that is bytes is JSON already."""
+    """The body of a request; a member of pieces is JSON already."""
     members = {}
     for name, value in fields.items():
-        encoded = isinstance(value, bytes)
+        encoded = isinstance(value, Pieces)
         members[name] = value if encoded else json.dumps(value, ensure_ascii=False).encode()
     return Body(members)

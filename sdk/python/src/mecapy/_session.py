@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from mecapy import _errors as errors
+from mecapy._entries import Pieces
 from mecapy._errors import MecaPyError, NetworkError
 from mecapy._login import Login, checked_url
 from mecapy._steps import Open, Pause, Reply, Request, Rule, Send
@@ -23,26 +24,45 @@ _PASSING = frozenset({408, 429, 502, 503, 504})
 
 
 class Body:
-    """A JSON object that is sent in pieces: its largest members are never joined with the rest.
+    """A JSON object that is sent in pieces, which are made anew for each try.
 
     Parameters
     ----------
-    members : mapping of str to bytes
+    members : mapping of str to bytes or Pieces
         Each member's JSON.
     """
 
-    def __init__(self, members: Mapping[str, bytes]) -> None:
+    def __init__(self, members: Mapping[str, bytes | Pieces]) -> None:
         self._members = members
+        self._size = sum(map(len, self._all()))
 
     def __len__(self) -> int:
-        return sum(map(len, self.pieces()))
+        return self._size
 
     def pieces(self) -> Iterator[bytes]:
-        """The bytes, from the beginning."""
+        """The bytes, from the beginning.
+
+        Raises
+        ------
+        EncodingError
+            They are not as many as they were: an array changed meanwhile.
+        """
+        left = self._size
+        for piece in self._all():
+            left -= len(piece)
+            if left < 0:
+                break
+            yield piece
+        if left != 0:
+            raise errors.EncodingError(
+                "inputs changed while they were sent: leave them as they are"
+            )
+
+    def _all(self) -> Iterator[bytes]:
         yield b"{"
         for position, (name, text) in enumerate(self._members.items()):
             yield (b"," if position else b"") + json.dumps(name).encode() + b":"
-            yield text
+            yield from text if isinstance(text, Pieces) else (text,)
         yield b"}"
 
 
