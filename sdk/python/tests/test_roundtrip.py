@@ -1,13 +1,15 @@
-"""Values on their way to a real server and back."""
+"""Inputs and results, both ways through a real server: each value comes back as it was."""
 
+import asyncio
 import datetime
 import zoneinfo
 
 import numpy as np
 import pandas as pd
 import pytest
+from support.server import DEV_TOKEN, Server
 
-from mecapy import EncodingError, MecaPy
+from mecapy import AsyncMecaPy, EncodingError, MecaPy
 
 VALUES = {
     "float": 0.1 + 0.2,
@@ -34,6 +36,11 @@ VALUES = {
     "paris in a table": pd.DataFrame(
         {"t": pd.date_range("2026-03-28", periods=3, tz="Europe/Paris")}
     ),
+    "summer's end": datetime.datetime(
+        2026, 10, 25, 2, 30, fold=1, tzinfo=zoneinfo.ZoneInfo("Europe/Paris")
+    ),
+    "time": datetime.time(1, 2, tzinfo=zoneinfo.ZoneInfo("Europe/Paris")),
+    "stepped": pd.Series(range(3), pd.date_range("2026-03-28", periods=3, freq="D")),
     "naive": datetime.datetime(2026, 11, 26),
     "date": datetime.date(2026, 11, 26),
     "lasting": datetime.timedelta(microseconds=-1),
@@ -50,8 +57,12 @@ VALUES = {
 
 
 def same(one: object, other: object) -> bool:
+    """Whether `other` is `one` in kind and value; of a numpy scalar, the plain number it is."""
+    if isinstance(one, np.generic):
+        one = one.item()
+    assert type(one) is type(other)
     if isinstance(one, pd.DataFrame):
-        pd.testing.assert_frame_equal(one, other, check_freq=False)
+        pd.testing.assert_frame_equal(one, other)
         return True
     if isinstance(one, pd.Series):
         pd.testing.assert_series_equal(one, other)
@@ -60,8 +71,12 @@ def same(one: object, other: object) -> bool:
         assert one.dtype == other.dtype
         assert one.shape == other.shape
         return bool(np.array_equal(one, other, equal_nan=one.dtype.kind in "fcM"))
+    if isinstance(one, datetime.datetime):
+        later = datetime.timedelta(days=180)
+        assert str(one.tzinfo) == str(other.tzinfo)
+        assert (one + later).utcoffset() == (other + later).utcoffset()
     if isinstance(one, float) and one != one:
-        return isinstance(other, float) and other != other
+        return other != other
     return bool(one == other)
 
 
@@ -92,6 +107,47 @@ def test_the_inputs_that_a_task_keeps_are_shown_as_they_were(client: MecaPy) -> 
 def test_large_inputs_come_back_exactly(echo) -> None:
     value = np.random.default_rng(1).standard_normal(200_000)
     assert np.array_equal(echo.execute({"value": value}), value)
+
+
+@pytest.mark.parametrize("value", [np.float32(1 / 3), VALUES["paris"], np.float64(1.0)], ids=repr)
+def test_a_row_above_can_fail(value: object) -> None:
+    others = [1 / 3, np.float32(1 / 3), 1, VALUES["paris"].astimezone(datetime.timezone.utc)]
+    for other in others:
+        with pytest.raises(AssertionError):
+            assert same(value, other)
+
+
+TASK = """
+def calculate(inputs):
+    return {name: f"{type(one).__module__}.{type(one).__name__}" for name, one in inputs.items()}
+"""
+
+
+def test_the_inputs_of_a_task_are_values_and_can_be_given_back(client: MecaPy) -> None:
+    inputs = {name: value for name, value in VALUES.items() if name != "nested"}
+    created = client.tasks.create("kinds", TASK, inputs)
+    expected = created.execute()
+    got = client.tasks.get(created.id)
+    listed = next(one for one in client.tasks.list() if one.id == created.id)
+    for task in (created, got, listed, got.update(name="same kinds")):
+        assert all(same(inputs[name], one) for name, one in task.inputs.items())
+        assert task.inputs.keys() == inputs.keys()
+    assert got.execute(got.inputs) == expected
+    assert got.update(inputs=got.inputs).execute() == expected
+    assert all(same(inputs[name], one) for name, one in got.inputs.items())
+    assert client.run(TASK, got.inputs) == expected
+
+
+def test_the_inputs_of_a_task_are_values_for_who_awaits_too(server: Server) -> None:
+    async def story() -> None:
+        async with AsyncMecaPy(token=DEV_TOKEN, base_url=server.url) as client:
+            task = await client.tasks.create("kinds", TASK, {"a": np.arange(3)})
+            again = await client.tasks.get(task.id)
+            assert again.inputs["a"].tolist() == task.inputs["a"].tolist() == [0, 1, 2]
+            assert await again.execute(again.inputs) == {"a": "numpy.ndarray"}
+            assert [one.inputs async for one in client.tasks.list(limit=1)] == [None]
+
+    asyncio.run(story())
 
 
 def test_an_input_without_encoding_is_told_by_its_place(client: MecaPy) -> None:
