@@ -28,7 +28,7 @@ FAST = {"token": "t", "retries": 3}
 def pauses(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     """The pauses that were wanted; none is made."""
     made: list[float] = []
-    monkeypatch.setattr("mecapy._steps.time.sleep", made.append)
+    monkeypatch.setattr("mecapy._drivers.time.sleep", made.append)
     return made
 
 

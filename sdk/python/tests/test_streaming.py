@@ -17,7 +17,7 @@ TASK = {"id": "t", "name": "n", "version": 1}
 
 @pytest.fixture(autouse=True)
 def no_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("mecapy._steps.time.sleep", lambda _: None)
+    monkeypatch.setattr("mecapy._drivers.time.sleep", lambda _: None)
 
 
 LARGE = {

@@ -14,13 +14,13 @@ import httpx
 from mecapy._async_run import AsyncRun, AsyncRuns
 from mecapy._async_task import AsyncTasks
 from mecapy._calculation import AsyncCalculation, TaskOptions
+from mecapy._drivers import AsyncDriver
 from mecapy._errors import MecaPyError
 from mecapy._fields import fields_of
 from mecapy._http import http_options
 from mecapy._login import find_login
 from mecapy._rules import Order, Rules
 from mecapy._session import Session
-from mecapy._steps import AsyncDriver
 from mecapy._values import Duration, Limits
 
 Json = dict[str, Any]

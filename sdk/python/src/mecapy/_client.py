@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeVar, overload
 import httpx
 
 from mecapy._calculation import Calculation, TaskOptions
+from mecapy._drivers import Driver
 from mecapy._errors import MecaPyError
 from mecapy._fields import fields_of
 from mecapy._http import http_options
@@ -18,7 +19,6 @@ from mecapy._login import find_login
 from mecapy._rules import Order, Rules
 from mecapy._run import Run, Runs
 from mecapy._session import Session
-from mecapy._steps import Driver
 from mecapy._task import Tasks
 from mecapy._values import Duration, Limits
 

@@ -45,6 +45,8 @@ class MecaPyError(Exception):
         What to ask the operator about.
     """
 
+    _passes = False  # by itself, so that asking again may help
+
     def __init__(
         self,
         message: str,
@@ -146,6 +148,7 @@ class NetworkError(MecaPyError):
     """
 
     sent: bool = True
+    _passes = True
 
 
 class UsageError(MecaPyError):

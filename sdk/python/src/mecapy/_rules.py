@@ -12,10 +12,11 @@ from urllib.parse import quote
 
 from mecapy import _errors as errors
 from mecapy._codec import read_record
-from mecapy._errors import NetworkError
+from mecapy._deadline import Deadline
+from mecapy._errors import MecaPyError, NetworkError
 from mecapy._event_reader import EventReader
 from mecapy._fields import body_of
-from mecapy._session import Deadline, Session
+from mecapy._session import Session
 from mecapy._steps import Emit, Read, Rule
 from mecapy._values import ENDS, event_of
 
@@ -96,7 +97,11 @@ class Rules:
     # Runs
 
     def execute(
-        self, task_id: str | None, fields: Mapping[str, Any], order: Order, *, wait: float = 0
+        self,
+        task_id: str | None,
+        fields: Mapping[str, Any],
+        order: Order,
+        deadline: Deadline | None = None,
     ) -> Rule[Json]:
         """Start a run of a task, or of the code in `fields`; the run as it is then.
 
@@ -104,16 +109,23 @@ class Rules:
         ----------
         order : Order
             Whoever gives the same one again gets the same run.
-        wait : float
-            Seconds the server may wait for its end.
+        deadline : Deadline, optional
+            Until then its end is waited for, as long as one call may; not at all without.
         """
+        wait = 0 if deadline is None else deadline.left(_WAIT_S)
         path = "/api/tasks/execute" if task_id is None else f"/api/tasks/{task_id}/execute"
-        params = {"wait": f"{min(wait, _WAIT_S):.3f}"} if wait > 0 else {}
+        params = {"wait": f"{wait:.3f}"} if wait > 0 else {}
         headers = {"Idempotency-Key": order.key}
         if order.fresh:
             headers["Cache-Control"] = "no-cache"
         reply = yield from self.session.call(
-            "POST", path, params=params, body=body_of(fields), wait=wait, headers=headers
+            "POST",
+            path,
+            params=params,
+            body=body_of(fields),
+            wait=wait,
+            headers=headers,
+            deadline=deadline,
         )
         return _run_record(reply.content)
 
@@ -126,7 +138,13 @@ class Rules:
     ) -> Rule[Json]:
         """Start a run and wait for its end; see `finish`."""
         deadline = Deadline(timeout)
-        record = yield from self.execute(task_id, fields, order, wait=deadline.left(_WAIT_S))
+        try:
+            record = yield from self.execute(task_id, fields, order, deadline)
+        except MecaPyError as error:
+            if not (error._passes and deadline.over):
+                raise
+            text = f"no run has begun after {timeout:g} s, as far as can be told: {error}"
+            raise errors.WaitTimeout(text) from error
         if record["status"] in ENDS:
             return record
         left = None if timeout is None else deadline.left(timeout)
@@ -162,15 +180,15 @@ class Rules:
                     wait=wait,
                     deadline=deadline,
                 )
-            except (NetworkError, errors.BusyError) as error:
-                if deadline.left(1) > 0:
+            except MecaPyError as error:
+                if not (error._passes and deadline.over):
                     raise
                 text = f"run {run_id} has not ended after {timeout:g} s, as far as can be told"
                 raise errors.WaitTimeout(text, run_id=run_id) from error
             record = _run_record(reply.content)
             if record["status"] in ENDS:
                 return record
-            if deadline.left(1) <= 0:
+            if deadline.over:
                 text = f"run {run_id} is {record['status']} after {timeout:g} s; it goes on"
                 raise errors.WaitTimeout(text, run_id=run_id)
 

@@ -4,21 +4,22 @@ from __future__ import annotations
 
 import json
 import random
-import time
 import uuid
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from mecapy import _errors as errors
+from mecapy._deadline import NEVER, Deadline
 from mecapy._entries import Pieces
 from mecapy._errors import MecaPyError, NetworkError
 from mecapy._login import Login, checked_url
-from mecapy._steps import Open, Pause, Reply, Request, Rule, Send
+from mecapy._steps import Open, Pause, Reply, Request, Rule, Send, within
 from mecapy._version import __version__
 
 _FIRST_PAUSE_S = 0.2
 _LONGEST_PAUSE_S = 10.0
 _LONGEST_RETRY_AFTER_S = 60.0
+_GRACE_S = 1.0  # after a deadline, for the answer that says so
 # What is over soon; 500 is a defect, which asking again does not mend.
 _PASSING = frozenset({408, 429, 502, 503, 504})
 
@@ -108,7 +109,7 @@ class Session:
         wait : float
             Seconds the server may wait before it answers.
         deadline : Deadline, optional
-            After it nothing is tried again, and silence is not endured for more than a second.
+            After it nothing is tried again, and what has not come a second later is given up.
 
         Raises
         ------
@@ -119,10 +120,10 @@ class Session:
         if method == "POST":
             sent["Idempotency-Key"] = str(uuid.uuid4())
         sent |= headers or {}
-        until = deadline or Deadline(None)
-        silence = min(self._timeout + wait, until.left(10**9) + 1)
-        request = self._request(method, path, params, sent, body, silence)
-        reply = yield from self._persist(request, Send, method != "PATCH", until)
+        until = deadline or NEVER
+        request = self._request(method, path, params, sent, body, self._timeout + wait)
+        calling = self._persist(request, Send, method != "PATCH", until)
+        reply = yield from within(until.later(_GRACE_S), calling)
         if reply.status >= 300:
             raise error_of(reply)
         return reply
@@ -130,7 +131,7 @@ class Session:
     def open(self, path: str, headers: Mapping[str, str], read_s: float) -> Rule[Reply]:
         """Open an answer that is read piece by piece (`Read`); its silences are bounded too."""
         request = self._request("GET", path, None, dict(headers), None, read_s)
-        reply = yield from self._persist(request, Open, True, Deadline(None))
+        reply = yield from self._persist(request, Open, True, NEVER)
         if reply.status >= 300:
             # The body of an error is short: once more, whole.
             raise error_of((yield from self._once(request, Send)))
@@ -138,8 +139,7 @@ class Session:
 
     def pause(self, tried: int) -> Rule[None]:
         """Let some time pass after the `tried`-th failure in a row (0 the first), with jitter."""
-        longest = min(_LONGEST_PAUSE_S, _FIRST_PAUSE_S * 2**tried)
-        yield Pause(random.uniform(longest / 2, longest))
+        yield Pause(_pause(tried))
 
     def _request(
         self,
@@ -168,23 +168,25 @@ class Session:
             try:
                 reply = yield from self._once(request, step)
             except NetworkError as error:
-                over = tried >= self._retries or deadline.left(1) <= 0
+                over = tried >= self._retries or deadline.over
                 if over or (error.sent and not repeatable):
                     raise
-                yield from self.pause(tried)
+                yield Pause(deadline.left(_pause(tried)))
+                if deadline.over:
+                    raise
             else:
-                over = tried >= self._retries or deadline.left(1) <= 0
+                over = tried >= self._retries or deadline.over
                 if reply.status not in _PASSING or over:
                     return reply
                 if not repeatable and reply.status not in (429, 503):
                     return reply
                 after = retry_after(reply)
-                if after is None:
-                    yield from self.pause(tried)
-                elif after > _LONGEST_RETRY_AFTER_S:
+                if after is not None and after > _LONGEST_RETRY_AFTER_S:
                     return reply
-                else:
-                    yield Pause(after + random.uniform(0, 0.1))
+                pause = _pause(tried) if after is None else after + random.uniform(0, 0.1)
+                yield Pause(deadline.left(pause))
+                if deadline.over:
+                    return reply
             tried += 1
 
     def _once(self, request: Request, step: Any) -> Rule[Reply]:
@@ -196,6 +198,11 @@ class Session:
             if reply.status != 401 or last or not self.login.renewable:
                 return reply
         raise AssertionError("unreachable")
+
+
+def _pause(tried: int) -> float:
+    longest = min(_LONGEST_PAUSE_S, _FIRST_PAUSE_S * 2**tried)
+    return random.uniform(longest / 2, longest)
 
 
 def retry_after(reply: Reply) -> float | None:
@@ -241,6 +248,7 @@ def error_of(reply: Reply) -> MecaPyError:
     if issubclass(kind, errors.PlatformError) and request_id:
         message += f" (request {request_id})"
     error = kind(message, code=problem.get("code"), request_id=request_id)
+    error._passes = reply.status in _PASSING
     if isinstance(error, errors.InvalidRequestError):
         error.problems = problems
     if isinstance(error, errors.BusyError):
@@ -260,16 +268,3 @@ def _problem(reply: Reply) -> dict[str, Any]:
         text = reply.content[:200].decode("utf-8", "replace").strip()
         return {"detail": f"HTTP {reply.status}: {text}" if text else f"HTTP {reply.status}"}
     return problem if isinstance(problem, dict) else {}
-
-
-class Deadline:
-    """A point in time; None is never."""
-
-    def __init__(self, timeout: float | None) -> None:
-        self._at = None if timeout is None else time.monotonic() + timeout
-
-    def left(self, most: float) -> float:
-        """Seconds until then, from 0 to `most`."""
-        if self._at is None:
-            return most
-        return min(most, max(0.0, self._at - time.monotonic()))
