@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import ast
-import inspect
+import re
 import textwrap
 import types
 from collections.abc import Iterator
 from typing import Any
 
 from mecapy._errors import SourceError
-from mecapy._written import code_of, source_of, tree_of
+from mecapy._written import binds, changed, code_of, lines_of, source_of, tree_of
 
 
 def check_runs_as_written(function: types.FunctionType) -> None:
@@ -47,21 +47,18 @@ def check_runs_as_written(function: types.FunctionType) -> None:
 
 def check_class(kind: type) -> None:
     """Whether a class is what its lines say: methods as written, attributes as they were set."""
-    file = inspect.getsourcefile(kind)
+    lines, _, file = lines_of(kind)
     for value in vars(kind).values():
         parts = (value.fget, value.fset) if isinstance(value, property) else (value,)
         for part in parts:
             method = getattr(part, "__func__", part)
             if isinstance(method, types.FunctionType) and _is_of(method, kind, file):
                 check_runs_as_written(method)
-    node = ast.parse(textwrap.dedent(inspect.getsource(kind))).body[0]
-    for statement in getattr(node, "body", []):
-        name, written = binds(statement), getattr(statement, "value", None)
-        if name is None or not isinstance(written, ast.Constant):
-            continue
-        now = vars(kind).get(name, written.value)
-        if type(now) in (int, float, str, bool) and now != written.value:
-            raise SourceError(f"{kind.__name__}.{name} is not what its class says: {now!r}")
+    node = ast.parse(textwrap.dedent("".join(lines))).body[0]
+    name = changed(node, kind)
+    if name is not None:
+        now = vars(kind)[name]
+        raise SourceError(f"{kind.__name__}.{name} is not what its class says: {now!r}")
 
 
 def _is_of(method: types.FunctionType, kind: type, file: str | None) -> bool:
@@ -126,12 +123,10 @@ def _gives(expression: ast.expr, value: Any, scope: dict[str, Any]) -> bool:
         return False
 
 
-def binds(statement: ast.AST) -> str | None:
-    """The one name that an assignment at the top of a file gives a value."""
-    if isinstance(statement, ast.Assign) and len(statement.targets) == 1:
-        target: ast.expr = statement.targets[0]
-    elif isinstance(statement, ast.AnnAssign) and statement.value is not None:
-        target = statement.target
-    else:
-        return None
-    return target.id if isinstance(target, ast.Name) else None
+def may_give(statement: ast.AST, value: Any) -> bool:
+    """Whether an assignment, which another cell may have made again, may be that of a pattern."""
+    call = getattr(statement, "value", None)
+    if not isinstance(value, re.Pattern) or not isinstance(call, ast.Call) or not call.args:
+        return True
+    written = call.args[0]
+    return not isinstance(written, ast.Constant) or written.value == value.pattern

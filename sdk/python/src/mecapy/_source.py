@@ -37,11 +37,11 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from mecapy._errors import SourceError
-from mecapy._faithful import binds, check_bound_once, check_class, check_runs_as_written
+from mecapy._faithful import check_bound_once, check_class, check_runs_as_written, may_give
 from mecapy._imports import comes_with_packages, import_member, import_of, is_installed
 from mecapy._literal import NoLiteral, Refer, literal
 from mecapy._taken import Piece, Taken
-from mecapy._written import source_of, tree_of
+from mecapy._written import binds, cells, is_of_cells, lines_of, source_of, tree_of
 
 # Of one value that is taken along; what is larger belongs into the inputs.
 _LARGEST_VALUE = 256 * 1024
@@ -115,13 +115,11 @@ def _said(value: Any) -> str:
 def _lines_of(thing: Any, name: str) -> tuple[list[str], int, str]:
     """Lines of source, number of the first, file."""
     try:
-        lines, line = inspect.getsourcelines(thing)
-        file = inspect.getsourcefile(thing) or "?"
+        return lines_of(thing)
     except (OSError, TypeError) as error:
         raise SourceError(
             f"the source of {name} cannot be found: write it in a file or a notebook's cell"
         ) from error
-    return lines, max(line, 1), file
 
 
 # What is taken along
@@ -182,7 +180,7 @@ def _has_source(value: Any) -> bool:
     if not isinstance(inner, (types.FunctionType, type)) or inner.__name__ == "<lambda>":
         return False
     try:
-        inspect.getsourcelines(inner)
+        lines_of(inner)
     except (OSError, TypeError):
         return False
     return True
@@ -268,8 +266,12 @@ def _take_piece(taken: Taken, name: str, value: Any) -> None:
 
 def _take_statement(taken: Taken, name: str, value: Any, scope: dict[str, Any], user: str) -> None:
     for file, source in _sources(value, scope):
-        found = [node for node in ast.walk(tree_of(source)) if binds(node) == name]
-        top = [node for node in tree_of(source).body if binds(node) == name]
+        try:
+            tree = tree_of(source)
+        except SyntaxError:  # a cell with words of its own
+            continue
+        found = [node for node in ast.walk(tree) if binds(node) == name]
+        top = [node for node in tree.body if binds(node) == name and may_give(node, value)]
         if len(found) > 1:
             raise SourceError(f"{user} needs {name}, which is defined more than once")
         if top:
@@ -311,9 +313,11 @@ def _check_import(imported: str, user: str) -> None:
 
 
 def _sources(value: Any, scope: dict[str, Any]) -> Iterator[tuple[str, str]]:
-    """Files in which the statement may stand: the function's, then that of the module."""
+    """Files in which the statement may stand: the function's, then those of the module."""
     code = getattr(value, "__code__", None)
     files = [getattr(code, "co_filename", None), scope.get("__file__")]
+    if is_of_cells(str(scope.get("__name__"))):
+        files += cells()
     files += [part.__code__.co_filename for part in list(scope.values()) if _is_function(part)]
     for file in dict.fromkeys(f for f in files if isinstance(f, str)):
         source = source_of(file)
