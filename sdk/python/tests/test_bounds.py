@@ -185,3 +185,29 @@ def test_an_answer_is_read_no_further_than_it_may_be_long(
         me(url)
     assert len(str(caught.value)) < 1000
     assert max(sent.values()) < 50
+
+
+@pytest.mark.parametrize("concurrency", [1, 3])
+def test_a_sweep_asks_for_no_more_runs_at_once_than_it_may(concurrency: int) -> None:
+    open_ones, most = 0, 0
+    lock = threading.Lock()
+    done = answer(200, {**RUN, "status": "completed", "result": 1})
+
+    def speak(connection: socket.socket, _: str) -> None:
+        nonlocal open_ones, most
+        with lock:
+            open_ones += 1
+            most = max(most, open_ones)
+        STOP.wait(0.1)
+        with lock:
+            open_ones -= 1
+        connection.sendall(done)
+
+    with hostile(speak) as url, MecaPy(token="t", base_url=url, retries=0) as client:
+        sweep = client.task(same).map(range(9), concurrency=concurrency, progress=False)
+        assert sweep.results() == [1] * 9
+    assert most == concurrency
+
+
+def same(x):
+    return x

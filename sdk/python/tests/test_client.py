@@ -186,6 +186,22 @@ def test_a_sweep_keeps_order_and_keeps_failures_apart(client: MecaPy, capsys) ->
     assert "4/4, 1 failed" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("terminal", [False, True])
+def test_a_sweep_shows_its_bar_on_a_terminal(
+    terminal: bool, client: MecaPy, capsys, monkeypatch
+) -> None:
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: terminal)
+
+    @client.task
+    def one(x):
+        return x
+
+    assert list(one.map([1])) == [1]
+    assert ("1/1" in capsys.readouterr().err) == terminal
+    one.map([1], progress=False)
+    assert capsys.readouterr().err == ""
+
+
 def test_a_sweep_holds_its_bound(client: MecaPy) -> None:
     @client.task
     def meet(x):
@@ -306,9 +322,11 @@ def test_an_interrupted_execute_cancels_its_run(child: dict[str, str], client: M
     process = subprocess.Popen([sys.executable, "-c", code], env=child, stderr=-3)
     while task.status != "running":
         threading.Event().wait(0.02)
+    run = task.latest
     process.send_signal(signal.SIGINT)
     assert process.wait(20) != 0
-    assert task.latest.wait(20).status == "cancelled"
+    assert client.runs.get(run.id).wait(20).status == "cancelled"
+    assert [one.id for one in task.runs()] == [run.id]
 
 
 def test_the_login_of_the_command_line_is_the_packages_too(server: Server) -> None:

@@ -1,5 +1,6 @@
 """What the network, a proxy or a busy server does to a call; and where a token may go."""
 
+import asyncio
 import json
 import socket
 import subprocess
@@ -10,6 +11,7 @@ import pytest
 from scripted import Answer, scripted
 
 from mecapy import (
+    AsyncMecaPy,
     BusyError,
     ConfigurationError,
     MecaPy,
@@ -22,6 +24,7 @@ from mecapy import (
 ME = {"user": "local", "admin": False, "proof": "token"}
 TASK = {"id": "t", "name": "n", "version": 1}
 FAST = {"token": "t", "retries": 3}
+URL = "https://mecapy.example"
 
 
 @pytest.fixture(autouse=True)
@@ -98,6 +101,10 @@ def test_silence_is_bounded() -> None:
         ("http://mecapy.example", "without TLS"),
         ("http://127.0.0.1.example.org", "without TLS"),
         ("mecapy.example", "no address"),
+        ("http://[", "no address"),
+        ("https://h:99999", "no address"),
+        ("https://h:x", "no address"),
+        ("https://a\x07b", "no address"),
         ("ftp://mecapy.example", "no address"),
         ("https://", "no address"),
         ("https://user:secret@mecapy.example", "no user in it"),
@@ -169,6 +176,23 @@ def test_certificates_of_ones_own(tmp_path: Path) -> None:
     wrong.write_text("no certificate")
     with pytest.raises(ConfigurationError, match="cannot be read"):
         MecaPy(token="t", base_url="https://127.0.0.1:1", ca=wrong)
+
+
+def test_a_proxy_that_is_given_is_used(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy"):
+        monkeypatch.delenv(name, raising=False)
+
+    async def awaited(proxy: str) -> None:
+        async with AsyncMecaPy("t", base_url=URL, retries=0, proxy=proxy) as client:
+            await client.me()
+
+    with scripted(Answer(405, {})) as proxy:
+        with pytest.raises(NetworkError):
+            MecaPy(base_url=URL, token="t", retries=0, proxy=proxy.url).me()
+        with pytest.raises(NetworkError):
+            asyncio.run(awaited(proxy.url))
+        asked = [(one.method, one.path) for one in proxy.asked]
+    assert asked == [("CONNECT", "mecapy.example:443")] * 2
 
 
 def test_a_proxy_is_used_but_never_sees_what_goes_without_tls(

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import base64
 import contextlib
+import io
 import os
 import secrets
 from collections.abc import AsyncIterator, Iterator
@@ -17,6 +19,9 @@ from mecapy._state import ArtifactState
 if TYPE_CHECKING:
     from mecapy._async import AsyncMecaPy
     from mecapy._client import MecaPy
+
+# Formats that Pillow reads by itself; for others it may start a program.
+_FORMATS = ("PNG", "JPEG", "GIF", "TIFF", "BMP", "WEBP")
 
 # Kinds that a notebook shows as they are; SVG may hold scripts and is left out.
 _SHOWN = ("image/png", "image/jpeg", "image/gif")
@@ -76,6 +81,12 @@ class _Download:
         finally:
             with contextlib.suppress(OSError):
                 os.unlink(self._part)
+
+
+def _image(content: bytes) -> Any:
+    from PIL import Image
+
+    return Image.open(io.BytesIO(content), formats=_FORMATS)
 
 
 class Artifact(ArtifactState):
@@ -153,7 +164,7 @@ class Artifact(ArtifactState):
         return where
 
     def open(self) -> Any:
-        """The image, of Pillow, which must be installed.
+        """The image, of Pillow, which must be installed: PNG, JPEG, GIF, TIFF, BMP or WebP.
 
         Raises
         ------
@@ -163,18 +174,14 @@ class Artifact(ArtifactState):
             There is no such artifact of yours any more.
         PlatformError
             Its bytes are not those that the run left.
+        PIL.UnidentifiedImageError
+            It is no such image, whatever its name.
         """
-        import io
+        return _image(self.read())
 
-        from PIL import Image
-
-        return Image.open(io.BytesIO(self.read()))
-
-    def _repr_mimebundle_(self, **_: Any) -> dict[str, Any] | None:
+    def _repr_mimebundle_(self, **_: Any) -> dict[str, Any]:
         if self.content_type not in _SHOWN:
             return {"text/plain": repr(self)}
-        import base64
-
         return {self.content_type: base64.b64encode(self.read()).decode("ascii")}
 
 
@@ -219,3 +226,20 @@ class AsyncArtifact(ArtifactState):
             async for piece in self.iter_bytes():
                 file.write(piece)
         return where
+
+    async def open(self) -> Any:
+        """The image; see `Artifact.open`.
+
+        Raises
+        ------
+        ImportError, NotFoundError, PlatformError, PIL.UnidentifiedImageError
+            See `Artifact.open`.
+        """
+        return _image(await self.read())
+
+    def _repr_mimebundle_(self, **_: Any) -> dict[str, Any]:
+        if self.content_type not in _SHOWN:
+            return {"text/plain": repr(self)}
+        with self._client._as_blocking() as client:  # a notebook does not await what it shows
+            shown = Artifact(client, self.run_id, self._record)
+            return shown._repr_mimebundle_()

@@ -7,7 +7,7 @@ import contextlib
 import os
 from collections.abc import Callable, Mapping
 from types import TracebackType
-from typing import Any, TypeVar, overload
+from typing import TYPE_CHECKING, Any, TypeVar, overload
 
 import httpx
 
@@ -22,6 +22,9 @@ from mecapy._login import find_login
 from mecapy._rules import Order, Rules
 from mecapy._session import Session
 from mecapy._values import Duration, Limits
+
+if TYPE_CHECKING:
+    from mecapy._client import MecaPy
 
 Json = dict[str, Any]
 F = TypeVar("F", bound=Callable[..., Any])
@@ -52,6 +55,7 @@ class AsyncMecaPy:
         self._join(session, http_options(proxy, ca))
 
     def _join(self, session: Session, options: Json) -> None:
+        self._options = options
         self._driver = AsyncDriver(lambda: httpx.AsyncClient(**options))
         self._rules = Rules(session)
         self.base_url = session.base_url
@@ -140,6 +144,14 @@ class AsyncMecaPy:
             See `MecaPy.me`.
         """
         return await self._driver.run(self._rules.me())
+
+    def _as_blocking(self) -> MecaPy:
+        """The same server and caller for who blocks; closed by who asked."""
+        from mecapy._client import MecaPy
+
+        other = MecaPy.__new__(MecaPy)
+        other._join(self._rules.session, self._options)
+        return other
 
     async def close(self) -> None:
         """Close its connections."""

@@ -89,9 +89,12 @@ class MecaPy:
         ca: str | os.PathLike[str] | None = None,
     ) -> None:
         url, login = find_login(token, base_url)
-        self._options = http_options(proxy, ca)
-        self._driver = Driver(lambda: httpx.Client(**self._options))
         session = Session(url, login, timeout=timeout, retries=retries)
+        self._join(session, http_options(proxy, ca))
+
+    def _join(self, session: Session, options: Json) -> None:
+        self._options = options
+        self._driver = Driver(lambda: httpx.Client(**options))
         self._rules = Rules(session)
         self.base_url = session.base_url
         self.tasks = Tasks(self)

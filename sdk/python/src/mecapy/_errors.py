@@ -23,11 +23,21 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from mecapy._values import Failure
+
+
+# What a terminal takes as an order, or turns the line with: a server or a calculation wrote it.
+_ORDERS = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069]")
+
+
+def harmless(text: str) -> str:
+    """A text for people, with its control characters written out, as ascii() does."""
+    return _ORDERS.sub(lambda found: ascii(found[0])[1:-1], text)
 
 
 class MecaPyError(Exception):
@@ -55,6 +65,7 @@ class MecaPyError(Exception):
         run_id: str | None = None,
         request_id: str | None = None,
     ) -> None:
+        message = harmless(message)
         super().__init__(message)
         self.message = message
         self.code = code

@@ -54,7 +54,7 @@ class EventReader:
         if name == "data":
             self._data.append(value)
             self._size += len(value)
-        elif name == "id":
+        elif name == "id" and value.isascii() and value.isprintable():  # it goes into a header
             self._id = value
         elif name == "event":
             self._name = value

@@ -10,7 +10,7 @@ from typing import Any
 
 from mecapy._codec import encode_inputs
 from mecapy._entries import Pieces
-from mecapy._errors import SourceError
+from mecapy._errors import EncodingError, SourceError
 from mecapy._session import Body
 from mecapy._source import calculation_of
 from mecapy._values import Duration, Limits, seconds
@@ -70,9 +70,21 @@ def fields_of(**given: Any) -> Json:
 
 
 def body_of(fields: Mapping[str, Any]) -> Body:
-    """The body of a request; a member of pieces is JSON already."""
+    """The body of a request; a member of pieces is JSON already.
+
+    Raises
+    ------
+    EncodingError
+        A member is no JSON.
+    """
     members = {}
     for name, value in fields.items():
-        encoded = isinstance(value, Pieces)
-        members[name] = value if encoded else json.dumps(value, ensure_ascii=False).encode()
+        members[name] = value if isinstance(value, Pieces) else _json(name, value)
     return Body(members)
+
+
+def _json(name: str, value: Any) -> bytes:
+    try:
+        return json.dumps(value, ensure_ascii=False, allow_nan=False).encode()
+    except (TypeError, ValueError) as error:  # a lone surrogate in a text, too
+        raise EncodingError(f"{name} cannot be sent: {error}") from error

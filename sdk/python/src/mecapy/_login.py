@@ -22,6 +22,8 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode, urlsplit
 
+import httpx
+
 from mecapy._errors import AuthenticationError, ConfigurationError, NetworkError
 from mecapy._steps import Reply, Request, Rule, Send
 
@@ -120,7 +122,11 @@ def checked_url(text: str) -> str:
     ConfigurationError
         It is no address of a server, or one that a token must not be sent to.
     """
-    parts = urlsplit(text.strip())
+    try:
+        parts = urlsplit(text.strip())
+        _ = parts.port, httpx.URL(text.strip())  # what they refuse
+    except (ValueError, httpx.InvalidURL):
+        parts = urlsplit("")
     if parts.scheme not in ("http", "https") or not parts.hostname or parts.query:
         raise ConfigurationError(
             f"{text!r} is no address of a server: write it as https://HOST or http://127.0.0.1:8080"

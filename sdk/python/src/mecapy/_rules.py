@@ -70,19 +70,19 @@ class Rules:
 
     def get_task(self, task_id: str, version: int | None = None) -> Rule[Json]:
         """A task, with the version asked for or the latest."""
-        path = f"/api/tasks/{quote(task_id, safe='')}"
+        path = f"/api/tasks/{_id(task_id)}"
         reply = yield from self.session.call("GET", path, params={"version": version})
         return read_record(reply.content, "inputs")
 
     def update_task(self, task_id: str, fields: Mapping[str, Any]) -> Rule[Json]:
         """Change what is given; a None takes that away."""
-        path = f"/api/tasks/{task_id}"
+        path = f"/api/tasks/{_id(task_id)}"
         reply = yield from self.session.call("PATCH", path, body=body_of(fields))
         return read_record(reply.content, "inputs")
 
     def delete_task(self, task_id: str) -> Rule[None]:
         """Hide a task; its runs stay."""
-        yield from self.session.call("DELETE", f"/api/tasks/{task_id}")
+        yield from self.session.call("DELETE", f"/api/tasks/{_id(task_id)}")
 
     def list_tasks(self, limit: int | None) -> Rule[None]:
         """Emits tasks without code and inputs, newest first."""
@@ -90,7 +90,7 @@ class Rules:
 
     def latest_run(self, task_id: str) -> Rule[Json | None]:
         """The latest run of a task, without its result; None when it never ran."""
-        reply = yield from self.session.call("GET", f"/api/tasks/{task_id}/status")
+        reply = yield from self.session.call("GET", f"/api/tasks/{_id(task_id)}/status")
         record = _json(reply.content)
         return record if record["run_id"] is not None else None
 
@@ -113,7 +113,7 @@ class Rules:
             Until then its end is waited for, as long as one call may; not at all without.
         """
         wait = 0 if deadline is None else deadline.left(_WAIT_S)
-        path = "/api/tasks/execute" if task_id is None else f"/api/tasks/{task_id}/execute"
+        path = "/api/tasks/execute" if task_id is None else f"/api/tasks/{_id(task_id)}/execute"
         params = {"wait": f"{wait:.3f}"} if wait > 0 else {}
         headers = {"Idempotency-Key": order.key}
         if order.fresh:
@@ -158,7 +158,7 @@ class Rules:
 
     def get_run(self, run_id: str) -> Rule[Json]:
         """A run without its result."""
-        reply = yield from self.session.call("GET", f"/api/runs/{quote(run_id, safe='')}")
+        reply = yield from self.session.call("GET", f"/api/runs/{_id(run_id)}")
         return _json(reply.content)
 
     def finish(self, run_id: str, timeout: float | None) -> Rule[Json]:
@@ -175,7 +175,7 @@ class Rules:
             try:
                 reply = yield from self.session.call(
                     "GET",
-                    f"/api/runs/{run_id}/results",
+                    f"/api/runs/{_id(run_id)}/results",
                     params={"wait": f"{wait:.3f}"},
                     wait=wait,
                     deadline=deadline,
@@ -195,7 +195,7 @@ class Rules:
     def cancel(self, run_id: str) -> Rule[Json]:
         """Stop a run wherever it is; one that has ended stays as it is."""
         try:
-            reply = yield from self.session.call("POST", f"/api/runs/{run_id}/cancel")
+            reply = yield from self.session.call("POST", f"/api/runs/{_id(run_id)}/cancel")
         except errors.ConflictError:
             record = yield from self.get_run(run_id)
             if record["status"] not in ENDS:
@@ -209,7 +209,7 @@ class Rules:
 
     def logs(self, run_id: str) -> Rule[str]:
         """What the run printed so far."""
-        reply = yield from self.session.call("GET", f"/api/runs/{run_id}/logs")
+        reply = yield from self.session.call("GET", f"/api/runs/{_id(run_id)}/logs")
         return reply.content.decode("utf-8", "replace")
 
     def events(self, run_id: str) -> Rule[None]:
@@ -221,7 +221,7 @@ class Rules:
             if cursor:
                 headers["Last-Event-ID"] = cursor
             try:
-                yield from self.session.open(f"/api/runs/{run_id}/events", headers, _SILENCE_S)
+                yield from self.session.open(f"/api/runs/{_id(run_id)}/events", headers, _SILENCE_S)
                 reader = EventReader()
                 while (piece := (yield Read())) is not None:
                     for event_id, name, data in reader.feed(piece):
@@ -248,7 +248,7 @@ class Rules:
         PlatformError
             They are not those that the run left.
         """
-        path = f"/api/runs/{run_id}/artifacts/{quote(artifact['name'])}"
+        path = f"/api/runs/{_id(run_id)}/artifacts/{quote(artifact['name'])}"
         yield from self.session.open(path, {"Accept": "*/*"}, 60)
         digest = hashlib.sha256()
         size = 0
@@ -284,3 +284,12 @@ def _run_record(content: bytes) -> Json:
 
 def _json(content: bytes) -> Json:
     return dict(json.loads(content))
+
+
+def _id(given: str) -> str:
+    if not isinstance(given, str):
+        raise errors.UsageError(f"an id is a text, not {given!r}")
+    try:
+        return quote(given, safe="")
+    except UnicodeEncodeError as error:
+        raise errors.UsageError(f"{given!r} is no id") from error

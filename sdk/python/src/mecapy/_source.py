@@ -199,6 +199,8 @@ def _is_made_by_statement(value: Any) -> bool:
 
 def _take_constant(taken: Taken, name: str, place: Place, user: str) -> None:
     """Take along a value as it is now; functions and classes in it as names."""
+    if taken.annotating:
+        raise SourceError(f"{name} is a value, which no annotation needs")
     named: list[str] = []
 
     def refer(value: Any) -> str | None:
@@ -292,9 +294,10 @@ def _take_text(taken: Taken, name: str, piece: Piece, scope: dict[str, Any]) -> 
     for annotated in _names_of(piece.text, piece.file, 0)[0]:
         if annotated not in names and annotated in scope and annotated not in taken.origins:
             trial = taken.copy()
+            trial.annotating = True
             with contextlib.suppress(SourceError):  # nothing but a dataclass looks at it
                 _take(trial, annotated, Place(scope, piece.file), name)
-                vars(taken).update(vars(trial))
+                vars(taken).update({**vars(trial), "annotating": taken.annotating})
     taken.order.append(name)
 
 

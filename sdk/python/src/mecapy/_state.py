@@ -8,8 +8,9 @@ from typing import Any, Generic, TypeVar
 
 from mecapy import _notebook
 from mecapy._codec import Encoded
-from mecapy._errors import MecaPyError
+from mecapy._errors import MecaPyError, PlatformError, harmless
 from mecapy._outcome import failure_to_raise
+from mecapy._steps import understood
 from mecapy._values import ENDS, Failure, Progress, Status, Usage, moment, pick
 
 C = TypeVar("C")
@@ -87,7 +88,7 @@ class TaskState(Generic[C]):
 
     def __repr__(self) -> str:
         kind = type(self).__name__
-        return f"<{kind} {self.name!r} version {self.version} id={self.id}>"
+        return f"<{kind} {self.name!r} version {self.version} id={harmless(self.id)}>"
 
 
 class ArtifactState:
@@ -119,6 +120,11 @@ class RunState(Generic[C, A]):
         self._hear(record)
 
     def _hear(self, record: Json) -> None:
+        with understood():
+            if not (isinstance(record["id"], str) and isinstance(record["status"], str)):
+                raise ValueError("a run without id or status")
+            if record["status"] == "failed":
+                pick(Failure, record["error"])
         self._told: Json = record
 
     @property
@@ -137,8 +143,8 @@ class RunState(Generic[C, A]):
         return self._told["status"] in ENDS
 
     def _status(self) -> Status:
-        status: Status = self._told["status"]
-        return status
+        status: Any = harmless(self._told["status"])
+        return status  # type: ignore[no-any-return]
 
     def _usage(self) -> Usage | None:
         usage = self._told.get("usage")
@@ -174,6 +180,9 @@ class RunState(Generic[C, A]):
         error = failure_to_raise(self._told)
         if error is not None:
             raise error
+        if "result" not in self._told:
+            text = f"run {self.id} has completed, and the server tells no result"
+            raise PlatformError(text, run_id=self.id)
         value = self._told["result"]
         if isinstance(value, Encoded):
             value = self._told["result"] = value.decode(self._figure, self.id)
@@ -203,7 +212,7 @@ class RunState(Generic[C, A]):
         return moment(self._told.get("finished_at"))
 
     def __repr__(self) -> str:
-        return f"<{type(self).__name__} {self._told['status']} id={self.id}>"
+        return f"<{type(self).__name__} {self._status()} id={harmless(self.id)}>"
 
     def _repr_html_(self) -> str:
         if self._told.get("result") is not None:

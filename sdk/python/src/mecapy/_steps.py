@@ -6,7 +6,8 @@ it neither blocks nor awaits. `Driver` does the steps for `MecaPy`, `AsyncDriver
 
 from __future__ import annotations
 
-from collections.abc import Generator
+import contextlib
+from collections.abc import Generator, Iterator
 from dataclasses import dataclass, field, replace
 from typing import Any, TypeVar
 
@@ -29,7 +30,9 @@ class Request:
     url: str
     headers: dict[str, str] = field(default_factory=dict, repr=False)  # the token is in it
     params: dict[str, Any] = field(default_factory=dict)
-    body: Any = None  # bytes, or a callable that opens a new iterator over pieces
+    body: Any = field(
+        default=None, repr=False
+    )  # a login's secrets may be; bytes, or a callable that opens a new iterator over pieces
     read_s: float = 30.0
     until: Deadline = NEVER
 
@@ -106,18 +109,17 @@ def _advance(rule: Rule[Any], outcome: Any) -> Step:
     return rule.throw(outcome) if isinstance(outcome, MecaPyError) else rule.send(outcome)
 
 
-def resume(rule: Rule[Any], outcome: Any) -> Step:
-    """Go on with a rule; what it cannot make of an answer is the platform's fault.
+@contextlib.contextmanager
+def understood() -> Iterator[None]:
+    """What cannot be made of an answer within is the platform's fault.
 
     Raises
     ------
-    StopIteration
-        It has ended.
     PlatformError
         The server answered what it never should.
     """
     try:
-        return _advance(rule, outcome)
+        yield
     except MecaPyError:
         raise
     except (
@@ -131,3 +133,15 @@ def resume(rule: Rule[Any], outcome: Any) -> Step:
         what = f"{type(error).__name__}: {error}"
         text = f"the server's answer cannot be understood ({what}): is it a server of MecaPy?"
         raise PlatformError(text) from error
+
+
+def resume(rule: Rule[Any], outcome: Any) -> Step:
+    """Go on with a rule, whose answers are to be `understood`.
+
+    Raises
+    ------
+    StopIteration
+        It has ended.
+    """
+    with understood():
+        return _advance(rule, outcome)

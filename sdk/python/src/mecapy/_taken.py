@@ -42,6 +42,7 @@ class Taken:
     order: list[str] = field(default_factory=list)  # of pieces, each behind what it needs
     aliases: dict[str, str] = field(default_factory=dict)  # further names of pieces
     complete: bool = True  # whether every name must be defined by now
+    annotating: bool = False  # what is taken stands in an annotation only
 
     def copy(self) -> Taken:
         """The same so far."""
@@ -53,6 +54,7 @@ class Taken:
             list(self.order),
             dict(self.aliases),
             self.complete,
+            self.annotating,
         )
 
     def text(self, function: Callable[..., Any]) -> str:
