@@ -62,6 +62,10 @@ def _pandas() -> Any:
     return importlib.import_module("pandas")  # only when an input needs it
 
 
+def _pandas_is_old() -> bool:
+    return int(_pandas().__version__.partition(".")[0]) < 3
+
+
 def _revive(item: dict[str, Any], artifact: Reviver | None, room: _Room) -> Any:
     kind = item.get("$type")
     if kind is None:
@@ -191,7 +195,7 @@ def _column_of(data: Any, dtype: Any, room: _Room) -> Any:
         _spread(dtype["categories"])
         return _pandas().Categorical(_spread(data), categories, ordered=dtype["ordered"])
     found = PANDAS_DTYPE.fullmatch(dtype)
-    if dtype == "str" and int(_pandas().__version__.partition(".")[0]) < 3:
+    if dtype == "str" and _pandas_is_old():
         return _objects(_flat(data, _MISSING | {str}))  # object before pandas 3
     if dtype == "bytes":
         raise ValueError("a column of dtype bytes, which pandas has not")
@@ -242,6 +246,15 @@ def _place(zone: str) -> datetime.tzinfo:
         raise ValueError(f"unknown zone {zone[:80]!r}") from error
 
 
+def _place_of_pandas(zone: str) -> datetime.tzinfo:
+    """The zone as this pandas has it: one of pytz before pandas 3."""
+    place = _place(zone)
+    if not _pandas_is_old():
+        return place
+    old: datetime.tzinfo = importlib.import_module("pytz").timezone(zone)
+    return old
+
+
 _OFFSET = re.compile(r"UTC(?:([+-])(\d\d):(\d\d)(?::(\d\d))?)?")
 
 
@@ -249,7 +262,7 @@ def _zone_of_column(zone: str) -> datetime.tzinfo:
     """The zone of a dtype's text: an offset, or a place."""
     offset = _OFFSET.fullmatch(zone)
     if offset is None:
-        return _place(zone)
+        return _place_of_pandas(zone)
     sign = -1 if offset[1] == "-" else 1
     hours, minutes, seconds = (sign * int(part or 0) for part in offset.groups()[1:])
     return datetime.timezone(datetime.timedelta(hours=hours, minutes=minutes, seconds=seconds))
@@ -264,7 +277,7 @@ def _revive_timestamp(item: dict[str, Any], _: _Room) -> Any:
     if not _MOMENT.fullmatch(item["value"]):
         raise ValueError(f"malformed timestamp {item['value'][:80]!r}")
     time = _pandas().Timestamp(item["value"])
-    return time.tz_convert(_place(item["zone"])) if "zone" in item else time
+    return time.tz_convert(_place_of_pandas(item["zone"])) if "zone" in item else time
 
 
 def _revive_datetime(item: dict[str, Any], _: _Room) -> datetime.datetime:
