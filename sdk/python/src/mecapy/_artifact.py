@@ -174,7 +174,7 @@ class Artifact(ArtifactState):
             There is no such artifact of yours any more.
         PlatformError
             Its bytes are not those that the run left.
-        PIL.UnidentifiedImageError
+        OSError
             It is no such image, whatever its name.
         """
         return _image(self.read())
@@ -232,7 +232,7 @@ class AsyncArtifact(ArtifactState):
 
         Raises
         ------
-        ImportError, NotFoundError, PlatformError, PIL.UnidentifiedImageError
+        ImportError, NotFoundError, OSError, PlatformError
             See `Artifact.open`.
         """
         return _image(await self.read())
