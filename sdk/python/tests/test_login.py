@@ -277,21 +277,66 @@ def test_a_login_that_cannot_be_renewed_says_so() -> None:
         assert server.asked == []
 
 
-def test_a_login_for_another_server_is_not_sent_to_this_one() -> None:
+NO = Answer(401, {"detail": "no", "code": "unauthorized"})
+# What somebody may do while a program has his login, and what is saved then.
+DONE: dict[str, dict[str, str] | None] = {
+    "login elsewhere": {"url": "https://other.example", "token": "of-another-server"},
+    "logout": None,
+}
+
+
+def does(login: dict[str, str] | None) -> None:
+    if login is None:
+        login_path().unlink(missing_ok=True)
+    else:
+        save_login(login_path(), login)
+
+
+def saved() -> object:
+    return json.loads(login_path().read_text()) if login_path().exists() else None
+
+
+@pytest.mark.parametrize(("expires_at", "refused"), [(0, []), (10**10, [NO])], ids=["over", "401"])
+@pytest.mark.parametrize("done", DONE)
+def test_a_login_for_another_server_is_not_sent_to_this_one(
+    expires_at: int, refused: list[Answer], done: str
+) -> None:
+    with scripted(*refused, Answer(200, ME)) as server, scripted(RENEWED) as provider:
+        device_login(server.url, provider.url, expires_at)
+        client = MecaPy()
+        does(DONE[done])
+        assert client.me() == ME
+        sent = [one.headers["authorization"] for one in server.asked]
+        assert sent == ["Bearer old"] * len(refused) + ["Bearer new"]
+    assert saved() == DONE[done]
+
+
+@pytest.mark.parametrize("done", [*DONE, "login here"])
+@pytest.mark.parametrize("renewal", [RENEWED, Answer(400, {})], ids=["renewed", "refused"])
+def test_a_renewal_leaves_what_was_done_with_the_login_meanwhile(
+    done: str, renewal: Answer
+) -> None:
+    with scripted(Answer(200, ME)) as server, scripted(renewal) as provider:
+        after = DONE.get(done, {"url": server.url, "token": "of-somebody-else-here"})
+        device_login(server.url, provider.url, 0)
+        client = MecaPy()
+        real = provider.asked.append
+        provider.asked = Hooked(lambda asked: (does(after), real(asked)))
+        if renewal is RENEWED or done == "login here":
+            assert client.me() == ME
+        else:
+            with pytest.raises(AuthenticationError, match="log in again"):
+                client.me()
+        token = "new" if renewal is RENEWED else "of-somebody-else-here"
+        assert {one.headers["authorization"] for one in server.asked} <= {f"Bearer {token}"}
+    assert saved() == after
+
+
+def test_a_login_that_is_not_trusted_any_more_is_left_and_the_renewed_one_used() -> None:
     with scripted(Answer(200, ME)) as server, scripted(RENEWED) as provider:
         device_login(server.url, provider.url, 0)
         client = MecaPy()
-        elsewhere = {"url": "https://other.example", "token": "of-another"}
-        save_login(login_path(), elsewhere)
+        real = provider.asked.append
+        provider.asked = Hooked(lambda asked: (login_path().write_text("no login"), real(asked)))
         assert client.me() == ME
-        assert [one.headers["authorization"] for one in server.asked] == ["Bearer new"]
-    assert json.loads(login_path().read_text()) == elsewhere
-
-
-def test_who_has_logged_out_stays_so() -> None:
-    with scripted(Answer(200, ME)) as server, scripted(RENEWED) as provider:
-        device_login(server.url, provider.url, 0)
-        client = MecaPy()
-        login_path().unlink()
-        assert client.me() == ME
-    assert not login_path().exists()
+    assert login_path().read_text() == "no login"

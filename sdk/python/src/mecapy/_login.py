@@ -52,7 +52,12 @@ class Login:
 
 
 class SavedLogin(Login):
-    """What ``mecapy login`` saved, renewed when it ends and saved again."""
+    """What ``mecapy login`` saved, renewed when it ends and saved again.
+
+    Meanwhile the file may become that of another login, or be removed. What is there then is taken
+    only when it is for the same server, and replaced only when it is still the login that was
+    renewed.
+    """
 
     def __init__(self, path: Path, record: dict[str, Any]) -> None:
         super().__init__(str(record["token"]))
@@ -97,15 +102,17 @@ class SavedLogin(Login):
                 return
             raise AuthenticationError("the saved login is over: log in again with `mecapy login`")
         answer = json.loads(reply.content)
+        before = self._record["token"]
         self._record = self._record | {
             "token": answer["access_token"],
             "expires_at": time.time() + float(answer.get("expires_in", 60)),
             "refresh_token": answer.get("refresh_token", self._record["refresh_token"]),
         }
-        if (
-            self._saved() is not None
-        ):  # not when somebody has logged out, or in elsewhere, meanwhile
-            with contextlib.suppress(OSError):  # a read-only home: it is renewed again next time
+        # A read-only home, or a file that is not trusted any more: it is renewed again next time.
+        with contextlib.suppress(OSError, ConfigurationError):
+            saved = self._saved()
+            # Not over what somebody did meanwhile: a logout, or a login, elsewhere or here.
+            if saved is not None and saved["token"] == before:
                 save_login(self._path, self._record)
 
     def _saved(self) -> dict[str, Any] | None:
