@@ -47,11 +47,13 @@ net::awaitable<Result<void>> Credentials::renew_login() {
     if (read_anew()) co_return Result<void>{};
     co_return tokens.error();
   }
+  const Login before = *target_.login;
   target_.token = target_.login->token = tokens->access;
   target_.login->refresh_token = tokens->refresh;
   target_.login->expires_at = tokens->expires_at;
+  // Not over what somebody did meanwhile: another login, or a logout.
   const auto saved = read_login(login_path_);
-  if (saved && *saved) {  // not when somebody has logged out meanwhile
+  if (saved && *saved && (*saved)->url == before.url && (*saved)->token == before.token) {
     // A home that cannot be written to: it is renewed again next time.
     (void)save_login(login_path_, *target_.login);
   }

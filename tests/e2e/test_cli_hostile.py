@@ -5,7 +5,7 @@ import json
 import re
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
@@ -27,8 +27,10 @@ class Hostile(ThreadingHTTPServer):
         super().__init__(("127.0.0.1", 0), _Handler)
         self.answers: dict[str, tuple[int, bytes]] = {}
         self.asked: list[str] = []
+        self.tokens: list[str] = []  # that were sent with each GET
         self.grants: list[tuple[int, bytes]] = []  # answers to each POST
         self.posts: list[tuple[str, float]] = []
+        self.meanwhile: Callable[[], object] = lambda: None  # done before each POST is answered
         self.streams: list[bytes] = []  # of events, each of which then ends
 
     @property
@@ -55,6 +57,8 @@ class _Handler(BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         self.server.asked.append(self.path)
+        if proof := self.headers["Authorization"]:
+            self.server.tokens.append(proof.removeprefix("Bearer "))
         if self.path.endswith("/events") and self.server.streams:
             self._send(200, self.server.streams.pop(0))
         else:
@@ -63,6 +67,7 @@ class _Handler(BaseHTTPRequestHandler):
     def do_POST(self) -> None:
         self.rfile.read(int(self.headers["Content-Length"]))
         self.server.posts.append((self.path, time.monotonic()))
+        self.server.meanwhile()
         self._send(*self.server.grants.pop(0))
 
     def _send(self, status: int, body: bytes) -> None:
@@ -314,3 +319,41 @@ def test_no_secret_goes_to_a_provider_without_tls(
     done = person.does("login", hostile.url, status=69)
     assert "no login for programs" in done.stderr
     assert hostile.posts == []
+
+
+# ---- the saved login
+
+
+@pytest.mark.parametrize("done", ["login elsewhere", "login here", "logout"])
+def test_a_renewal_leaves_what_was_done_with_the_login_meanwhile(
+    hostile: Hostile, person: Person, done: str
+) -> None:
+    def saves(login: dict[str, object] | None) -> None:
+        person.login_file.unlink(missing_ok=True)
+        if login is not None:
+            person.login_file.parent.mkdir(parents=True, exist_ok=True)
+            person.login_file.touch(mode=0o600)
+            person.login_file.write_text(json.dumps(login))
+
+    old = {
+        "url": hostile.url,
+        "token": "old",
+        "expires_at": 1,
+        "refresh_token": "r1",
+        "token_endpoint": f"{hostile.url}/token",
+        "client_id": "sdk",
+    }
+    after = {
+        "login elsewhere": {"url": "https://b.example", "token": "of-another-server"},
+        "login here": {"url": hostile.url, "token": "of-somebody-else-here"},
+        "logout": None,
+    }[done]
+    del person.settings["MECAPY_TOKEN"], person.settings["MECAPY_URL"]
+    saves(old)
+    hostile.meanwhile = lambda: saves(after)
+    hostile.grants = [(200, grant(access_token="new", expires_in=300, refresh_token="r2"))]
+    hostile.answers["/api/me"] = (200, b'{"user":"ada"}')
+    person.does("whoami")
+    there = json.loads(person.login_file.read_text()) if person.login_file.exists() else None
+    assert there == after
+    assert hostile.tokens == ["new"]
