@@ -67,6 +67,10 @@ def settings_page(binary: Path) -> str:
         "They come from `mecapy.toml`, then `MECAPY_*` variables, then flags. `a.b` is `b` in the "
         "table `[a]` of `mecapy.toml`. `mecapy config` tells which are in force and where each "
         "came from; this page is `mecapy config --all`.\n\n"
+        "The file is the one that `--config FILE` names. Without it `serve`, `worker`, `doctor`, "
+        "`config` and `token` read the `mecapy.toml` of the current folder, when it belongs to you "
+        "or to root and nobody else may write to it; another is an error. All other commands, "
+        "`run` too, read none: an engineer's folder may be one that he was sent.\n\n"
         + table("Setting|Default|Type|Variable|Meaning", rows)
     )
 

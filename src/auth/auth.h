@@ -50,13 +50,16 @@ class Authenticator {
 
 struct TokenOptions {
   std::string local_token;  // of the user "local"
-  std::string users_file;   // lines "SHA-256 hex of the token, space, user"; may be missing
+  // Lines "SHA-256 hex of the token, space, user"; may be missing. One that is a link, or that
+  // others may write to, counts as missing.
+  std::string users_file;
 };
 
 // Compares hashes in constant time. The file is read again when it has changed.
 std::unique_ptr<Authenticator> make_token_authenticator(TokenOptions options);
 
-// The token in `path`, or a new one written there with mode 0600.
+// The token in `path`, or a new one written there with mode 0600. usage when the file is a link or
+// somebody else's.
 Result<std::string> load_or_make_token(const std::string& path);
 
 // Adds `user` (letters, digits, '.', '_', '-', '@') to `users_file` and returns the new token,

@@ -2,18 +2,22 @@
 
 #include <algorithm>
 #include <boost/url.hpp>
-#include <fstream>
 
+#include "base/own_file.h"
 #include "net/http_client.h"
 
 namespace mecapy::client {
 namespace {
 
-std::string first_line(const std::string& path) {
-  std::ifstream file(path);
-  std::string line;
-  std::getline(file, line);
-  return line;
+constexpr std::size_t kLargestToken = 64 * 1024;  // bytes
+
+// "" when there is none that this user may read.
+Result<std::string> token_in(const std::string& path) {
+  const auto text = base::read_own_file(path, kLargestToken, base::Whose::mine_roots_or_folders);
+  if (text) return text->substr(0, text->find('\n'));
+  if (text.error().code != ErrorCode::usage) return std::string();
+  return fail(ErrorCode::usage,
+              "the token of the data folder is not sent: " + text.error().message);
 }
 
 Result<std::string> choose_url(const Surroundings& around, const std::optional<Login>& login) {
@@ -67,10 +71,14 @@ Result<Target> choose_target(const Surroundings& around) {
     target.login = std::move(login);
     return target;
   }
-  const std::string local =
-      target.url == around.local_url ? first_line(around.local_token_file) : "";
-  target.proof = is_token(local) ? Proof::data_folder : Proof::none;
-  if (is_token(local)) target.token = local;
+  if (target.url != around.local_url) {
+    target.proof = Proof::none;
+    return target;
+  }
+  auto local = token_in(around.local_token_file);
+  if (!local) return local.error();
+  target.proof = is_token(*local) ? Proof::data_folder : Proof::none;
+  if (is_token(*local)) target.token = std::move(*local);
   return target;
 }
 

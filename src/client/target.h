@@ -32,7 +32,8 @@ struct Target {
 
 // The server: named, MECAPY_URL, the saved login's, `local_url`. The token: MECAPY_TOKEN, the saved
 // login's when it is for this server, that of the data folder for `local_url`; none is no error.
-// usage for what is no address, and for http:// to another machine; read_login's errors.
+// usage for what is no address, for http:// to another machine, and for a data folder's token that
+// is a link or somebody else's; read_login's errors.
 Result<Target> choose_target(const Surroundings& around);
 
 // `text` as the address of a server: https://HOST[:PORT][/PATH] without a slash at its end, or

@@ -8,15 +8,17 @@
 #include <cmath>
 #include <cstdio>
 #include <cstdlib>
-#include <filesystem>
 #include <optional>
 
 #include "base/nearest.h"
+#include "base/own_file.h"
 
 extern char** environ;
 
 namespace mecapy::config {
 namespace {
+
+constexpr std::size_t kLargestFile = 1 << 20;  // bytes
 
 template <class... F>
 struct Overloaded : F... {
@@ -130,15 +132,27 @@ Result<void> apply_table(Loaded& loaded, const toml::table& table, const std::st
   return {};
 }
 
-Result<void> apply_file(Loaded& loaded, const std::string& path) {
+// `parse` gives the table that is in `path`.
+template <class Parse>
+Result<void> apply_file(Loaded& loaded, const std::string& path, const Parse& parse) {
   std::string error;
   try {
-    const toml::table table = toml::parse_file(path);
+    const toml::table table = parse();
     return apply_table(loaded, table, "", path);
   } catch (const toml::parse_error& e) {
     error = std::string(e.description()) + " at line " + std::to_string(e.source().begin.line);
   }
   return fail(ErrorCode::usage, path + ": " + error);
+}
+
+// That of the current folder, which nobody named: it may be another's.
+Result<void> apply_local_file(Loaded& loaded) {
+  const std::string path = "mecapy.toml";
+  const auto text = base::read_own_file(path, kLargestFile, base::Whose::mine_or_roots);
+  if (text) return apply_file(loaded, path, [&] { return toml::parse(*text, path); });
+  if (text.error().code == ErrorCode::not_found) return {};
+  return fail(ErrorCode::usage, "./" + text.error().message +
+                                    "; it is not taken unasked: --config mecapy.toml takes it");
 }
 
 Result<void> apply_environment(Loaded& loaded,
@@ -175,9 +189,12 @@ std::string_view SettingRow::type() const {
 
 Result<Loaded> load(const Sources& sources) {
   Loaded loaded;
-  const std::string path = sources.toml_path.empty() ? "mecapy.toml" : sources.toml_path;
-  if (!sources.toml_path.empty() || std::filesystem::exists(path)) {
-    if (auto done = apply_file(loaded, path); !done) return done.error();
+  const std::string& named = sources.toml_path;
+  if (!named.empty()) {
+    auto done = apply_file(loaded, named, [&] { return toml::parse_file(named); });
+    if (!done) return done.error();
+  } else if (sources.local_file == LocalFile::read) {
+    if (auto done = apply_local_file(loaded); !done) return done.error();
   }
   if (auto done = apply_environment(loaded, sources.environment); !done) return done.error();
   for (const auto& [name, value] : sources.flags) {

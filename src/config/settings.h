@@ -105,15 +105,20 @@ struct Loaded {
   std::map<std::string, std::string> origin;  // by setting name; absent means default
 };
 
+// Whether ./mecapy.toml is a source when no file is named. Not for who works in folders that others
+// filled: it says what is run, outside the sandbox, too, and whose token is sent.
+enum class LocalFile : std::uint8_t { ignored, read };
+
 struct Sources {
-  std::string toml_path;                           // "" reads ./mecapy.toml when there is one
+  std::string toml_path;                           // "" when none is named
   std::map<std::string, std::string> environment;  // of the process; only MECAPY_* is looked at
   std::map<std::string, std::string> flags;        // by setting name
+  LocalFile local_file = LocalFile::ignored;
 };
 
 // Table defaults, then the file, then the environment, then the flags. usage for an unknown name
-// (with the nearest known one), a value of the wrong type or out of range; the message names the
-// source.
+// (with the nearest known one), a value of the wrong type or out of range, and for a ./mecapy.toml
+// that somebody else owns or may write to; the message names the source.
 Result<Loaded> load(const Sources& sources);
 
 // The current value as text.

@@ -120,20 +120,21 @@ std::vector<CommandRow> other_rows() {
        "{\"server\", \"user\", \"admin\", \"token_from\"}", Place::server, words::none,
        [](L l, T t) { return who_am_i(l.settings, t.server); }},
       {"serve", kAdministration, "API, dispatcher and a local worker", "mecapy serve --port 8081",
-       "", Place::here, words::serve, [](L l, T) { return serve(l.settings); }},
+       "", Place::operators, words::serve, [](L l, T) { return serve(l.settings); }},
       {"worker", kAdministration, "the container's program: POST /execute, GET /health",
-       "mecapy worker --port 8080", "", Place::here, words::worker,
+       "mecapy worker --port 8080", "", Place::operators, words::worker,
        [](L l, T t) { return worker(l.settings, t.worker); }},
       {"doctor", kAdministration, "which isolation layers work here, and what to do",
-       "mecapy doctor", "", Place::here, words::doctor, [](L l, T) { return doctor(l.settings); }},
+       "mecapy doctor", "", Place::operators, words::doctor,
+       [](L l, T) { return doctor(l.settings); }},
       {"config", kAdministration, "every setting, its value and where it came from",
        "mecapy config --all", "an array of {\"name\", \"value\", \"from\", \"default\", ...}",
-       Place::here, words::config, [](L l, T t) { return show_config(l, t.format); }},
+       Place::operators, words::config, [](L l, T t) { return show_config(l, t.format); }},
       {"contract", kAdministration, "routes, outcomes, errors and limits, as JSON for programs",
        "mecapy contract > contract.json", "", Place::nowhere, words::none,
        [](L, T) { return show_contract(); }},
       {"token", kAdministration, "a new token for a user, printed once", "mecapy token ada", "",
-       Place::here, words::token, [](L l, T t) { return add_token(l.settings, t.user); }},
+       Place::operators, words::token, [](L l, T t) { return add_token(l.settings, t.user); }},
       {"health", kAdministration, "asks a server how it is; exit status 0: well",
        "mecapy health http://127.0.0.1:8080", "", Place::here, words::health,
        [](L, T t) { return health(t.url); }},
@@ -174,7 +175,9 @@ void build_program(CLI::App& program, Typed& typed) {
     if (row.act == nullptr) app.require_subcommand(1);
     row.set_up(app, typed);
     if (row.place == Place::server || row.words == "run") words::server(app, typed);
-    if (row.place == Place::here) words::settings(app, typed);
+    if (row.place == Place::here || row.place == Place::operators) {
+      words::settings(app, typed, row.place);
+    }
     if (!row.examples.empty()) {
       std::string lines = "  " + std::string(row.examples);
       for (std::size_t at = 0; (at = lines.find('\n', at)) != std::string::npos; at += 3)

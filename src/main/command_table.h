@@ -39,8 +39,9 @@ struct Typed {
   const CLI::App* program = nullptr;
 };
 
-// Where a command does its work; says which flags all of that place have.
-enum class Place : std::uint8_t { nowhere, here, server };
+// Where a command does its work; says which flags all of that place have. `operators`: here, for
+// who runs the server, and by ./mecapy.toml when there is one.
+enum class Place : std::uint8_t { nowhere, here, operators, server };
 
 struct CommandRow {
   std::string_view words;  // "task create"

@@ -71,9 +71,10 @@ void task_fields(CLI::App& app, Typed& typed) {
 
 void none(CLI::App&, Typed&) {}
 
-void settings(CLI::App& app, Typed& typed) {
+void settings(CLI::App& app, Typed& typed, Place place) {
   option(app, "--config", typed.config_file, "FILE",
-         "settings file; ./mecapy.toml when there is one");
+         place == Place::operators ? "settings file; ./mecapy.toml when there is one"
+                                   : "settings file; none is read unasked");
   setting(app, typed, "--data-dir", "data_dir", "FOLDER",
           "folder of the database, the objects and the token");
   setting(app, typed, "--log-level", "log_level", "debug|info|warn|error", "what is logged");

@@ -7,7 +7,7 @@ namespace mecapy::main::words {
 
 void none(CLI::App&, Typed&);
 // Flags that stand for settings, which every command here has.
-void settings(CLI::App&, Typed&);
+void settings(CLI::App&, Typed&, Place);
 // Flags of every command that calls a server.
 void server(CLI::App&, Typed&);
 

@@ -87,9 +87,10 @@ class Launcher {
     const std::string pulse_fd = std::to_string(pulse);
     const std::string run_as = std::to_string(uid_);
     const std::string socket = folder_.socket();
+    // All settings but the API's secrets are in its environment; it reads no file for them.
     ::execl("/proc/self/exe", "mecapy", "worker", "--socket", socket.c_str(), "--data-dir",
             settings_.data_dir.c_str(), "--pulse-fd", pulse_fd.c_str(), "--run-as", run_as.c_str(),
-            static_cast<char*>(nullptr));
+            "--config", "/dev/null", static_cast<char*>(nullptr));
     ::_exit(127);
   }
 

@@ -119,9 +119,12 @@ int main(int argc, char** argv) {
     program.exit(e);  // --help, --version
     return 0;
   }
-  auto loaded = config::load({typed.config_file, config::process_environment(), typed.settings});
-  if (!loaded) return main::complain(loaded.error());
   const main::CommandRow& command = main::typed_command(program);
+  auto loaded =
+      config::load({typed.config_file, config::process_environment(), typed.settings,
+                    command.place == main::Place::operators ? config::LocalFile::read
+                                                            : config::LocalFile::ignored});
+  if (!loaded) return main::complain(loaded.error());
   set_up_log(loaded->settings, std::string(command.words));
   const int status = command.act(*loaded, typed);
   const bool serves = command.words == "serve" || command.words == "worker";
