@@ -68,7 +68,10 @@ class Scripted:
                 if not isinstance(answer.body, bytes):
                     content = json.dumps(answer.body).encode()
                 self.send_response(answer.status)
-                for name, value in answer.headers.items():
+                kind = (
+                    {} if isinstance(answer.body, bytes) else {"Content-Type": "application/json"}
+                )
+                for name, value in (kind | answer.headers).items():
                     self.send_header(name, value)
                 self.send_header("Content-Length", str(len(content)))
                 self.end_headers()
