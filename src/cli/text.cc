@@ -8,6 +8,7 @@
 #include <set>
 
 #include "base/utf8.h"
+#include "base/whole.h"
 
 namespace mecapy::cli {
 namespace {
@@ -129,7 +130,7 @@ std::string age(double then, double now) {
   if (past < 3600) return printed("%.0f %s ago", std::floor(past / 60), "min");
   if (past < 2 * 86'400) return printed("%.0f %s ago", std::floor(past / 3600), "h");
   if (past < 30 * 86'400.) return printed("%.0f %s ago", std::floor(past / 86'400), "d");
-  const auto seconds = static_cast<std::time_t>(then);
+  const auto seconds = base::whole<std::time_t>(then);
   std::tm parts{};
   ::gmtime_r(&seconds, &parts);
   char text[32];
@@ -140,7 +141,7 @@ std::string age(double then, double now) {
 std::string duration(double seconds) {
   if (seconds < 0.9995) return printed(seconds < 0.1 ? "%.1f %s" : "%.0f %s", seconds * 1e3, "ms");
   if (seconds < 99.95) return printed("%.1f %s", seconds, "s");
-  const auto whole = static_cast<long long>(seconds + 0.5);
+  const auto whole = base::whole<long long>(seconds + 0.5);
   char text[64];
   if (whole < 3600) {
     std::snprintf(text, sizeof text, "%lld min %lld s", whole / 60, whole % 60);
@@ -151,7 +152,7 @@ std::string duration(double seconds) {
 }
 
 std::string elapsed(double seconds) {
-  const auto whole = static_cast<long long>(std::max(0., seconds));
+  const auto whole = base::whole<long long>(std::max(0., seconds));
   char text[64];
   if (whole < 3600) {
     std::snprintf(text, sizeof text, "%lld:%02lld", whole / 60, whole % 60);

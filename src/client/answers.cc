@@ -2,6 +2,7 @@
 
 #include <cmath>
 
+#include "base/id.h"
 #include "client/view.h"
 #include "wire/json.h"
 
@@ -22,12 +23,13 @@ struct Whole {
   }
 };
 
+Error broken() { return fail(ErrorCode::unavailable, "the server's answer cannot be read"); }
+
 // `large` is a member that is not read into a value.
 Result<Whole> read_whole(const std::string& text, std::string_view large) {
-  const auto broken = fail(ErrorCode::unavailable, "the server's answer cannot be read");
-  if (!wire::validate_json(text, 2 * wire::kMaxDepth)) return broken;
+  if (!wire::validate_json(text, 2 * wire::kMaxDepth)) return broken();
   auto members = wire::object_members(text);
-  if (!members) return broken;
+  if (!members) return broken();
   Whole whole{json::object(), std::move(*members)};
   for (const wire::Member& member : whole.members) {
     if (member.key == large) continue;
@@ -105,6 +107,7 @@ Result<RunAnswer> read_run(const std::string& text) {
   if (!whole) return whole.error();
   const View run = whole->view();
   RunAnswer answer{run.text("id"), run.text("task_id")};
+  if (!base::is_uuid(answer.id)) return broken();
   answer.version = run.small("version").value_or(0);
   answer.status = run.text("status");
   answer.attempt = run.small("attempt").value_or(0);
@@ -142,6 +145,7 @@ Result<TaskAnswer> read_task(const std::string& text) {
   if (!whole) return whole.error();
   const View task = whole->view();
   TaskAnswer answer{task.text("id"), task.text("name"), task.text("description")};
+  if (!base::is_uuid(answer.id)) return broken();
   for (const json::value& tag : task.list("tags")) {
     if (tag.is_string()) answer.tags.emplace_back(tag.get_string());
   }

@@ -41,7 +41,7 @@ struct RunAnswer {
   bool has_ended() const;
   bool was_cancelled() const { return status == "cancelled"; }
 };
-// unavailable for what is no run.
+// unavailable for what is no run, or has no id that can be one.
 Result<RunAnswer> read_run(const std::string& json);
 
 // What `progress` said last.
@@ -63,6 +63,7 @@ struct TaskAnswer {
   std::optional<double> cache_ttl_s{};
   std::string updated_at{};
 };
+// unavailable for what is no task, or has no id that can be one.
 Result<TaskAnswer> read_task(const std::string& json);
 
 // A page of a list: each item as it came, valid JSON.
@@ -74,7 +75,7 @@ Result<Page> read_page(const std::string& json);
 
 // The text member `name` of a JSON object; "" when there is none.
 std::string text_member(const std::string& json, std::string_view name);
-// Its integer member `name`; 0 when there is none.
+// Its integer member `name`; 0 when there is none, or it is negative or no int.
 int integer_member(const std::string& json, std::string_view name);
 // Whether its member `name` is true.
 bool is_true(const std::string& json, std::string_view name);

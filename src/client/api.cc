@@ -129,6 +129,7 @@ awaitable<Result<net::Response>> Api::call(Call call) {
     }
     auto& answer = std::get<net::Response>(answered);
     if (answer.status < 400) {
+      if (auto fine = check_answer(url_, call.expects, answer); !fine) co_return fine.error();
       reached_ = true;
       co_return std::move(answer);
     }
@@ -155,6 +156,8 @@ awaitable<Result<std::unique_ptr<net::Incoming>>> Api::open(Call call) {
     }
     auto& answer = std::get<std::unique_ptr<net::Incoming>>(opened);
     if (answer->head().status < 400) {
+      auto fine = check_answer(url_, call.expects, answer->head());
+      if (!fine) co_return fine.error();
       reached_ = true;
       co_return std::move(answer);
     }

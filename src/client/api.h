@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "client/credentials.h"
+#include "client/expected.h"
 #include "net/http_client.h"
 
 namespace mecapy::client {
@@ -35,13 +36,15 @@ struct Call {
   net::Headers headers{};
   std::chrono::seconds waits{0};  // for which the server may hold the answer back (?wait=)
   std::int64_t max_response = 1LL << 30;
+  Expects expects = Expects::json;
 };
 
 class Api {
  public:
   Api(Target target, Options options, const base::Clock& clock);
 
-  // The whole answer, of a status below 400; else its error (problem.h). What passes (no
+  // The whole answer, when it is what the call expects (expected.h); else its error, of a status of
+  // 400 or above by problem.h. What passes (no
   // connection after there was one, 429, 502, 503, 504) is tried again with jittered backoff, or
   // when the server says, for as long as `patience`. unauthorized when nobody is logged in.
   awaitable<Result<net::Response>> call(Call call);

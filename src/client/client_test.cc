@@ -7,6 +7,7 @@
 
 #include "base/test_await.h"
 #include "base/test_folder.h"
+#include "base/whole.h"
 #include "client/answers.h"
 #include "client/credentials.h"
 #include "client/events.h"
@@ -251,13 +252,33 @@ TEST(Events, AreReadAsTheirSpecificationHasIt) {
   for (const char* line :
        {": still here", "", "id: 1.2.0", "event: log", "data: {\"a\":", "data:1}", "",
         "event: nothing", "", "event:status\r", "data: {}\r", "\r", "data"}) {
-    if (auto event = reader.take(line)) events.push_back(*event);
+    const auto event = reader.take(line);
+    ASSERT_TRUE(event) << line;
+    if (*event) events.push_back(**event);
   }
   ASSERT_EQ(events.size(), 2u);
   EXPECT_EQ(events[0].kind, "log");
   EXPECT_EQ(events[0].id, "1.2.0");
   EXPECT_EQ(events[0].data, "{\"a\":\n1}");
   EXPECT_EQ(events[1].kind, "status");
+}
+
+TEST(Events, LargerThanTheirBoundAreNotKept) {
+  EventReader reader;
+  const std::string line = "data: " + std::string(EventReader::kLargestEvent / 2, 'x');
+  EXPECT_TRUE(reader.take(line));
+  const auto more = reader.take(line);  // with the newline between them
+  ASSERT_FALSE(more);
+  EXPECT_EQ(more.error().code, ErrorCode::too_large);
+}
+
+TEST(Events, HaveIdsThatAHeaderCanCarry) {
+  EventReader reader;
+  for (const char* id : {"id: \xc3\xa9", "id: a\rX: y", "id: a b", "id: \x1b"}) {
+    ASSERT_TRUE(reader.take(id));
+    ASSERT_TRUE(reader.take("data: {}"));
+    EXPECT_EQ((*reader.take(""))->id, "") << id;
+  }
 }
 
 TEST(Problems, HaveTheirCodeOrThatOfTheirStatus) {
@@ -276,9 +297,43 @@ TEST(Problems, HaveTheirCodeOrThatOfTheirStatus) {
             ErrorCode::invalid_request);
 }
 
+std::string with_id(const std::string& members) {
+  return "{\"id\":\"" + std::string(kFirst) + "\"," + members + "}";
+}
+
+TEST(Answers, AnIdThatIsNoneMakesNoRunAndNoTask) {
+  EXPECT_TRUE(read_run(with_id(R"("status":"failed")")));
+  EXPECT_TRUE(read_task(with_id(R"("name":"bolt")")));
+  for (const char* id : {R"("i")", "1", R"("../x")", R"("\u001b[2J")", "null"}) {
+    const std::string text = R"({"status":"failed","name":"bolt","id":)" + std::string(id) + "}";
+    EXPECT_FALSE(read_run(text)) << id;
+    EXPECT_FALSE(read_task(text)) << id;
+  }
+  EXPECT_FALSE(read_run("{}"));
+}
+
+TEST(Answers, NumbersBeyondAllBoundsAreNoneOrTheNearestThatFit) {
+  const auto run = read_run(with_id(
+      R"("version":1e300,"attempt":9007199254740993,"error":{"code":"user_error","line":1e300,"column":-1e300})"));
+  ASSERT_TRUE(run);
+  EXPECT_EQ(run->version, 0);
+  EXPECT_EQ(run->attempt, 0);
+  EXPECT_EQ(run->failure->line, std::nullopt);
+  EXPECT_EQ(run->failure->column, std::nullopt);
+  constexpr auto kMost = std::numeric_limits<std::int64_t>::max();
+  EXPECT_EQ(base::whole<std::int64_t>(1e300), kMost);
+  EXPECT_EQ(base::whole<std::int64_t>(9223372036854775807.), kMost);
+  EXPECT_EQ(base::whole<int>(-1e300), std::numeric_limits<int>::min());
+  EXPECT_EQ(base::whole<int>(-2.9), -2);
+  EXPECT_EQ(base::whole<int>(std::nan("")), 0);
+  const auto tokens = read_tokens(R"({"access_token":"a","expires_in":1e300})", 10);
+  ASSERT_TRUE(tokens);
+  EXPECT_LT(tokens->expires_at, 1e9);
+}
+
 TEST(Answers, ARunIsReadAndItsResultStaysAsItCame) {
   const auto run = read_run(
-      R"({"id":"i","status":"failed","error":{"code":"user_error","message":"m","line":2},)"
+      R"({"id":"01a2184d-5c10-7001-bd4d-bcb3065cf335","status":"failed","error":{"code":"user_error","message":"m","line":2},)"
       R"("result":{"x":1.10},"artifacts":[{"name":"a","size":3,"sha256":"s"}],"usage":{"wall_ms":1}})");
   ASSERT_TRUE(run);
   EXPECT_TRUE(run->has_ended());
@@ -287,7 +342,8 @@ TEST(Answers, ARunIsReadAndItsResultStaysAsItCame) {
   EXPECT_EQ(*run->result, R"({"x":1.10})");
   EXPECT_EQ(run->artifacts[0].size, 3);
   EXPECT_EQ(run->usage->wall_us, 1000);
-  const auto later = read_run(R"({"status":"failed","error":{"code":"melted","message":"m"}})");
+  const auto later =
+      read_run(with_id(R"("status":"failed","error":{"code":"melted","message":"m"})"));
   EXPECT_EQ(later->failure->code, model::OutcomeCode::internal);
   EXPECT_EQ(later->failure->message, "melted: m");
   for (const char* text : {"", "[]", "{\"a\":1,\"a\":2}", "nonsense"}) EXPECT_FALSE(read_run(text));

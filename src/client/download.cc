@@ -106,6 +106,7 @@ awaitable<Result<void>> fetch(Api& api, const std::string& run_id, const Artifac
   if (!part.begin_anew()) co_return cannot(artifact.name);
   Call call;
   call.path = run_path(run_id, "/artifacts/" + wire::url_path(artifact.name));
+  call.expects = Expects::bytes;
   auto body = co_await api.open(std::move(call));
   if (!body) co_return body.error();
   base::Sha256 hash;

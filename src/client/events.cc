@@ -15,7 +15,7 @@ namespace {
 namespace asio = boost::asio;
 
 constexpr std::chrono::seconds kSilence{35};  // the server says something every ten
-constexpr std::size_t kLongestLine = 8 * 1024 * 1024;
+constexpr std::size_t kLongestLine = EventReader::kLargestEvent + 16;
 constexpr int kMostBroken = 8;
 constexpr std::chrono::milliseconds kPause{500};
 
@@ -43,11 +43,13 @@ awaitable<Result<void>> Watch::connect() {
   Call call;
   call.path = run_path(run_id_, "/events");
   call.headers = {{"Accept", "text/event-stream"}};
+  call.expects = Expects::events;
   if (!last_id_.empty()) call.headers.emplace_back("Last-Event-ID", last_id_);
   auto opened = co_await api_.open(std::move(call));
   if (!opened) co_return opened.error();
   lines_ = net::lines_of(std::move(*opened), kLongestLine);
   reader_ = {};
+  heard_ = std::chrono::steady_clock::now();
   co_return Result<void>{};
 }
 
@@ -56,7 +58,7 @@ awaitable<Result<std::optional<Event>>> Watch::next() {
     if (!lines_) {
       if (auto connected = co_await connect(); !connected) co_return connected.error();
     }
-    auto line = co_await lines_->next(base::after(kSilence));
+    auto line = co_await lines_->next(heard_ + kSilence);
     if (!line && line.error().code == ErrorCode::too_large) co_return line.error();
     if (!line || !*line) {  // broken off, or ended without an end: a restart of the server
       lines_.reset();
@@ -65,12 +67,16 @@ awaitable<Result<std::optional<Event>>> Watch::next() {
       }
       continue;
     }
-    broken_ = 0;  // also when it only says that it is still there
     auto event = reader_.take(**line);
-    if (!event) continue;
-    last_id_ = event->id;
-    ended_ = tells_end(*event);
-    co_return std::move(event);
+    if (!event) co_return event.error();
+    if (*event || (*line)->starts_with(':')) {  // a comment: it is still there
+      broken_ = 0;
+      heard_ = std::chrono::steady_clock::now();
+    }
+    if (!*event) continue;
+    if (!(*event)->id.empty()) last_id_ = (*event)->id;
+    ended_ = tells_end(**event);
+    co_return std::move(*event);
   }
   co_return std::optional<Event>();
 }

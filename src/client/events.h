@@ -17,7 +17,8 @@ class Watch {
  public:
   Watch(Api& api, std::string run_id) : api_(api), run_id_(std::move(run_id)) {}
   // The next event; nothing when the run's end was told. not_found and the like of Api::open;
-  // unavailable when the server cannot be reached for longer than the Api has patience.
+  // unavailable when the server cannot be reached for longer than the Api has patience, or tells
+  // nothing again and again; too_large.
   awaitable<Result<std::optional<Event>>> next();
 
  private:
@@ -27,6 +28,7 @@ class Watch {
   std::string run_id_;
   std::string last_id_;
   std::unique_ptr<net::LineStream> lines_;
+  base::Deadline heard_{};  // an event or a comment, last; what is neither does not count
   EventReader reader_;
   bool ended_ = false;
   int broken_ = 0;  // connections in a row that told nothing

@@ -12,6 +12,7 @@
 #include "base/id.h"
 #include "base/sha256.h"
 #include "base/utf8.h"
+#include "client/expected.h"
 #include "client/target.h"
 #include "client/view.h"
 #include "wire/base64.h"
@@ -23,16 +24,20 @@ namespace asio = boost::asio;
 using std::chrono::seconds;
 
 constexpr seconds kAnswers{20};
-constexpr seconds kSlower{5};      // RFC 8628 section 3.5
-constexpr seconds kLongest{1800};  // of a code
+constexpr seconds kSlower{5};                         // RFC 8628 section 3.5
+constexpr seconds kLongest{1800};                     // of a code
+constexpr double kLongestToken = 10 * 366 * 86'400.;  // seconds
 constexpr std::size_t kShown = 300;
 
 awaitable<Result<net::Response>> ask(net::HttpClient& http, net::Outgoing request) {
   if (auto fine = net::check_url(request.url); !fine) co_return fine.error();
   request.headers.emplace_back("Accept", "application/json");
+  const std::string url = request.url;
   auto answered = co_await http.send(std::move(request), base::after(kAnswers));
   if (auto* none = std::get_if<net::NoAnswer>(&answered)) co_return none->error;
-  co_return std::get<net::Response>(std::move(answered));
+  auto& answer = std::get<net::Response>(answered);
+  if (auto fine = refuse_redirect(url, answer); !fine) co_return fine.error();
+  co_return std::move(answer);
 }
 
 awaitable<Result<net::Response>> post(net::HttpClient& http, std::string url, std::string fields) {
@@ -115,7 +120,8 @@ Result<Tokens> read_tokens(const std::string& answer, double received) {
   if (!is_token(tokens.access)) {
     return fail(ErrorCode::unauthorized, "the identity provider gave no token");
   }
-  tokens.expires_at = received + given.number("expires_in").value_or(60);
+  tokens.expires_at =
+      received + std::clamp(given.number("expires_in").value_or(60), 0., kLongestToken);
   return tokens;
 }
 
@@ -203,6 +209,7 @@ awaitable<Result<Tokens>> DeviceLogin::wait() {
     co_await pause(std::min(over_, base::after(interval_)));
     const double sent = base::seconds(clock_.now());
     auto answer = co_await post(http_, endpoints_.token, asked);
+    if (!answer && answer.error().code == ErrorCode::usage) co_return answer.error();  // redirect
     if (!answer || answer->status >= 500) {  // RFC 8628 section 3.5: less often then
       interval_ = std::min(2 * interval_, seconds(60));
       continue;

@@ -14,6 +14,7 @@
 
 #include "base/fd.h"
 #include "base/id.h"
+#include "base/whole.h"
 #include "client/target.h"
 #include "wire/json.h"
 
@@ -141,7 +142,7 @@ Result<void> save_login(const std::string& path, const Login& login) {
   wire::ObjectWriter out;
   out.text("url", login.url).text("token", login.token);
   if (login.expires_at) {
-    out.integer("expires_at", static_cast<std::int64_t>(*login.expires_at));
+    out.integer("expires_at", base::whole<std::int64_t>(*login.expires_at));
   }
   if (login.renewable()) {
     out.text("refresh_token", login.refresh_token)

@@ -77,7 +77,11 @@ std::string me_sentence(const std::string& me, const std::string& url) {
 awaitable<Result<std::string>> who_am_i(client::Api& api) {
   client::Call call;
   call.path = "/api/me";
-  return api.text(std::move(call));
+  auto me = co_await api.text(std::move(call));
+  if (me && client::text_member(*me, "user").empty()) {
+    co_return fail(ErrorCode::unavailable, "the server does not say who you are to it");
+  }
+  co_return me;
 }
 
 awaitable<Result<client::Login>> get_login(net::HttpClient& http, std::string url, TokenFrom from) {

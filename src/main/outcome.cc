@@ -24,8 +24,9 @@ void tell_usage(const Remote& remote, const client::RunAnswer& run) {
 
 void tell_artifacts(const Remote& remote, const client::RunAnswer& run) {
   for (const client::Artifact& artifact : run.artifacts) {
-    remote.err.write(cli::artifact_text(artifact.name, artifact.size,
-                                        "mecapy download " + run.id + " fetches it"));
+    remote.err.write(
+        cli::artifact_text(artifact.name, artifact.size,
+                           "mecapy download " + cli::harmless_line(run.id) + " fetches it"));
   }
 }
 

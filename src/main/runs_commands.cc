@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <map>
 
+#include "base/whole.h"
 #include "cli/ending.h"
 #include "cli/text.h"
 #include "client/names.h"
@@ -132,6 +133,7 @@ awaitable<Result<std::string>> get_run(Remote& remote, std::string word, std::st
   if (!id) co_return id.error();
   client::Call call;
   call.path = client::run_path(*id, part);
+  if (part == "/logs") call.expects = client::Expects::text;
   if (wait.count() > 0) call.query = {{"wait", std::to_string(wait.count())}};
   call.waits = wait;
   co_return co_await remote.api.text(std::move(call));
@@ -140,12 +142,12 @@ awaitable<Result<std::string>> get_run(Remote& remote, std::string word, std::st
 awaitable<Result<int>> show_run(Remote& remote, std::string word) {
   const auto json = co_await get_run(remote, std::move(word));
   if (!json) co_return json.error();
+  const auto run = client::read_run(*json);
+  if (!run) co_return run.error();
   if (remote.json()) {
     print_json(remote, *json);
     co_return 0;
   }
-  const auto run = client::read_run(*json);
-  if (!run) co_return run.error();
   print_run(remote, *run);
   co_return 0;
 }
@@ -191,7 +193,7 @@ int show_result(const config::Settings& settings, const RemoteWords& words,
       std::optional<base::Deadline> deadline;
       if (which.timeout_s) {
         deadline = base::after(std::chrono::milliseconds(
-            static_cast<std::int64_t>(std::min(*which.timeout_s, 1e9) * 1e3)));
+            base::whole<std::int64_t>(std::min(*which.timeout_s, 1e9) * 1e3)));
       }
       const auto ended = co_await wait_for_end(remote, *id, deadline);
       if (!ended) co_return ended.error();

@@ -48,15 +48,15 @@ Result<std::string> body_of(const TaskWords& task, const std::optional<std::stri
 
 // The task that an answer holds, in a line, or as JSON.
 Result<int> tell_task(const Remote& remote, const std::string& json, const char* done) {
+  const auto task = client::read_task(json);
+  if (!task) return task.error();
   if (remote.json()) {
     print_json(remote, json);
     return 0;
   }
-  const auto task = client::read_task(json);
-  if (!task) return task.error();
   remote.err.write("mecapy: " + std::string(done) + " task " + cli::harmless_line(task->name) +
-                   ", version " + std::to_string(task->version) + "; mecapy task run " + task->id +
-                   "\n");
+                   ", version " + std::to_string(task->version) + "; mecapy task run " +
+                   cli::harmless_line(task->id) + "\n");
   remote.out.write(cli::harmless_line(task->id) + "\n");
   return 0;
 }
@@ -164,12 +164,12 @@ int show_task(const config::Settings& settings, const RemoteWords& words, const 
     if (task.version) call.query = {{"version", std::to_string(*task.version)}};
     const auto json = co_await call_task(remote, task.task, std::move(call));
     if (!json) co_return json.error();
+    const auto found = client::read_task(*json);
+    if (!found) co_return found.error();
     if (remote.json()) {
       print_json(remote, *json);
       co_return 0;
     }
-    const auto found = client::read_task(*json);
-    if (!found) co_return found.error();
     if (!task.code_only) {
       print_task(remote, *found);
     } else {
@@ -205,6 +205,7 @@ int delete_task(const config::Settings& settings, const RemoteWords& words, cons
   return at_server(settings, words, Subject::task, [&](Remote& remote) -> awaitable<Result<int>> {
     client::Call call;
     call.method = "DELETE";
+    call.expects = client::Expects::nothing;
     const auto gone = co_await call_task(remote, task.task, std::move(call));
     if (!gone) co_return gone.error();
     remote.err.write("mecapy: the task is gone; its runs stay\n");

@@ -1,93 +1,23 @@
 """The command line at a server that means no good: names, bytes and words of its making."""
 
-import hashlib
 import json
 import re
-import threading
-import time
-from collections.abc import Callable, Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from support import contract
+from support.hostile import BYTES, RUN, Hostile, hostile_server
 from support.person import Person
 from support.server import run_mecapy
-
-RUN = "01a2184d-5c10-7001-bd4d-bcb3065cf335"
-BYTES = b"what the server sends"
-
-
-class Hostile(ThreadingHTTPServer):
-    """Answers what a test wants it to; anything else is 404."""
-
-    def __init__(self) -> None:
-        """Listen on loopback."""
-        super().__init__(("127.0.0.1", 0), _Handler)
-        self.answers: dict[str, tuple[int, bytes]] = {}
-        self.asked: list[str] = []
-        self.tokens: list[str] = []  # that were sent with each GET
-        self.grants: list[tuple[int, bytes]] = []  # answers to each POST
-        self.posts: list[tuple[str, float]] = []
-        self.meanwhile: Callable[[], object] = lambda: None  # done before each POST is answered
-        self.streams: list[bytes] = []  # of events, each of which then ends
-
-    @property
-    def url(self) -> str:
-        """Where it listens."""
-        return f"http://127.0.0.1:{self.server_address[1]}"
-
-    def run(self, **members: object) -> None:
-        """Have one run, with an artifact or other members."""
-        run = {"id": RUN, "run_id": RUN, "status": "completed", "result": 1} | members
-        body = json.dumps(run).encode()
-        for path in ("", "/results"):
-            self.answers[f"/api/runs/{RUN}{path}"] = (200, body)
-
-    def artifact(self, name: str, sha256: str = "", size: int = len(BYTES)) -> None:
-        """Have a run with this one."""
-        right = hashlib.sha256(BYTES).hexdigest()
-        self.run(artifacts=[{"name": name, "size": size, "sha256": sha256 or right}])
-        self.answers[f"/api/runs/{RUN}/artifacts/{name}"] = (200, BYTES)
-
-
-class _Handler(BaseHTTPRequestHandler):
-    server: Hostile
-
-    def do_GET(self) -> None:
-        self.server.asked.append(self.path)
-        if proof := self.headers["Authorization"]:
-            self.server.tokens.append(proof.removeprefix("Bearer "))
-        if self.path.endswith("/events") and self.server.streams:
-            self._send(200, self.server.streams.pop(0))
-        else:
-            self._send(*self.server.answers.get(self.path.partition("?")[0], (404, b"{}")))
-
-    def do_POST(self) -> None:
-        self.rfile.read(int(self.headers["Content-Length"]))
-        self.server.posts.append((self.path, time.monotonic()))
-        self.server.meanwhile()
-        self._send(*self.server.grants.pop(0))
-
-    def _send(self, status: int, body: bytes) -> None:
-        self.send_response(status)
-        self.send_header("Content-Length", str(len(body)))
-        self.end_headers()
-        self.wfile.write(body)
-
-    def log_message(self, format: str, *arguments: object) -> None:
-        """Say nothing."""
 
 
 @pytest.fixture
 def hostile() -> Iterator[Hostile]:
     """The server."""
-    server = Hostile()
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    yield server
-    server.shutdown()
-    server.server_close()
+    with hostile_server() as server:
+        yield server
 
 
 @pytest.fixture
@@ -143,6 +73,9 @@ def test_words_of_a_server_have_no_power_over_a_terminal(hostile: Hostile, perso
         queued_at=evil,
         progress={"message": evil},
         artifacts=[{"name": evil, "size": 1, "sha256": "x"}],
+        usage={"wall_ms": 1e300, "cpu_ms": 1e300, "peak_memory_mb": 1e300},
+        attempt=2**40,
+        version=2**62,
     )
     items = json.dumps({"items": [{"id": RUN, "status": evil, "name": evil, "tags": [evil]}]})
     problem = json.dumps({"code": "conflict", "detail": evil, "errors": [{"detail": evil}]})
@@ -212,6 +145,58 @@ def test_a_stream_that_tells_nothing_is_given_up(hostile: Hostile, person: Perso
     assert "break off again and again" in done.stderr
 
 
+def test_lines_that_are_no_events_keep_no_one_waiting(hostile: Hostile, person: Person) -> None:
+    """A page with the type of events is given up like a stream that tells nothing."""
+    hostile.answers[f"/api/runs/{RUN}/events"] = (200, b"<html>hello</html>\n")
+    assert "break off again and again" in person.does("logs", "-f", RUN, status=69).stderr
+    assert len(hostile.asked) == 9
+
+
+def test_an_event_that_is_too_large_ends_the_wait(hostile: Hostile, person: Person) -> None:
+    line = b"data: " + b"x" * 1_000_000 + b"\n"
+    hostile.streams = [b"event: log\n" + 5 * line + b"\n"]
+    assert "too large" in person.does("logs", "-f", RUN, status=65).stderr
+
+
+# ---- ids
+
+
+@pytest.mark.parametrize("name", ["\x1b]0;owned\x07\x9b2J\u202e", "../x", "", 7])
+def test_an_id_that_is_none_is_the_servers_fault(
+    hostile: Hostile, person: Person, name: object
+) -> None:
+    (person.home / "calc.py").write_text("def calculate(inputs): return 1\n")
+    hostile.run(id=name, artifacts=[{"name": "a", "size": 1, "sha256": "x"}])
+    task = json.dumps({"id": name, "name": "bolt", "version": 1}).encode()
+    hostile.answers["/api/tasks"] = hostile.answers[f"/api/tasks/{RUN}"] = (200, task)
+    for words in (
+        ("task", "create", "calc.py"),
+        ("task", "update", RUN, "--name", "x"),
+        ("task", "show", RUN),
+        ("result", RUN, "--timeout", "0"),
+        ("runs", RUN),
+        ("download", RUN),
+    ):
+        terminal = person.at_terminal(*words, NO_COLOR="1")
+        assert terminal.ends() == 69, words
+        assert "cannot be read" in terminal.shown
+        shown = terminal.shown.replace("\r\x1b[K", "")
+        for power in ("\x1b", "\x07", "\x9b", "\u202e"):
+            assert power not in shown, (words, shown)
+
+
+def test_the_event_ids_of_a_server_say_nothing_in_a_header(
+    hostile: Hostile, person: Person
+) -> None:
+    hostile.streams = [
+        b'id: 1.2.0\nevent: log\ndata: {"text":"a"}\n\n',
+        b'id: 1\rX-Evil: 1\nevent: log\ndata: {"text":"b"}\n\n',
+        b'event: status\ndata: {"status":"completed"}\n\n',
+    ]
+    assert person.does("logs", "-f", RUN).stdout == "ab"
+    assert hostile.went_on == ["1.2.0", "1.2.0"]
+
+
 # ---- whose fault: every code there is
 
 
@@ -244,116 +229,3 @@ def test_every_error_of_the_api_has_its_exit_status(hostile: Hostile, person: Pe
         problem = json.dumps({"code": code, "detail": "why"}).encode()
         hostile.answers[f"/api/runs/{RUN}"] = (400, problem)
         assert "mecapy: why" in person.does("runs", RUN, status=status).stderr
-
-
-# ---- a provider that has its ways
-
-
-def provider(hostile: Hostile) -> None:
-    """Have it log people in, too; its code is good for 30 seconds, and to be asked for each."""
-    told = {
-        "resource": hostile.url,
-        "authorization_servers": [hostile.url],
-        "mecapy_client_id": "sdk",
-    }
-    found = {
-        "issuer": hostile.url,
-        "device_authorization_endpoint": f"{hostile.url}/device",
-        "token_endpoint": f"{hostile.url}/token",
-    }
-    code = {"device_code": "d", "user_code": "ABCD", "verification_uri": "https://i.example/\x1b"}
-    for path, answer in (("oauth-protected-resource", told), ("openid-configuration", found)):
-        hostile.answers[f"/.well-known/{path}"] = (200, json.dumps(answer).encode())
-    hostile.grants.append((200, json.dumps(code | {"interval": 1, "expires_in": 30}).encode()))
-    hostile.answers["/api/me"] = (200, b'{"user":"ada"}')
-
-
-def grant(**members: object) -> bytes:
-    """An answer of the token endpoint."""
-    return json.dumps(members).encode()
-
-
-def test_the_device_flow_goes_as_slowly_as_it_is_told(hostile: Hostile, person: Person) -> None:
-    provider(hostile)
-    hostile.grants += [
-        (400, grant(error="authorization_pending")),
-        (400, grant(error="slow_down")),
-        (200, grant(access_token="a", expires_in=300, refresh_token="r")),
-    ]
-    done = person.does("login", hostile.url)
-    assert "There type the code ABCD" in done.stderr
-    assert "https://i.example/\\x1b" in done.stderr
-    assert "Logged in as ada" in done.stderr
-    device, first, second, third = (when for _, when in hostile.posts)
-    assert first - device >= 0.9
-    assert 0.9 <= second - first < 5
-    assert third - second >= 5.9  # RFC 8628, section 3.5: five more from now on
-    assert json.loads(person.login_file.read_text())["refresh_token"] == "r"
-
-
-@pytest.mark.parametrize(
-    ("error", "status", "said"),
-    [
-        ("access_denied", 77, "refused in the browser"),
-        ("expired_token", 75, "nobody agreed"),
-        ("invalid_client", 77, "invalid_client"),
-    ],
-)
-def test_a_login_that_comes_to_nothing_says_why(
-    hostile: Hostile, person: Person, error: str, status: int, said: str
-) -> None:
-    provider(hostile)
-    hostile.grants.append((400, grant(error=error)))
-    assert said in person.does("login", hostile.url, status=status).stderr
-    assert not person.login_file.exists()
-
-
-@pytest.mark.parametrize("place", ["device_authorization_endpoint", "token_endpoint"])
-def test_no_secret_goes_to_a_provider_without_tls(
-    hostile: Hostile, person: Person, place: str
-) -> None:
-    provider(hostile)
-    path = "/.well-known/openid-configuration"
-    found = json.loads(hostile.answers[path][1]) | {place: "http://10.0.0.1/x"}
-    hostile.answers[path] = (200, json.dumps(found).encode())
-    done = person.does("login", hostile.url, status=69)
-    assert "no login for programs" in done.stderr
-    assert hostile.posts == []
-
-
-# ---- the saved login
-
-
-@pytest.mark.parametrize("done", ["login elsewhere", "login here", "logout"])
-def test_a_renewal_leaves_what_was_done_with_the_login_meanwhile(
-    hostile: Hostile, person: Person, done: str
-) -> None:
-    def saves(login: dict[str, object] | None) -> None:
-        person.login_file.unlink(missing_ok=True)
-        if login is not None:
-            person.login_file.parent.mkdir(parents=True, exist_ok=True)
-            person.login_file.touch(mode=0o600)
-            person.login_file.write_text(json.dumps(login))
-
-    old = {
-        "url": hostile.url,
-        "token": "old",
-        "expires_at": 1,
-        "refresh_token": "r1",
-        "token_endpoint": f"{hostile.url}/token",
-        "client_id": "sdk",
-    }
-    after = {
-        "login elsewhere": {"url": "https://b.example", "token": "of-another-server"},
-        "login here": {"url": hostile.url, "token": "of-somebody-else-here"},
-        "logout": None,
-    }[done]
-    del person.settings["MECAPY_TOKEN"], person.settings["MECAPY_URL"]
-    saves(old)
-    hostile.meanwhile = lambda: saves(after)
-    hostile.grants = [(200, grant(access_token="new", expires_in=300, refresh_token="r2"))]
-    hostile.answers["/api/me"] = (200, b'{"user":"ada"}')
-    person.does("whoami")
-    there = json.loads(person.login_file.read_text()) if person.login_file.exists() else None
-    assert there == after
-    assert hostile.tokens == ["new"]

@@ -53,7 +53,9 @@ std::size_t events_in(std::string_view bytes) {
   std::size_t size = 0;
   while (!bytes.empty()) {
     const std::size_t end = std::min(bytes.find('\n'), bytes.size() - 1);
-    if (const auto event = reader.take(bytes.substr(0, end))) size += event->data.size();
+    const auto event = reader.take(bytes.substr(0, end));
+    if (!event) break;
+    if (*event) size += (*event)->data.size();
     bytes.remove_prefix(end + 1);
   }
   return size;
