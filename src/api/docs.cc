@@ -89,7 +89,9 @@ awaitable<Answer> Routes::docs_file(Api& api, Call& call) {
 awaitable<Answer> Routes::contract(Api& api, Call&) {
   net::Response response;
   response.content_type = "text/html; charset=utf-8";
-  response.headers = {{"Content-Security-Policy", "default-src 'none'; style-src 'unsafe-inline'"}};
+  response.headers = {{"Content-Security-Policy",
+                       "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; "
+                       "form-action 'none'; frame-ancestors 'none'"}};
   response.body = contract_page(options(api).ceilings,
                                 options(api).site->there() ? Documents::there : Documents::absent);
   co_return response;

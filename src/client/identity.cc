@@ -158,7 +158,8 @@ awaitable<Result<Endpoints>> discover(net::HttpClient& http, std::string issuer)
   if (!answer) co_return answer.error();
   const json::value whole = parsed(answer->body);
   const View told(whole);
-  Endpoints found{told.text("device_authorization_endpoint"), told.text("token_endpoint")};
+  Endpoints found{told.text("device_authorization_endpoint"), told.text("token_endpoint"),
+                  told.text("revocation_endpoint")};
   if (answer->status != 200 || told.text("issuer") != issuer) {
     co_return fail(ErrorCode::unavailable,
                    "the identity provider " + issuer + " does not tell how to log in");
@@ -171,17 +172,15 @@ awaitable<Result<Endpoints>> discover(net::HttpClient& http, std::string issuer)
 }
 
 DeviceLogin::DeviceLogin(net::HttpClient& http, const base::Clock& clock, Endpoints endpoints,
-                         std::string client_id)
-    : http_(http),
-      clock_(clock),
-      endpoints_(std::move(endpoints)),
-      client_id_(std::move(client_id)) {}
+                         LoginFor whom)
+    : http_(http), clock_(clock), endpoints_(std::move(endpoints)), whom_(std::move(whom)) {}
 
 awaitable<Result<DeviceLogin::Code>> DeviceLogin::begin() {
   verifier_ = base::random_hex(32);
   auto answer = co_await post(http_, endpoints_.device,
-                              form({{"client_id", client_id_},
+                              form({{"client_id", whom_.client_id},
                                     {"scope", "openid"},
+                                    {"resource", whom_.server},
                                     {"code_challenge", challenge_of(verifier_)},
                                     {"code_challenge_method", "S256"}}));
   if (!answer) co_return answer.error();
@@ -194,6 +193,10 @@ awaitable<Result<DeviceLogin::Code>> DeviceLogin::begin() {
     co_return fail(ErrorCode::unauthorized,
                    "the identity provider begins no login: " + refusal(*answer));
   }
+  if (!net::check_url(code.address) || (!code.complete.empty() && !net::check_url(code.complete))) {
+    co_return fail(ErrorCode::unavailable,
+                   "the identity provider names no address of a web page to log in at");
+  }
   interval_ = seconds(static_cast<int>(std::clamp(given.number("interval").value_or(5), 1., 60.)));
   const double life = given.number("expires_in").value_or(600);
   over_ = base::after(std::min(kLongest, seconds(static_cast<int>(std::clamp(life, 0., 1e6)))));
@@ -202,7 +205,8 @@ awaitable<Result<DeviceLogin::Code>> DeviceLogin::begin() {
 
 awaitable<Result<Tokens>> DeviceLogin::wait() {
   const std::string asked = form({{"grant_type", "urn:ietf:params:oauth:grant-type:device_code"},
-                                  {"client_id", client_id_},
+                                  {"client_id", whom_.client_id},
+                                  {"resource", whom_.server},
                                   {"device_code", device_code_},
                                   {"code_verifier", verifier_}});
   while (std::chrono::steady_clock::now() < over_) {
@@ -245,6 +249,17 @@ awaitable<Result<Tokens>> renew(net::HttpClient& http, const base::Clock& clock,
   auto tokens = read_tokens(answer->body, sent);
   if (tokens && tokens->refresh.empty()) tokens->refresh = login.refresh_token;
   co_return tokens;
+}
+
+awaitable<Result<bool>> revoke(net::HttpClient& http, const Login& login) {
+  if (login.refresh_token.empty() || login.revocation_endpoint.empty()) co_return false;
+  auto answer = co_await post(http, login.revocation_endpoint,
+                              form({{"token", login.refresh_token},
+                                    {"token_type_hint", "refresh_token"},
+                                    {"client_id", login.client_id}}));
+  if (!answer) co_return answer.error();
+  if (answer->status / 100 == 2) co_return true;
+  co_return fail(ErrorCode::unavailable, refusal(*answer));
 }
 
 }  // namespace mecapy::client

@@ -28,6 +28,7 @@ awaitable<Result<Callers>> ask_callers(net::HttpClient& http, std::string server
 struct Endpoints {
   std::string device;
   std::string token;
+  std::string revocation{};  // "" when there is none
 };
 // By the issuer's discovery document. unavailable when there is none, or it has no device flow.
 awaitable<Result<Endpoints>> discover(net::HttpClient& http, std::string issuer);
@@ -39,19 +40,25 @@ struct Tokens {
   double expires_at = 0;  // seconds since 1970
 };
 
+// Who wants a login, and for which server (RFC 8707): a provider that heeds the second gives a
+// token that no other takes.
+struct LoginFor {
+  std::string client_id;
+  std::string server;
+};
+
 // A login that a person agrees to in a browser, anywhere.
 class DeviceLogin {
  public:
   // What the person is to be shown; said by the provider, so made harmless by who shows it.
   struct Code {
-    std::string address;   // where to go
+    std::string address;   // where to go: https://, or http:// of this machine
     std::string complete;  // the same with the code in it; "" when there is none
     std::string code;
   };
 
-  DeviceLogin(net::HttpClient& http, const base::Clock& clock, Endpoints endpoints,
-              std::string client_id);
-  // unauthorized when the provider refuses.
+  DeviceLogin(net::HttpClient& http, const base::Clock& clock, Endpoints endpoints, LoginFor whom);
+  // unauthorized when the provider refuses, unavailable when it names no address to go to.
   awaitable<Result<Code>> begin();
   // Polls as often as the provider allows until the person has decided. unauthorized when he
   // refused, deadline_exceeded when the code is over.
@@ -61,7 +68,7 @@ class DeviceLogin {
   net::HttpClient& http_;
   const base::Clock& clock_;
   Endpoints endpoints_;
-  std::string client_id_;
+  LoginFor whom_;
   std::string verifier_;
   std::string device_code_;
   std::chrono::seconds interval_{5};
@@ -71,6 +78,10 @@ class DeviceLogin {
 // Tokens in the place of those of `login`. unauthorized when the provider gives none any more.
 awaitable<Result<Tokens>> renew(net::HttpClient& http, const base::Clock& clock,
                                 const Login& login);
+
+// Has the provider take back what it gave (RFC 7009), so that nobody else can renew it. False when
+// it named no place for that; unavailable when it cannot be asked or does not.
+awaitable<Result<bool>> revoke(net::HttpClient& http, const Login& login);
 
 // "name=value&..." as application/x-www-form-urlencoded.
 std::string form(const std::vector<std::pair<std::string, std::string>>& fields);

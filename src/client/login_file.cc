@@ -86,6 +86,7 @@ std::optional<Login> login_of(const std::string& text) {
     renewal += (login.*member).empty() ? 0 : 1;
   }
   if (renewal != 0 && renewal != 3) return std::nullopt;
+  login.revocation_endpoint = text_of(object, "revocation_endpoint");
   return login;
 }
 
@@ -148,6 +149,9 @@ Result<void> save_login(const std::string& path, const Login& login) {
     out.text("refresh_token", login.refresh_token)
         .text("token_endpoint", login.token_endpoint)
         .text("client_id", login.client_id);
+    if (!login.revocation_endpoint.empty()) {
+      out.text("revocation_endpoint", login.revocation_endpoint);
+    }
   }
   return replace(behind_links(path), std::move(out).finish() + "\n");
 }

@@ -17,6 +17,7 @@ struct Login {
   std::string refresh_token{};
   std::string token_endpoint{};
   std::string client_id{};
+  std::string revocation_endpoint{};  // "" when the provider names none
 
   bool renewable() const { return !refresh_token.empty() && !token_endpoint.empty(); }
 };

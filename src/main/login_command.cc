@@ -47,12 +47,16 @@ awaitable<Result<client::Login>> login_by_device(net::HttpClient& http, std::str
   auto endpoints = co_await client::discover(http, callers.issuer);
   if (!endpoints) co_return endpoints.error();
   const base::SystemClock clock;
-  client::DeviceLogin device(http, clock, *endpoints, callers.client_id);
+  client::DeviceLogin device(http, clock, *endpoints, {callers.client_id, url});
   const auto code = co_await device.begin();
   if (!code) co_return code.error();
   const cli::Screen err(stderr);
   const bool whole = !code->complete.empty();
-  std::string text = "Open this address in a browser, here or on your phone, and log in:\n\n  " +
+  // A server may name the provider of another one, to get what that one takes.
+  std::string text = "You log in to " + err.styled(cli::harmless_line(url, 300), cli::Style::bold) +
+                     " by " + cli::harmless_line(callers.issuer, 300) +
+                     ". That server gets your token: agree only when it is yours.\n\nOpen this "
+                     "address in a browser, here or on your phone, and log in:\n\n  " +
                      err.styled(cli::harmless_line(whole ? code->complete : code->address, 2000),
                                 cli::Style::bold) +
                      "\n\n";
@@ -67,7 +71,8 @@ awaitable<Result<client::Login>> login_by_device(net::HttpClient& http, std::str
                           tokens->expires_at,
                           tokens->refresh,
                           endpoints->token,
-                          callers.client_id};
+                          callers.client_id,
+                          endpoints->revocation};
 }
 
 std::string me_sentence(const std::string& me, const std::string& url) {
@@ -122,6 +127,28 @@ awaitable<Result<int>> log_in(std::string url, TokenFrom from) {
   co_return 0;
 }
 
+// The file is gone whatever comes of this.
+void tell_provider(const client::Login& login) {
+  ignore_broken_pipes();
+  boost::asio::io_context io{1};
+  net::HttpClient http({.ca = client_options().ca});
+  Result<bool> done = fail(ErrorCode::internal, "nothing was done");
+  boost::asio::co_spawn(io, client::revoke(http, login),
+                        [&](const std::exception_ptr& thrown, Result<bool> result) {
+                          if (!thrown) done = std::move(result);
+                        });
+  io.run();
+  if (done && *done) {
+    std::fputs("The identity provider renews it for nobody any more.\n", stderr);
+    return;
+  }
+  const std::string why = done ? "it has no place for that" : done.error().message;
+  std::fprintf(stderr,
+               "The identity provider was not told (%s): who has a copy of the login can renew it "
+               "until it ends there.\n",
+               cli::harmless_line(why, 300).c_str());
+}
+
 std::string_view name(client::Proof proof) {
   switch (proof) {
     case client::Proof::environment:
@@ -170,10 +197,12 @@ int login(const config::Settings& settings, const LoginStart& start) {
 
 int logout() {
   const std::string path = client::login_path();
+  const auto login = client::read_login(path);
   const auto removed = client::remove_login(path);
   if (!removed) return complain(removed.error());
   std::fprintf(stderr, *removed ? "Logged out: %s is gone.\n" : "Nobody was logged in (%s).\n",
                path.c_str());
+  if (login && *login && (*login)->renewable()) tell_provider(**login);
   return 0;
 }
 

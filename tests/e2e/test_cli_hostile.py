@@ -2,6 +2,8 @@
 
 import json
 import re
+import signal
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -156,6 +158,35 @@ def test_an_event_that_is_too_large_ends_the_wait(hostile: Hostile, person: Pers
     line = b"data: " + b"x" * 1_000_000 + b"\n"
     hostile.streams = [b"event: log\n" + 5 * line + b"\n"]
     assert "too large" in person.does("logs", "-f", RUN, status=65).stderr
+
+
+def test_a_signal_while_the_run_is_being_cancelled_leaves_at_once(
+    hostile: Hostile, person: Person
+) -> None:
+    (person.home / "calc.py").write_text("def calculate(inputs): return 1\n")
+    asked, answered = threading.Event(), threading.Event()
+
+    def hold_back() -> None:
+        if hostile.posts[-1][0].endswith("/cancel"):
+            asked.set()
+            answered.wait(60)
+
+    hostile.meanwhile = hold_back
+    hostile.streams = [b'event: log\ndata: {"text":"begun\\n"}\n\n', *[b": still here\n\n"] * 500]
+    hostile.answers["/api/tasks/execute"] = (202, json.dumps({"run_id": RUN}).encode())
+    process = person.begins("run", "calc.py", "--remote")
+    try:
+        assert process.stderr is not None
+        assert any("begun" in line for line in iter(process.stderr.readline, ""))
+        process.send_signal(signal.SIGINT)
+        assert asked.wait(10)
+        process.send_signal(signal.SIGINT)
+        _, said = process.communicate(timeout=10)
+    finally:
+        answered.set()
+        process.kill()
+    assert process.returncode == 130
+    assert f"left run {RUN}" in said
 
 
 # ---- ids

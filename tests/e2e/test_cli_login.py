@@ -63,6 +63,7 @@ def login(person: Person, server: Server, certificate: str) -> Json:
     status, said = decide(person, server, certificate, accept="Yes")
     assert status == 0, said
     assert "Logged in as" in said
+    assert f"You log in to {server.url} by {services.told('keycloak')}." in said
     return dict(json.loads(person.login_file.read_text()))
 
 
@@ -80,6 +81,7 @@ def test_a_person_logs_in_with_a_browser(person: Person, server: Server, login: 
         "refresh_token",
         "token_endpoint",
         "client_id",
+        "revocation_endpoint",
     }
     assert (login["url"], login["client_id"]) == (server.url, SDK)
     assert time.time() < login["expires_at"] < time.time() + 301
@@ -114,6 +116,16 @@ def test_a_login_that_cannot_be_renewed_says_to_log_in_again(person: Person) -> 
     done = person.does("whoami", status=77)
     assert "the saved login is over" in done.stderr
     assert "-> mecapy login http" in done.stderr
+
+
+def test_a_login_that_somebody_logged_out_of_is_renewed_for_nobody(
+    person: Person, login: Json
+) -> None:
+    assert "renews it for nobody any more" in person.does("logout").stderr
+    person.login_file.touch(mode=0o600)
+    person.login_file.write_text(json.dumps(login))  # a copy that somebody has
+    change(person, expires_at=1)
+    assert "the saved login is over" in person.does("whoami", status=77).stderr
 
 
 def test_who_refuses_in_the_browser_is_not_logged_in(

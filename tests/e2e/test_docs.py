@@ -194,6 +194,9 @@ def test_the_page_of_the_contract_loads_nothing_from_elsewhere(server: Server) -
     response = api.get("/docs/contract")
     assert response.status_code == 200
     assert response.headers["content-type"].startswith("text/html")
+    policy = response.headers["content-security-policy"].split("; ")
+    for nobody in ("default-src", "base-uri", "form-action", "frame-ancestors"):
+        assert f"{nobody} 'none'" in policy
     page = Page()
     page.feed(response.text)
     bodies = [("/docs/contract", response.text)]

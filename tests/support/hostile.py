@@ -2,11 +2,13 @@
 
 import hashlib
 import json
+import ssl
 import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 
 RUN = "01a2184d-5c10-7001-bd4d-bcb3065cf335"
 BYTES = b"what the server sends"
@@ -23,6 +25,7 @@ class Hostile(ThreadingHTTPServer):
         self.tokens: list[str] = []  # that were sent with each GET
         self.grants: list[tuple[int, bytes]] = []  # answers to each POST
         self.posts: list[tuple[str, float]] = []
+        self.bodies: list[str] = []  # of them
         self.meanwhile: Callable[[], object] = lambda: None  # done before each POST is answered
         self.went_on: list[str] = []  # Last-Event-ID of each GET that had one
         self.streams: list[bytes] = []  # of events, each of which then ends
@@ -66,7 +69,9 @@ class _Handler(BaseHTTPRequestHandler):
         self._send(*self.server.answers.get(self.path, (404, b"{}")))
 
     def do_POST(self) -> None:
-        self.rfile.read(int(self.headers["Content-Length"] or 0))
+        self.server.bodies.append(
+            self.rfile.read(int(self.headers["Content-Length"] or 0)).decode()
+        )
         self.server.posts.append((self.path, time.monotonic()))
         self.server.meanwhile()
         if self.path.startswith("/api/"):
@@ -96,9 +101,13 @@ class _Handler(BaseHTTPRequestHandler):
 
 
 @contextmanager
-def hostile_server() -> Iterator[Hostile]:
-    """One that listens."""
+def hostile_server(certificate: Path | None = None) -> Iterator[Hostile]:
+    """One that listens; over TLS with a certificate and its key in one file."""
     server = Hostile()
+    if certificate is not None:
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(certificate)
+        server.socket = context.wrap_socket(server.socket, server_side=True)
     threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
     try:
         yield server

@@ -107,6 +107,9 @@ def test_silence_is_bounded() -> None:
         ("https://a\x07b", "no address"),
         ("ftp://mecapy.example", "no address"),
         ("https://", "no address"),
+        ("https://mecapy.example/#x", "no address"),
+        ("https://mecapy.example#", "no address"),
+        ("https://mecapy.example?", "no address"),
         ("https://user:secret@mecapy.example", "no user in it"),
     ],
 )

@@ -7,7 +7,8 @@ the same rules::
 
     {"url": "https://mecapy.example", "token": "..."}
     {"url": "https://mecapy.example", "token": "...", "expires_at": 1790000000,
-     "refresh_token": "...", "token_endpoint": "https://...", "client_id": "mecapy-sdk"}
+     "refresh_token": "...", "token_endpoint": "https://...", "client_id": "mecapy-sdk",
+     "revocation_endpoint": "https://..."}   (where the provider has one: for ``mecapy logout``)
 """
 
 from __future__ import annotations
@@ -134,7 +135,8 @@ def checked_url(text: str) -> str:
         _ = parts.port, httpx.URL(text.strip())  # what they refuse
     except (ValueError, httpx.InvalidURL):
         parts = urlsplit("")
-    if parts.scheme not in ("http", "https") or not parts.hostname or parts.query:
+    odd = "?" in text or "#" in text
+    if parts.scheme not in ("http", "https") or not parts.hostname or odd:
         raise ConfigurationError(
             f"{text!r} is no address of a server: write it as https://HOST or http://127.0.0.1:8080"
         )
