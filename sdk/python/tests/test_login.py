@@ -11,7 +11,7 @@ import pytest
 from scripted import Answer, Scripted, scripted
 from support.server import binary, environment
 
-from mecapy import AuthenticationError, ConfigurationError, MecaPy
+from mecapy import AuthenticationError, ConfigurationError, MecaPy, NetworkError
 from mecapy._login import login_path, save_login
 
 ME = {"user": "local", "admin": False, "proof": "token"}
@@ -275,6 +275,37 @@ def test_a_login_that_cannot_be_renewed_says_so() -> None:
         with pytest.raises(AuthenticationError, match="log in again"):
             MecaPy().me()
         assert server.asked == []
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        b"<html>Welcome to our hotel</html>",
+        b"[]",
+        b"null",
+        b"{}",
+        b"[" * 100_000,
+        {"access_token": "a b"},
+        {"access_token": 1},
+        {"access_token": "a", "expires_in": "soon"},
+    ],
+)
+def test_a_renewal_that_brings_no_token_says_so_and_leaves_the_login(answer: object) -> None:
+    with scripted(Answer(200, ME)) as server, scripted(Answer(200, answer)) as provider:
+        device_login(server.url, provider.url, 0)
+        with pytest.raises(NetworkError, match="gave no token"):
+            MecaPy().me()
+        assert server.asked == []
+    assert json.loads(login_path().read_text())["token"] == "old"
+
+
+def test_a_renewal_that_lasts_for_ever_is_saved_with_an_end() -> None:
+    forever = Answer(200, b'{"access_token": "new", "expires_in": 1e999, "refresh_token": null}')
+    with scripted(Answer(200, ME)) as server, scripted(forever) as provider:
+        device_login(server.url, provider.url, 0)
+        assert MecaPy().me() == ME
+    saved = json.loads(login_path().read_text())
+    assert (saved["refresh_token"], saved["expires_at"] < 1e10) == ("r1", True)
 
 
 NO = Answer(401, {"detail": "no", "code": "unauthorized"})

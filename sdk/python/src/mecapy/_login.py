@@ -33,6 +33,7 @@ DEFAULT_URL = "http://127.0.0.1:8080"
 _LARGEST = 256 * 1024  # bytes of the file
 # A token that ends so soon is renewed before it is used, seconds.
 _SOON_S = 30
+_LONGEST_TOKEN_S = 10 * 366 * 86_400
 
 
 class Login:
@@ -102,13 +103,8 @@ class SavedLogin(Login):
                 self._record = other  # who was quicker has spent the refresh token
                 return
             raise AuthenticationError("the saved login is over: log in again with `mecapy login`")
-        answer = json.loads(reply.content)
         before = self._record["token"]
-        self._record = self._record | {
-            "token": answer["access_token"],
-            "expires_at": time.time() + float(answer.get("expires_in", 60)),
-            "refresh_token": answer.get("refresh_token", self._record["refresh_token"]),
-        }
+        self._record = self._record | _tokens_of(reply.content)
         # A read-only home, or a file that is not trusted any more: it is renewed again next time.
         with contextlib.suppress(OSError, ConfigurationError):
             saved = self._saved()
@@ -120,6 +116,22 @@ class SavedLogin(Login):
         """What is saved now, when it is for the same server."""
         found = read_login(self._path)
         return found if found is not None and found["url"] == self._record["url"] else None
+
+
+def _tokens_of(answer: bytes) -> dict[str, Any]:
+    """What a provider gave, as members of a saved login; it may be a page of somebody else's."""
+    try:
+        given = json.loads(answer)
+        token, lasts_s = given["access_token"], float(given.get("expires_in", 60))
+        refresh = given.get("refresh_token")
+    except (ValueError, TypeError, LookupError, AttributeError, RecursionError):
+        token = refresh = None
+        lasts_s = 0.0
+    if not isinstance(token, str) or not is_token(token):
+        raise NetworkError("the identity provider gave no token where it should renew the login")
+    lasts_s = min(max(lasts_s, 0), _LONGEST_TOKEN_S)
+    tokens = {"token": token, "expires_at": time.time() + lasts_s}
+    return tokens | ({"refresh_token": refresh} if isinstance(refresh, str) and refresh else {})
 
 
 def checked_url(text: str) -> str:
