@@ -34,6 +34,14 @@ def test_where_an_artifact_goes(name: str, tmp_path: Path) -> None:
     assert save_path(tmp_path, name) == tmp_path / name
     assert save_path(tmp_path / "c.txt", name) == tmp_path / "c.txt"
     assert save_path(None, name) == Path(name)
+    assert save_path(f"{tmp_path}/new/", name) == tmp_path / "new" / name
+
+
+def test_a_folder_with_a_slash_at_its_end_is_made(client: MecaPy, tmp_path: Path) -> None:
+    code = "def calculate(inputs): open('a.txt', 'w').write('1')"
+    [one] = client.submit(code).wait().artifacts
+    assert one.save(f"{tmp_path}/deep/sub/").read_text() == "1"
+    assert (tmp_path / "deep" / "sub" / "a.txt").is_file()
 
 
 def test_each_character_that_is_taken_here_is_one_of_the_servers(

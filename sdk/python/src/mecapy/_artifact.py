@@ -23,12 +23,16 @@ if TYPE_CHECKING:
 # Formats that Pillow reads by itself; for others it may start a program.
 _FORMATS = ("PNG", "JPEG", "GIF", "TIFF", "BMP", "WEBP")
 
+_SLASHES = tuple({os.sep, os.altsep or os.sep})
+
 # Kinds that a notebook shows as they are; SVG may hold scripts and is left out.
 _SHOWN = ("image/png", "image/jpeg", "image/gif")
 
 
 def save_path(path: str | os.PathLike[str] | None, name: str, run_id: str | None = None) -> Path:
-    """Where an artifact goes: a file, or below a folder that exists; by its name when None.
+    """Where an artifact goes; by its name when None.
+
+    A file, or below a folder: one that exists, or is written with a slash at its end.
 
     Raises
     ------
@@ -42,7 +46,8 @@ def save_path(path: str | os.PathLike[str] | None, name: str, run_id: str | None
     own = Path(*name.split("/"))
     if path is None:
         return own
-    return Path(path) / own if Path(path).is_dir() else Path(path)
+    folder = os.fspath(path).endswith(_SLASHES) or Path(path).is_dir()
+    return Path(path) / own if folder else Path(path)
 
 
 class _Download:
@@ -134,12 +139,12 @@ class Artifact(ArtifactState):
         return b"".join(self.iter_bytes())
 
     def save(self, path: str | os.PathLike[str] | None = None, *, overwrite: bool = False) -> Path:
-        """Save it, checked: under its own name, in a folder that exists, or as the file `path`.
+        """Save it, checked: under its own name in a folder, or as the file `path`.
 
         Parameters
         ----------
         path : str or path, optional
-            A folder that exists, or the file.
+            The file, or a folder: one that exists, or, with a slash at its end, is made.
         overwrite : bool
             Whether a file of that name may be lost.
 
