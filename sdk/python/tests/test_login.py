@@ -177,6 +177,25 @@ def test_who_gives_a_token_needs_no_saved_login(tmp_path: Path) -> None:
     assert MecaPy(token="t").base_url == "http://127.0.0.1:8080"
 
 
+def test_a_token_of_a_file_has_the_end_of_its_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    with scripted(Answer(200, ME)) as server:
+        MecaPy(token="given\n", base_url=server.url).me()
+        monkeypatch.setenv("MECAPY_TOKEN", " set\r\n")
+        MecaPy(base_url=server.url).me()
+    sent = [asked.headers["authorization"] for asked in server.asked]
+    assert sent == ["Bearer given", "Bearer set"]
+    for none in ("\n", "two words", "two\nlines"):
+        with pytest.raises(ConfigurationError, match="the token is empty"):
+            MecaPy(token=none)
+
+
+def test_an_address_that_is_none_is_told_before_whose_the_saved_login_is() -> None:
+    save_login(login_path(), {"url": "http://127.0.0.1:8080", "token": "saved"})
+    with pytest.raises(ConfigurationError, match="is no address of a server: write it as"):
+        MecaPy(base_url="127.0.0.1:8080")
+    assert MecaPy(base_url=" http://127.0.0.1:8080/ ").base_url == "http://127.0.0.1:8080"
+
+
 def test_a_login_that_is_a_link_is_saved_and_removed_where_it_leads(tmp_path: Path) -> None:
     kept = tmp_path / "dotfiles.json"
     home = Home(tmp_path, "http://127.0.0.1:1")

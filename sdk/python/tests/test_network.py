@@ -7,6 +7,7 @@ import subprocess
 import time
 from pathlib import Path
 
+import httpx
 import pytest
 from scripted import Answer, scripted
 
@@ -20,6 +21,8 @@ from mecapy import (
     PlatformError,
     WaitTimeout,
 )
+from mecapy._bounds import translated
+from mecapy._steps import Request
 
 ME = {"user": "local", "admin": False, "proof": "token"}
 TASK = {"id": "t", "name": "n", "version": 1}
@@ -85,6 +88,18 @@ def test_nobody_is_there() -> None:
     with pytest.raises(NetworkError, match=r"127\.0\.0\.1:9: cannot be reached") as caught:
         MecaPy(base_url="http://127.0.0.1:9", **FAST).me()
     assert not caught.value.sent
+    assert str(caught.value).endswith("; is it running? `mecapy serve` starts it")
+
+
+@pytest.mark.parametrize(
+    ("url", "here"),
+    [("http://localhost:9", True), ("http://[::1]:9", True), ("https://mecapy.invalid", False)],
+)
+def test_only_a_server_of_this_machine_is_said_to_be_one_to_start(url: str, here: bool) -> None:
+    told = translated(httpx.ConnectError("refused"), Request("GET", url))
+    assert ("mecapy serve" in str(told)) is here
+    broken = translated(httpx.ReadError("reset"), Request("GET", url))
+    assert "mecapy serve" not in str(broken)
 
 
 def test_silence_is_bounded() -> None:
@@ -131,7 +146,7 @@ def test_without_a_token_it_says_what_to_do() -> None:
         MecaPy()
 
 
-@pytest.mark.parametrize("token", ["", "a b", "a\n", "é"])
+@pytest.mark.parametrize("token", ["", "a b", "a\nb", "é"])
 def test_a_token_that_is_none(token: str) -> None:
     with pytest.raises(ConfigurationError):
         MecaPy(token=token, base_url="http://127.0.0.1:1")

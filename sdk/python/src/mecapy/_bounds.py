@@ -16,6 +16,7 @@ _MOST_OF_AN_ERROR = 256 << 10  # bytes
 _MOST_OF_AN_ANSWER = 1 << 30
 _LEAST_S = 0.001  # no time at all would mean not to wait, to a socket
 _ENDLESS_S = 10.0**6
+_LOOPBACK = ("localhost", "127.0.0.1", "::1")  # as httpx writes a host
 
 
 def arguments_of(request: Request) -> dict[str, Any]:
@@ -74,6 +75,8 @@ def translated(error: httpx.HTTPError, request: Request) -> NetworkError:
     if isinstance(error, httpx.ReadTimeout):
         words, text = "no answer in time", f"{request.read_s:g} s"
     where = f"{place.scheme}://{place.netloc.decode('ascii', 'replace')}"
+    if not_sent and place.host in _LOOPBACK:
+        text += "; is it running? `mecapy serve` starts it"
     told = NetworkError(f"{where}: {words}: {text}")
     told.sent = not not_sent
     return told

@@ -261,12 +261,16 @@ def find_login(token: str | None, base_url: str | None) -> tuple[str, Login]:
     Raises
     ------
     ConfigurationError
-        There is no token.
+        There is no token, or the address will not do.
     """
     base_url = base_url or os.environ.get("MECAPY_URL")
+    if base_url:
+        base_url = checked_url(base_url)
     token = token or os.environ.get("MECAPY_TOKEN")
     if token:
-        return base_url or _saved_url() or DEFAULT_URL, Login(token)
+        return base_url or _saved_url() or DEFAULT_URL, Login(
+            token.strip()
+        )  # a file's line has an end
     path = login_path()
     record = read_login(path)
     if path is None or record is None:
@@ -274,7 +278,7 @@ def find_login(token: str | None, base_url: str | None) -> tuple[str, Login]:
             "no token: log in with `mecapy login`, set MECAPY_TOKEN, or give token="
         )
     saved_url = str(record["url"])
-    if base_url and base_url.rstrip("/") != saved_url.rstrip("/"):
+    if base_url and base_url != saved_url.rstrip("/"):
         raise ConfigurationError(
             f"the saved login is for {saved_url}, not for {base_url}: "
             "log in there with `mecapy login`, or give token="
