@@ -1,6 +1,7 @@
 """Mistakes are told as those of who made them; what strangers wrote gives a terminal no orders."""
 
 import asyncio
+import enum
 import io
 import subprocess
 from typing import Any
@@ -55,6 +56,48 @@ CODE = "def calculate(inputs): return 1"
 def test_the_callers_mistakes_are_told_as_such_before_anything_is_sent(ask: Any, kind: Any) -> None:
     with pytest.raises(kind):  # nobody is there: asking would be a NetworkError
         ask()
+
+
+class Grade(enum.Enum):
+    S355 = 355
+
+
+@pytest.mark.parametrize(
+    ("entries", "kind", "words"),
+    [
+        ([(1, 2), (1, 2, 3)], TypeError, "^entry 1: too many positional arguments$"),
+        ([{"force": 1, "sectoin": 2}], TypeError,
+         "^entry 0: missing a required argument: 'section'; there is no argument 'sectoin': "
+         "did you mean section\\?$"),
+        ([(1, 2), (Grade.S355, 2)], EncodingError, "^entry 1: force is an Enum's member"),
+        ({"force": [1]}, TypeError, "^map takes a list of entries, not one dict"),
+    ],
+)  # fmt: skip
+def test_an_entry_that_is_no_call_is_told_by_its_number(
+    entries: Any, kind: Any, words: str
+) -> None:
+    def stress(force, section):
+        return force / section
+
+    with pytest.raises(kind, match=words):
+        NOBODY.task(stress).map(entries)
+
+    async def story() -> None:
+        async with AsyncMecaPy(token="t", base_url="http://127.0.0.1:9", retries=0) as client:
+            await client.task(stress).map(entries)
+
+    with pytest.raises(kind, match=words):
+        asyncio.run(story())
+
+
+def test_a_call_names_the_argument_that_there_is_not() -> None:
+    def double(x):
+        return 2 * x
+
+    with pytest.raises(TypeError, match="missing a required argument: 'x'; .* no argument 'y'$"):
+        NOBODY.task(double).remote(y=1)
+    with pytest.raises(TypeError, match="^missing a required argument: 'x'$"):
+        NOBODY.task(double).remote()
 
 
 DEEP = b"[" * 200_000 + b"]" * 200_000

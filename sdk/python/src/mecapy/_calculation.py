@@ -7,6 +7,7 @@ import difflib
 import enum
 import functools
 import inspect
+import sys
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -73,6 +74,17 @@ def _check_argument(name: str, value: Any) -> None:
             _check_argument(name, part)
 
 
+def _rows(entries: Iterable[Any]) -> Iterable[Any]:
+    """The entries of a sweep; a table's are its rows, by the names of its columns."""
+    pandas = sys.modules.get("pandas")
+    if pandas is None or not isinstance(entries, pandas.DataFrame):
+        return entries
+    if not entries.columns.is_unique:
+        raise TypeError("two columns of the table have the same name: rename one")
+    rows: Iterable[Any] = entries.to_dict("records")
+    return rows
+
+
 class _Calculation:
     """What both kinds share."""
 
@@ -99,9 +111,21 @@ class _Calculation:
         """
         return calculation_of(self._mecapy_function)
 
+    def _bound(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> inspect.BoundArguments:
+        try:
+            return self._signature.bind(*args, **kwargs)
+        except TypeError as error:
+            parameters = self._signature.parameters
+            unknown = [one for one in kwargs if one not in parameters]
+            if not unknown or "unexpected" in str(error):
+                raise
+            near = difflib.get_close_matches(str(unknown[0]), parameters, 1)
+            hint = f": did you mean {near[0]}?" if near else ""
+            raise TypeError(f"{error}; there is no argument {unknown[0]!r}{hint}") from None
+
     def _inputs(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Json:
         """The arguments by name; a wrong call is a TypeError, as it would be here."""
-        bound = self._signature.bind(*args, **kwargs)
+        bound = self._bound(args, kwargs)
         bound.apply_defaults()  # they may be others there
         if is_calculation(self._mecapy_function):
             return dict(bound.arguments["inputs"])
@@ -110,6 +134,27 @@ class _Calculation:
         further = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
         kinds = {p.name: p.kind for p in self._signature.parameters.values()}
         return {n: v for n, v in bound.arguments.items() if kinds[n] not in further or v}
+
+    def _entries(self, entries: Iterable[Any]) -> list[Json]:
+        """The inputs of each entry of a sweep.
+
+        Raises
+        ------
+        TypeError
+            An entry is no call of the function; says which.
+        EncodingError
+            An argument of one would arrive as something else.
+        """
+        if isinstance(entries, Mapping):
+            raise TypeError("map takes a list of entries, not one dict: give [{...}, {...}]")
+        found = []
+        for index, entry in enumerate(_rows(entries)):
+            try:
+                found.append(self._item_inputs(entry))
+            except TypeError as error:
+                kind = EncodingError if isinstance(error, EncodingError) else TypeError
+                raise kind(f"entry {index}: {error}") from None
+        return found
 
     def _item_inputs(self, item: Any) -> Json:
         """The inputs of one entry of a sweep: a dict by name, a tuple by place, else the first."""
@@ -203,7 +248,8 @@ class Calculation(_Calculation):
         Parameters
         ----------
         inputs : iterable
-            Of each run: a dict is the arguments by name, a tuple by place, anything else the first.
+            Of each run: a dict is the arguments by name, a tuple by place, anything else the first;
+            a DataFrame is its rows, by the names of its columns.
         concurrency : int
             Runs at once.
         progress : bool, optional
@@ -218,10 +264,12 @@ class Calculation(_Calculation):
         ------
         SourceError, EncodingError
             As `remote`, before anything runs. How runs fail is in `Sweep.failures`.
+        TypeError
+            An entry is no call of the function; says which.
         """
         from mecapy._sweep import map_in_thread
 
-        return map_in_thread(self, list(inputs), concurrency, progress)
+        return map_in_thread(self, self._entries(inputs), concurrency, progress)
 
     def create(self, inputs: Mapping[str, Any] | None = None, **others: Any) -> Task:
         """Keep it as a task, for others; see `Tasks.create` for `others`.
@@ -280,12 +328,12 @@ class AsyncCalculation(_Calculation):
 
         Raises
         ------
-        SourceError, EncodingError
+        SourceError, EncodingError, TypeError
             See `Calculation.map`.
         """
         from mecapy._sweep import map_on_loop
 
-        return await map_on_loop(self._client, self, list(inputs), concurrency, progress)
+        return await map_on_loop(self._client, self, self._entries(inputs), concurrency, progress)
 
     async def create(self, inputs: Mapping[str, Any] | None = None, **others: Any) -> AsyncTask:
         """Keep it as a task, for others; see `Tasks.create` for `others`.

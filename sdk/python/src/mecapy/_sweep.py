@@ -144,17 +144,17 @@ class _Bar:
 async def map_on_loop(
     client: AsyncMecaPy,
     calculation: _Calculation,
-    items: list[Any],
+    inputs: list[dict[str, Any]],
     concurrency: int,
     progress: bool | None,
 ) -> Sweep:
-    """Run `calculation` for each of `items` on this event loop."""
+    """Run `calculation` for each of `inputs` on this event loop."""
     if concurrency < 1:
         raise ValueError(f"concurrency={concurrency}: at least one run at a time")
     source = calculation.source
-    sweep = Sweep([calculation._item_inputs(item) for item in items])
-    bar = _Bar(len(items), progress)
-    waiting = iter(range(len(items)))
+    sweep = Sweep(inputs)
+    bar = _Bar(len(inputs), progress)
+    waiting = iter(range(len(inputs)))
 
     async def work() -> None:
         for index in waiting:
@@ -170,7 +170,7 @@ async def map_on_loop(
                 sweep.failures.append(SweepFailure(index, sweep.inputs[index], caught))
             bar.step(error is not None)
 
-    workers = [asyncio.ensure_future(work()) for _ in range(min(concurrency, len(items)))]
+    workers = [asyncio.ensure_future(work()) for _ in range(min(concurrency, len(inputs)))]
     try:
         if workers:  # not gather, which would cancel them by itself, and so twice
             ended, _ = await asyncio.wait(workers, return_when=asyncio.FIRST_EXCEPTION)
@@ -188,7 +188,10 @@ async def map_on_loop(
 
 
 def map_in_thread(
-    calculation: Calculation, items: list[Any], concurrency: int, progress: bool | None
+    calculation: Calculation,
+    inputs: list[dict[str, Any]],
+    concurrency: int,
+    progress: bool | None,
 ) -> Sweep:
     """The same for who blocks: on an event loop of its own, also where one runs (a notebook)."""
     client = calculation._client._as_async()
@@ -198,7 +201,7 @@ def map_in_thread(
 
     async def play() -> Sweep:
         async with client:
-            return await map_on_loop(client, calculation, items, concurrency, progress)
+            return await map_on_loop(client, calculation, inputs, concurrency, progress)
 
     task = loop.create_task(play())
 
