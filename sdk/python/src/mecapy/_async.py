@@ -16,9 +16,10 @@ from mecapy._async_task import AsyncTasks
 from mecapy._calculation import AsyncCalculation, TaskOptions
 from mecapy._drivers import AsyncDriver
 from mecapy._errors import MecaPyError
-from mecapy._fields import fields_of
+from mecapy._fields import run_of
 from mecapy._http import http_options
 from mecapy._login import find_login
+from mecapy._origin import UNKNOWN, Origin
 from mecapy._rules import Order, Rules
 from mecapy._session import Session
 from mecapy._values import Duration, Limits
@@ -79,8 +80,8 @@ class AsyncMecaPy:
         PlatformError, RunCancelled, WaitTimeout
             See `MecaPy.run`.
         """
-        fields = fields_of(code=code, inputs=inputs or {}, limits=limits)
-        run = await self._execute(None, fields, fresh=False, timeout=timeout)
+        fields, origin = run_of(code, inputs, limits)
+        run = await self._execute(None, fields, fresh=False, timeout=timeout, origin=origin)
         return await run.result()
 
     async def submit(
@@ -97,9 +98,9 @@ class AsyncMecaPy:
         InvalidRequestError, EncodingError, SourceError
             See `MecaPy.submit`.
         """
-        fields = fields_of(code=code, inputs=inputs or {}, limits=limits)
+        fields, origin = run_of(code, inputs, limits)
         record = await self._driver.run(self._rules.execute(None, fields, Order()))
-        return AsyncRun(self, record)
+        return AsyncRun(self, record, origin)
 
     @overload
     def task(self, function: F) -> AsyncCalculation: ...
@@ -172,13 +173,19 @@ class AsyncMecaPy:
         return f"<AsyncMecaPy {self.base_url}>"
 
     async def _execute(
-        self, task_id: str | None, fields: Json, *, fresh: bool, timeout: float | None
+        self,
+        task_id: str | None,
+        fields: Json,
+        *,
+        fresh: bool,
+        timeout: float | None,
+        origin: Origin = UNKNOWN,
     ) -> AsyncRun:
         """A run that has ended. Who is cancelled cancels it."""
         order = Order(fresh)
         rule = self._rules.execute_and_finish(task_id, fields, order, timeout)
         try:
-            return AsyncRun(self, await self._driver.run(rule))
+            return AsyncRun(self, await self._driver.run(rule), origin)
         except asyncio.CancelledError:
             with contextlib.suppress(MecaPyError):  # the cancellation is what counts
                 await self._driver.run(self._rules.abandon(task_id, fields, order))

@@ -111,7 +111,10 @@ class AsyncTask(TaskState["AsyncMecaPy"]):
             See `Task.execute`.
         """
         fields = fields_of(inputs=inputs, version=version)
-        run = await self._client._execute(self.id, fields, fresh=fresh, timeout=timeout)
+        origin = self._origin(inputs)
+        run = await self._client._execute(
+            self.id, fields, fresh=fresh, timeout=timeout, origin=origin
+        )
         return await run.result()
 
     async def execute_async(
@@ -130,7 +133,8 @@ class AsyncTask(TaskState["AsyncMecaPy"]):
         """
         fields = fields_of(inputs=inputs, version=version)
         rule = self._client._rules.execute(self.id, fields, Order(fresh))
-        return AsyncRun(self._client, await self._client._driver.run(rule))
+        record = await self._client._driver.run(rule)
+        return AsyncRun(self._client, record, self._origin(inputs))
 
     async def latest(self) -> AsyncRun | None:
         """Its latest run, whoever started it; None when it never ran.

@@ -14,8 +14,9 @@ from typing import TYPE_CHECKING, Any
 
 from mecapy._errors import EncodingError
 from mecapy._fields import fields_of
+from mecapy._origin import Origin, Stretch
 from mecapy._rules import Order
-from mecapy._source import calculation_of, check, unwrapped
+from mecapy._source import calculation_of, check, unwrapped, written_of
 from mecapy._taken import is_calculation
 from mecapy._values import Limits, seconds
 
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     from mecapy._task import Task
 
 Json = dict[str, Any]
+Written = tuple[str, tuple[Stretch, ...]]
 
 
 @dataclass(frozen=True)
@@ -163,14 +165,21 @@ class _Calculation:
             return dict(item) if whole else self._inputs((), dict(item))
         return self._inputs(item if isinstance(item, tuple) else (item,), {})
 
-    def _fields(self, inputs: Json, source: str | None = None) -> Json:
-        return fields_of(
+    def _written(self) -> Written:
+        return written_of(self._mecapy_function)
+
+    def _ordered(self, inputs: Json, written: Written | None = None) -> tuple[Json, Origin]:
+        """What is sent of a run, and what is known of it here."""
+        source, stretches = written or self._written()
+        fields = fields_of(
             name=self._options.name or self.__name__,  # type: ignore[attr-defined]
-            code=source or self.source,
+            code=source,
             inputs=inputs,
             limits=self._options.limits,
             cache=self._options.cache,
         )
+        names = tuple(inputs) if is_calculation(self._mecapy_function) else None
+        return fields, Origin(stretches, names)
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self.__name__}{self._signature}>"  # type: ignore[attr-defined]
@@ -214,8 +223,9 @@ class Calculation(_Calculation):
         RunCancelled
             Somebody cancelled it.
         """
-        fields = self._fields(self._inputs(args, kwargs))
-        return self._client._execute(None, fields, fresh=False, timeout=None).result()
+        fields, origin = self._ordered(self._inputs(args, kwargs))
+        run = self._client._execute(None, fields, fresh=False, timeout=None, origin=origin)
+        return run.result()
 
     def submit(self, *args: Any, **kwargs: Any) -> Run:
         """Start it there, and give the run without waiting.
@@ -232,9 +242,9 @@ class Calculation(_Calculation):
         """
         from mecapy._run import Run
 
-        fields = self._fields(self._inputs(args, kwargs))
+        fields, origin = self._ordered(self._inputs(args, kwargs))
         rule = self._client._rules.execute(None, fields, Order())
-        return Run(self._client, self._client._driver.run(rule))
+        return Run(self._client, self._client._driver.run(rule), origin)
 
     def map(
         self,
@@ -299,8 +309,8 @@ class AsyncCalculation(_Calculation):
         PlatformError, RunCancelled
             See `Calculation.remote`.
         """
-        fields = self._fields(self._inputs(args, kwargs))
-        run = await self._client._execute(None, fields, fresh=False, timeout=None)
+        fields, origin = self._ordered(self._inputs(args, kwargs))
+        run = await self._client._execute(None, fields, fresh=False, timeout=None, origin=origin)
         return await run.result()
 
     async def submit(self, *args: Any, **kwargs: Any) -> AsyncRun:
@@ -313,9 +323,9 @@ class AsyncCalculation(_Calculation):
         """
         from mecapy._async_run import AsyncRun
 
-        fields = self._fields(self._inputs(args, kwargs))
+        fields, origin = self._ordered(self._inputs(args, kwargs))
         rule = self._client._rules.execute(None, fields, Order())
-        return AsyncRun(self._client, await self._client._driver.run(rule))
+        return AsyncRun(self._client, await self._client._driver.run(rule), origin)
 
     async def map(
         self,

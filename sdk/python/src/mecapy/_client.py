@@ -13,9 +13,10 @@ import httpx
 from mecapy._calculation import Calculation, TaskOptions
 from mecapy._drivers import Driver
 from mecapy._errors import MecaPyError
-from mecapy._fields import fields_of
+from mecapy._fields import run_of
 from mecapy._http import http_options
 from mecapy._login import find_login
+from mecapy._origin import UNKNOWN, Origin
 from mecapy._rules import Order, Rules
 from mecapy._run import Run, Runs
 from mecapy._session import Session
@@ -136,8 +137,9 @@ class MecaPy:
         WaitTimeout
             It has not ended in time; it goes on.
         """
-        fields = fields_of(code=code, inputs=inputs or {}, limits=limits)
-        return self._execute(None, fields, fresh=False, timeout=timeout).result()
+        fields, origin = run_of(code, inputs, limits)
+        run = self._execute(None, fields, fresh=False, timeout=timeout, origin=origin)
+        return run.result()
 
     def submit(
         self,
@@ -157,8 +159,8 @@ class MecaPy:
         SourceError
             The function cannot be taken along.
         """
-        fields = fields_of(code=code, inputs=inputs or {}, limits=limits)
-        return Run(self, self._driver.run(self._rules.execute(None, fields, Order())))
+        fields, origin = run_of(code, inputs, limits)
+        return Run(self, self._driver.run(self._rules.execute(None, fields, Order())), origin)
 
     @overload
     def task(self, function: F) -> Calculation: ...
@@ -245,15 +247,19 @@ class MecaPy:
         return f"<MecaPy {self.base_url}>"
 
     def _execute(
-        self, task_id: str | None, fields: Json, *, fresh: bool, timeout: float | None
+        self,
+        task_id: str | None,
+        fields: Json,
+        *,
+        fresh: bool,
+        timeout: float | None,
+        origin: Origin = UNKNOWN,
     ) -> Run:
         """A run that has ended. Who is interrupted cancels it."""
         order = Order(fresh)
         try:
-            return Run(
-                self,
-                self._driver.run(self._rules.execute_and_finish(task_id, fields, order, timeout)),
-            )
+            rule = self._rules.execute_and_finish(task_id, fields, order, timeout)
+            return Run(self, self._driver.run(rule), origin)
         except KeyboardInterrupt:
             with contextlib.suppress(MecaPyError):  # the interruption is what counts
                 self._driver.run(self._rules.abandon(task_id, fields, order))

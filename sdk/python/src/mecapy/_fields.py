@@ -11,15 +11,19 @@ from typing import Any
 from mecapy._codec import encode_inputs
 from mecapy._entries import Pieces
 from mecapy._errors import EncodingError, SourceError
+from mecapy._origin import Origin, Stretch
 from mecapy._session import Body
-from mecapy._source import calculation_of
+from mecapy._source import written_of
+from mecapy._taken import is_calculation
 from mecapy._values import Duration, Limits, seconds
 
 Json = dict[str, Any]
 
 
-def calculation_code(code: str | os.PathLike[str] | Callable[..., Any]) -> str:
-    """The source of a calculation given as text, as a file or as a function.
+def calculation_code(
+    code: str | os.PathLike[str] | Callable[..., Any],
+) -> tuple[str, tuple[Stretch, ...]]:
+    """The source of a calculation given as text, file or function, and where its lines stand.
 
     Raises
     ------
@@ -27,13 +31,14 @@ def calculation_code(code: str | os.PathLike[str] | Callable[..., Any]) -> str:
         There is no such file, or the function cannot be taken along.
     """
     if isinstance(code, str):
-        return code
+        return code, ()
     if isinstance(code, os.PathLike):
         try:
-            return Path(code).read_text(encoding="utf-8-sig")
+            text = Path(code).read_text(encoding="utf-8-sig")
+            return text, (Stretch(1, None, os.fspath(code), 1),)
         except (OSError, UnicodeDecodeError) as error:
             raise SourceError(f"{code} cannot be read: {error}") from error
-    return calculation_of(code)
+    return written_of(code)
 
 
 def changes_of(
@@ -51,7 +56,7 @@ def changes_of(
     """
     fields = {name: value for name, value in others.items() if value is not None}
     if code is not None:
-        fields["code"] = calculation_code(code)
+        fields["code"] = calculation_code(code)[0]
     if inputs is not None:
         fields["inputs"] = encode_inputs(inputs)
     if limits is not None:
@@ -67,6 +72,19 @@ def changes_of(
 def fields_of(**given: Any) -> Json:
     """The members of a new task or run; see `changes_of`."""
     return {name: value for name, value in changes_of(**given).items() if value is not None}
+
+
+def run_of(
+    code: str | os.PathLike[str] | Callable[..., Any],
+    inputs: Mapping[str, Any] | None,
+    limits: Limits | None,
+) -> tuple[Json, Origin]:
+    """The members of a run without a task, and what is known of it here."""
+    given = inputs or {}
+    text, stretches = calculation_code(code)
+    fields = fields_of(code=text, inputs=given, limits=limits)
+    whole = not callable(code) or is_calculation(code)
+    return fields, Origin(stretches, tuple(given) if whole else None)
 
 
 def body_of(fields: Mapping[str, Any]) -> Body:

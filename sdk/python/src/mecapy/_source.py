@@ -40,6 +40,7 @@ from mecapy._errors import SourceError
 from mecapy._faithful import check_bound_once, check_class, check_runs_as_written, may_give
 from mecapy._imports import comes_with_packages, import_member, import_of, is_installed
 from mecapy._literal import NoLiteral, Refer, literal
+from mecapy._origin import Stretch
 from mecapy._taken import Piece, Taken
 from mecapy._written import binds, cells, is_of_cells, lines_of, source_of, tree_of
 
@@ -65,11 +66,22 @@ def calculation_of(function: Callable[..., Any]) -> str:
     SourceError
         It cannot be taken along; says what stands in the way.
     """
+    return written_of(function)[0]
+
+
+def written_of(function: Callable[..., Any]) -> tuple[str, tuple[Stretch, ...]]:
+    """The same, and where its lines stand.
+
+    Raises
+    ------
+    SourceError
+        See `calculation_of`.
+    """
     function = unwrapped(function)
     _check_kind(function)
     taken = Taken()
     _take_piece(taken, function.__name__, function)
-    return taken.text(function)
+    return taken.text(function), tuple(taken.stretches)
 
 
 def unwrapped(function: Any) -> Callable[..., Any]:

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import contextlib
 import datetime
+from collections.abc import Mapping
 from typing import Any, Generic, TypeVar
 
 from mecapy import _notebook
 from mecapy._codec import Encoded
 from mecapy._errors import MecaPyError, PlatformError, harmless
+from mecapy._origin import UNKNOWN, Origin
 from mecapy._outcome import failure_to_raise
 from mecapy._steps import understood
+from mecapy._taken import BY_NAME
 from mecapy._values import ENDS, Failure, Progress, Status, Usage, moment, pick
 
 C = TypeVar("C")
@@ -86,6 +89,14 @@ class TaskState(Generic[C]):
             value = self._told["inputs"] = value.decode()
         return value
 
+    def _origin(self, inputs: Mapping[str, Any] | None) -> Origin:
+        """What is known of a run with `inputs`, or the task's."""
+        code = self._told.get("code")
+        if not isinstance(code, str) or BY_NAME in code.partition("\n")[0]:
+            return UNKNOWN  # of a function, whose inputs are its arguments
+        given = self._told.get("inputs") if inputs is None else inputs
+        return Origin(inputs=tuple(given)) if isinstance(given, Mapping) else UNKNOWN
+
     def __repr__(self) -> str:
         kind = type(self).__name__
         return f"<{kind} {self.name!r} version {self.version} id={harmless(self.id)}>"
@@ -115,8 +126,9 @@ class RunState(Generic[C, A]):
 
     _artifact: type[A]  # what stands for a figure in the result
 
-    def __init__(self, client: C, record: Json) -> None:
+    def __init__(self, client: C, record: Json, origin: Origin = UNKNOWN) -> None:
         self._client = client
+        self._origin = origin
         self._hear(record)
 
     def _hear(self, record: Json) -> None:
@@ -125,6 +137,7 @@ class RunState(Generic[C, A]):
                 raise ValueError("a run without id or status")
             if record["status"] == "failed":
                 pick(Failure, record["error"])
+                record = record | {"error": self._origin.placed(record["error"])}
         self._told: Json = record
 
     @property
@@ -177,7 +190,7 @@ class RunState(Generic[C, A]):
         raise ValueError(f"it names {item['name']!r}, which the run did not leave")
 
     def _result(self) -> Any:
-        error = failure_to_raise(self._told)
+        error = failure_to_raise(self._told, self._origin)
         if error is not None:
             raise error
         if "result" not in self._told:

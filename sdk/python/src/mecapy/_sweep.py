@@ -151,7 +151,7 @@ async def map_on_loop(
     """Run `calculation` for each of `inputs` on this event loop."""
     if concurrency < 1:
         raise ValueError(f"concurrency={concurrency}: at least one run at a time")
-    source = calculation.source
+    written = calculation._written()
     sweep = Sweep(inputs)
     bar = _Bar(len(inputs), progress)
     waiting = iter(range(len(inputs)))
@@ -160,8 +160,8 @@ async def map_on_loop(
         for index in waiting:
             error: MecaPyError | None = None
             try:
-                fields = calculation._fields(sweep.inputs[index], source)
-                run = await client._execute(None, fields, fresh=False, timeout=None)
+                fields, origin = calculation._ordered(sweep.inputs[index], written)
+                run = await client._execute(None, fields, fresh=False, timeout=None, origin=origin)
                 sweep.run_ids[index] = run.id
                 sweep._results[index] = await run.result()
             except MecaPyError as caught:

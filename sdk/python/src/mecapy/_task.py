@@ -152,7 +152,9 @@ class Task(TaskState["MecaPy"]):
             It has not ended in time; it goes on.
         """
         fields = fields_of(inputs=inputs, version=version)
-        return self._client._execute(self.id, fields, fresh=fresh, timeout=timeout).result()
+        origin = self._origin(inputs)
+        run = self._client._execute(self.id, fields, fresh=fresh, timeout=timeout, origin=origin)
+        return run.result()
 
     def execute_async(
         self,
@@ -174,7 +176,7 @@ class Task(TaskState["MecaPy"]):
         """
         fields = fields_of(inputs=inputs, version=version)
         rule = self._client._rules.execute(self.id, fields, Order(fresh))
-        return Run(self._client, self._client._driver.run(rule))
+        return Run(self._client, self._client._driver.run(rule), self._origin(inputs))
 
     @property
     def latest(self) -> Run | None:

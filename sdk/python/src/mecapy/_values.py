@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import math
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -240,7 +241,8 @@ class Limits:
         for name in ("memory", "disk", "log", "result", "artifacts"):
             size: float | str | None = getattr(self, name)
             if size is not None:
-                found[_TABLE[name]] = size_mib(name, size) * (1024 if name == "log" else 1)
+                mib = size_mib(name, size)
+                found[_TABLE[name]] = math.ceil(mib * 1024) if name == "log" else mib
         if self.cpus is not None:
             found["cpus"] = float(self.cpus)
         if self.processes is not None:
