@@ -125,7 +125,7 @@ constexpr ValueRow kValues[] = {
      R"( a masked array has "mask" as well)"},
     {"numpy datetime64, timedelta64",
      R"({"$type": "datetime64" | "timedelta64", "dtype": "datetime64[s]", "value": ISO text | count)"
-     R"( | null})"},
+     R"( | null}; a Timedelta of pandas has "pandas": true as well)"},
     {"pandas DataFrame",
      R"({"$type": "dataframe", "columns": [...], "index": [...], "data": [one array a column],)"
      R"( "dtypes": [...], "column_names": [...], "index_names": [...], "index_dtype": ...}; an)"
@@ -133,6 +133,8 @@ constexpr ValueRow kValues[] = {
     {"pandas Series",
      R"({"$type": "series", "name": ..., "index": [...], "data": [...], "dtype": ...,)"
      R"( "index_names": [...], "index_dtype": ...})"},
+    {"pandas Index",
+     R"({"$type": "index", "index": [...], "index_names": [...], "index_dtype": ...})"},
     {"pandas dtype of categories", R"({"categories": [...], "dtype": ..., "ordered": false})"},
     {"pandas Timestamp",
      R"({"$type": "timestamp", "value": ISO text}; at a place also "zone": "Europe/Paris")"},

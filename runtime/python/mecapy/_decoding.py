@@ -151,7 +151,8 @@ def _objects(data: Any) -> Any:
 
 
 def _revive_nat_scalar(item: dict[str, Any], room: _Room) -> Any:
-    return _array_of([item["value"]], item["dtype"], room)[0]
+    value = _array_of([item["value"]], item["dtype"], room)[0]
+    return _pandas().Timedelta(value) if item.get("pandas") is True else value
 
 
 def _index(item: dict[str, Any], room: _Room) -> Any:
@@ -335,6 +336,7 @@ _REVIVERS: dict[str, Callable[[dict[str, Any], _Room], Any]] = {
     "timedelta64": _revive_nat_scalar,
     "dataframe": _revive_frame,
     "series": _revive_series,
+    "index": _index,
     "timestamp": _revive_timestamp,
     "nat": lambda *_: _pandas_constant("NaT"),
     "na": lambda *_: _pandas_constant("NA"),

@@ -12,7 +12,8 @@ ndarray             ``{"$type": "ndarray", "dtype": "float64", "shape": [2, 3], 
                     datetime64 ISO texts, timedelta64 counts of the dtype's unit (NaT: null),
                     bytes base64; a masked array has ``"mask"`` as well
 datetime64          ``{"$type": "datetime64", "dtype": "datetime64[s]", "value": ISO text | null}``
-timedelta64         ``{"$type": "timedelta64", "dtype": "timedelta64[s]", "value": count | null}``
+timedelta64         ``{"$type": "timedelta64", "dtype": "timedelta64[s]", "value": count | null}``;
+                    a Timedelta of pandas has ``"pandas": true`` as well
 DataFrame           ``{"$type": "dataframe", "columns": [...], "index": [...], "data": [[...], ...],
                     "dtypes": [...], "column_names": [...], "index_names": [...],
                     "index_dtype": ...}``; ``data`` holds one array per column; an index of
@@ -20,6 +21,8 @@ DataFrame           ``{"$type": "dataframe", "columns": [...], "index": [...], "
                     ``"index_freq"``, ``"D"``
 Series              ``{"$type": "series", "name": ..., "index": [...], "data": [...], "dtype": ...,
                     "index_names": [...], "index_dtype": ...}``
+Index               ``{"$type": "index", "index": [...], "index_names": [...],
+                    "index_dtype": ...}``, as that of a DataFrame
 dtype of categories ``{"categories": [...], "dtype": ..., "ordered": false}``
 pandas Timestamp    ``{"$type": "timestamp", "value": ISO text}``; at a place ``"zone"`` as well
 pandas NaT, NA      ``{"$type": "nat"}``, ``{"$type": "na"}``
@@ -263,7 +266,7 @@ class _Encoder:
             "dtype": dtype_name(value.dtype),
             "shape": list(value.shape),
         }
-        flat = np.ma.getdata(value).reshape(-1)
+        flat = np.asarray(np.ma.getdata(value)).reshape(-1)  # a matrix is never flat
         if value.dtype.kind == "O":
             encoded["data"] = [self._at(f"[{i}]", item, depth) for i, item in enumerate(flat)]
         else:
@@ -286,7 +289,7 @@ class _Encoder:
         if value is pandas.NA:
             return {"$type": "na"}
         if isinstance(value, pandas.Index):
-            value = value.to_series(index=range(len(value)))
+            return {"$type": "index", **self._inside(value, depth, self._index)}
         if isinstance(value, pandas.Series):
             return self._inside(value, depth, self._series)
         if isinstance(value, pandas.DataFrame):

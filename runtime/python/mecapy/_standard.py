@@ -27,6 +27,12 @@ def _time(value: datetime.time) -> Any:
     return {"$type": "time", "value": written.isoformat(), **zone}
 
 
+def _pandas_timedelta(value: Any) -> Any:
+    lasting = value.to_timedelta64()
+    count = int(lasting.astype("int64"))
+    return {"$type": "timedelta64", "dtype": lasting.dtype.name, "value": count, "pandas": True}
+
+
 def standard(value: Any, depth: int) -> Any:
     """The JSON of a value of the standard library that holds no others; None of another value."""
     del depth
@@ -35,7 +41,7 @@ def standard(value: Any, depth: int) -> Any:
         if isinstance(value, pandas.Timestamp):
             return {"$type": "timestamp", "value": value.isoformat(), **_zone(value)}
         if isinstance(value, pandas.Timedelta):
-            return {"$type": "timedelta64", "dtype": "timedelta64[ns]", "value": value.value}
+            return _pandas_timedelta(value)
     if pandas is not None and value is pandas.NaT:
         return {"$type": "nat"}
     if isinstance(value, complex):

@@ -2,7 +2,10 @@
 
 import asyncio
 import datetime
+import uuid
 import zoneinfo
+from collections import OrderedDict
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -52,6 +55,13 @@ VALUES = {
     "timed": pd.DataFrame(
         {"t": pd.to_datetime(["2026-01-01", "2026-01-02"]), "v": [1.0, 2.0]}
     ).set_index("t"),
+    "index": pd.Index(["a", None], name="size"),
+    "index of times": pd.date_range("2026-03-28", periods=3, freq="D", tz="Europe/Paris"),
+    "index of levels": pd.MultiIndex.from_tuples([("a", 1), ("b", 2)], names=["x", None]),
+    "index of steps": pd.to_timedelta([1, 2], unit="h"),
+    "index of categories": pd.CategoricalIndex(["a", "b", "a"], ordered=True),
+    "lasting of pandas": pd.Timedelta("1 day 2 ns"),
+    "lasting seconds": pd.Timedelta(5, "s").as_unit("s"),
     "series": pd.Series([1, 2], name="load", dtype="int64"),
 }
 
@@ -67,6 +77,11 @@ def same(one: object, other: object) -> bool:
     if isinstance(one, pd.Series):
         pd.testing.assert_series_equal(one, other)
         return True
+    if isinstance(one, pd.Index):
+        pd.testing.assert_index_equal(one, other, exact=True)
+        return getattr(one, "freq", None) == getattr(other, "freq", None)
+    if isinstance(one, pd.Timedelta):
+        return bool(one == other and one.unit == other.unit)
     if isinstance(one, np.ndarray):
         assert one.dtype == other.dtype
         assert one.shape == other.shape
@@ -93,6 +108,42 @@ def test_values_come_back_as_they_were(echo, name: str) -> None:
         assert back == {"a": [1, {"b": []}]}  # tuples travel as lists
     else:
         assert same(value, back), back
+
+
+CHANGED = {
+    "tuple": ((1, 2), [1, 2]),
+    "range": (range(3), [0, 1, 2]),
+    "keys": ({"a": 1}.keys(), ["a"]),
+    "number of numpy": (np.float32(0.5), 0.5),
+    "truth of numpy": (np.bool_(True), True),
+    "other byte order": (np.array([1, 2], dtype=">i4"), np.array([1, 2], dtype="i4")),
+    "matrix": (np.array([[1, 2], [3, 4]]).view(np.matrix), np.array([[1, 2], [3, 4]])),
+    "RangeIndex": (pd.RangeIndex(2), pd.Index([0, 1])),
+    "path": (Path("a/b"), "a/b"),
+    "uuid": (uuid.UUID(int=1), str(uuid.UUID(int=1))),
+    "bytearray": (bytearray(b"a"), b"a"),
+    "OrderedDict": (OrderedDict(a=1), {"a": 1}),
+}
+
+
+@pytest.mark.parametrize("name", CHANGED)
+def test_what_changes_its_kind_is_what_the_guide_to_tables_says(echo, name: str) -> None:
+    given, expected = CHANGED[name]
+    assert same(expected, echo.execute({"value": given}))
+
+
+def test_what_has_a_class_of_the_authors_comes_back_without_it(client: MecaPy) -> None:
+    @client.task
+    def made():
+        import collections
+        import dataclasses
+        import enum
+
+        plate = dataclasses.make_dataclass("Plate", ["width"])
+        grade = enum.Enum("Grade", {"S355": 355})
+        return [plate(2.5), grade.S355, collections.namedtuple("Point", "x y")(1, 2)]
+
+    assert made.remote() == [{"width": 2.5}, 355, [1, 2]]
 
 
 def test_the_inputs_that_a_task_keeps_are_shown_as_they_were(client: MecaPy) -> None:
