@@ -310,6 +310,12 @@ def test_nothing_a_run_says_is_markup(client: MecaPy) -> None:
     assert "<img" not in told
 
 
+def test_who_waits_in_vain_is_told_how_long_he_wanted_to(client: MecaPy) -> None:
+    with pytest.raises(WaitTimeout, match=r"after 0\.5 s; it goes on") as caught:
+        client.run(SLOW, timeout=0.5)
+    client.runs.get(str(caught.value.run_id)).cancel()
+
+
 def test_a_limit_is_told_as_one(client: MecaPy) -> None:
     with pytest.raises(LimitError) as caught:
         client.run(SLOW, limits=Limits(timeout=0.2))

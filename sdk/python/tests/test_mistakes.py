@@ -4,6 +4,7 @@ import asyncio
 import enum
 import io
 import subprocess
+import sys
 from typing import Any
 
 import pytest
@@ -20,6 +21,7 @@ from mecapy import (
     MecaPyError,
     NotFoundError,
     PlatformError,
+    Sweep,
     UsageError,
 )
 from mecapy._errors import harmless
@@ -218,9 +220,24 @@ def test_what_is_called_an_image_starts_no_program(monkeypatch: pytest.MonkeyPat
     monkeypatch.setattr(subprocess, "Popen", lambda *given, **_: started.append(given))
     with scripted(*left(EPS)) as server:
         [figure] = client_of(server.url).runs.get("r").artifacts
-        with pytest.raises(UnidentifiedImageError):
+        with pytest.raises(UnidentifiedImageError, match=r"figure\.png is no image that open\(\)"):
             figure.open().load()
     assert started == []
+
+
+def test_a_package_that_is_missing_here_is_named_with_what_installs_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    content = picture("PNG")
+    monkeypatch.setitem(sys.modules, "PIL", None)
+    monkeypatch.setitem(sys.modules, "pandas", None)
+    with scripted(*left(content)) as server:
+        [figure] = client_of(server.url).runs.get("r").artifacts
+        with pytest.raises(ImportError, match=r"pip install pillow; read\(\) gives the bytes"):
+            figure.open()
+        assert len(server.asked) == 1  # nothing is fetched for it
+    with pytest.raises(ImportError, match="pip install pandas"):
+        Sweep([]).to_frame()
 
 
 def test_what_is_no_image_is_shown_by_its_name() -> None:

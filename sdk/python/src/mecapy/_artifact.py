@@ -88,10 +88,23 @@ class _Download:
                 os.unlink(self._part)
 
 
-def _image(content: bytes) -> Any:
-    from PIL import Image
+def _pillow() -> Any:
+    try:
+        from PIL import Image
+    except ImportError as error:
+        text = "open() needs Pillow, which is not installed here: pip install pillow"
+        raise ImportError(f"{text}; read() gives the bytes", name=error.name) from error
+    return Image
 
-    return Image.open(io.BytesIO(content), formats=_FORMATS)
+
+def _image(pillow: Any, content: bytes, name: str) -> Any:
+    try:
+        return pillow.open(io.BytesIO(content), formats=_FORMATS)
+    except pillow.UnidentifiedImageError:
+        text = (
+            f"{name} is no image that open() reads ({', '.join(_FORMATS)}): read() gives the bytes"
+        )
+        raise pillow.UnidentifiedImageError(text) from None
 
 
 class Artifact(ArtifactState):
@@ -182,7 +195,8 @@ class Artifact(ArtifactState):
         OSError
             It is no such image, whatever its name.
         """
-        return _image(self.read())
+        pillow = _pillow()
+        return _image(pillow, self.read(), self.name)
 
     def _repr_mimebundle_(self, **_: Any) -> dict[str, Any]:
         if self.content_type not in _SHOWN:
@@ -240,7 +254,8 @@ class AsyncArtifact(ArtifactState):
         ImportError, NotFoundError, OSError, PlatformError
             See `Artifact.open`.
         """
-        return _image(await self.read())
+        pillow = _pillow()
+        return _image(pillow, await self.read(), self.name)
 
     def _repr_mimebundle_(self, **_: Any) -> dict[str, Any]:
         if self.content_type not in _SHOWN:

@@ -147,8 +147,7 @@ class Rules:
             raise errors.WaitTimeout(text) from error
         if record["status"] in ENDS:
             return record
-        left = None if timeout is None else deadline.left(timeout)
-        return (yield from self.finish(record["id"], left))
+        return (yield from self._finish(record["id"], timeout, deadline))
 
     def abandon(self, task_id: str | None, fields: Mapping[str, Any], order: Order) -> Rule[None]:
         """Cancel the run of an order, whose answer nobody waited for."""
@@ -169,7 +168,9 @@ class Rules:
         WaitTimeout
             It has not ended in `timeout` seconds.
         """
-        deadline = Deadline(timeout)
+        return (yield from self._finish(run_id, timeout, Deadline(timeout)))
+
+    def _finish(self, run_id: str, timeout: float | None, deadline: Deadline) -> Rule[Json]:
         while True:
             wait = deadline.left(_WAIT_S)
             try:

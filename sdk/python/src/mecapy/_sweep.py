@@ -93,8 +93,11 @@ class Sweep(Sequence[Any]):
         ImportError
             pandas is not installed.
         """
-        import pandas as pd
-
+        try:
+            import pandas as pd
+        except ImportError as error:
+            text = "to_frame() needs pandas, which is not installed here: pip install pandas"
+            raise ImportError(text, name=error.name) from error
         errors = {failure.index: str(failure.error) for failure in self.failures}
         rows = []
         for index, inputs in enumerate(self.inputs):
