@@ -187,6 +187,19 @@ def test_a_sweep_keeps_order_and_keeps_failures_apart(client: MecaPy, capsys) ->
     assert "4/4, 1 failed" in capsys.readouterr().err
 
 
+def test_a_sweep_is_a_table_in_a_notebook(client: MecaPy) -> None:
+    @client.task
+    def echoed(x):
+        return {"told": 1 / len(x) and x}
+
+    shown = echoed.map(["<img>", "", *"abc" * 17])._repr_html_()
+    assert "<caption>MecaPy sweep: 52 of 53 completed; the last 3 are not shown" in shown
+    assert shown.count("<tr>") == 51
+    assert "<td>{&#x27;told&#x27;: &#x27;&lt;img&gt;&#x27;}</td>" in shown
+    assert "ZeroDivisionError: division by zero</span>" in shown
+    assert "<img" not in shown
+
+
 def test_a_table_is_swept_by_its_rows(client: MecaPy) -> None:
     @client.task
     def add(x, y):

@@ -73,8 +73,14 @@ def test_limits_are_those_of_the_platform_in_its_units(contract: Json) -> None:
 @pytest.mark.skipif(sys.version_info < (3, 11), reason="overloads are not kept")
 @pytest.mark.parametrize("client", [MecaPy, AsyncMecaPy])
 def test_the_decorator_takes_every_limit(client: type) -> None:
-    _, options = typing.get_overloads(client.task)
     limits = {field.name for field in dataclasses.fields(Limits)}
+    _, options = typing.get_overloads(client.task)
+    shown, typed = (inspect.signature(one).parameters for one in (client.task, options))
+    assert list(shown) == list(typed)  # what help() tells
+    for name in limits | {"name", "cache"}:
+        assert (shown[name].kind, shown[name].annotation) == (
+            typed[name].kind, typed[name].annotation,
+        )  # fmt: skip
     assert set(inspect.signature(options).parameters) == limits | {
         "self", "function", "name", "cache",
     }  # fmt: skip

@@ -2,7 +2,9 @@
 
 import asyncio
 import enum
+import inspect
 import io
+import re
 import subprocess
 import sys
 from typing import Any
@@ -15,6 +17,7 @@ from scripted import Answer, scripted
 
 from mecapy import (
     AsyncMecaPy,
+    AsyncTask,
     CalculationError,
     EncodingError,
     MecaPy,
@@ -22,6 +25,7 @@ from mecapy import (
     NotFoundError,
     PlatformError,
     Sweep,
+    Task,
     UsageError,
 )
 from mecapy._errors import harmless
@@ -100,6 +104,26 @@ def test_a_call_names_the_argument_that_there_is_not() -> None:
         NOBODY.task(double).remote(y=1)
     with pytest.raises(TypeError, match="^missing a required argument: 'x'$"):
         NOBODY.task(double).remote()
+
+
+def test_inputs_given_as_arguments_are_told_where_they_go() -> None:
+    task = Task(NOBODY, {"id": "t"})
+    other = AsyncTask(AsyncMecaPy(token="t"), {"id": "t"})
+
+    def call(method: Any, *given: Any) -> None:
+        made = method(*given, force=1)
+        if inspect.iscoroutinefunction(method):
+            asyncio.run(made)
+
+    for method in (task.execute, task.execute_async, other.execute, other.execute_async):
+        shown = re.escape(f"no argument force; inputs: {method.__name__}({{'force': ...}})")
+        with pytest.raises(TypeError, match=shown):
+            call(method)
+    for ask in (NOBODY.run, NOBODY.submit, AsyncMecaPy(token="t").run):
+        with pytest.raises(TypeError, match=r"\(code, {'force': \.\.\.}\)"):
+            call(ask, CODE)
+    with pytest.raises(TypeError):
+        task.execute({}, None, 5)  # type: ignore[misc]
 
 
 DEEP = b"[" * 200_000 + b"]" * 200_000

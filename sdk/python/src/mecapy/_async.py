@@ -22,6 +22,7 @@ from mecapy._login import find_login
 from mecapy._origin import UNKNOWN, Origin
 from mecapy._rules import Order, Rules
 from mecapy._session import Session
+from mecapy._signatures import shows_options, takes_inputs
 from mecapy._values import Duration, Limits
 
 if TYPE_CHECKING:
@@ -63,6 +64,7 @@ class AsyncMecaPy:
         self.tasks = AsyncTasks(self)
         self.runs = AsyncRuns(self)
 
+    @takes_inputs
     async def run(
         self,
         code: str | os.PathLike[str] | Callable[..., Any],
@@ -84,6 +86,7 @@ class AsyncMecaPy:
         run = await self._execute(None, fields, fresh=False, timeout=timeout, origin=origin)
         return await run.result()
 
+    @takes_inputs
     async def submit(
         self,
         code: str | os.PathLike[str] | Callable[..., Any],
@@ -123,6 +126,7 @@ class AsyncMecaPy:
         cache: Duration | None = None,
     ) -> Callable[[F], AsyncCalculation]: ...
 
+    @shows_options
     def task(self, function: Any = None, **options: Any) -> Any:
         """Make a function one that can run there; see `MecaPy.task`.
 

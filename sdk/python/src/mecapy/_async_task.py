@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from mecapy._async_run import AsyncRun
 from mecapy._fields import changes_of, fields_of
 from mecapy._rules import Order
+from mecapy._signatures import takes_inputs
 from mecapy._state import TaskState
 from mecapy._values import Duration, Limits, Status
 
@@ -93,6 +94,7 @@ class AsyncTask(TaskState["AsyncMecaPy"]):
         inputs: Json | None = self._inputs()
         return inputs
 
+    @takes_inputs
     async def execute(
         self,
         inputs: Mapping[str, Any] | None = None,
@@ -117,6 +119,7 @@ class AsyncTask(TaskState["AsyncMecaPy"]):
         )
         return await run.result()
 
+    @takes_inputs
     async def execute_async(
         self,
         inputs: Mapping[str, Any] | None = None,

@@ -20,6 +20,7 @@ from mecapy._origin import UNKNOWN, Origin
 from mecapy._rules import Order, Rules
 from mecapy._run import Run, Runs
 from mecapy._session import Session
+from mecapy._signatures import shows_options, takes_inputs
 from mecapy._task import Tasks
 from mecapy._values import Duration, Limits
 
@@ -101,6 +102,7 @@ class MecaPy:
         self.tasks = Tasks(self)
         self.runs = Runs(self)
 
+    @takes_inputs
     def run(
         self,
         code: str | os.PathLike[str] | Callable[..., Any],
@@ -141,6 +143,7 @@ class MecaPy:
         run = self._execute(None, fields, fresh=False, timeout=timeout, origin=origin)
         return run.result()
 
+    @takes_inputs
     def submit(
         self,
         code: str | os.PathLike[str] | Callable[..., Any],
@@ -183,6 +186,7 @@ class MecaPy:
         cache: Duration | None = None,
     ) -> Callable[[F], Calculation]: ...
 
+    @shows_options
     def task(self, function: Any = None, **options: Any) -> Any:
         """Make a function one that can run there: ``@client.task(memory="1 GiB")``.
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import html
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from mecapy._values import moment
@@ -15,6 +15,8 @@ _COLOURS = {
     "running": "#0969da",
     "queued": "#9a6700",
 }
+_MOST_ROWS = 50  # of a sweep
+_LONGEST_CELL = 100  # characters
 _LONGEST = 2000  # characters of a result, a message
 
 
@@ -39,6 +41,35 @@ def run_html(record: Mapping[str, Any]) -> str:
         for name, value in rows
     )
     return f"<table><caption>MecaPy run {html.escape(str(record['id']))}</caption>{cells}</table>"
+
+
+def sweep_html(
+    inputs: Sequence[Mapping[str, Any]], results: Sequence[Any], errors: Mapping[int, str]
+) -> str:
+    """A table of the runs of a sweep, one row a run: inputs, then its result or error."""
+    names = list(dict.fromkeys(name for one in inputs for name in one))
+    heads = "".join(f"<th>{html.escape(str(name))}</th>" for name in ("", *names, "result"))
+    rows = []
+    for index, given in enumerate(inputs[:_MOST_ROWS]):
+        cells = "".join(f"<td>{_short(given[n]) if n in given else ''}</td>" for n in names)
+        end = _short(results[index])
+        if index in errors:
+            end = f'<span style="color:{_COLOURS["failed"]}">{_cut(errors[index])}</span>'
+        rows.append(f"<tr><th>{index}</th>{cells}<td>{end}</td></tr>")
+    good, left = len(inputs) - len(errors), len(inputs) - len(rows)
+    caption = f"MecaPy sweep: {good} of {len(inputs)} completed"
+    caption += f"; the last {left} are not shown" if left else ""
+    body = "".join(rows)
+    return f"<table><caption>{caption}</caption><tr>{heads}</tr>{body}</table>"
+
+
+def _short(value: Any) -> str:
+    return _cut(repr(value))
+
+
+def _cut(text: str) -> str:
+    line = text.partition("\n")[0]
+    return html.escape(line if len(line) <= _LONGEST_CELL else line[:_LONGEST_CELL] + " …")
 
 
 def _facts(record: Mapping[str, Any]) -> list[tuple[str, str]]:

@@ -11,6 +11,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, overload
 
+from mecapy import _notebook
 from mecapy._errors import MecaPyError
 
 if TYPE_CHECKING:
@@ -110,6 +111,10 @@ class Sweep(Sequence[Any]):
     def __repr__(self) -> str:
         good = len(self) - len(self.failures)
         return f"<Sweep {good} of {len(self)} completed>"
+
+    def _repr_html_(self) -> str:
+        errors = {failure.index: str(failure.error) for failure in self.failures}
+        return _notebook.sweep_html(self.inputs, self._results, errors)
 
     def __iter__(self) -> Iterator[Any]:
         return iter(self._results)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from mecapy._fields import changes_of, fields_of
 from mecapy._rules import Order
 from mecapy._run import Run
+from mecapy._signatures import takes_inputs
 from mecapy._state import TaskState
 from mecapy._values import Duration, Limits, Status
 
@@ -115,6 +116,7 @@ class Task(TaskState["MecaPy"]):
         self._whole()
         return dict(self._inputs())
 
+    @takes_inputs
     def execute(
         self,
         inputs: Mapping[str, Any] | None = None,
@@ -156,6 +158,7 @@ class Task(TaskState["MecaPy"]):
         run = self._client._execute(self.id, fields, fresh=fresh, timeout=timeout, origin=origin)
         return run.result()
 
+    @takes_inputs
     def execute_async(
         self,
         inputs: Mapping[str, Any] | None = None,

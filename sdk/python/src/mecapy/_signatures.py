@@ -1,0 +1,51 @@
+"""What the signatures of methods tell: `help()` every option, a wrong call the right one."""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+import inspect
+from collections.abc import Callable, Iterable
+from typing import Any, TypeVar, cast
+
+from mecapy._values import Limits
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+def takes_inputs(method: F) -> F:
+    """A method whose inputs are one dict says so to who gives them as arguments."""
+    known = inspect.signature(method).parameters
+    first = "code, " if "code" in known else ""
+
+    def check(given: Iterable[str]) -> None:
+        unknown = next((one for one in given if one not in known), None)
+        if unknown is not None:
+            name = method.__name__
+            shown = f"{name}({first}{{{unknown!r}: ...}})"
+            raise TypeError(f"{name}() has no argument {unknown}; inputs: {shown}")
+
+    @functools.wraps(method)
+    def told(*args: Any, **kwargs: Any) -> Any:
+        check(kwargs)
+        return method(*args, **kwargs)
+
+    @functools.wraps(method)
+    async def awaited(*args: Any, **kwargs: Any) -> Any:
+        check(kwargs)
+        return await method(*args, **kwargs)
+
+    return cast(F, awaited if inspect.iscoroutinefunction(method) else told)
+
+
+def shows_options(method: F) -> F:
+    """A method that takes the options of a task shows each of them."""
+    kinds = {"name": "str | None", **{one.name: one.type for one in dataclasses.fields(Limits)}}
+    options = [
+        inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=None, annotation=kind)
+        for name, kind in (kinds | {"cache": "Duration | None"}).items()
+    ]
+    own = inspect.signature(method)
+    given = [one for one in own.parameters.values() if one.kind is not one.VAR_KEYWORD]
+    cast(Any, method).__signature__ = own.replace(parameters=[*given, *options])
+    return method
