@@ -99,6 +99,8 @@ def test_an_input_that_there_is_not_is_told_with_those_that_are(client: MecaPy) 
     assert error_of(client, MISSES, {"x": 1}) == "KeyError: 'forc'; inputs given: x"
     assert error_of(client, MISSES, {}) == "KeyError: 'forc'; inputs given: none"
     assert error_of(client, OTHERS, given) == "KeyError: 'forc'"
+    many = {f"x{number:02}": 1 for number in range(21)}
+    assert error_of(client, MISSES, many).endswith("x18, x19, ...")
     task = client.tasks.create("misses", MISSES, {"x": 1})
     for inputs, names in ((None, "x"), (given, "force, section; did you mean force?")):
         with pytest.raises(CalculationError) as caught:

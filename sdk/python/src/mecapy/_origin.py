@@ -10,6 +10,8 @@ from typing import Any
 
 Json = dict[str, Any]
 
+_MOST_NAMES = 20  # that a message tells
+
 # A frame of a traceback; there every calculation is this file.
 _FRAME = re.compile(r'^([ |]*File )"calc\.py", line (\d+)', re.MULTILINE)
 _KEY_ERROR = re.compile(r"KeyError: ('[^'\n]*'|\"[^\"\n]*\")")
@@ -72,7 +74,8 @@ class Origin:
         if key in self.inputs:
             return ""
         near = difflib.get_close_matches(key, self.inputs, 1)
-        given = f"; inputs given: {', '.join(self.inputs) or 'none'}"
+        shown = [*self.inputs[:_MOST_NAMES], *(["..."] if self.inputs[_MOST_NAMES:] else [])]
+        given = f"; inputs given: {', '.join(shown) or 'none'}"
         return given + (f"; did you mean {near[0]}?" if near else "")
 
 
