@@ -48,6 +48,8 @@ PAGES = sorted(
         *(ROOT / name for name in ("ARCHITECTURE.md", "CONTRIBUTING.md", "examples/README.md")),
     ]
 )
+# Read by one who has logged in before, as the first calculation ends.
+LOGGED_IN = "docs/guides/"
 # Read in the clone; the others in an empty folder.
 IN_CLONE = {"README.md", "README.fr.md", KEYCLOAK, CONTAINERS}
 
@@ -65,6 +67,8 @@ def test_what_a_page_says_works(page: Path, request: pytest.FixtureRequest) -> N
     try:
         if name_of(page) in IN_CLONE:
             reader.begin_in_clone()
+        if name_of(page).startswith(LOGGED_IN):
+            log_in(reader, page)
         for block in blocks_of(page):
             follow(reader, block)
     finally:
@@ -97,6 +101,12 @@ def on_services(managed: Managed) -> tuple[dict[str, str], dict[str, str]]:
         "rediss://ADMIN:PASSWORD@HOST:6379/0": redis.partition("?")[0],
         "/etc/mecapy/redis.pem": str(services.FOLDER / "redis/cert.pem"),
     }
+
+
+def log_in(reader: Reader, page: Path) -> None:
+    """Have the token saved, in the place of one in the environment."""
+    url, token = (reader.environment.pop(name) for name in ("MECAPY_URL", "MECAPY_TOKEN"))
+    reader.act(page, f"mecapy login {url} - <<<{token}")
 
 
 def is_run(block: Block) -> bool:
