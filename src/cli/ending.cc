@@ -50,11 +50,6 @@ std::string failure_text(const model::Failure& failure, const std::string& file)
   return harmless(out);
 }
 
-std::string failure_advice(const model::Failure& failure, const std::string& ceiling) {
-  if (failure.code != model::OutcomeCode::out_of_memory) return "";
-  return "  -> -l memory_mb=N asks for more, up to " + ceiling + "\n";
-}
-
 std::string marked_line(const std::string& code, const std::string& file,
                         const FieldProblem& problem) {
   if (!problem.line || *problem.line < 1) return "";

@@ -22,10 +22,6 @@ std::string artifact_text(const std::string& name, std::int64_t bytes, const std
 // then the code, the line and the message.
 std::string failure_text(const model::Failure& failure, const std::string& file);
 
-// One line: what to do about it; "" when there is nothing. `ceiling` is what the memory that may be
-// asked for goes up to.
-std::string failure_advice(const model::Failure& failure, const std::string& ceiling);
-
 // The line of `code` that a problem of invalid_code points to, with its place marked; "" when it
 // names none.
 std::string marked_line(const std::string& code, const std::string& file,

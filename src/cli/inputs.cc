@@ -18,6 +18,8 @@ namespace {
 
 namespace fs = std::filesystem;
 
+constexpr std::size_t kMostListed = 20;  // names in one line
+
 using Members = std::vector<std::pair<std::string, std::string>>;  // in the order first given
 
 void set(Members& members, const std::string& key, std::string value) {
@@ -108,6 +110,30 @@ bool has_decimal_comma(std::string text) {
   return end.ec == std::errc() && end.ptr == text.data() + text.size();
 }
 
+// "SECONDS", "MIB": what stands for a value of this limit.
+std::string unit_word(const model::LimitRow& row) {
+  if (row.unit.empty()) return "N";
+  if (row.unit == "s") return "SECONDS";
+  return row.unit == "CPU" ? "CPUS" : std::string(row.unit);
+}
+
+// Of a word for `--limit` whose name, if it has one, is `key`.
+std::string not_a_limit(const std::string& word, const std::string& key) {
+  const std::vector<model::LimitRow>& table = model::limit_table();
+  const auto bare = std::ranges::find(table, trimmed(word), &model::LimitRow::name);
+  if (bare != table.end())
+    return "the value is missing: -l " + std::string(bare->name) + "=" + unit_word(*bare);
+  std::vector<std::string_view> names;
+  std::vector<std::string> all;
+  for (const model::LimitRow& row : table) {
+    names.push_back(row.name);
+    all.emplace_back(row.name);
+  }
+  const std::string near = base::nearest(key.empty() ? word : key, names);
+  return "unknown limit \"" + word + "\"" + (near.empty() ? "" : "; did you mean " + near + "?") +
+         " (there are: " + listed(all) + ")";
+}
+
 std::string folder_given(const std::string& path) {
   std::string inside;
   std::error_code ec;
@@ -141,6 +167,36 @@ Result<std::string> read_inputs(const std::vector<std::string>& words, const std
   return std::move(out).finish();
 }
 
+std::vector<std::string> input_names(const std::string& inputs) {
+  const auto members = wire::object_members(inputs);
+  std::vector<std::string> names;
+  if (!members) return names;
+  for (const wire::Member& member : *members) names.push_back(member.key);
+  return names;
+}
+
+std::string listed(const std::vector<std::string>& names) {
+  std::string text;
+  for (std::size_t i = 0; i < std::min(names.size(), kMostListed); ++i)
+    text += (i == 0 ? "" : ", ") + names[i];
+  return text + (names.size() > kMostListed ? ", ..." : "");
+}
+
+std::vector<std::string> doubts_about_names(const std::string& given, const std::string& own,
+                                            const std::string& task) {
+  const std::vector<std::string> known = input_names(own);
+  std::vector<std::string> doubts;
+  if (known.empty()) return doubts;
+  for (const std::string& name : input_names(given)) {
+    if (std::ranges::find(known, name) != known.end()) continue;
+    const std::string near = base::nearest(name, {known.begin(), known.end()});
+    doubts.push_back("task " + task + " has no input " + name +
+                     (near.empty() ? "" : "; did you mean " + near + "?") +
+                     " (it has: " + listed(known) + ")");
+  }
+  return doubts;
+}
+
 std::vector<std::string> doubts_about_inputs(const std::vector<std::string>& words) {
   std::vector<std::string> doubts;
   for (const std::string& word : words) {
@@ -153,16 +209,10 @@ std::vector<std::string> doubts_about_inputs(const std::vector<std::string>& wor
 }
 
 Result<model::Limits> read_limits(const std::vector<std::string>& words, model::Limits limits) {
-  std::vector<std::string_view> names;
-  for (const model::LimitRow& row : model::limit_table()) names.push_back(row.name);
   for (const std::string& word : words) {
     const auto [key, value] = split(word);
     const auto row = std::ranges::find(model::limit_table(), key, &model::LimitRow::name);
-    if (row == model::limit_table().end()) {
-      const std::string near = base::nearest(key.empty() ? word : key, names);
-      return fail(ErrorCode::usage, "unknown limit \"" + word + "\"" +
-                                        (near.empty() ? "" : "; did you mean " + near + "?"));
-    }
+    if (row == model::limit_table().end()) return fail(ErrorCode::usage, not_a_limit(word, key));
     double number = 0;
     const auto end = std::from_chars(value.data(), value.data() + value.size(), number);
     if (end.ec != std::errc() || end.ptr != value.data() + value.size()) {

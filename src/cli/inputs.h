@@ -19,12 +19,24 @@ Result<std::string> read_inputs(const std::vector<std::string>& words,
 // Whether one of the words is "@-".
 bool reads_standard_input(const std::vector<std::string>& words);
 
+// The names of the members of `inputs`, a JSON object; none when it is no object.
+std::vector<std::string> input_names(const std::string& inputs);
+
+// "a, b, c"; of many the first.
+std::string listed(const std::vector<std::string>& names);
+
+// What is doubtful about `given`, the inputs of one run of a task whose own are `own`, both JSON
+// objects: each name that the task has not, with the nearest one; for people. Nothing when the task
+// has none of its own.
+std::vector<std::string> doubts_about_names(const std::string& given, const std::string& own,
+                                            const std::string& task);
+
 // What is doubtful about `--inputs` words that are well-formed, such as a decimal comma; for
 // people.
 std::vector<std::string> doubts_about_inputs(const std::vector<std::string>& words);
 
 // `limits` with those of `--limit` words "name=value" set. usage for an unknown name (with the
-// nearest one) or a value that is no number.
+// nearest one, and all that there are) or a value that is none.
 Result<model::Limits> read_limits(const std::vector<std::string>& words, model::Limits limits = {});
 // The same as the JSON object of those that are named, for a server.
 Result<std::string> limits_object(const std::vector<std::string>& words);

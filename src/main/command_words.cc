@@ -1,5 +1,6 @@
 #include "main/command_words.h"
 
+#include "model/limits.h"
 #include "model/run.h"
 
 namespace mecapy::main::words {
@@ -8,7 +9,6 @@ namespace {
 constexpr const char* kRun = "id of the run, a unique beginning of it, or last";
 constexpr const char* kTask = "id of the task, a unique beginning of it, or its name";
 constexpr const char* kInputs = "name=value (JSON or text), @file.json, or @- for standard input";
-constexpr const char* kLimit = "name=value, such as timeout_s=10; repeatable";
 
 // A flag that stands for a setting; only those given are kept.
 void setting(CLI::App& app, Typed& typed, const std::string& flag, const std::string& name,
@@ -38,7 +38,11 @@ void inputs(CLI::App& app, std::vector<std::string>& into, const std::string& he
   app.add_option("-i,--inputs", into, help)->type_name("NAME=VALUE")->allow_extra_args(false);
 }
 void limits(CLI::App& app, std::vector<std::string>& into) {
-  app.add_option("-l,--limit", into, kLimit)->type_name("NAME=VALUE")->allow_extra_args(false);
+  std::string names;
+  for (const model::LimitRow& row : model::limit_table())
+    names += (names.empty() ? "" : ", ") + std::string(row.name);
+  app.add_option("-l,--limit", into, "such as timeout_s=10; repeatable. There are " + names)
+      ->type_name("NAME=VALUE")->allow_extra_args(false);
 }
 
 void count(CLI::App& app, std::int64_t& most) {

@@ -2,6 +2,7 @@
 
 #include <filesystem>
 
+#include "cli/advice.h"
 #include "cli/ending.h"
 #include "cli/text.h"
 #include "client/download.h"
@@ -30,11 +31,15 @@ void tell_artifacts(const Remote& remote, const client::RunAnswer& run) {
   }
 }
 
-void tell_failure(const Remote& remote, const client::RunAnswer& run, const std::string& file) {
+void tell_failure(const Remote& remote, const client::RunAnswer& run, const EndWords& words) {
   if (run.was_cancelled()) remote.err.write("mecapy: the run was cancelled\n");
   if (run.status != "failed" || !run.failure) return;
-  remote.err.write(cli::failure_text(*run.failure, file) +
-                   cli::failure_advice(*run.failure, "the server's ceiling"));
+  cli::RunAsked asked;
+  asked.file = words.file;
+  asked.more_by = words.more_by;
+  asked.inputs = words.inputs;
+  remote.err.write(cli::failure_text(*run.failure, words.file) +
+                   cli::failure_advice(*run.failure, asked));
 }
 
 }  // namespace
@@ -84,7 +89,7 @@ awaitable<Result<int>> tell_end(Remote& remote, std::string run_id, EndWords wor
   } else {
     kept = co_await keep_artifacts(remote, *run, run->artifacts, words.output, true);
   }
-  tell_failure(remote, *run, words.file);
+  tell_failure(remote, *run, words);
   if (remote.json()) {
     print_json(remote, *body);
   } else if (run->result) {

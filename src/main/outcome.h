@@ -1,6 +1,7 @@
 // How a run ended, for the person who asked for it, and as an exit status.
 #pragma once
 
+#include <optional>
 #include <string>
 
 #include "client/answers.h"
@@ -12,6 +13,8 @@ namespace mecapy::main {
 struct EndWords {
   std::string file = "calc.py";  // the author's name for his code
   std::string output{};          // folder to keep artifacts in; "" keeps none
+  std::string more_by = "-l ";   // cli/advice.h
+  std::optional<std::string> inputs{};  // the JSON object that was sent; nothing: not known
 };
 
 // The run with its result, once it has ended: figures, failure and artifacts on stderr, the result

@@ -63,13 +63,12 @@ awaitable<Result<int>> begin_and_follow(Remote& remote, client::Call call, Remot
 }
 
 // What is sent: the code with all that it needs.
-Result<std::string> ad_hoc_body(const RunStart& start, const std::string& code) {
-  auto inputs = cli::read_inputs(start.inputs);
-  if (!inputs) return inputs.error();
+Result<std::string> ad_hoc_body(const RunStart& start, const std::string& code,
+                                const std::string& inputs) {
   auto limits = cli::limits_object(start.limits);
   if (!limits) return limits.error();
   wire::ObjectWriter body;
-  body.text("code", code).raw("inputs", *inputs);
+  body.text("code", code).raw("inputs", inputs);
   if (!start.limits.empty()) body.raw("limits", *limits);
   if (start.file != "-") body.text("name", fs::path(start.file).filename().string());
   return std::move(body).finish();
@@ -84,14 +83,18 @@ int run_file_there(const config::Settings& settings, const RemoteWords& words,
   if (auto fine = check_output(start.output); !fine) return complain(fine.error());
   const auto code = code_to_send(start.file);
   if (!code) return complain(code.error());
-  const auto body = ad_hoc_body(start, *code);
+  const auto inputs = cli::read_inputs(start.inputs);
+  if (!inputs) return complain(inputs.error());
+  const auto body = ad_hoc_body(start, *code, *inputs);
   if (!body) return complain(body.error());
   warn_of_inputs(start.inputs);
   return at_server(settings, words, Subject::run, [&](Remote& remote) -> awaitable<Result<int>> {
     client::Call call;
     call.path = "/api/tasks/execute";
     call.body = *body;
-    auto done = co_await begin_and_follow(remote, std::move(call), how, {start.file, start.output});
+    EndWords end{start.file, start.output};
+    end.inputs = *inputs;
+    auto done = co_await begin_and_follow(remote, std::move(call), how, std::move(end));
     if (!done && done.error().code == ErrorCode::invalid_code) {
       co_return tell_invalid_code(done.error(), *code, start.file);
     }
@@ -101,29 +104,44 @@ int run_file_there(const config::Settings& settings, const RemoteWords& words,
 
 namespace {
 
-// What is sent to run a task: its inputs with those that were typed over them, of one version.
-awaitable<Result<std::string>> execute_body(client::Api& api, std::string id, TaskRun start) {
-  std::string before = "{}";
-  std::optional<int> version = start.version;
-  if (!start.inputs.empty() && !start.no_defaults) {
+// What one run of a task is given; nothing where that is left to the server.
+struct TaskInputs {
+  std::optional<std::string> json{};
+  std::optional<int> version{};  // whose own inputs they go over
+};
+
+// The task's own inputs with those that were typed over them, of one version. Says on stderr which
+// of them the task has not.
+awaitable<Result<TaskInputs>> inputs_of(Remote& remote, std::string id, TaskRun start) {
+  TaskInputs found{std::nullopt, start.version};
+  if (start.inputs.empty() && !start.no_defaults) co_return found;
+  std::string own = "{}";
+  std::string name = start.task;
+  if (!start.no_defaults) {
     client::Call call;
     call.path = client::task_path(id);
-    if (version) call.query = {{"version", std::to_string(*version)}};
-    const auto json = co_await api.text(std::move(call));
+    if (start.version) call.query = {{"version", std::to_string(*start.version)}};
+    const auto json = co_await remote.api.text(std::move(call));
     if (!json) co_return json.error();
     const auto task = client::read_task(*json);
     if (!task) co_return task.error();
-    if (!task->inputs.empty()) before = task->inputs;
-    version = task->version;
+    if (!task->inputs.empty()) own = task->inputs;
+    found.version = task->version;
+    name = task->name;
   }
+  auto inputs = cli::read_inputs(start.inputs, own);
+  if (!inputs) co_return inputs.error();
+  for (const std::string& doubt : cli::doubts_about_names(*inputs, own, name))
+    remote.err.write("mecapy: warning: " + cli::harmless_line(doubt, 1000) + "\n");
+  found.json = std::move(*inputs);
+  co_return found;
+}
+
+std::string execute_body(const TaskInputs& inputs) {
   wire::ObjectWriter body;
-  if (!start.inputs.empty() || start.no_defaults) {
-    const auto inputs = cli::read_inputs(start.inputs, before);
-    if (!inputs) co_return inputs.error();
-    body.raw("inputs", *inputs);
-  }
-  if (version) body.integer("version", *version);
-  co_return std::move(body).finish();
+  if (inputs.json) body.raw("inputs", *inputs.json);
+  if (inputs.version) body.integer("version", *inputs.version);
+  return std::move(body).finish();
 }
 
 }  // namespace
@@ -135,12 +153,15 @@ int run_task(const config::Settings& settings, const RemoteWords& words, const T
   return at_server(settings, words, Subject::task, [&](Remote& remote) -> awaitable<Result<int>> {
     const auto id = co_await client::find_task(remote.api, start.task);
     if (!id) co_return id.error();
-    auto body = co_await execute_body(remote.api, *id, start);
-    if (!body) co_return body.error();
+    const auto inputs = co_await inputs_of(remote, *id, start);
+    if (!inputs) co_return inputs.error();
     client::Call call;
     call.path = client::task_path(*id, "/execute");
-    call.body = std::move(*body);
-    co_return co_await begin_and_follow(remote, std::move(call), how, {"calc.py", start.output});
+    call.body = execute_body(*inputs);
+    EndWords end{"calc.py", start.output};
+    end.more_by = "mecapy task update " + start.task + " -l ";
+    end.inputs = inputs->json;
+    co_return co_await begin_and_follow(remote, std::move(call), how, std::move(end));
   });
 }
 

@@ -19,6 +19,7 @@
 #include <fstream>
 
 #include "base/id.h"
+#include "cli/advice.h"
 #include "cli/ending.h"
 #include "cli/inputs.h"
 #include "cli/terminal.h"
@@ -116,15 +117,6 @@ int run_in_child(ChildWork work, std::FILE* out) {
   return lost ? base::row(ErrorCode::sandbox).exit_code : 0;
 }
 
-void print_failure(const model::Failure& failure, const std::string& file) {
-  const std::string text =
-      cli::failure_text(failure, file) +
-      cli::failure_advice(failure,
-                          "the ceiling limits.max_memory_mb: mecapy config shows it, "
-                          "MECAPY_LIMITS_MAX_MEMORY_MB=N raises it");
-  std::fputs(text.c_str(), stderr);
-}
-
 // Copies the object `key` to `target`. The folder belongs to the child's user: no link in it is
 // followed, and nothing outside it is read.
 bool copy_object(const std::string& folder, const std::string& key, const fs::path& target) {
@@ -166,11 +158,20 @@ int keep_artifacts(const model::RunEnd& end, const std::string& scratch,
   return status;
 }
 
-int finish(const model::RunEnd& end, const std::string& scratch, const RunStart& start) {
+// What the parent knows of the run that its child does.
+struct Followed {
+  const RunStart& start;
+  std::string scratch;
+  cli::RunAsked asked;
+};
+
+int finish(const model::RunEnd& end, const Followed& run) {
   std::fputs(cli::usage_text(end.usage).c_str(), stderr);
-  const int kept = keep_artifacts(end, scratch, start.output);
+  const int kept = keep_artifacts(end, run.scratch, run.start.output);
   if (end.failure) {
-    print_failure(*end.failure, start.file);
+    const std::string text = cli::failure_text(*end.failure, run.start.file) +
+                             cli::failure_advice(*end.failure, run.asked);
+    std::fputs(text.c_str(), stderr);
     return model::row(end.failure->code).exit_code;
   }
   std::printf("%s\n", cli::harmless_json(end.result.inline_bytes).c_str());
@@ -210,7 +211,7 @@ class Watcher {
 };
 
 // Reads the child's lines to the end; the exit status when it told one.
-std::optional<int> follow(std::FILE* in, const std::string& scratch, const RunStart& start) {
+std::optional<int> follow(std::FILE* in, const Followed& run) {
   char* text = nullptr;
   std::size_t capacity = 0;
   std::optional<int> status;
@@ -223,7 +224,7 @@ std::optional<int> follow(std::FILE* in, const std::string& scratch, const RunSt
     if (event->type == wire::WorkerLine::Type::progress) watcher.progress(event->text);
     if (event->type == wire::WorkerLine::Type::end) {
       watcher.clear();
-      status = finish(event->end, scratch, start);
+      status = finish(event->end, run);
     }
   }
   std::free(text);
@@ -280,10 +281,9 @@ int complain_of_start(const Error& error) {
 }
 
 // Starts the child, prints what it tells, cleans up after it; the exit status.
-int run_and_follow(ChildWork work, const RunStart& start) {
+int run_and_follow(ChildWork work, const Followed& run) {
   auto pipe = make_pipe();
   if (!pipe) return complain(pipe.error());
-  const std::string scratch = work.scratch;
   const pid_t parent = ::getpid();
   const pid_t pid = ::fork();
   if (pid < 0) return complain(fail(ErrorCode::internal, "fork failed"));
@@ -297,7 +297,7 @@ int run_and_follow(ChildWork work, const RunStart& start) {
   pipe->write.reset();
   end_on_signal(pid);
   std::FILE* in = ::fdopen(pipe->read.release(), "r");
-  const auto told = follow(in, scratch, start);
+  const auto told = follow(in, run);
   std::fclose(in);
   int status = 0;
   ::waitpid(pid, &status, 0);
@@ -320,9 +320,12 @@ int run_file(const config::Settings& settings, const RunStart& start) {
   if (scratch.path().empty() || ::chown(scratch.path().c_str(), uid, static_cast<gid_t>(-1)) != 0) {
     return complain(fail(ErrorCode::storage, "cannot make a temporary folder"));
   }
+  const cli::RunAsked asked{cli::Place::here,  start.file,      "-l ", attempt->inputs.inline_bytes,
+                            attempt->limits, settings.ceilings};
   ChildWork work{sandbox_options(settings), uid, scratch.path(), std::move(*attempt)};
   work.sandbox.slots = 1;
-  return run_and_follow(std::move(work), start);
+  const Followed followed{start, scratch.path(), asked};
+  return run_and_follow(std::move(work), followed);
 }
 
 }  // namespace mecapy::main

@@ -60,3 +60,98 @@ def test_of_a_file_that_the_run_has_not(person: Person) -> None:
     done = person.does("download", "last", "three", status=66)
     assert "it has a.txt" in done.stderr
     assert "-> mecapy runs RUN shows the files of a run" in done.stderr
+
+
+LIMITS = "timeout_s, cpu_s, memory_mb, cpus, disk_mb, log_kb, result_mb, artifacts_mb, processes"
+
+
+@pytest.mark.parametrize(
+    ("word", "told"),
+    [
+        ("timeout_s", "the value is missing: -l timeout_s=SECONDS"),
+        ("processes", "the value is missing: -l processes=N"),
+        ("timeout=3", f'unknown limit "timeout=3"; did you mean timeout_s? (there are: {LIMITS})'),
+        ("colour=3", f'unknown limit "colour=3" (there are: {LIMITS})'),
+    ],
+    ids=lambda x: x.split("=")[0],
+)
+def test_of_a_mistyped_limit(person: Person, word: str, told: str) -> None:
+    (person.home / "bolt.py").write_text(ECHO)
+    done = person.does("run", "bolt.py", "-l", word, status=64)
+    assert done.stderr == f"mecapy: {told}\n"
+
+
+def test_the_help_names_every_limit(person: Person) -> None:
+    assert LIMITS in person.does("run", "--help").stdout
+
+
+@pytest.mark.parametrize(
+    ("code", "inputs", "advice"),
+    [
+        (
+            "inputs['length']",
+            ["-i", "lenght=2", "-i", "force=1"],
+            "inputs given: lenght, force; did you mean lenght?",
+        ),
+        ("inputs['length']", ["-i", "b=1"], "inputs given: b"),
+        ("inputs['length']", [], "no inputs were given: -i length=VALUE gives this one"),
+        ("inputs['length']['x']", ["-i", 'length={"y": 1}'], "inputs given: length"),
+        ("{}[inputs['force']]", ["-i", "force=force"], ""),
+        ("{}[inputs['force']]", ["-i", "force=1"], ""),
+        (
+            "open('material.csv').read()",
+            [],
+            "a calculation does not see your files: give data with -i @data.json",
+        ),
+        ("input('Force? ')", [], "nobody types into a calculation: give inputs with -i NAME=VALUE"),
+    ],
+    ids=["near", "far", "none", "inner", "given", "number", "file", "typed"],
+)
+@pytest.mark.parametrize("where", [[], ["--remote"]], ids=["here", "there"])
+def test_of_an_exception(
+    person: Person, code: str, inputs: list[str], advice: str, where: list[str]
+) -> None:
+    (person.home / "bolt.py").write_text(f"def calculate(inputs):\n    return {code}\n")
+    lines = person.does("run", "bolt.py", *inputs, *where, status=11).stderr.splitlines()
+    if advice:
+        assert lines[-1] == f"  -> {advice}"
+    else:
+        assert "->" not in lines[-1]
+
+
+BIG = "def calculate(inputs):\n    return len(bytearray(400 << 20))\n"
+LONG = "import time\ndef calculate(inputs):\n    time.sleep(60)\n"
+
+
+@pytest.mark.parametrize(
+    ("code", "limit", "status"),
+    [
+        (BIG, "memory_mb=64", 21),
+        (LONG, "timeout_s=0.1", 20),
+        ("def calculate(inputs):\n    print('x' * 5000)\n", "log_kb=1", 25),
+        ("def calculate(inputs):\n    return 'x' * 5000\n", "result_mb=0.001", 25),
+        ("def calculate(inputs):\n    open('a', 'w').write('x')\n", "artifacts_mb=0", 25),
+    ],
+    ids=["memory", "time", "log", "result", "artifacts"],
+)
+def test_of_a_limit(person: Person, code: str, limit: str, status: int) -> None:
+    (person.home / "bolt.py").write_text(code)
+    name = limit.partition("=")[0]
+    done = person.does("run", "bolt.py", "-l", limit, status=status)
+    told = f"-> -l {name}=N asks for more, up to the ceiling limits.max_{name}: mecapy config"
+    assert told in done.stderr
+    done = person.does("run", "bolt.py", "-l", limit, "--remote", status=status)
+    assert f"-> -l {name}=N asks for more, up to the server's ceiling" in done.stderr
+    person.does("task", "create", "bolt.py", "-l", limit)
+    done = person.does("task", "run", "bolt", status=status)
+    assert f"-> mecapy task update bolt -l {name}=N asks for more" in done.stderr
+
+
+def test_of_a_run_that_had_all_there_is(person: Person) -> None:
+    (person.home / "bolt.py").write_text(BIG)
+    person.settings["MECAPY_LIMITS_MAX_MEMORY_MB"] = "256"
+    done = person.does("run", "bolt.py", status=21)
+    line = "MECAPY_LIMITS_MAX_MEMORY_MB=512 mecapy run bolt.py ... -l memory_mb=512"
+    assert done.stderr.endswith(f"-> it had all that the ceiling allows; for more: {line}\n")
+    person.settings["MECAPY_LIMITS_MAX_MEMORY_MB"] = "512"
+    person.does("run", "bolt.py", "-l", "memory_mb=512")

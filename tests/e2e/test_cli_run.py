@@ -166,7 +166,8 @@ def test_a_decimal_comma_is_warned_about(tmp_path: Path) -> None:
 def test_run_says_the_word_of_a_limit_once(tmp_path: Path) -> None:
     file = calculation(tmp_path, "import time\ndef calculate(i):\n    time.sleep(60)\n")
     done = run_mecapy("run", file, "-l", "timeout_s=0.2")
-    assert len(re.findall("timeout", done.stderr.splitlines()[-1])) == 1, done.stderr
+    [told] = [line for line in done.stderr.splitlines() if line.startswith("mecapy: timeout")]
+    assert len(re.findall("timeout", told)) == 1, done.stderr
 
 
 def test_a_run_out_of_memory_says_how_to_ask_for_more(tmp_path: Path) -> None:

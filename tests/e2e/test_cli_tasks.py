@@ -70,3 +70,20 @@ def test_code_that_is_none_shows_the_authors_line(person: Person) -> None:
     assert "--name" in done.stderr
     (person.home / "latin.py").write_bytes(b"# \xe9\n" + ECHO.encode())
     assert "not UTF-8" in person.does("task", "create", "latin.py", status=64).stderr
+
+
+def test_an_input_that_the_task_has_not_is_told(person: Person) -> None:
+    person.file("def calculate(inputs):\n    return inputs['force']\n", "bolt.py")
+    person.does("task", "create", "bolt.py", "-i", "force=1000", "-i", "section=10")
+    done = person.does("task", "run", "bolt", "-i", "forse=1")
+    assert done.stdout == "1000\n"
+    told = "task bolt has no input forse; did you mean force? (it has: force, section)"
+    assert done.stderr.startswith(f"mecapy: warning: {told}\n")
+    (person.home / "more.json").write_text('{"colour": "red"}')
+    done = person.does("task", "run", "bolt", "-i", "@more.json")
+    assert "task bolt has no input colour (it has: force, section)\n" in done.stderr
+    done = person.does("task", "run", "bolt", "-i", "force=1")
+    assert "warning" not in done.stderr
+    # A task without inputs of its own says nothing of what it takes.
+    person.does("task", "create", "bolt.py", "--name", "open")
+    assert "warning" not in person.does("task", "run", "open", "-i", "force=1").stderr
