@@ -40,8 +40,7 @@ std::string_view limit_reached(const model::Failure& failure) {
 // The variable of the setting that is the ceiling of `limit`.
 std::string ceiling_variable(std::string_view limit) {
   std::string name = "MECAPY_LIMITS_MAX_";
-  for (const char c : limit)
-    name += static_cast<char>(std::toupper(static_cast<unsigned char>(c)));
+  for (const char c : limit) name += static_cast<char>(std::toupper(static_cast<unsigned char>(c)));
   return name;
 }
 

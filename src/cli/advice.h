@@ -18,9 +18,9 @@ struct RunAsked {
   Place place = Place::server;
   std::string file = "calc.py";  // the author's name for his code
   std::string more_by = "-l ";   // what stands before "memory_mb=N" in a command that asks for more
-  std::optional<std::string> inputs{};     // the JSON object that was sent; nothing: not known
-  std::optional<model::Limits> limits{};   // of a run here
-  std::optional<model::Limits> ceilings{}; // of this machine
+  std::optional<std::string> inputs{};      // the JSON object that was sent; nothing: not known
+  std::optional<model::Limits> limits{};    // of a run here
+  std::optional<model::Limits> ceilings{};  // of this machine
 };
 
 // One line, ended and harmless; "" when there is nothing to say.

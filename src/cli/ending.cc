@@ -50,6 +50,26 @@ std::string failure_text(const model::Failure& failure, const std::string& file)
   return harmless(out);
 }
 
+std::string with_file_in_warnings(std::string text, const std::string& file) {
+  constexpr std::string_view kInside = "calc.py:";
+  for (std::size_t at = 0; (at = text.find(kInside, at)) != std::string::npos;) {
+    const bool begins = at == 0 || text[at - 1] == '\n';
+    const std::size_t number = at + kInside.size();
+    const std::size_t behind = std::min(text.find_first_not_of("0123456789", number), text.size());
+    std::string_view rest = std::string_view(text).substr(behind);
+    rest = rest.substr(0, rest.find('\n'));
+    const bool warns = behind > number && rest.starts_with(": ") &&
+                       rest.substr(2, rest.find(": ", 2) - 2).ends_with("Warning");
+    if (!begins || !warns) {
+      at = behind;
+      continue;
+    }
+    text.replace(at, kInside.size() - 1, file);
+    at += file.size();
+  }
+  return text;
+}
+
 std::string marked_line(const std::string& code, const std::string& file,
                         const FieldProblem& problem) {
   if (!problem.line || *problem.line < 1) return "";

@@ -22,6 +22,10 @@ std::string artifact_text(const std::string& name, std::int64_t bytes, const std
 // then the code, the line and the message.
 std::string failure_text(const model::Failure& failure, const std::string& file);
 
+// `text` of a log with `file` in the warnings of Python's, which begin with the name that a run
+// knows its code by.
+std::string with_file_in_warnings(std::string text, const std::string& file);
+
 // The line of `code` that a problem of invalid_code points to, with its place marked; "" when it
 // names none.
 std::string marked_line(const std::string& code, const std::string& file,

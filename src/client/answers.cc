@@ -40,34 +40,6 @@ Result<Whole> read_whole(const std::string& text, std::string_view large) {
   return whole;
 }
 
-// The elements of the JSON array `text`, which is valid.
-std::vector<std::string> elements(std::string_view text) {
-  std::vector<std::string> found;
-  int depth = 0;
-  bool quoted = false;
-  std::size_t begin = 1;
-  for (std::size_t i = 0; i < text.size(); ++i) {
-    const char c = text[i];
-    if (quoted) {
-      if (c == '\\') ++i;
-      if (c == '"') quoted = false;
-      continue;
-    }
-    if (c == '"') quoted = true;
-    const bool closes = c == ']' || c == '}';
-    if (depth == 1 && (c == ',' || c == ']')) {
-      std::string_view one = text.substr(begin, i - begin);
-      while (!one.empty() && std::isspace(static_cast<unsigned char>(one.front())) != 0)
-        one.remove_prefix(1);
-      if (!one.empty()) found.emplace_back(one);
-      begin = i + 1;
-    }
-    if (c == '[' || c == '{') ++depth;
-    if (closes) --depth;
-  }
-  return found;
-}
-
 model::Failure read_failure(const View& error) {
   model::Failure failure;
   const std::string code = error.text("code");
@@ -170,7 +142,9 @@ Result<Page> read_page(const std::string& body) {
   if (!members) return broken;
   Page page;
   for (const wire::Member& one : *members) {
-    if (one.key == "items" && one.raw.starts_with('[')) page.items = elements(one.raw);
+    if (one.key == "items") {
+      for (const std::string_view item : wire::array_items(one.raw)) page.items.emplace_back(item);
+    }
     if (one.key == "next") page.next = wire::string_value(one.raw).value_or("");
   }
   return page;

@@ -18,12 +18,16 @@ constexpr std::string_view kHelp = "Help";
 
 int run(const config::Loaded& loaded, const Typed& typed) {
   if (typed.remote) return run_file_there(loaded.settings, typed.server, typed.run, typed.how);
-  const bool of_server = typed.how.fresh || typed.how.wait == Wait::not_at_all ||
-                         typed.server.format == Format::json || !typed.server.server.empty();
-  if (!of_server) return run_file(loaded.settings, typed.run);
-  return complain(fail(ErrorCode::usage,
-                       "--server, --json, --detach and --fresh are for run --remote; without it "
-                       "the calculation is done here, and its result is JSON"));
+  const bool of_server =
+      typed.how.fresh || typed.how.wait == Wait::not_at_all || !typed.server.server.empty();
+  if (of_server) {
+    return complain(fail(ErrorCode::usage,
+                         "--server, --detach and --fresh are for run --remote; without it the "
+                         "calculation is done here"));
+  }
+  RunStart start = typed.run;
+  start.format = typed.server.format;
+  return run_file(loaded.settings, start);
 }
 
 int log_in(const config::Loaded& loaded, const Typed& typed) {
@@ -60,8 +64,7 @@ std::vector<CommandRow> calculate_rows() {
       {"run", kCalculate, "one calculation, now: in the sandbox here, or --remote at a server",
        "mecapy run calc.py -i force=1000 -i section=10\n"
        "mecapy run calc.py -i @inputs.json -o out --remote",
-       "with --remote the run with its result: Run; with --detach: Accepted. Here, without --json: "
-       "the result",
+       "with --remote the run with its result: Run; with --detach: Accepted. Here: the result",
        Place::here, words::run, run},
       {"task", kCalculate, "calculations that are kept at a server: create, list, show, ...", "",
        "", Place::nowhere, words::none, nullptr},

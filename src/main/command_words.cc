@@ -42,7 +42,8 @@ void limits(CLI::App& app, std::vector<std::string>& into) {
   for (const model::LimitRow& row : model::limit_table())
     names += (names.empty() ? "" : ", ") + std::string(row.name);
   app.add_option("-l,--limit", into, "such as timeout_s=10; repeatable. There are " + names)
-      ->type_name("NAME=VALUE")->allow_extra_args(false);
+      ->type_name("NAME=VALUE")
+      ->allow_extra_args(false);
 }
 
 void count(CLI::App& app, std::int64_t& most) {

@@ -37,6 +37,7 @@ struct RunStart {
   std::vector<std::string> inputs;  // k=v, @file.json or @-
   std::vector<std::string> limits;  // name=value
   std::string output;               // folder for artifacts; "" keeps none
+  Format format = Format::people;
 };
 // `mecapy run`: here.
 int run_file(const config::Settings& settings, const RunStart& start);

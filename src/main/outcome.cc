@@ -4,6 +4,7 @@
 
 #include "cli/advice.h"
 #include "cli/ending.h"
+#include "cli/result_text.h"
 #include "cli/text.h"
 #include "client/download.h"
 #include "main/commands.h"
@@ -43,6 +44,19 @@ void tell_failure(const Remote& remote, const client::RunAnswer& run, const EndW
 }
 
 }  // namespace
+
+void print_result(const std::string& json, Format format) {
+  const cli::Screen out(stdout);
+  const cli::Screen err(stderr);
+  if (json == "null") err.write("mecapy: calculate returned None; is a return missing?\n");
+  if (format == Format::json || !out.is_terminal()) {
+    out.write(cli::harmless_json(json) + "\n");
+    return;
+  }
+  const cli::ResultText text = cli::result_text(json);
+  out.write(text.lines);
+  if (text.shortened) err.write("mecapy: shortened; all of it with --json, or in a pipe\n");
+}
 
 int exit_status(const client::RunAnswer& run) {
   if (run.was_cancelled()) return kInterrupted;
@@ -93,7 +107,7 @@ awaitable<Result<int>> tell_end(Remote& remote, std::string run_id, EndWords wor
   if (remote.json()) {
     print_json(remote, *body);
   } else if (run->result) {
-    print_json(remote, *run->result);
+    print_result(*run->result, remote.format);
   }
   const int status = exit_status(*run);
   co_return status != 0 ? status : kept;

@@ -11,9 +11,9 @@ namespace mecapy::main {
 
 // What becomes of a run's end.
 struct EndWords {
-  std::string file = "calc.py";  // the author's name for his code
-  std::string output{};          // folder to keep artifacts in; "" keeps none
-  std::string more_by = "-l ";   // cli/advice.h
+  std::string file = "calc.py";         // the author's name for his code
+  std::string output{};                 // folder to keep artifacts in; "" keeps none
+  std::string more_by = "-l ";          // cli/advice.h
   std::optional<std::string> inputs{};  // the JSON object that was sent; nothing: not known
 };
 
@@ -21,6 +21,10 @@ struct EndWords {
 // (or, as JSON, the whole run) on stdout. Its exit status: 0, the outcome's, or kInterrupted for
 // one that was cancelled.
 awaitable<Result<int>> tell_end(Remote& remote, std::string run_id, EndWords words);
+
+// A result, which is valid JSON, on stdout: as itself for programs, as a person reads it on a
+// terminal (cli/result_text.h). Says on stderr what is not seen of it.
+void print_result(const std::string& json, Format format);
 
 // The exit status of a run that has ended.
 int exit_status(const client::RunAnswer& run);

@@ -29,6 +29,7 @@
 #include "main/commands.h"
 #include "main/complain.h"
 #include "main/data_folder.h"
+#include "main/outcome.h"
 #include "main/process.h"
 #include "wire/json.h"
 #include "wire/worker_json.h"
@@ -174,7 +175,7 @@ int finish(const model::RunEnd& end, const Followed& run) {
     std::fputs(text.c_str(), stderr);
     return model::row(end.failure->code).exit_code;
   }
-  std::printf("%s\n", cli::harmless_json(end.result.inline_bytes).c_str());
+  print_result(end.result.inline_bytes, run.start.format);
   return kept;
 }
 
@@ -185,7 +186,9 @@ void print_progress(const std::string& json) {
 // What is seen of the run while it goes on: its log, and on a terminal its progress at the bottom.
 class Watcher {
  public:
-  void log(const std::string& text) {
+  explicit Watcher(std::string file) : file_(std::move(file)) {}
+  void log(const std::string& said) {
+    const std::string text = cli::with_file_in_warnings(said, file_);
     line_.clear();
     screen_.write(screen_.is_terminal() ? cli::harmless(text) : text);
     if (!text.empty()) at_line_start_ = text.ends_with('\n') || text.ends_with('\r');
@@ -204,6 +207,7 @@ class Watcher {
     if (at_line_start_ && !progress_.empty()) line_.show(progress_);
   }
 
+  const std::string file_;
   const cli::Screen screen_{stderr};
   cli::ProgressLine line_{screen_};
   std::string progress_;
@@ -215,7 +219,7 @@ std::optional<int> follow(std::FILE* in, const Followed& run) {
   char* text = nullptr;
   std::size_t capacity = 0;
   std::optional<int> status;
-  Watcher watcher;
+  Watcher watcher(run.start.file);
   for (ssize_t n; (n = ::getline(&text, &capacity, in)) > 0;) {
     const std::string_view line(text, static_cast<std::size_t>(n) - (text[n - 1] == '\n' ? 1 : 0));
     const auto event = wire::read_worker_line(line);
@@ -320,8 +324,8 @@ int run_file(const config::Settings& settings, const RunStart& start) {
   if (scratch.path().empty() || ::chown(scratch.path().c_str(), uid, static_cast<gid_t>(-1)) != 0) {
     return complain(fail(ErrorCode::storage, "cannot make a temporary folder"));
   }
-  const cli::RunAsked asked{cli::Place::here,  start.file,      "-l ", attempt->inputs.inline_bytes,
-                            attempt->limits, settings.ceilings};
+  const cli::RunAsked asked{cli::Place::here, start.file,       "-l ", attempt->inputs.inline_bytes,
+                            attempt->limits,  settings.ceilings};
   ChildWork work{sandbox_options(settings), uid, scratch.path(), std::move(*attempt)};
   work.sandbox.slots = 1;
   const Followed followed{start, scratch.path(), asked};

@@ -93,6 +93,17 @@ Result<std::vector<Member>> object_members(std::string_view text) {
   return members;
 }
 
+std::vector<std::string_view> array_items(std::string_view text) {
+  Cursor cursor(text);
+  std::vector<std::string_view> items;
+  if (cursor.peek() != '[') return items;
+  for (cursor.step(); cursor.peek() != ']';) {
+    items.push_back(cursor.value());
+    if (cursor.peek() == ',') cursor.step();
+  }
+  return items;
+}
+
 std::string quote(std::string_view text) {
   static constexpr char kHex[] = "0123456789abcdef";
   std::string out;

@@ -89,3 +89,56 @@ def test_what_a_run_says_has_no_power_over_a_terminal(person: Person, where: lis
     if where:
         assert person.does("logs", "last").stdout == "\x1b]0;owned\x07 \x9b2J\n"
         assert person.gets("result", "last") == "\x9b2J \u202e"
+
+
+RICH = """
+import numpy as np
+
+def calculate(inputs):
+    return {"stress": np.linspace(0, 999, 1000), "eigen": 1 - 2j, "gap": float("nan")}
+"""
+
+
+def test_a_result_is_for_a_person_on_a_terminal_and_json_elsewhere(person: Person) -> None:
+    name = person.file(RICH)
+    lines = [
+        "stress  [0.0, 1.0, 2.0, ..., 997.0, 998.0, 999.0]  1000 float64",
+        "eigen   1.0-2.0j",
+        "gap     nan",
+        "mecapy: shortened; all of it with --json, or in a pipe",
+    ]
+    person.does("run", name, "--remote")
+    person.does("task", "create", name)
+    for words in (["run", name], ["run", name, "--remote"], ["task", "run", "calc"]):
+        terminal = person.at_terminal(*words)
+        assert terminal.ends() == 0
+        assert terminal.shown.endswith("\r\n".join(lines) + "\r\n"), words
+        assert len(person.gets(*words)["stress"]["data"]) == 1000
+    terminal = person.at_terminal("result", "last")
+    assert terminal.ends() == 0
+    assert "\r\n".join(lines) in terminal.shown
+    terminal = person.at_terminal("run", name, "--json")
+    assert terminal.ends() == 0
+    assert '"data":[0.0,1.0,' in terminal.shown
+
+
+def test_run_here_takes_json(person: Person) -> None:
+    name = person.file("def calculate(inputs):\n    return {'a': 1}\n")
+    assert person.gets("run", name, "--json") == {"a": 1}
+
+
+@pytest.mark.parametrize("where", [[], ["--remote"]], ids=["here", "remote"])
+def test_a_return_that_was_forgotten_is_told(person: Person, where: list[str]) -> None:
+    done = person.does("run", person.file("def calculate(inputs):\n    1 + 1\n"), *where)
+    assert done.stdout == "null\n"
+    assert "mecapy: calculate returned None; is a return missing?\n" in done.stderr
+
+
+def test_a_warning_names_the_file_of_its_author(person: Person) -> None:
+    code = (
+        "import warnings\ndef calculate(inputs):\n"
+        "    warnings.warn('thin')\n    print('calc.py:1: x')\n"
+    )
+    done = person.does("run", person.file(code, "beam.py"))
+    assert "beam.py:3: UserWarning: thin\n" in done.stderr
+    assert "calc.py:1: x\n" in done.stderr  # what the author prints is his
