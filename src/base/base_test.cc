@@ -2,6 +2,7 @@
 
 #include <set>
 
+#include "base/age.h"
 #include "base/clock.h"
 #include "base/error.h"
 #include "base/file_name.h"
@@ -116,6 +117,13 @@ TEST(Loopback, OnlyAddressesAndNamesOfThisMachine_AreHere) {
         std::string_view("127.0.0.1\0.example.org", 21)}) {
     EXPECT_FALSE(is_loopback(host)) << host;
   }
+}
+
+TEST(Age, IsInTheLargestUnitThatFits) {
+  EXPECT_EQ(age(100, 112.5), "12 s ago");
+  EXPECT_EQ(age(100, 300), "3 min ago");
+  EXPECT_EQ(age(100, 90), "0 s ago");
+  EXPECT_EQ(age(1'790'000'000, 1'800'000'000), "2026-09-21");
 }
 
 }  // namespace

@@ -92,10 +92,6 @@ TEST(Harmless, JsonOfACharacterBeyondSixteenBitsIsEscapedInTwoHalves) {
 }
 
 TEST(Words, TimesAndSizesAreForPeople) {
-  EXPECT_EQ(age(100, 112.5), "12 s ago");
-  EXPECT_EQ(age(100, 300), "3 min ago");
-  EXPECT_EQ(age(100, 90), "0 s ago");
-  EXPECT_EQ(age(1'790'000'000, 1'800'000'000), "2026-09-21");
   EXPECT_EQ(duration(0.0008), "0.8 ms");
   EXPECT_EQ(duration(12.34), "12.3 s");
   EXPECT_EQ(duration(245), "4 min 5 s");

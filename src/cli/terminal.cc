@@ -130,7 +130,7 @@ std::string progress_text(std::optional<double> fraction, std::string_view messa
   return text;
 }
 
-Result<std::string> ask_secret(const std::string& question) {
+Result<std::optional<std::string>> ask_secret(const std::string& question) {
   const base::Fd terminal(::open("/dev/tty", O_RDWR | O_CLOEXEC | O_NOCTTY));
   if (!terminal) return fail(ErrorCode::usage, "there is no terminal to ask on");
   const auto say = [&](std::string_view text) {
@@ -145,12 +145,13 @@ Result<std::string> ask_secret(const std::string& question) {
   while (::read(terminal.get(), &c, 1) == 1 && c != '\n' && c != '\r') {
     if (c == kCtrlC || line.size() > 64 * 1024) {
       say("\n");
-      return fail(ErrorCode::usage, "nothing was changed");
+      if (c == kCtrlC) return std::optional<std::string>();
+      return fail(ErrorCode::usage, "that line is too long");
     }
     line += c;
   }
   say("\n");
-  return line;
+  return std::optional(std::move(line));
 }
 
 Result<std::string> read_standard_input(std::size_t limit) {

@@ -52,8 +52,9 @@ std::string bar(double fraction);
 // are any.
 std::string progress_text(std::optional<double> fraction, std::string_view message);
 
-// One line that a person types on the terminal of this process, unseen. usage without a terminal.
-Result<std::string> ask_secret(const std::string& question);
+// One line that a person types on the terminal of this process, unseen; nothing when he leaves with
+// Ctrl-C. usage without a terminal.
+Result<std::optional<std::string>> ask_secret(const std::string& question);
 
 // All of standard input. too_large beyond `limit` bytes.
 Result<std::string> read_standard_input(std::size_t limit = 256UL << 20);

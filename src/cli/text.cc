@@ -124,20 +124,6 @@ std::string table(const std::vector<std::vector<std::string>>& rows) {
   return out;
 }
 
-std::string age(double then, double now) {
-  const double past = std::max(0., now - then);
-  if (past < 60) return printed("%.0f %s ago", std::floor(past), "s");
-  if (past < 3600) return printed("%.0f %s ago", std::floor(past / 60), "min");
-  if (past < 2 * 86'400) return printed("%.0f %s ago", std::floor(past / 3600), "h");
-  if (past < 30 * 86'400.) return printed("%.0f %s ago", std::floor(past / 86'400), "d");
-  const auto seconds = base::whole<std::time_t>(then);
-  std::tm parts{};
-  ::gmtime_r(&seconds, &parts);
-  char text[32];
-  std::strftime(text, sizeof text, "%Y-%m-%d", &parts);
-  return text;
-}
-
 std::string duration(double seconds) {
   if (seconds < 0.9995) return printed(seconds < 0.1 ? "%.1f %s" : "%.0f %s", seconds * 1e3, "ms");
   if (seconds < 99.95) return printed("%.1f %s", seconds, "s");

@@ -25,8 +25,6 @@ std::size_t width(std::string_view text);
 // (terminal.h) take no room.
 std::string table(const std::vector<std::vector<std::string>>& rows);
 
-// "12 s ago", "3 min ago", "2 h ago", "4 d ago", or the date before that. Seconds since 1970.
-std::string age(double then, double now);
 // "0.8 ms", "12.3 s", "4 min 5 s", "2 h 3 min".
 std::string duration(double seconds);
 // "0:07", "12:34", "1:02:03": of what goes on, whole seconds.

@@ -93,7 +93,8 @@ class Api::Attempts {
 };
 
 Api::Api(Target target, Options options, const base::Clock& clock)
-    : options_(std::move(options)),
+    : clock_(clock),
+      options_(std::move(options)),
       url_(target.url),
       http_({.ca = options_.ca}),
       credentials_(std::move(target), options_.login_path, http_, clock) {}

@@ -52,11 +52,13 @@ class Api {
   awaitable<Result<std::string>> text(Call call);
   // The answer with its body to come; the same errors and repetitions until its head is there.
   awaitable<Result<std::unique_ptr<net::Incoming>>> open(Call call);
+  const base::Clock& clock() const { return clock_; }
 
  private:
   class Attempts;
   awaitable<Result<net::Outgoing>> request(const Call& call, Credentials::Wish wish);
 
+  const base::Clock& clock_;
   Options options_;
   std::string url_;
   net::HttpClient http_;

@@ -210,7 +210,7 @@ std::string found(const std::string& kind, const std::string& word) {
   Search search(kind, word);
   search.look_at(kSecond, kind == "task" ? "bolt" : "");
   search.look_at(kFirst, kind == "task" ? "01a2184d-5c11" : "");
-  const auto id = search.found();
+  const auto id = search.found(0);
   return id ? *id : std::string(base::row(id.error().code).name);
 }
 
@@ -230,8 +230,11 @@ TEST(Names, ATasksNameGoesBeforeTheBeginningOfAnId) {
   Search twice("task", "bolt");
   twice.look_at(kFirst, "bolt");
   twice.look_at(kSecond, "bolt");
-  EXPECT_EQ(twice.found().error().code, ErrorCode::usage);
-  EXPECT_NE(twice.found().error().message.find(kFirst), std::string::npos);
+  EXPECT_EQ(twice.found(0).error().code, ErrorCode::usage);
+  const double now = 0x01a2184d5c10 / 1e3 + 200;  // seconds: 200 after both were made
+  EXPECT_EQ(twice.found(now).error().message,
+            "\"bolt\" names several of your tasks: 01a2184d-5c10 (3 min ago), 01a2184d-5c11 "
+            "(3 min ago); name one by its id");
 }
 
 TEST(Names, WhatIsOlderThanABeginningIsNotLookedAt) {
@@ -243,7 +246,7 @@ TEST(Names, WhatIsOlderThanABeginningIsNotLookedAt) {
 TEST(Names, AnIdOfTheServersThatIsNoneIsNeverUsed) {
   Search search("task", "bolt");
   search.look_at("../../health/live", "bolt");
-  EXPECT_EQ(search.found().error().code, ErrorCode::not_found);
+  EXPECT_EQ(search.found(0).error().code, ErrorCode::not_found);
 }
 
 TEST(Events, AreReadAsTheirSpecificationHasIt) {

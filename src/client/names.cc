@@ -1,7 +1,11 @@
 #include "client/names.h"
 
 #include <algorithm>
+#include <charconv>
+#include <cstdint>
 
+#include "base/age.h"
+#include "base/clock.h"
 #include "base/id.h"
 #include "client/pages.h"
 
@@ -25,7 +29,15 @@ awaitable<Result<std::string>> search(Api& api, std::string path, Search search)
     if (page->next.empty() || !search.may_be_older_than(oldest)) break;
     cursor = page->next;
   }
-  co_return search.found();
+  co_return search.found(base::seconds(api.clock().now()));
+}
+
+// When the UUIDv7 `id` was made: its first 48 bits are milliseconds since 1970 (RFC 9562, 5.7).
+double made_at(const std::string& id) {
+  const std::string digits = id.substr(0, 8) + id.substr(9, 4);
+  std::uint64_t ms = 0;
+  std::from_chars(digits.data(), digits.data() + digits.size(), ms, 16);
+  return static_cast<double>(ms) / 1e3;
 }
 
 }  // namespace
@@ -43,6 +55,7 @@ bool is_id_beginning(std::string_view word) {
 
 void Search::look_at(const std::string& id, const std::string& name) {
   if (!base::is_uuid(id)) return;
+  seen_.push_back(id);
   if (!name.empty() && name == word_) named_.push_back(id);
   if (is_id_beginning(word_) && id.starts_with(word_)) beginning_.push_back(id);
 }
@@ -52,7 +65,18 @@ bool Search::may_be_older_than(const std::string& oldest) const {
   return beginning_.size() < 2 && oldest >= word_;
 }
 
-Result<std::string> Search::found() const {
+// Of a task as much of its id as no other has; of runs not all are seen.
+std::string Search::shown(const std::string& id) const {
+  if (kind_ != "task") return id;
+  for (std::size_t length = 8; length < id.size(); ++length) {
+    const std::string_view beginning = std::string_view(id).substr(0, length);
+    const auto same = [&](const std::string& other) { return other.starts_with(beginning); };
+    if (std::ranges::count_if(seen_, same) == 1) return std::string(beginning);
+  }
+  return id;
+}
+
+Result<std::string> Search::found(double now) const {
   const std::vector<std::string>& meant = named_.empty() ? beginning_ : named_;
   if (meant.size() == 1) return meant.front();
   const std::string all = kind_ == "run" ? "mecapy runs" : "mecapy task list";
@@ -60,10 +84,13 @@ Result<std::string> Search::found() const {
     return fail(ErrorCode::not_found, "you have no " + kind_ + " \"" + word_ + "\"");
   }
   std::string ids;
-  for (std::size_t i = 0; i < std::min(meant.size(), kMostNamed); ++i) ids += " " + meant[i];
-  return fail(ErrorCode::usage, "\"" + word_ + "\" names several of your " + kind_ + "s:" + ids +
-                                    (meant.size() > kMostNamed ? " and more" : "") +
-                                    "; give more of the id");
+  for (std::size_t i = 0; i < std::min(meant.size(), kMostNamed); ++i) {
+    ids += (i == 0 ? " " : ", ") + shown(meant[i]) + " (" + base::age(made_at(meant[i]), now) + ")";
+  }
+  return fail(ErrorCode::usage,
+              "\"" + word_ + "\" names several of your " + kind_ + "s:" + ids +
+                  (meant.size() > kMostNamed ? " and more" : "") +
+                  (named_.empty() ? "; give more of the id" : "; name one by its id"));
 }
 
 awaitable<Result<std::string>> find_run(Api& api, std::string word) {
@@ -82,6 +109,13 @@ awaitable<Result<std::string>> find_run(Api& api, std::string word) {
                                              "it, or last");
   }
   co_return co_await search(api, "/api/runs", Search("run", word));
+}
+
+awaitable<Result<bool>> has_task_named(Api& api, std::string name) {
+  const auto items = co_await list(api, "/api/tasks", {}, 0);
+  if (!items) co_return items.error();
+  co_return std::ranges::any_of(
+      *items, [&](const std::string& item) { return text_member(item, "name") == name; });
 }
 
 awaitable<Result<std::string>> find_task(Api& api, std::string word) {

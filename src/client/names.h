@@ -23,18 +23,25 @@ class Search {
   // Whether more candidates, which are older than `oldest` (ids sort by time), can be meant.
   bool may_be_older_than(const std::string& oldest) const;
   // The id: of the one with that name, else of the one whose id begins so. not_found; usage when
-  // several are meant, which the message names.
-  Result<std::string> found() const;
+  // several are meant: the message has their ages at `now` (seconds since 1970), and of tasks as
+  // much of their ids as tells them apart.
+  Result<std::string> found(double now) const;
 
  private:
+  std::string shown(const std::string& id) const;
+
   std::string kind_;
   std::string word_;
   std::vector<std::string> named_;      // ids
   std::vector<std::string> beginning_;  // ids
+  std::vector<std::string> seen_;       // ids
 };
 
 // The id of the caller's run or task that `word` names. A whole id is not looked for.
 awaitable<Result<std::string>> find_run(Api& api, std::string word);
 awaitable<Result<std::string>> find_task(Api& api, std::string word);
+
+// Whether the caller has a task with this name.
+awaitable<Result<bool>> has_task_named(Api& api, std::string name);
 
 }  // namespace mecapy::client

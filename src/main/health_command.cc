@@ -8,6 +8,7 @@
 #include "base/utf8.h"
 #include "main/commands.h"
 #include "main/complain.h"
+#include "main/remote.h"
 #include "net/http_client.h"
 
 namespace mecapy::main {
@@ -72,7 +73,11 @@ int health(const std::string& address) {
                    if (!thrown) judged = judge(url, answered);
                  });
   io.run();
-  return judged ? 0 : complain(judged.error());
+  if (judged) return 0;
+  const int status = complain(judged.error());
+  if (is_not_there(judged.error(), url))
+    std::fputs("  -> is it running? mecapy serve starts it\n", stderr);
+  return status;
 }
 
 }  // namespace mecapy::main

@@ -26,9 +26,16 @@ std::string trimmed(const std::string& text) {
   return text.substr(first, text.find_last_not_of(" \t\r\n") - first + 1);
 }
 
-Result<std::string> token_of_person(const std::string& url, TokenFrom from) {
+Result<std::optional<std::string>> read_token() {
+  auto text = cli::read_standard_input(kLongestToken);
+  if (!text) return text.error();
+  return std::optional(std::move(*text));
+}
+
+// Nothing when he leaves.
+Result<std::optional<std::string>> token_of_person(const std::string& url, TokenFrom from) {
   auto typed = from == TokenFrom::standard_input
-                   ? cli::read_standard_input(kLongestToken)
+                   ? read_token()
                    : cli::ask_secret("Token for " + cli::harmless_line(url) + " (not shown): ");
   if (!typed) {
     Error error = typed.error();
@@ -37,9 +44,10 @@ Result<std::string> token_of_person(const std::string& url, TokenFrom from) {
     }
     return error;
   }
-  std::string token = trimmed(*typed);
+  if (!*typed) return *typed;
+  std::string token = trimmed(**typed);
   if (!client::is_token(token)) return fail(ErrorCode::usage, "that is no token");
-  return token;
+  return std::optional(std::move(token));
 }
 
 awaitable<Result<client::Login>> login_by_device(net::HttpClient& http, std::string url,
@@ -89,7 +97,9 @@ awaitable<Result<std::string>> who_am_i(client::Api& api) {
   co_return me;
 }
 
-awaitable<Result<client::Login>> get_login(net::HttpClient& http, std::string url, TokenFrom from) {
+// Nothing when the person leaves.
+awaitable<Result<std::optional<client::Login>>> get_login(net::HttpClient& http, std::string url,
+                                                          TokenFrom from) {
   client::Callers callers;
   if (from == TokenFrom::whatever_is_asked) {
     auto asked = co_await client::ask_callers(http, url);
@@ -97,20 +107,28 @@ awaitable<Result<client::Login>> get_login(net::HttpClient& http, std::string ur
     callers = std::move(*asked);
   }
   if (!callers.issuer.empty() && !callers.client_id.empty()) {
-    co_return co_await login_by_device(http, url, std::move(callers));
+    auto login = co_await login_by_device(http, url, std::move(callers));
+    if (!login) co_return login.error();
+    co_return std::optional(std::move(*login));
   }
   auto token = token_of_person(url, from);
   if (!token) co_return token.error();
-  co_return client::Login{url, std::move(*token)};
+  if (!*token) co_return std::optional<client::Login>();
+  co_return std::optional(client::Login{url, std::move(**token)});
 }
 
 // Gets a login, tries it, saves it.
 awaitable<Result<int>> log_in(std::string url, TokenFrom from) {
   const client::Options options = client_options();
   net::HttpClient http({.ca = options.ca});
-  auto login = co_await get_login(http, url, from);
-  if (!login) co_return login.error();
-  client::Target target{url, login->token, client::Proof::saved_login};
+  const auto got = co_await get_login(http, url, from);
+  if (!got) co_return got.error();
+  if (!*got) {
+    std::fputs("mecapy: nothing was changed\n", stderr);
+    co_return kInterrupted;
+  }
+  const client::Login& login = **got;
+  client::Target target{url, login.token, client::Proof::saved_login};
   const base::SystemClock clock;
   client::Api api(target, options, clock);
   const auto me = co_await who_am_i(api);
@@ -121,7 +139,7 @@ awaitable<Result<int>> log_in(std::string url, TokenFrom from) {
     }
     co_return error;
   }
-  if (auto saved = client::save_login(options.login_path, *login); !saved) co_return saved.error();
+  if (auto saved = client::save_login(options.login_path, login); !saved) co_return saved.error();
   std::fprintf(stderr, "Logged in as %s; saved in %s, which mecapy logout removes.\n",
                me_sentence(*me, url).c_str(), options.login_path.c_str());
   co_return 0;

@@ -4,6 +4,8 @@
 #include <cstdlib>
 #include <exception>
 
+#include "base/age.h"
+#include "base/loopback.h"
 #include "cli/text.h"
 #include "main/commands.h"
 #include "main/complain.h"
@@ -13,9 +15,28 @@
 namespace mecapy::main {
 namespace {
 
+// The host that `url` names, without its port.
+std::string_view host_of(std::string_view url) {
+  const std::size_t scheme = url.find("://");
+  std::string_view rest = scheme == std::string_view::npos ? url : url.substr(scheme + 3);
+  rest = rest.substr(0, rest.find_first_of("/?"));
+  if (rest.starts_with('[')) return rest.substr(0, rest.find(']') + 1);
+  return rest.substr(0, rest.find(':'));
+}
+
 std::string variable(const char* name) {
   const char* value = std::getenv(name);
   return value == nullptr ? "" : value;
+}
+
+std::string when_unavailable(const Error& error, const std::string& url) {
+  if (error.message.find("certificate") != std::string::npos)
+    return "MECAPY_CA names the file of certificates to trust";
+  if (url.empty()) return "";
+  const std::string begin = is_not_there(error, url)
+                                ? "is it running? mecapy serve starts it; "
+                                : "mecapy health " + url + " tells how the server is; ";
+  return begin + "--server or MECAPY_URL names another";
 }
 
 // What to do next; "" when that is not known.
@@ -44,19 +65,18 @@ std::string advice(const Error& error, Subject subject, const std::string& url) 
     case ErrorCode::draining:
       return "it has too much to do or is starting again; try again in a while";
     case ErrorCode::unavailable:
-      if (error.message.find("certificate") != std::string::npos) {
-        return "MECAPY_CA names the file of certificates to trust";
-      }
-      return url.empty() ? ""
-                         : "mecapy health " + url +
-                               " tells how the server is; --server or MECAPY_URL "
-                               "names another";
+      return when_unavailable(error, url);
     default:
       return "";
   }
 }
 
 }  // namespace
+
+bool is_not_there(const Error& error, const std::string& url) {
+  return base::is_loopback(host_of(url)) &&
+         error.message.find("Failed to connect") != std::string::npos;
+}
 
 bool is_over_a_ceiling(const FieldProblem& problem) {
   return problem.pointer.starts_with("/limits/") &&
@@ -108,7 +128,7 @@ int at_server(const config::Settings& settings, const RemoteWords& words, Subjec
 
 std::string ago(const Remote& remote, const std::string& time) {
   const auto parsed = cli::parse_time(time);
-  return parsed ? cli::age(*parsed, remote.now()) : "-";
+  return parsed ? base::age(*parsed, remote.now()) : "-";
 }
 
 void print_json(const Remote& remote, const std::string& json) {

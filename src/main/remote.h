@@ -56,6 +56,9 @@ client::Surroundings surroundings(const config::Settings& settings, const std::s
 // How it is called; MECAPY_CA.
 client::Options client_options();
 
+// Whether nobody listens at `url`, which is on this machine.
+bool is_not_there(const Error& error, const std::string& url);
+
 // Whether a limit was asked for that nobody gets here.
 bool is_over_a_ceiling(const FieldProblem& problem);
 

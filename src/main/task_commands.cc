@@ -133,9 +133,17 @@ int create_task(const config::Settings& settings, const RemoteWords& words, cons
   const std::string stem = std::filesystem::path(task.file).stem().string();
   const auto body = body_of(task, *code, stem);
   if (!body) return complain(body.error());
-  return at_server(settings, words, Subject::task, [&](Remote& remote) {
+  const std::string name = task.name.value_or(stem);
+  return at_server(settings, words, Subject::task, [&](Remote& remote) -> awaitable<Result<int>> {
+    const auto twice = co_await client::has_task_named(remote.api, name);
+    if (!twice) co_return twice.error();
+    if (*twice) {
+      const std::string shown = cli::harmless_line(name);
+      remote.err.write("mecapy: warning: you have another task " + shown + "; mecapy task update " +
+                       shown + " FILE changes that one\n");
+    }
     client::Call call{"POST", "/api/tasks", {}, *body};
-    return send_task(remote, std::move(call), *code, task.file, "kept");
+    co_return co_await send_task(remote, std::move(call), *code, task.file, "kept");
   });
 }
 

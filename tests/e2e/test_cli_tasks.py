@@ -1,5 +1,7 @@
 """The command line at a server: tasks."""
 
+import re
+
 from support.api import Api
 from support.calculations import ECHO, STRESS
 from support.person import Person
@@ -52,14 +54,6 @@ def test_a_task_lives_through_all_its_commands(person: Person, there: Api) -> No
     assert "mecapy task list shows yours" in done.stderr
 
 
-def test_a_name_that_two_tasks_have_is_not_enough(person: Person) -> None:
-    name = person.file(ECHO)
-    ids = [person.does("task", "create", name).stdout.strip() for _ in range(2)]
-    done = person.does("task", "run", "calc", status=64)
-    assert all(one in done.stderr for one in ids)
-    assert person.gets("task", "run", ids[0], "-i", "x=1") == {"x": 1}
-
-
 def test_code_that_is_none_shows_the_authors_line(person: Person) -> None:
     code = "def calculate(inputs):\n    retrun 1\n"
     done = person.does("task", "create", person.file(code), status=65)
@@ -87,3 +81,22 @@ def test_an_input_that_the_task_has_not_is_told(person: Person) -> None:
     # A task without inputs of its own says nothing of what it takes.
     person.does("task", "create", "bolt.py", "--name", "open")
     assert "warning" not in person.does("task", "run", "open", "-i", "force=1").stderr
+
+
+def test_a_second_task_of_the_same_name_is_told(person: Person) -> None:
+    person.file("def calculate(inputs):\n    return 1\n", "bolt.py")
+    first = person.does("task", "create", "bolt.py")
+    assert "warning" not in first.stderr
+    done = person.does("task", "create", "bolt.py")
+    told = "you have another task bolt; mecapy task update bolt FILE changes that one"
+    assert done.stderr.startswith(f"mecapy: warning: {told}\n")
+    assert "warning" not in person.does("task", "create", "bolt.py", "--name", "nut").stderr
+    refused = person.does("task", "run", "bolt", status=64).stderr
+    found = re.findall(r"([0-9a-f-]{8,36}) \((\d+ s ago)\)", refused)
+    assert len(found) == 2, refused
+    ids = [one.stdout.strip() for one in (first, done)]
+    assert person.does("task", "run", ids[0]).stdout == "1\n"
+    for beginning, _ in found:
+        [meant] = [one for one in ids if one.startswith(beginning)]
+        assert len(beginning) < len(meant)
+        assert person.gets("task", "show", beginning, "--json")["id"] == meant

@@ -68,7 +68,7 @@ def test_a_login_can_be_left_and_needs_a_terminal_or_standard_input(
     terminal = person.at_terminal("login", server.url)
     terminal.expect("(not shown): ")
     terminal.types("abc\x03")
-    assert terminal.ends() == 64
+    assert terminal.ends() == 130
     assert "nothing was changed" in terminal.shown
     process = person.begins("login", server.url)
     _, errors = process.communicate(timeout=20)
@@ -130,7 +130,13 @@ def test_errors_say_what_to_do_next(server: Server, tmp_path: Path) -> None:
     wrong = Person(tmp_path, server.url, "wrong")
     assert "MECAPY_TOKEN was sent" in wrong.does("runs", status=77).stderr
     nobody = Person(tmp_path, "http://127.0.0.1:1", "x")
-    assert "mecapy health http://127.0.0.1:1" in nobody.does("runs", status=69).stderr
+    told = "  -> is it running? mecapy serve starts it; --server or MECAPY_URL names another\n"
+    assert nobody.does("runs", status=69).stderr.endswith(told)
+    told = "  -> is it running? mecapy serve starts it\n"
+    assert nobody.does("health", "http://127.0.0.1:1", status=69).stderr.endswith(told)
+    away = Person(tmp_path, "https://mecapy.invalid:1", "x")
+    done = away.does("runs", status=69)
+    assert "-> mecapy health https://mecapy.invalid:1 tells how the server is" in done.stderr
     assert "absent.py" in wrong.does("run", "absent.py", "--remote", status=64).stderr
     done = wrong.does("task", "shwo", "x", status=64)
     assert 'unknown command "shwo"; did you mean show?' in done.stderr
