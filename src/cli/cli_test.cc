@@ -9,9 +9,9 @@ namespace mecapy::cli {
 namespace {
 
 TEST(Inputs, ValuesAreJsonOrText) {
-  const auto inputs = read_inputs({"a=1", "b=[1,2]", "c=M12", "d=1E-1", "e=\"q\"", "a=2"});
+  const auto inputs = read_inputs({"a=1", "b=[1,2]", "c=M12", "d=1E-1", "e=\"q\""});
   ASSERT_TRUE(inputs);
-  EXPECT_EQ(*inputs, R"({"a":2,"b":[1,2],"c":"M12","d":1E-1,"e":"q"})");
+  EXPECT_EQ(*inputs, R"({"a":1,"b":[1,2],"c":"M12","d":1E-1,"e":"q"})");
 }
 
 TEST(Inputs, WordsGoOverWhatWasThereBefore) {

@@ -72,9 +72,25 @@ std::string not_an_input(const std::string& word) {
                                   : "; the value is missing: -i " + word + "=VALUE");
 }
 
+// A complaint about JSON with the line and the column, both from 1, in the place of "at byte N".
+std::string with_line(const std::string& message, const std::string& content) {
+  constexpr std::string_view kBefore = " at byte ";
+  const std::size_t begin = message.rfind(kBefore);
+  std::size_t byte = 0;
+  if (begin == std::string::npos) return message;
+  const char* end = message.data() + message.size();
+  const auto read = std::from_chars(message.data() + begin + kBefore.size(), end, byte);
+  if (read.ec != std::errc() || read.ptr != end) return message;
+  const std::string before = content.substr(0, byte);
+  const std::size_t line = static_cast<std::size_t>(std::ranges::count(before, '\n')) + 1;
+  const std::size_t column = before.size() - (before.rfind('\n') + 1) + 1;
+  return message.substr(0, begin) + " in line " + std::to_string(line) + ", column " +
+         std::to_string(column);
+}
+
 Result<void> add_object(Members& members, const std::string& content, const std::string& path) {
   if (const auto valid = wire::validate_json(content); !valid) {
-    return fail(ErrorCode::usage, path + ": " + valid.error().message);
+    return fail(ErrorCode::usage, path + ": " + with_line(valid.error().message, content));
   }
   const auto found = wire::object_members(content);
   if (!found) return fail(ErrorCode::usage, path + ": " + found.error().message);
@@ -153,6 +169,7 @@ bool reads_standard_input(const std::vector<std::string>& words) {
 Result<std::string> read_inputs(const std::vector<std::string>& words, const std::string& before) {
   Members members;
   if (auto added = add_object(members, before, "the inputs before"); !added) return added.error();
+  std::map<std::string, std::string> typed;  // the value of each name
   for (const std::string& word : words) {
     if (word.starts_with("@")) {
       if (auto added = add_file(members, word.substr(1)); !added) return added.error();
@@ -160,6 +177,10 @@ Result<std::string> read_inputs(const std::vector<std::string>& words, const std
     }
     const auto [key, value] = split(word);
     if (key.empty()) return fail(ErrorCode::usage, not_an_input(word));
+    if (const auto [first, fresh] = typed.emplace(key, value); !fresh) {
+      return fail(ErrorCode::usage,
+                  "the input " + key + " is given twice: " + first->second + " and " + value);
+    }
     set(members, key, wire::validate_json(value) ? value : wire::quote(value));
   }
   wire::ObjectWriter out;
@@ -239,7 +260,10 @@ Result<std::string> limits_object(const std::vector<std::string>& words) {
 Result<std::string> read_code(const std::string& file) {
   std::error_code ec;
   if (fs::is_directory(file, ec)) return fail(ErrorCode::usage, folder_given(file));
-  return read_file(file);
+  auto code = read_file(file);
+  if (!code && !fs::exists(file, ec) && file != "-")
+    return fail(ErrorCode::not_found, code.error().message);
+  return code;
 }
 
 }  // namespace mecapy::cli

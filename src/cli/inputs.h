@@ -12,7 +12,7 @@ namespace mecapy::cli {
 // The inputs object (JSON) of `--inputs` words: "@file.json" is a file that holds an object, "@-"
 // standard input that does; "k=v" sets one member, v being JSON when it is, else a string; spaces
 // around k and v do not count. Later words win, and all over the members of
-// `before`, a JSON object. usage names the wrong word.
+// `before`, a JSON object. usage names the wrong word, and a name that two words "k=v" set.
 Result<std::string> read_inputs(const std::vector<std::string>& words,
                                 const std::string& before = "{}");
 
@@ -41,8 +41,8 @@ Result<model::Limits> read_limits(const std::vector<std::string>& words, model::
 // The same as the JSON object of those that are named, for a server.
 Result<std::string> limits_object(const std::vector<std::string>& words);
 
-// A Python file, or standard input for "-". usage when it cannot be read; for a folder the message
-// names the file in it.
+// A Python file, or standard input for "-". not_found when there is none; usage when it cannot be
+// read; for a folder the message names the file in it.
 Result<std::string> read_code(const std::string& file);
 
 }  // namespace mecapy::cli

@@ -20,11 +20,12 @@ def person(server: Server, tmp_path: Path, request: pytest.FixtureRequest) -> Pe
 @pytest.mark.parametrize(
     ("words", "next_step"),
     [
-        (["blot.py"], "cannot read blot.py: No such file or directory; did you mean bolt.py?"),
         (["bolt.py", "-i", "@input.json"], "; did you mean inputs.json?"),
         (["bolt.py", "-i", "inputs.json"], "; did you mean -i @inputs.json?"),
         (["bolt.py", "-i", "force"], "; the value is missing: -i force=VALUE"),
         (["bolt.py", "-i", "=3"], "; the name is missing: -i NAME=3"),
+        (["bolt.py", "-i", "a=1", "-i", "a=2"], "the input a is given twice: 1 and 2"),
+        (["bolt.py", "-i", "@bad.json"], "in line 2, column 9"),
     ],
     ids=lambda x: x if isinstance(x, str) else " ".join(x),
 )
@@ -34,13 +35,26 @@ def test_of_a_mistyped_word(
 ) -> None:
     (person.home / "bolt.py").write_text(ECHO)
     (person.home / "inputs.json").write_text("{}")
+    (person.home / "bad.json").write_text('{"a": 1,\n "b": 2 3}')
     assert next_step in person.does("run", *words, *where, status=64).stderr
 
 
-def test_of_a_file_that_is_nowhere(person: Person) -> None:
-    done = person.does("run", "absent.py", status=64)
+@pytest.mark.parametrize("where", [[], ["--remote"]], ids=["here", "there"])
+def test_of_a_file_that_is_nowhere(person: Person, where: list[str]) -> None:
+    done = person.does("run", "absent.py", *where, status=66)
     told = f"cannot read absent.py: No such file or directory; this folder is {person.home}"
     assert told in done.stderr
+    (person.home / "bolt.py").write_text(ECHO)
+    done = person.does("run", "blot.py", *where, status=66)
+    assert "cannot read blot.py: No such file or directory; did you mean bolt.py?" in done.stderr
+
+
+@pytest.mark.parametrize("where", [[], ["--remote"]], ids=["here", "there"])
+def test_of_a_mistyped_calculate(person: Person, where: list[str]) -> None:
+    for more in ("", "globals()\n"):  # which is seen before anything runs, and after
+        (person.home / "bolt.py").write_text(f"{more}def calculte(inputs):\n    return 1\n")
+        done = person.does("run", "bolt.py", *where, status=10)
+        assert "the code has no function calculate(inputs); it has calculte" in done.stderr
 
 
 def test_of_a_limit_over_its_ceiling(person: Person) -> None:

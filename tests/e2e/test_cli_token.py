@@ -137,7 +137,7 @@ def test_errors_say_what_to_do_next(server: Server, tmp_path: Path) -> None:
     away = Person(tmp_path, "https://mecapy.invalid:1", "x")
     done = away.does("runs", status=69)
     assert "-> mecapy health https://mecapy.invalid:1 tells how the server is" in done.stderr
-    assert "absent.py" in wrong.does("run", "absent.py", "--remote", status=64).stderr
+    assert "absent.py" in wrong.does("run", "absent.py", "--remote", status=66).stderr
     done = wrong.does("task", "shwo", "x", status=64)
     assert 'unknown command "shwo"; did you mean show?' in done.stderr
     assert "did you mean --detach?" in wrong.does("task", "run", "x", "--detatch", status=64).stderr

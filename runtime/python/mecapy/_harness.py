@@ -14,6 +14,7 @@ import linecache
 import os
 import sys
 import types
+from collections.abc import Iterable
 from typing import Any
 
 from mecapy import _artifacts, _importing, _places, _progress
@@ -103,8 +104,17 @@ def _compile(code: bytes) -> types.CodeType:
     except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
         raise from_syntax(error) from None
     if not _may_define_calculate(compiled):
-        raise Failure("invalid_code", "the code has no function calculate(inputs)")
+        raise _no_calculate(compiled.co_names)
     return compiled
+
+
+def _no_calculate(names: Iterable[str]) -> Failure:
+    """The failure of code that names no ``calculate``, with the name most like it."""
+    import difflib
+
+    text = "the code has no function calculate(inputs)"
+    near = difflib.get_close_matches("calculate", names, 1, 0.7)
+    return Failure("invalid_code", f"{text}; it has {near[0]}" if near else text)
 
 
 def _imports(code: bytes) -> list[str]:
@@ -173,7 +183,7 @@ def _call(compiled: types.CodeType, code: bytes, inputs: Any) -> Any:
     exec(compiled, module.__dict__)
     calculate = getattr(module, "calculate", None)
     if calculate is None:
-        raise Failure("invalid_code", "the code has no function calculate(inputs)")
+        raise _no_calculate(module.__dict__)
     if not callable(calculate):
         text = f"calculate is {type(calculate).__name__}, not a function"
         raise Failure("invalid_code", text)
