@@ -25,6 +25,18 @@ std::optional<RunStatus> parse_status(std::string_view name);
 std::string status_names(std::string_view between, std::string_view before_last);
 inline bool is_end(RunStatus s) { return s >= RunStatus::completed; }
 
+// Where attempts run, by the names of the API.
+inline constexpr std::string_view kLocal = "local";
+inline constexpr std::string_view kServerless = "serverless_container";
+inline constexpr std::string_view kDedicated = "dedicated_instance";  // a machine made for the run
+
+// How long a run is expected to take, and by whom.
+struct Estimate {
+  double seconds = 0;
+  std::string from;  // "caller", "history", "task" or "default"
+  int samples = 0;   // earlier runs that history looked at
+};
+
 // Measured use of one attempt. Zero where it could not be measured.
 struct Usage {
   std::int64_t wall_us = 0;  // from the run being ready to its end
@@ -119,6 +131,10 @@ struct Run {
   // The run whose end this one has, when it was not calculated; else empty. That one was
   // calculated.
   RunId cached_from{};
+  std::string backend{};  // where it goes, or went; "" where one backend is all there is
+  std::optional<Estimate> estimate{};  // by which it was chosen
+  std::string moved_from{};            // the backend whose limit it outlived; ""
+  std::string waiting{};               // why it is queued and not running, where that is known
   base::TimePoint queued_at{};
   std::optional<base::TimePoint> started_at{};
   std::optional<base::TimePoint> finished_at{};

@@ -5,13 +5,6 @@
 namespace mecapy::store {
 namespace {
 
-// From the newest schema back to number 3, where an answered run has a copy of all it shows.
-std::vector<std::string> back_to_3() {
-  return {"DROP INDEX runs_that_read", "DROP TABLE secrets",
-          "ALTER TABLE runs DROP COLUMN payloads_of",
-          "DELETE FROM schema_migrations WHERE number > 3"};
-}
-
 std::vector<std::string> back_to_1() {
   std::vector<std::string> all = back_to_3();
   for (const char* statement :

@@ -3,23 +3,25 @@
 #include <algorithm>
 #include <utility>
 
+#include "store/claim_row.h"
 #include "store/column.h"
 #include "store/failure_columns.h"
 #include "store/rows.h"
-#include "store/text_codec.h"
 
 namespace mecapy::store {
 namespace {
 
 using soci::use;
 
-constexpr Sql kClaim =
+// A run that wants a machine of its own is claimed by that one's worker (machine_sql.h).
+constexpr char kShort[] = " AND backend <> 'dedicated_instance'";
+
+constexpr auto kClaimText = join_sql(
     "UPDATE runs SET status = 'running', attempt = attempt + 1, claimant = :claimant,"
-    " lease_until = :lease_until, started_at = COALESCE(started_at, :now)"
-    " WHERE id = :id AND status = 'queued' AND not_before <= :now2"
-    " RETURNING task_id, owner, version, attempt, inputs_key, inputs, queued_at";
-constexpr Sql kCode =
-    "SELECT limits, code FROM task_versions WHERE task_id = :task AND number = :number";
+    " lease_until = :lease_until, started_at = COALESCE(started_at, :now), waiting = ''"
+    " WHERE id = :id AND status = 'queued' AND not_before <= :now2",
+    kShort, " RETURNING ", kClaimColumns);
+constexpr Sql kClaim = kClaimText;
 
 // Waits for whoever changes the row; a condition that the row as it was does not meet would not.
 constexpr Sql kAwaitRow = "UPDATE runs SET claimant = claimant WHERE id = :id";
@@ -40,15 +42,27 @@ constexpr Sql kEndCancelled =
     " failure_line = NULL, failure_column = NULL"
     " WHERE id = :id AND attempt = :attempt AND status = 'running' AND cancel_requested = 1";
 
-constexpr Sql kExpired =
-    "SELECT id, attempt FROM runs WHERE status = 'running' AND lease_until <= :now"
-    " ORDER BY lease_until LIMIT :limit";
-constexpr Sql kExpiredOrForeign =
-    "SELECT id, attempt FROM runs WHERE status = 'running'"
-    " AND (lease_until <= :now OR claimant <> :claimant) ORDER BY lease_until LIMIT :limit";
-constexpr Sql kQueued =
-    "SELECT id, not_before FROM runs WHERE status = 'queued' AND id > :after"
-    " ORDER BY id LIMIT :limit";
+// Of the same attempt, once: it goes from one way to the other.
+constexpr Sql kMove =
+    "UPDATE runs SET status = 'queued', not_before = :now, claimant = NULL, lease_until = NULL,"
+    " moved_from = backend, backend = 'dedicated_instance', failure_code = :code,"
+    " failure_message = :message, failure_traceback = :traceback, failure_line = :line,"
+    " failure_column = :column"
+    " WHERE id = :id AND attempt = :attempt AND status = 'running' AND cancel_requested = 0"
+    " AND moved_from = ''";
+
+constexpr char kExpiredSelect[] =
+    "SELECT id, attempt FROM runs WHERE status = 'running' AND (lease_until <= :now";
+constexpr char kExpiredEnd[] = " ORDER BY lease_until LIMIT :limit";
+constexpr auto kExpiredText = join_sql(kExpiredSelect, ")", kShort, kExpiredEnd);
+constexpr Sql kExpired = kExpiredText;
+constexpr auto kExpiredOrForeignText =
+    join_sql(kExpiredSelect, " OR claimant <> :claimant)", kShort, kExpiredEnd);
+constexpr Sql kExpiredOrForeign = kExpiredOrForeignText;
+constexpr auto kQueuedText =
+    join_sql("SELECT id, not_before FROM runs WHERE status = 'queued' AND id > :after", kShort,
+             " ORDER BY id LIMIT :limit");
+constexpr Sql kQueued = kQueuedText;
 
 }  // namespace
 
@@ -56,23 +70,13 @@ Result<std::optional<model::Job>> claim(Connection& connection, base::TimePoint 
                                         const Claim& claim) {
   const long long us = to_us(now);
   const long long lease_until = to_us(now + claim.lease);
-  model::Job job;
-  job.run_id = claim.id;
-  std::string task, limits;
-  int version = 0;
-  long long queued_at = 0;
-  const bool claimed = connection.one_row(
-      kClaim, soci::into(task), soci::into(job.user), soci::into(version), soci::into(job.attempt),
-      soci::into(job.inputs.key), soci::into(job.inputs.inline_bytes), soci::into(queued_at),
-      use(claim.claimant, "claimant"), use(lease_until, "lease_until"), use(us, "now"),
-      use(claim.id.str(), "id"), use(us, "now2"));
+  ClaimRow row;
+  const auto columns = [&](soci::statement& s) { row.into(s); };
+  const bool claimed = connection.one_row(kClaim, columns, use(claim.claimant, "claimant"),
+                                          use(lease_until, "lease_until"), use(us, "now"),
+                                          use(claim.id.str(), "id"), use(us, "now2"));
   if (!claimed) return std::optional<model::Job>();
-  connection.one_row(kCode, soci::into(limits), soci::into(job.code), use(task, "task"),
-                     use(version, "number"));
-  job.waited = std::max(now - from_us(queued_at), std::chrono::microseconds(0));
-  job.task_id = trusted_id<model::TaskId>(task);
-  job.limits = decode_limits(limits);
-  return std::optional(std::move(job));
+  return std::optional(row.job(connection, now));
 }
 
 bool is_held(Connection& connection, base::TimePoint now, const Claim& claim, int attempt) {
@@ -105,6 +109,15 @@ bool requeue(Connection& connection, base::TimePoint now, const Requeue& request
   return connection.execute(kRequeue, use(not_before, "not_before"), failure_values,
                             use(request.lease.run_id.str(), "id"),
                             use(request.lease.attempt, "attempt")) > 0;
+}
+
+bool move(Connection& connection, base::TimePoint now, const Lease& lease,
+          const model::Failure& why) {
+  const long long us = to_us(now);
+  const FailureColumns failure(why);
+  const auto failure_values = [&](soci::statement& s) { failure.use_in(s); };
+  return connection.execute(kMove, use(us, "now"), failure_values, use(lease.run_id.str(), "id"),
+                            use(lease.attempt, "attempt")) > 0;
 }
 
 bool end_cancelled(Connection& connection, base::TimePoint now, const Lease& lease) {

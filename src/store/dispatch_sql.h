@@ -33,6 +33,9 @@ Result<LeaseReport> extend_leases(Connection& connection, base::TimePoint now,
                                   std::chrono::microseconds lease_for);
 // The half of Store::requeue that ends nothing: whether the run waits again.
 bool requeue(Connection& connection, base::TimePoint now, const Requeue& request);
+// Whether the run waits again, for a machine of its own.
+bool move(Connection& connection, base::TimePoint now, const Lease& lease,
+          const model::Failure& why);
 bool end_cancelled(Connection& connection, base::TimePoint now, const Lease& lease);
 Result<std::vector<Lease>> dead_leases(Connection& connection, base::TimePoint now,
                                        const std::optional<std::string>& also_not_of, int limit);

@@ -142,6 +142,43 @@ const std::vector<Migration>& migrations() {
        {
            "CREATE INDEX runs_that_read ON runs (payloads_of) WHERE payloads_of IS NOT NULL",
        }},
+      {7,
+       "where a run goes, and machines made for one run each",
+       {
+           "ALTER TABLE runs ADD COLUMN backend TEXT NOT NULL DEFAULT ''",
+           "ALTER TABLE runs ADD COLUMN estimate_s $REAL",
+           "ALTER TABLE runs ADD COLUMN estimate_from TEXT NOT NULL DEFAULT ''",
+           "ALTER TABLE runs ADD COLUMN estimate_samples $INTEGER NOT NULL DEFAULT 0",
+           "ALTER TABLE runs ADD COLUMN moved_from TEXT NOT NULL DEFAULT ''",
+           "ALTER TABLE runs ADD COLUMN waiting TEXT NOT NULL DEFAULT ''",
+           "CREATE INDEX runs_that_want_a_machine ON runs (id, not_before)"
+           " WHERE status = 'queued' AND backend = 'dedicated_instance'",
+           R"sql(CREATE TABLE machines (
+             id $ID PRIMARY KEY NOT NULL,
+             run_id $ID NOT NULL REFERENCES runs (id),
+             placer TEXT NOT NULL,
+             type TEXT NOT NULL,
+             zone TEXT NOT NULL,
+             state TEXT NOT NULL,
+             attempt $INTEGER NOT NULL DEFAULT 0,
+             owner TEXT NOT NULL,
+             owned_until $INTEGER NOT NULL,
+             made_at $INTEGER NOT NULL,
+             boot_until $INTEGER NOT NULL,
+             life_until $INTEGER NOT NULL,
+             called_at $INTEGER,
+             ending_at $INTEGER,
+             gone_at $INTEGER,
+             token_hash TEXT NOT NULL,
+             taker TEXT NOT NULL DEFAULT '',
+             parts TEXT NOT NULL DEFAULT '',
+             said TEXT NOT NULL DEFAULT ''))sql",
+           "CREATE UNIQUE INDEX machines_live ON machines (run_id)"
+           " WHERE state IN ('intended', 'placing', 'booting', 'working')",
+           "CREATE UNIQUE INDEX machines_by_token ON machines (token_hash)",
+           "CREATE INDEX machines_of_run ON machines (run_id, id)",
+           "CREATE INDEX machines_left ON machines (id) WHERE state <> 'gone'",
+       }},
   };
   return table;
 }

@@ -9,9 +9,9 @@
 #include <string>
 #include <vector>
 
+#include "store/machine_contract.h"
 #include "store/migrations.h"
 #include "store/postgres_connection.h"
-#include "store/store_contract.h"
 #include "store/test_postgres.h"
 
 namespace mecapy::store {
@@ -56,6 +56,8 @@ StoreUnderTest make_owned() {
 }
 
 INSTANTIATE_TEST_SUITE_P(Postgres, StoreContract,
+                         testing::Values(StoreFactory{"postgres", make_owned}));
+INSTANTIATE_TEST_SUITE_P(Postgres, MachineContract,
                          testing::Values(StoreFactory{"postgres", make_owned}));
 
 model::Task task_named(const std::string& name) {
@@ -252,8 +254,7 @@ TEST(Postgres, TheSchemaMayTakeLongerThanAStatement) {
                          "LOCK TABLE runs IN ACCESS EXCLUSIVE MODE"};
   for (const char* wait : waits) {
     auto other = schema.session();
-    other << "DROP TABLE secrets; DELETE FROM schema_migrations WHERE number >= 4;"
-             " ALTER TABLE runs DROP COLUMN payloads_of";
+    for (const std::string& statement : back_to_3()) other << statement;
     std::future<Result<std::unique_ptr<Store>>> opening;
     {
       soci::transaction holds(other);

@@ -41,7 +41,8 @@ void RunRow::into(soci::statement& statement) {
   add_into(statement, id, task_id, owner, version, status, attempt, cancel_requested, queued_at,
            started_at, finished_at, failure_code, failure_line, failure_column);
   for (const model::UsageRow& row : model::kUsageTable) add_into(statement, usage.*row.field);
-  add_into(statement, artifact_count, log_truncated, environment, cached_from, failure_message);
+  add_into(statement, artifact_count, log_truncated, environment, cached_from, failure_message,
+           backend, estimate_s, estimate_from, estimate_samples, moved_from, waiting);
 }
 
 void RunRow::into_payloads(soci::statement& statement) {
@@ -68,9 +69,19 @@ model::Run RunRow::run() const {
           .artifact_count = artifact_count,
           .cancel_requested = cancel_requested != 0,
           .cached_from = trusted_id<model::RunId>(cached_from.get().value_or("")),
+          .backend = backend,
+          .estimate = estimate(),
+          .moved_from = moved_from,
+          .waiting = waiting,
           .queued_at = from_us(queued_at),
           .started_at = from_us(started_at),
           .finished_at = from_us(finished_at)};
+}
+
+std::optional<model::Estimate> RunRow::estimate() const {
+  const auto seconds = estimate_s.get();
+  if (!seconds) return std::nullopt;
+  return model::Estimate{*seconds, estimate_from, estimate_samples};
 }
 
 std::optional<model::Failure> RunRow::failure() const {

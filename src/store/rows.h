@@ -42,7 +42,8 @@ inline constexpr char kRunColumns[] =
     " finished_at, failure_code, failure_line, failure_column, wall_us, cpu_us,"
     " peak_memory_bytes, setup_us, log_bytes, result_bytes, artifact_bytes, written_bytes, "
     "artifact_count,"
-    " log_truncated, environment, cached_from, failure_message";
+    " log_truncated, environment, cached_from, failure_message, backend, estimate_s, estimate_from,"
+    " estimate_samples, moved_from, waiting";
 // The row that holds the payloads and artifacts, where it is another one, and those of this row.
 inline constexpr char kRunPayloadColumns[] =
     "payloads_of, failure_traceback, inputs_key, result_key, log_key, inputs, result, log";
@@ -62,6 +63,11 @@ struct RunRow {
   std::string environment;
   Nullable<std::string> cached_from;
   Nullable<std::string> failure_message;
+  std::string backend;
+  Nullable<double> estimate_s;
+  std::string estimate_from;
+  int estimate_samples = 0;
+  std::string moved_from, waiting;
 
   Nullable<std::string> payloads_of, failure_traceback;
   std::string inputs_key, result_key, log_key, inputs, result, log;
@@ -74,6 +80,7 @@ struct RunRow {
   model::Run run() const;
 
  private:
+  std::optional<model::Estimate> estimate() const;
   std::optional<model::Failure> failure() const;
 };
 

@@ -18,8 +18,9 @@ using soci::use;
 // Inserts nothing when the task is not there for this user, or has no such version.
 constexpr Sql kSubmit =
     "INSERT INTO runs (id, task_id, owner, version, status, queued_at, not_before, cache_key,"
-    " inputs_key, inputs)"
-    " SELECT :id, t.id, t.owner, :version, 'queued', :now, :now2, :cache_key, :inputs_key, :inputs"
+    " inputs_key, inputs, backend, estimate_s, estimate_from, estimate_samples)"
+    " SELECT :id, t.id, t.owner, :version, 'queued', :now, :now2, :cache_key, :inputs_key, :inputs,"
+    " :backend, :estimate_s, :estimate_from, :estimate_samples"
     " FROM tasks t WHERE t.id = :task AND t.owner = :owner AND t.deleted = 0"
     " AND 1 <= :version2 AND :version3 <= t.latest_version";
 
@@ -41,6 +42,12 @@ constexpr auto kCachedText =
              " AND finished_at >= :since AND cache_key <> '' AND status = 'completed'"
              " AND cached_from IS NULL ORDER BY finished_at DESC LIMIT 1");
 constexpr Sql kCached = kCachedText;
+
+// The newest alone, however many runs other versions had.
+constexpr Sql kDurations =
+    "SELECT wall_us FROM (SELECT version, wall_us, cached_from FROM runs"
+    " WHERE task_id = :task AND status = 'completed' ORDER BY id DESC LIMIT 2000) newest"
+    " WHERE version = :version AND cached_from IS NULL LIMIT :limit";
 
 // One statement for each filter, so that each has its index.
 constexpr char kPageEnd[] = " AND id < :after ORDER BY id DESC LIMIT :limit";
@@ -75,11 +82,19 @@ Result<void> insert_run(Connection& connection, base::TimePoint now, model::Run&
   const bool answered = !run.cached_from.empty();
   if (answered) run.inputs = {};
   const long long us = to_us(now);
+  const model::Estimate estimate = run.estimate.value_or(model::Estimate());
+  const Nullable<double> estimate_s(run.estimate ? std::optional(estimate.seconds) : std::nullopt);
+  const auto estimate_values = [&](soci::statement& s) {
+    s.exchange(store::use(estimate_s, "estimate_s"));
+    s.exchange(use(estimate.from, "estimate_from"));
+    s.exchange(use(estimate.samples, "estimate_samples"));
+  };
   const long long inserted = connection.execute(
       kSubmit, use(run.id.str(), "id"), use(run.version, "version"), use(us, "now"),
       use(us, "now2"), use(run.cache_key, "cache_key"), use(run.inputs.key, "inputs_key"),
-      use(run.inputs.inline_bytes, "inputs"), use(run.task_id.str(), "task"),
-      use(run.user, "owner"), use(run.version, "version2"), use(run.version, "version3"));
+      use(run.inputs.inline_bytes, "inputs"), use(run.backend, "backend"), estimate_values,
+      use(run.task_id.str(), "task"), use(run.user, "owner"), use(run.version, "version2"),
+      use(run.version, "version3"));
   if (inserted == 0) return fail(ErrorCode::not_found, "no such task, or no such version of it");
   if (!answered) return {};
   if (!end_from_cache(connection, now, run)) {
@@ -182,6 +197,17 @@ Result<std::optional<model::Run>> cached_run(Connection& connection, base::TimeP
   const long long since = to_us(now - query.age);
   return one_run(connection, kCached, use(user, "owner"), use(query.cache_key, "cache_key"),
                  use(query.environment, "environment"), use(since, "since"));
+}
+
+Result<std::vector<std::chrono::microseconds>> durations(Connection& connection,
+                                                         const model::TaskId& task, int version,
+                                                         int limit) {
+  std::vector<std::chrono::microseconds> found;
+  long long us = 0;
+  connection.each_row(
+      kDurations, [&] { found.emplace_back(us); }, soci::into(us), use(task.str(), "task"),
+      use(version, "version"), use(limit, "limit"));
+  return found;
 }
 
 Result<Page<model::Run>> list_runs(Connection& connection, const std::string& user,

@@ -26,6 +26,9 @@ Result<std::optional<model::Run>> cached_run(Connection& connection, base::TimeP
                                              const std::string& user, const CacheQuery& query);
 Result<std::optional<model::Run>> latest_run(Connection& connection, const std::string& user,
                                              const model::TaskId& id);
+Result<std::vector<std::chrono::microseconds>> durations(Connection& connection,
+                                                         const model::TaskId& task, int version,
+                                                         int limit);
 Result<Page<model::Run>> list_runs(Connection& connection, const std::string& user,
                                    const RunFilter& filter, const PageRequest& page);
 Result<model::Run> request_cancel(Connection& connection, base::TimePoint now,

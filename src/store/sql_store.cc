@@ -7,6 +7,7 @@
 #include "store/dispatch_sql.h"
 #include "store/end_sql.h"
 #include "store/idempotency_sql.h"
+#include "store/machine_sql.h"
 #include "store/object_sql.h"
 #include "store/run_sql.h"
 #include "store/secret_sql.h"
@@ -22,7 +23,7 @@ using model::Job;
 using model::Run;
 using model::Task;
 
-class SqlStore final : public Store {
+class SqlStore final : public Store, private Machines {
  public:
   explicit SqlStore(std::unique_ptr<Database> database) : database_(std::move(database)) {}
 
@@ -99,6 +100,14 @@ class SqlStore final : public Store {
       return store::list_runs(c, user, filter, page);
     });
   }
+  awaitable<Result<std::vector<std::chrono::microseconds>>> durations(model::TaskId task,
+                                                                      int version,
+                                                                      int limit) override {
+    return read<std::vector<std::chrono::microseconds>>(
+        [task = std::move(task), version, limit](Connection& c) {
+          return store::durations(c, task, version, limit);
+        });
+  }
   awaitable<Result<Run>> request_cancel(std::string user, model::RunId id) override {
     return write<Run>([user = std::move(user), id = std::move(id)](Connection& c) {
       return store::request_cancel(c, c.now(), user, id);
@@ -158,6 +167,12 @@ class SqlStore final : public Store {
     if (*cancelled) co_return std::optional(model::RunStatus::cancelled);
     co_return std::optional<model::RunStatus>();
   }
+  awaitable<Result<bool>> move(Lease lease, model::Failure why) override {
+    return write<bool>(
+        [lease = std::move(lease), why = std::move(why)](Connection& c) -> Result<bool> {
+          return store::move(c, c.now(), lease, why);
+        });
+  }
   awaitable<Result<bool>> end_cancelled(Lease lease) override {
     return write<bool>([lease = std::move(lease)](Connection& c) -> Result<bool> {
       return store::end_cancelled(c, c.now(), lease);
@@ -173,6 +188,66 @@ class SqlStore final : public Store {
     return read<std::vector<QueuedRun>>([after = std::move(after), limit](Connection& c) {
       return store::queued_runs(c, c.now(), after, limit);
     });
+  }
+
+  Machines& machines() override { return *this; }
+  awaitable<Result<std::vector<WantsMachine>>> wanted(int limit) override {
+    return read<std::vector<WantsMachine>>(
+        [limit](Connection& c) { return machines_wanted(c, c.now(), limit); });
+  }
+  awaitable<Result<bool>> intend(model::Machine machine, std::string keeper,
+                                 std::chrono::microseconds care) override {
+    return write<bool>(
+        [machine = std::move(machine), keeper = std::move(keeper), care](Connection& c) {
+          return intend_machine(c, c.now(), machine, keeper, care);
+        });
+  }
+  awaitable<Result<std::vector<KeptMachine>>> keep(std::string keeper,
+                                                   std::chrono::microseconds care) override {
+    return write<std::vector<KeptMachine>>(
+        [keeper = std::move(keeper), care](Connection& c) {
+          return keep_machines(c, c.now(), keeper, care);
+        },
+        Durability::process_death);
+  }
+  awaitable<Result<bool>> change(MachineChange change) override {
+    return write<bool>(
+        [change = std::move(change)](Connection& c) { return change_machine(c, c.now(), change); });
+  }
+  awaitable<Result<std::vector<model::Machine>>> left() override {
+    return read<std::vector<model::Machine>>([](Connection& c) { return machines_left(c); });
+  }
+  awaitable<Result<std::optional<model::Machine>>> by_token(std::string token_hash) override {
+    return read<std::optional<model::Machine>>(
+        [hash = std::move(token_hash)](Connection& c) { return machine_by_token(c, hash); });
+  }
+  awaitable<Result<std::optional<Job>>> take_job(model::MachineId id, std::string taker,
+                                                 std::chrono::microseconds lease) override {
+    return write<std::optional<Job>>(
+        [id = std::move(id), taker = std::move(taker), lease](Connection& c) {
+          return store::take_job(c, c.now(), id, taker, lease);
+        },
+        Durability::database_death);
+  }
+  awaitable<Result<void>> tell_waiting(model::RunId id, std::string why) override {
+    return write<void>(
+        [id = std::move(id), why = std::move(why)](Connection& c) -> Result<void> {
+          store::tell_waiting(c, id, why);
+          return {};
+        },
+        Durability::process_death);
+  }
+  awaitable<Result<std::vector<Lease>>> dead_at_home(int limit) override {
+    return read<std::vector<Lease>>(
+        [limit](Connection& c) { return store::dead_at_home(c, c.now(), limit); });
+  }
+  awaitable<Result<void>> renew_at_home(std::chrono::microseconds lease) override {
+    return write<void>(
+        [lease](Connection& c) -> Result<void> {
+          store::renew_at_home(c, c.now(), lease);
+          return {};
+        },
+        Durability::process_death);
   }
 
   awaitable<Result<std::vector<RunObjects>>> run_objects(std::vector<model::RunId> ids) override {

@@ -14,8 +14,8 @@
 
 #include "base/fd.h"
 #include "base/test_folder.h"
+#include "store/machine_contract.h"
 #include "store/migrations.h"
-#include "store/store_contract.h"
 
 namespace mecapy::store {
 using base::TestFolder;
@@ -73,6 +73,8 @@ StoreUnderTest make_owned() {
 }
 
 INSTANTIATE_TEST_SUITE_P(Sqlite, StoreContract,
+                         testing::Values(StoreFactory{"sqlite", make_owned}));
+INSTANTIATE_TEST_SUITE_P(Sqlite, MachineContract,
                          testing::Values(StoreFactory{"sqlite", make_owned}));
 
 TEST(Sqlite, WhatWasWritten_IsThereAfterReopening) {

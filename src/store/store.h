@@ -38,6 +38,7 @@
 #include "base/result.h"
 #include "model/run.h"
 #include "model/task.h"
+#include "store/machines.h"
 
 namespace mecapy::store {
 
@@ -183,11 +184,15 @@ class Store {
   // Runs as listed hold no inputs, results, logs, artifacts or tracebacks.
   virtual awaitable<Result<Page<model::Run>>> list_runs(std::string user, RunFilter filter,
                                                         PageRequest page) = 0;
+  // How long the newest completed and calculated runs of a version took, newest first.
+  virtual awaitable<Result<std::vector<std::chrono::microseconds>>> durations(model::TaskId task,
+                                                                              int version,
+                                                                              int limit) = 0;
   // A queued run becomes cancelled at once; a running one gets cancel_requested; an ended one is
   // conflict. Answers the run as it is afterwards.
   virtual awaitable<Result<model::Run>> request_cancel(std::string user, model::RunId id) = 0;
 
-  // ---- the dispatcher's part
+  // ---- the dispatcher's part: runs of every backend but dedicated_instance
   // Compare-and-set queued -> running: raises attempt, sets claimant and lease, started_at on the
   // first attempt. Nothing when the run is not queued, or its backoff is not over. One that broke
   // off as it was committed is looked for once, before it is told as failed.
@@ -202,6 +207,9 @@ class Store {
   // running -> queued for the holder of the attempt, or -> cancelled when a cancel was asked for:
   // which of them. Nothing when it is not the holder.
   virtual awaitable<Result<std::optional<model::RunStatus>>> requeue(Requeue request) = 0;
+  // running -> queued, of the backend dedicated_instance, for the holder of the attempt. False when
+  // it is not the holder, a cancel was asked for, or the run was moved before.
+  virtual awaitable<Result<bool>> move(Lease lease, model::Failure why) = 0;
   // running -> cancelled for the holder of the attempt when a cancel was asked for. False when none
   // was, or it is not the holder: then nothing was written.
   virtual awaitable<Result<bool>> end_cancelled(Lease lease) = 0;
@@ -211,6 +219,9 @@ class Store {
                                                             int limit) = 0;
   // Queued runs in the order they were accepted, after run id `after`.
   virtual awaitable<Result<std::vector<QueuedRun>>> queued_runs(std::string after, int limit) = 0;
+  // ---- the part of machines: runs of the backend dedicated_instance
+  virtual Machines& machines() = 0;
+
   // Of the runs among `ids` that there are, whoever's they are.
   virtual awaitable<Result<std::vector<RunObjects>>> run_objects(std::vector<model::RunId> ids) = 0;
 

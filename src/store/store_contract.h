@@ -84,4 +84,7 @@ struct Answered {
 // A completed run of ann's with one artifact, and one that it answers.
 Answered answer_one(Store& store);
 
+// What takes the newest schema back to number 3, where an answered run has a copy of all it shows.
+std::vector<std::string> back_to_3();
+
 }  // namespace mecapy::store

@@ -123,4 +123,19 @@ Answered answer_one(Store& store) {
   return {origin.id, answered.id};
 }
 
+std::vector<std::string> back_to_3() {
+  return {"DROP TABLE machines",
+          "DROP INDEX runs_that_want_a_machine",
+          "ALTER TABLE runs DROP COLUMN backend",
+          "ALTER TABLE runs DROP COLUMN estimate_s",
+          "ALTER TABLE runs DROP COLUMN estimate_from",
+          "ALTER TABLE runs DROP COLUMN estimate_samples",
+          "ALTER TABLE runs DROP COLUMN moved_from",
+          "ALTER TABLE runs DROP COLUMN waiting",
+          "DROP INDEX runs_that_read",
+          "DROP TABLE secrets",
+          "ALTER TABLE runs DROP COLUMN payloads_of",
+          "DELETE FROM schema_migrations WHERE number > 3"};
+}
+
 }  // namespace mecapy::store

@@ -1,0 +1,205 @@
+// The contract of every store: runs that want a machine of their own, and the machines.
+#include "store/machine_contract.h"
+
+namespace mecapy::store {
+namespace {
+
+using model::Machine;
+using model::MachineState;
+using model::RunStatus;
+using std::chrono::seconds;
+
+TEST_P(MachineContract, ALongRun_IsNotTheDispatchers) {
+  const model::Run run = long_run();
+  EXPECT_EQ(get(run.id).backend, model::kDedicated);
+  EXPECT_EQ(get(run.id).estimate->seconds, 7200);
+  EXPECT_EQ(get(run.id).estimate->from, "caller");
+  EXPECT_TRUE(await(store_->queued_runs("", 10))->empty());
+  EXPECT_FALSE(await(store_->claim(run.id, "serve-1", seconds(30)))->has_value());
+  const auto wanted = await(machines().wanted(10)).value();
+  ASSERT_EQ(wanted.size(), 1u);
+  EXPECT_EQ(wanted[0].run_id, run.id);
+  EXPECT_EQ(wanted[0].user, "ann");
+  EXPECT_EQ(wanted[0].tried, 0);
+}
+
+TEST_P(MachineContract, ARunHasOneLiveMachine) {
+  const model::Run run = long_run();
+  const Machine first = intended(run.id);
+  EXPECT_TRUE(await(machines().wanted(10))->empty());
+  EXPECT_FALSE(await(machines().intend(machine_for(run.id), "serve-2", kCare)).value());
+  ASSERT_TRUE(change(first, MachineState::intended, MachineState::ending));
+  EXPECT_EQ(await(machines().wanted(10))->at(0).tried, 1);
+  EXPECT_TRUE(await(machines().intend(machine_for(run.id), "serve-2", kCare)).value());
+}
+
+TEST_P(MachineContract, ConcurrentIntents_GiveOne) {
+  const model::Run run = long_run();
+  std::vector<awaitable<Result<bool>>> calls;
+  for (int i = 0; i < 8; ++i) {
+    calls.push_back(machines().intend(machine_for(run.id), "serve-" + std::to_string(i), kCare));
+  }
+  int made = 0;
+  for (const auto& one : await_all(std::move(calls))) made += one.value() ? 1 : 0;
+  EXPECT_EQ(made, 1);
+}
+
+TEST_P(MachineContract, NoIntent_ForARunThatIsOverOrShort) {
+  const model::Run run = long_run();
+  ASSERT_TRUE(await(store_->request_cancel("ann", run.id)));
+  EXPECT_FALSE(await(machines().intend(machine_for(run.id), "serve-1", kCare)).value());
+  const model::Run other = submit(create(task_of("ann")));
+  EXPECT_FALSE(await(machines().intend(machine_for(other.id), "serve-1", kCare)).value());
+}
+
+TEST_P(MachineContract, AWorkerThatCallsHome_HasTheRunOnce) {
+  const model::Run run = long_run();
+  const Machine machine = booting(run.id);
+  const auto job = take(machine, "w1");
+  ASSERT_TRUE(job);
+  EXPECT_EQ(job->run_id, run.id);
+  EXPECT_EQ(job->attempt, 1);
+  EXPECT_EQ(job->code, "def calculate(inputs):\n    return {}\n");
+  EXPECT_EQ(get(run.id).status, RunStatus::running);
+  EXPECT_FALSE(take(machine, "w2"));  // the machine booted twice
+  const auto again = take(machine, "w1");
+  ASSERT_TRUE(again);  // its answer was lost
+  EXPECT_EQ(again->attempt, 1);
+  const auto kept = keep();
+  ASSERT_EQ(kept.size(), 1u);
+  EXPECT_EQ(kept[0].machine.state, MachineState::working);
+  EXPECT_EQ(kept[0].machine.called_at, now());
+  EXPECT_TRUE(kept[0].wanted());
+}
+
+TEST_P(MachineContract, AMachineThatIsEnded_GetsNoRun) {
+  const model::Run run = long_run();
+  const Machine machine = booting(run.id);
+  ASSERT_TRUE(change(machine, MachineState::booting, MachineState::ending));
+  EXPECT_FALSE(take(machine));
+  EXPECT_EQ(get(run.id).attempt, 0);
+}
+
+TEST_P(MachineContract, ARunThatWasCancelled_IsNotTaken) {
+  const model::Run run = long_run();
+  const Machine machine = booting(run.id);
+  ASSERT_TRUE(await(store_->request_cancel("ann", run.id)));
+  EXPECT_FALSE(take(machine));
+  EXPECT_FALSE(keep().at(0).wanted());
+}
+
+TEST_P(MachineContract, ALeaseAtHome_IsExtendedByItsMachineAndEndsLikeAnyOther) {
+  const model::Run run = long_run();
+  const Machine machine = booting(run.id);
+  ASSERT_TRUE(take(machine));
+  const Lease lease{run.id, 1};
+  const std::string claimant = model::claimant_of(machine.id);
+  advance(seconds(50));
+  EXPECT_TRUE(await(store_->extend_leases(claimant, {lease}, seconds(60)))->lost.empty());
+  advance(seconds(50));
+  EXPECT_TRUE(await(machines().dead_at_home(10))->empty());
+  EXPECT_TRUE(await(store_->dead_leases("another", 10))->empty());
+  advance(seconds(11));
+  EXPECT_TRUE(await(store_->dead_leases("another", 10))->empty());
+  ASSERT_EQ(await(machines().dead_at_home(10))->size(), 1u);
+  ASSERT_TRUE(await(machines().renew_at_home(seconds(60))));
+  EXPECT_TRUE(await(machines().dead_at_home(10))->empty());
+  ASSERT_TRUE(await(store_->requeue({lease, {model::OutcomeCode::worker_lost, "gone"}, {}})));
+  EXPECT_FALSE(keep().at(0).wanted());
+  EXPECT_FALSE(await(store_->record_end(lease, completed("1"))).value());
+}
+
+TEST_P(MachineContract, TheEndOfItsAttempt_IsRecordedOnce) {
+  const model::Run run = long_run();
+  const Machine machine = booting(run.id);
+  ASSERT_TRUE(take(machine));
+  EXPECT_TRUE(await(store_->record_end({run.id, 1}, completed("1"))).value());
+  EXPECT_FALSE(await(store_->record_end({run.id, 1}, completed("2"))).value());
+  EXPECT_FALSE(keep().at(0).wanted());
+}
+
+TEST_P(MachineContract, CareGoesToAnother_WhenItsKeeperIsSilent) {
+  const Machine machine = intended(long_run().id, "serve-1");
+  EXPECT_TRUE(keep("serve-2").empty());
+  advance(kCare / 2);
+  EXPECT_EQ(keep("serve-1").size(), 1u);  // and has it for longer
+  advance(kCare * 3 / 4);
+  EXPECT_TRUE(keep("serve-2").empty());
+  advance(kCare);
+  ASSERT_EQ(keep("serve-2").size(), 1u);
+  EXPECT_FALSE(change(machine, MachineState::intended, MachineState::placing, "serve-1"));
+  EXPECT_TRUE(change(machine, MachineState::intended, MachineState::placing, "serve-2"));
+}
+
+TEST_P(MachineContract, AChange_KeepsWhatItDoesNotName) {
+  const Machine machine = intended(long_run().id);
+  MachineChange change{machine.id, "serve-1", MachineState::intended, MachineState::placing};
+  change.parts = R"({"server":"s-1"})";
+  change.said = "starting";
+  ASSERT_TRUE(await(machines().change(change)).value());
+  EXPECT_FALSE(await(machines().change(change)).value());  // it is not intended any more
+  ASSERT_TRUE(this->change(machine, MachineState::placing, MachineState::ending));
+  const Machine left = await(machines().left())->at(0);
+  EXPECT_EQ(left.parts, R"({"server":"s-1"})");
+  EXPECT_EQ(left.said, "starting");
+  EXPECT_EQ(left.ending_at, now());
+  ASSERT_TRUE(this->change(machine, MachineState::ending, MachineState::gone));
+  EXPECT_TRUE(await(machines().left())->empty());
+  const auto found = await(machines().by_token(machine.token_hash)).value();
+  ASSERT_TRUE(found);
+  EXPECT_EQ(found->state, MachineState::gone);
+  EXPECT_EQ(found->gone_at, now());
+  EXPECT_FALSE(await(machines().by_token("another")).value());
+}
+
+TEST_P(MachineContract, WhyARunWaits_IsToldUntilItRuns) {
+  const model::Run run = long_run();
+  ASSERT_TRUE(await(machines().tell_waiting(run.id, "4 of 4 machines are in use")));
+  EXPECT_EQ(get(run.id).waiting, "4 of 4 machines are in use");
+  ASSERT_TRUE(take(booting(run.id)));
+  EXPECT_EQ(get(run.id).waiting, "");
+  ASSERT_TRUE(await(machines().tell_waiting(run.id, "late")));
+  EXPECT_EQ(get(run.id).waiting, "");
+}
+
+TEST_P(MachineContract, AMovedRun_WantsAMachine_Once) {
+  const model::Task task = create(task_of("ann"));
+  model::Run run = run_of(task);
+  run.backend = model::kServerless;
+  run = await(store_->submit_run(run, std::nullopt)).value().value;
+  claim(run.id);
+  const model::Failure why{model::OutcomeCode::timeout, "600 s are the most there"};
+  EXPECT_TRUE(await(store_->move({run.id, 1}, why)).value());
+  EXPECT_FALSE(await(store_->move({run.id, 1}, why)).value());
+  model::Run moved = get(run.id);
+  EXPECT_EQ(moved.status, RunStatus::queued);
+  EXPECT_EQ(moved.backend, model::kDedicated);
+  EXPECT_EQ(moved.moved_from, model::kServerless);
+  EXPECT_EQ(moved.end.failure->message, "600 s are the most there");
+  const Machine machine = booting(run.id);
+  ASSERT_TRUE(take(machine));
+  EXPECT_EQ(get(run.id).attempt, 2);
+  EXPECT_FALSE(await(store_->move({run.id, 2}, why)).value());
+}
+
+TEST_P(MachineContract, DurationsOfAVersion_AreItsCompletedRuns) {
+  const model::Task task = create(task_of("ann"));
+  for (const int seconds_taken : {3, 5}) {
+    const model::Run run = submit(task);
+    claim(run.id);
+    model::RunEnd end = completed("1");
+    end.usage.wall_us = seconds_taken * 1'000'000;
+    ASSERT_TRUE(await(store_->record_end({run.id, 1}, end)).value());
+  }
+  const model::Run bad = submit(task);
+  claim(bad.id);
+  ASSERT_TRUE(await(store_->record_end({bad.id, 1}, failed(model::OutcomeCode::user_error))));
+  const std::vector<std::chrono::microseconds> both{seconds(5), seconds(3)};
+  EXPECT_EQ(await(store_->durations(task.id, 1, 10)).value(), both);
+  EXPECT_EQ(await(store_->durations(task.id, 1, 1))->size(), 1u);
+  EXPECT_TRUE(await(store_->durations(task.id, 2, 10))->empty());
+}
+
+}  // namespace
+
+}  // namespace mecapy::store

@@ -1,0 +1,87 @@
+// Machines made for one run each, and the runs that want one: what `machines` and the worker that
+// calls home ask of the store. The rules of store.h hold here, too.
+#pragma once
+
+#include <boost/asio/awaitable.hpp>
+#include <chrono>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/result.h"
+#include "model/machine.h"
+#include "model/run.h"
+
+namespace mecapy::store {
+
+using boost::asio::awaitable;
+
+struct Lease;
+
+// A queued run of the backend dedicated_instance that has no live machine.
+struct WantsMachine {
+  model::RunId run_id;
+  std::string user;
+  model::Limits limits;
+  int tried = 0;        // machines made for it whose worker never called home
+  std::string waiting;  // as tell_waiting said
+};
+
+// A machine with what becomes of its run.
+struct KeptMachine {
+  model::Machine machine;
+  model::RunStatus run_status = model::RunStatus::queued;
+  int run_attempt = 0;
+  // Whether the run is still this machine's business: it waits for it, or its worker has it.
+  bool wanted() const {
+    if (machine.state == model::MachineState::working) {
+      return run_status == model::RunStatus::running && run_attempt == machine.attempt;
+    }
+    return run_status == model::RunStatus::queued;
+  }
+};
+
+// From one state to another, by the process that has the machine in its care.
+struct MachineChange {
+  model::MachineId id;
+  std::string keeper;
+  model::MachineState from = model::MachineState::intended;
+  model::MachineState to = model::MachineState::intended;
+  std::optional<std::string> parts{};  // absent: as they are
+  std::optional<std::string> said{};
+};
+
+class Machines {
+ public:
+  virtual ~Machines() = default;
+
+  // Oldest first, those whose pause is over.
+  virtual awaitable<Result<std::vector<WantsMachine>>> wanted(int limit) = 0;
+  // Notes the intent to make a machine, in the care of `keeper`. False when its run does not want
+  // one (any more): then nothing was written. The store sets made_at; boot_until and life_until are
+  // given as the caller reckons from the time it was told (now()).
+  virtual awaitable<Result<bool>> intend(model::Machine machine, std::string keeper,
+                                         std::chrono::microseconds care) = 0;
+  // Takes care of all that are not gone and in nobody's care, goes on with its own, and tells them.
+  virtual awaitable<Result<std::vector<KeptMachine>>> keep(std::string keeper,
+                                                           std::chrono::microseconds care) = 0;
+  // Compare-and-set: false when the machine is not in `from`, or in another one's care.
+  virtual awaitable<Result<bool>> change(MachineChange change) = 0;
+  // All that are not gone.
+  virtual awaitable<Result<std::vector<model::Machine>>> left() = 0;
+  virtual awaitable<Result<std::optional<model::Machine>>> by_token(std::string token_hash) = 0;
+  // The claim of a worker that calls home: its machine, placing or booting, becomes working, and
+  // the machine's run running, as the next attempt. `taker` (which the worker has made up) may ask
+  // again, and gets the same job. Nothing when another one has it, or the run is not queued.
+  virtual awaitable<Result<std::optional<model::Job>>> take_job(
+      model::MachineId id, std::string taker, std::chrono::microseconds lease) = 0;
+  // Why a queued run waits, for who looks at it. Nothing when it is not queued.
+  virtual awaitable<Result<void>> tell_waiting(model::RunId id, std::string why) = 0;
+  // Running runs of the backend dedicated_instance whose lease is over. At most `limit`.
+  virtual awaitable<Result<std::vector<Lease>>> dead_at_home(int limit) = 0;
+  // Each running run of that backend may be claimed no sooner than `lease` from now: for a store
+  // that was away, when nobody could extend one.
+  virtual awaitable<Result<void>> renew_at_home(std::chrono::microseconds lease) = 0;
+};
+
+}  // namespace mecapy::store
