@@ -1,0 +1,123 @@
+#include "router/rules.h"
+
+#include <algorithm>
+#include <array>
+#include <charconv>
+#include <cstdio>
+#include <optional>
+#include <utility>
+
+#include "model/run.h"
+
+namespace mecapy::router {
+namespace {
+
+struct Quantity {
+  std::string_view name;
+  double Need::*need;
+  double Offer::*offer;
+  std::string_view unit;
+};
+
+constexpr std::array kQuantities = {
+    Quantity{"duration", &Need::duration_s, &Offer::duration_s, "s"},
+    Quantity{"cpus", &Need::cpus, &Offer::cpus, "CPUs"},
+    Quantity{"memory", &Need::memory_mb, &Offer::memory_mb, "MiB"},
+};
+
+constexpr std::array kBackends = {model::kLocal, model::kServerless, model::kDedicated};
+
+std::string number(double value) {
+  char text[32];
+  std::snprintf(text, sizeof text, "%.6g", value);
+  return text;
+}
+
+std::vector<std::string_view> split(std::string_view text, char by) {
+  std::vector<std::string_view> parts;
+  while (true) {
+    const std::size_t at = text.find(by);
+    parts.push_back(text.substr(0, at));
+    if (at == std::string_view::npos) return parts;
+    text.remove_prefix(at + 1);
+  }
+}
+
+std::optional<Condition> parse_condition(std::string_view text) {
+  const std::size_t less = text.find('<');
+  if (less == std::string_view::npos) return std::nullopt;
+  const auto quantity = std::ranges::find(kQuantities, text.substr(0, less), &Quantity::name);
+  const std::string_view digits = text.substr(less + 1);
+  double below = 0;
+  const auto [end, ec] = std::from_chars(digits.data(), digits.data() + digits.size(), below);
+  const bool whole = ec == std::errc() && end == digits.data() + digits.size();
+  if (quantity == kQuantities.end() || !whole || !(below > 0)) return std::nullopt;
+  return Condition{quantity->need, below};
+}
+
+std::optional<Rule> parse_rule(std::string_view text) {
+  const std::size_t colon = text.rfind(':');
+  if (colon == std::string_view::npos) return std::nullopt;
+  Rule rule{{}, std::string(text.substr(colon + 1)), std::string(text)};
+  if (std::ranges::find(kBackends, rule.backend) == kBackends.end()) return std::nullopt;
+  const std::string_view conditions = text.substr(0, colon);
+  if (conditions == "*") return rule;
+  for (const std::string_view one : split(conditions, ',')) {
+    const auto condition = parse_condition(one);
+    if (!condition) return std::nullopt;
+    rule.conditions.push_back(*condition);
+  }
+  if (rule.conditions.empty()) return std::nullopt;
+  return rule;
+}
+
+bool holds(const Rule& rule, const Need& need) {
+  return std::ranges::all_of(rule.conditions,
+                             [&](const Condition& c) { return need.*c.of < c.below; });
+}
+
+// What `offer` has too little of; "" when it has enough.
+std::string lacking(const Offer& offer, const Need& need) {
+  for (const Quantity& quantity : kQuantities) {
+    if (need.*quantity.need <= offer.*quantity.offer) continue;
+    return offer.backend + " has " + number(offer.*quantity.offer) + " " +
+           std::string(quantity.unit) + " of the " + number(need.*quantity.need) + " needed";
+  }
+  return "";
+}
+
+}  // namespace
+
+Result<std::vector<Rule>> parse_rules(std::string_view text) {
+  std::vector<Rule> rules;
+  for (const std::string_view one : split(text, ' ')) {
+    if (one.empty()) continue;
+    auto rule = parse_rule(one);
+    if (!rule) {
+      return fail(ErrorCode::usage,
+                  "router.rules: \"" + std::string(one) +
+                      "\" is no rule: write duration<SECONDS, cpus<NUMBER, memory<MIB or *, then "
+                      ":local, :serverless_container or :dedicated_instance");
+    }
+    rules.push_back(std::move(*rule));
+  }
+  if (rules.empty()) return fail(ErrorCode::usage, "router.rules has no rule");
+  return rules;
+}
+
+Result<Choice> choose(const std::vector<Rule>& rules, const std::vector<Offer>& offers,
+                      const Need& need) {
+  std::string why_not;
+  for (const Rule& rule : rules) {
+    const auto offer = std::ranges::find(offers, rule.backend, &Offer::backend);
+    if (offer == offers.end() || !holds(rule, need)) continue;
+    const std::string lacks = lacking(*offer, need);
+    if (lacks.empty()) return Choice{rule.backend, rule.text};
+    if (why_not.find(lacks) == std::string::npos) why_not += (why_not.empty() ? "" : "; ") + lacks;
+  }
+  return fail(ErrorCode::invalid_fields,
+              "no backend takes this run: " +
+                  (why_not.empty() ? "no rule of router.rules is for it" : why_not));
+}
+
+}  // namespace mecapy::router
