@@ -28,8 +28,9 @@ TEST_P(MachineContract, ARunHasOneLiveMachine) {
   const Machine first = intended(run.id);
   EXPECT_TRUE(await(machines().wanted(10))->empty());
   EXPECT_FALSE(await(machines().intend(machine_for(run.id), "serve-2", kCare)).value());
-  ASSERT_TRUE(change(first, MachineState::intended, MachineState::ending));
-  EXPECT_EQ(await(machines().wanted(10))->at(0).tried, 1);
+  ASSERT_TRUE(change(first, MachineState::intended, MachineState::placing));
+  ASSERT_TRUE(change(first, MachineState::placing, MachineState::ending));
+  EXPECT_EQ(await(machines().wanted(10))->at(0).tried, 0);  // it was refused
   EXPECT_TRUE(await(machines().intend(machine_for(run.id), "serve-2", kCare)).value());
 }
 
@@ -180,6 +181,19 @@ TEST_P(MachineContract, AMovedRun_WantsAMachine_Once) {
   ASSERT_TRUE(take(machine));
   EXPECT_EQ(get(run.id).attempt, 2);
   EXPECT_FALSE(await(store_->move({run.id, 2}, why)).value());
+}
+
+TEST_P(MachineContract, AMachineThatNeverCalledHome_IsATry_AndARunMayBeGivenUp) {
+  const model::Run run = long_run();
+  const Machine machine = booting(run.id);
+  ASSERT_TRUE(change(machine, MachineState::booting, MachineState::ending));
+  EXPECT_EQ(await(machines().wanted(10))->at(0).tried, 1);
+  const model::Failure why{model::OutcomeCode::backend_unavailable, "none called home"};
+  EXPECT_TRUE(await(machines().give_up(run.id, why)).value());
+  EXPECT_FALSE(await(machines().give_up(run.id, why)).value());
+  EXPECT_EQ(get(run.id).status, RunStatus::failed);
+  EXPECT_EQ(get(run.id).end.failure->message, "none called home");
+  EXPECT_TRUE(await(machines().wanted(10))->empty());
 }
 
 TEST_P(MachineContract, DurationsOfAVersion_AreItsCompletedRuns) {

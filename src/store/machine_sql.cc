@@ -4,6 +4,7 @@
 
 #include "store/claim_row.h"
 #include "store/column.h"
+#include "store/failure_columns.h"
 #include "store/rows.h"
 #include "store/text_codec.h"
 
@@ -12,10 +13,11 @@ namespace {
 
 using soci::use;
 
-// A machine counts as tried when its worker never called home.
+// A machine counts as tried when it was made, and its worker never called home.
 constexpr Sql kWanted =
     "SELECT r.id, r.owner, v.limits, r.waiting,"
-    " (SELECT COUNT(*) FROM machines t WHERE t.run_id = r.id AND t.called_at IS NULL)"
+    " (SELECT COUNT(*) FROM machines t WHERE t.run_id = r.id AND t.placed_at IS NOT NULL"
+    " AND t.called_at IS NULL AND t.state IN ('ending', 'gone'))"
     " FROM runs r JOIN task_versions v ON v.task_id = r.task_id AND v.number = r.version"
     " WHERE r.status = 'queued' AND r.backend = 'dedicated_instance' AND r.not_before <= :now"
     " AND NOT EXISTS (SELECT 1 FROM machines m WHERE m.run_id = r.id"
@@ -53,6 +55,7 @@ constexpr Sql kByToken = kByTokenText;
 constexpr Sql kChange =
     "UPDATE machines SET state = :to, parts = COALESCE(:parts, parts),"
     " said = COALESCE(:said, said),"
+    " placed_at = CASE WHEN :to1 = 'booting' THEN :now1 ELSE placed_at END,"
     " ending_at = CASE WHEN :to2 = 'ending' THEN COALESCE(ending_at, :now) ELSE ending_at END,"
     " gone_at = CASE WHEN :to3 = 'gone' THEN :now2 ELSE gone_at END"
     " WHERE id = :id AND state = :from AND owner = :owner";
@@ -79,6 +82,12 @@ constexpr Sql kTakenEarlier = kTakenEarlierText;
 
 constexpr Sql kTellWaiting =
     "UPDATE runs SET waiting = :why WHERE id = :id AND status = 'queued' AND waiting <> :why2";
+constexpr Sql kGiveUp =
+    "UPDATE runs SET status = 'failed', finished_at = :now, waiting = '', failure_code = :code,"
+    " failure_message = :message, failure_traceback = :traceback, failure_line = :line,"
+    " failure_column = :column"
+    " WHERE id = :id AND status = 'queued' AND backend = 'dedicated_instance'"
+    " AND cancel_requested = 0";
 constexpr Sql kDead =
     "SELECT id, attempt FROM runs WHERE status = 'running' AND backend = 'dedicated_instance'"
     " AND lease_until <= :now ORDER BY lease_until LIMIT :limit";
@@ -194,9 +203,10 @@ Result<bool> change_machine(Connection& connection, base::TimePoint now,
     s.exchange(store::use(parts, "parts"));
     s.exchange(store::use(said, "said"));
   };
-  return connection.execute(kChange, use(to, "to"), texts, use(to, "to2"), use(us, "now"),
-                            use(to, "to3"), use(us, "now2"), use(change.id.str(), "id"),
-                            use(from, "from"), use(change.keeper, "owner")) > 0;
+  return connection.execute(kChange, use(to, "to"), texts, use(to, "to1"), use(us, "now1"),
+                            use(to, "to2"), use(us, "now"), use(to, "to3"), use(us, "now2"),
+                            use(change.id.str(), "id"), use(from, "from"),
+                            use(change.keeper, "owner")) > 0;
 }
 
 Result<std::vector<model::Machine>> machines_left(Connection& connection) {
@@ -245,6 +255,14 @@ Result<std::optional<model::Job>> take_job(Connection& connection, base::TimePoi
 
 void tell_waiting(Connection& connection, const model::RunId& id, const std::string& why) {
   connection.execute(kTellWaiting, use(why, "why"), use(id.str(), "id"), use(why, "why2"));
+}
+
+bool give_up(Connection& connection, base::TimePoint now, const model::RunId& id,
+             const model::Failure& why) {
+  const long long us = to_us(now);
+  const FailureColumns failure(why);
+  const auto failure_values = [&](soci::statement& s) { failure.use_in(s); };
+  return connection.execute(kGiveUp, use(us, "now"), failure_values, use(id.str(), "id")) > 0;
 }
 
 Result<std::vector<Lease>> dead_at_home(Connection& connection, base::TimePoint now, int limit) {

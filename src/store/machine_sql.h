@@ -32,6 +32,8 @@ Result<std::optional<model::Job>> take_job(Connection& connection, base::TimePoi
                                            const model::MachineId& id, const std::string& taker,
                                            std::chrono::microseconds lease);
 void tell_waiting(Connection& connection, const model::RunId& id, const std::string& why);
+bool give_up(Connection& connection, base::TimePoint now, const model::RunId& id,
+             const model::Failure& why);
 Result<std::vector<Lease>> dead_at_home(Connection& connection, base::TimePoint now, int limit);
 void renew_at_home(Connection& connection, base::TimePoint now, std::chrono::microseconds lease);
 

@@ -77,6 +77,8 @@ class Machines {
       model::MachineId id, std::string taker, std::chrono::microseconds lease) = 0;
   // Why a queued run waits, for who looks at it. Nothing when it is not queued.
   virtual awaitable<Result<void>> tell_waiting(model::RunId id, std::string why) = 0;
+  // Fails a queued run of that backend. False when it is not queued any more.
+  virtual awaitable<Result<bool>> give_up(model::RunId id, model::Failure why) = 0;
   // Running runs of the backend dedicated_instance whose lease is over. At most `limit`.
   virtual awaitable<Result<std::vector<Lease>>> dead_at_home(int limit) = 0;
   // Each running run of that backend may be claimed no sooner than `lease` from now: for a store

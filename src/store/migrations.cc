@@ -166,6 +166,7 @@ const std::vector<Migration>& migrations() {
              made_at $INTEGER NOT NULL,
              boot_until $INTEGER NOT NULL,
              life_until $INTEGER NOT NULL,
+             placed_at $INTEGER,
              called_at $INTEGER,
              ending_at $INTEGER,
              gone_at $INTEGER,

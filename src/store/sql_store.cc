@@ -237,6 +237,11 @@ class SqlStore final : public Store, private Machines {
         },
         Durability::process_death);
   }
+  awaitable<Result<bool>> give_up(model::RunId id, model::Failure why) override {
+    return write<bool>([id = std::move(id), why = std::move(why)](Connection& c) -> Result<bool> {
+      return store::give_up(c, c.now(), id, why);
+    });
+  }
   awaitable<Result<std::vector<Lease>>> dead_at_home(int limit) override {
     return read<std::vector<Lease>>(
         [limit](Connection& c) { return store::dead_at_home(c, c.now(), limit); });
