@@ -1,12 +1,15 @@
 // A placer makes machines elsewhere, each for one run, and takes away all that was made.
 //
-// Whatever a placer makes carries two tags: the installation it belongs to and the machine's own id.
-// So what a lost answer or a killed process left behind is found again by asking the cloud alone.
+// Whatever a placer makes carries two tags: the installation it belongs to and the machine's own
+// id. So what a lost answer or a killed process left behind is found again by asking the cloud
+// alone.
 //
 // Rules that hold for every placer (placer_contract_test runs them all against each):
-//  - place() makes the parts of one machine in order, and has each part's id saved before it asks for
+//  - place() makes the parts of one machine in order, and has each part's id saved before it asks
+//  for
 //    the next. When it fails, parts may be there: destroy() takes them away.
-//  - destroy() may be called at any time, also for what was never made, and again; it is done when it
+//  - destroy() may be called at any time, also for what was never made, and again; it is done when
+//  it
 //    says so: nothing of the machine is there, no volume and no address.
 //  - look() changes nothing. A machine the cloud does not know is `absent`.
 //  - list() tells all parts that carry the installation's tag, also those of machines nobody knows.
@@ -51,13 +54,13 @@ struct Done {};
 
 // What a machine is made for. Its worker calls home by itself.
 struct Order {
-  std::string machine;       // our id, hexadecimal and '-': tag, name, token's owner
-  std::string type;          // of the placer's offers
-  std::string zone;          // of the offer, "" where there are none
-  std::string home_url;      // https://...
-  std::string token;         // good for one attempt; in the boot data only
+  std::string machine;           // our id, hexadecimal and '-': tag, name, token's owner
+  std::string type;              // of the placer's offers
+  std::string zone;              // of the offer, "" where there are none
+  std::string home_url;          // https://...
+  std::string token;             // good for one attempt; in the boot data only
   std::chrono::seconds life{0};  // after which it must be gone, whatever happens
-  int cpus = 1;              // of a placer that cuts machines to size
+  int cpus = 1;                  // of a placer that cuts machines to size
   std::int64_t memory_mb = 0;
 };
 

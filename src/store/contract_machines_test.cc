@@ -27,18 +27,19 @@ TEST_P(MachineContract, ARunHasOneLiveMachine) {
   const model::Run run = long_run();
   const Machine first = intended(run.id);
   EXPECT_TRUE(await(machines().wanted(10))->empty());
-  EXPECT_FALSE(await(machines().intend(machine_for(run.id), "serve-2", kCare)).value());
+  EXPECT_FALSE(await(machines().intend(intent_of(machine_for(run.id), "serve-2"))).value());
   ASSERT_TRUE(change(first, MachineState::intended, MachineState::placing));
   ASSERT_TRUE(change(first, MachineState::placing, MachineState::ending));
   EXPECT_EQ(await(machines().wanted(10))->at(0).tried, 0);  // it was refused
-  EXPECT_TRUE(await(machines().intend(machine_for(run.id), "serve-2", kCare)).value());
+  EXPECT_TRUE(await(machines().intend(intent_of(machine_for(run.id), "serve-2"))).value());
 }
 
 TEST_P(MachineContract, ConcurrentIntents_GiveOne) {
   const model::Run run = long_run();
   std::vector<awaitable<Result<bool>>> calls;
   for (int i = 0; i < 8; ++i) {
-    calls.push_back(machines().intend(machine_for(run.id), "serve-" + std::to_string(i), kCare));
+    calls.push_back(
+        machines().intend(intent_of(machine_for(run.id), "serve-" + std::to_string(i))));
   }
   int made = 0;
   for (const auto& one : await_all(std::move(calls))) made += one.value() ? 1 : 0;
@@ -48,9 +49,9 @@ TEST_P(MachineContract, ConcurrentIntents_GiveOne) {
 TEST_P(MachineContract, NoIntent_ForARunThatIsOverOrShort) {
   const model::Run run = long_run();
   ASSERT_TRUE(await(store_->request_cancel("ann", run.id)));
-  EXPECT_FALSE(await(machines().intend(machine_for(run.id), "serve-1", kCare)).value());
+  EXPECT_FALSE(await(machines().intend(intent_of(machine_for(run.id), "serve-1"))).value());
   const model::Run other = submit(create(task_of("ann")));
-  EXPECT_FALSE(await(machines().intend(machine_for(other.id), "serve-1", kCare)).value());
+  EXPECT_FALSE(await(machines().intend(intent_of(machine_for(other.id), "serve-1"))).value());
 }
 
 TEST_P(MachineContract, AWorkerThatCallsHome_HasTheRunOnce) {
@@ -117,6 +118,21 @@ TEST_P(MachineContract, TheEndOfItsAttempt_IsRecordedOnce) {
   EXPECT_TRUE(await(store_->record_end({run.id, 1}, completed("1"))).value());
   EXPECT_FALSE(await(store_->record_end({run.id, 1}, completed("2"))).value());
   EXPECT_FALSE(keep().at(0).wanted());
+}
+
+TEST_P(MachineContract, Silence_AndALongLife_AreTold) {
+  const Machine silent = booting(long_run().id);
+  const Machine working = booting(long_run().id);
+  ASSERT_TRUE(take(working));
+  advance(std::chrono::minutes(6));
+  auto kept = keep("serve-2");
+  ASSERT_EQ(kept.size(), 2u);
+  EXPECT_EQ(kept[0].machine.id, silent.id);
+  EXPECT_TRUE(kept[0].silent);
+  EXPECT_FALSE(kept[1].silent);
+  EXPECT_FALSE(kept[1].outlived);
+  advance(std::chrono::minutes(55));
+  EXPECT_TRUE(keep("serve-2")[1].outlived);
 }
 
 TEST_P(MachineContract, CareGoesToAnother_WhenItsKeeperIsSilent) {

@@ -31,14 +31,16 @@ class MachineContract : public StoreContract {
     machine.placer = "local";
     machine.type = "process";
     machine.token_hash = "hash of " + machine.id.str();
-    machine.boot_until = now() + std::chrono::minutes(5);
-    machine.life_until = now() + std::chrono::minutes(60);
     return machine;
+  }
+
+  Intent intent_of(const model::Machine& machine, const std::string& keeper) {
+    return {machine, keeper, kCare, std::chrono::minutes(5), std::chrono::minutes(60)};
   }
 
   model::Machine intended(const model::RunId& run, const std::string& keeper = "serve-1") {
     model::Machine machine = machine_for(run);
-    EXPECT_TRUE(await(machines().intend(machine, keeper, kCare)).value());
+    EXPECT_TRUE(await(machines().intend(intent_of(machine, keeper))).value());
     return machine;
   }
 

@@ -155,19 +155,18 @@ Result<std::vector<WantsMachine>> machines_wanted(Connection& connection, base::
   return wanted;
 }
 
-Result<bool> intend_machine(Connection& connection, base::TimePoint now,
-                            const model::Machine& machine, const std::string& keeper,
-                            std::chrono::microseconds care) {
+Result<bool> intend_machine(Connection& connection, base::TimePoint now, const Intent& intent) {
+  const model::Machine& machine = intent.machine;
   const long long us = to_us(now);
-  const long long owned_until = to_us(now + care);
-  const long long boot_until = to_us(machine.boot_until);
-  const long long life_until = to_us(machine.life_until);
+  const long long owned_until = to_us(now + intent.care);
+  const long long boot_until = to_us(now + intent.boot);
+  const long long life_until = to_us(now + intent.life);
   return connection.execute(kIntend, use(machine.id.str(), "id"), use(machine.placer, "placer"),
                             use(machine.type, "type"), use(machine.zone, "zone"),
-                            use(keeper, "owner"), use(owned_until, "owned_until"), use(us, "now"),
-                            use(boot_until, "boot_until"), use(life_until, "life_until"),
-                            use(machine.token_hash, "token_hash"), use(machine.run_id.str(), "run"),
-                            use(us, "now2")) > 0;
+                            use(intent.keeper, "owner"), use(owned_until, "owned_until"),
+                            use(us, "now"), use(boot_until, "boot_until"),
+                            use(life_until, "life_until"), use(machine.token_hash, "token_hash"),
+                            use(machine.run_id.str(), "run"), use(us, "now2")) > 0;
 }
 
 Result<std::vector<KeptMachine>> keep_machines(Connection& connection, base::TimePoint now,
@@ -186,7 +185,8 @@ Result<std::vector<KeptMachine>> keep_machines(Connection& connection, base::Tim
       kKept,
       [&] {
         kept.push_back({row.machine(),
-                        model::parse_status(status).value_or(model::RunStatus::failed), attempt});
+                        model::parse_status(status).value_or(model::RunStatus::failed), attempt,
+                        !row.called_at.get() && row.boot_until <= us, row.life_until <= us});
       },
       columns, soci::into(status), soci::into(attempt), use(keeper, "owner"));
   return kept;

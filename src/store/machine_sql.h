@@ -17,9 +17,7 @@ namespace mecapy::store {
 
 Result<std::vector<WantsMachine>> machines_wanted(Connection& connection, base::TimePoint now,
                                                   int limit);
-Result<bool> intend_machine(Connection& connection, base::TimePoint now,
-                            const model::Machine& machine, const std::string& keeper,
-                            std::chrono::microseconds care);
+Result<bool> intend_machine(Connection& connection, base::TimePoint now, const Intent& intent);
 Result<std::vector<KeptMachine>> keep_machines(Connection& connection, base::TimePoint now,
                                                const std::string& keeper,
                                                std::chrono::microseconds care);

@@ -27,11 +27,22 @@ struct WantsMachine {
   std::string waiting;  // as tell_waiting said
 };
 
+// A machine to be made. The store sets made_at, boot_until and life_until, by its own clock.
+struct Intent {
+  model::Machine machine;
+  std::string keeper;                // the process that has it in its care
+  std::chrono::microseconds care{};  // for so long, without another word of it
+  std::chrono::microseconds boot{};  // until its worker must have called home
+  std::chrono::microseconds life{};  // until it must be gone
+};
+
 // A machine with what becomes of its run.
 struct KeptMachine {
   model::Machine machine;
   model::RunStatus run_status = model::RunStatus::queued;
   int run_attempt = 0;
+  bool silent = false;    // boot_until is over, and its worker has not called home
+  bool outlived = false;  // life_until is over
   // Whether the run is still this machine's business: it waits for it, or its worker has it.
   bool wanted() const {
     if (machine.state == model::MachineState::working) {
@@ -57,11 +68,9 @@ class Machines {
 
   // Oldest first, those whose pause is over.
   virtual awaitable<Result<std::vector<WantsMachine>>> wanted(int limit) = 0;
-  // Notes the intent to make a machine, in the care of `keeper`. False when its run does not want
-  // one (any more): then nothing was written. The store sets made_at; boot_until and life_until are
-  // given as the caller reckons from the time it was told (now()).
-  virtual awaitable<Result<bool>> intend(model::Machine machine, std::string keeper,
-                                         std::chrono::microseconds care) = 0;
+  // Notes the intent to make a machine. False when its run does not want one (any more): then
+  // nothing was written.
+  virtual awaitable<Result<bool>> intend(Intent intent) = 0;
   // Takes care of all that are not gone and in nobody's care, goes on with its own, and tells them.
   virtual awaitable<Result<std::vector<KeptMachine>>> keep(std::string keeper,
                                                            std::chrono::microseconds care) = 0;

@@ -195,12 +195,10 @@ class SqlStore final : public Store, private Machines {
     return read<std::vector<WantsMachine>>(
         [limit](Connection& c) { return machines_wanted(c, c.now(), limit); });
   }
-  awaitable<Result<bool>> intend(model::Machine machine, std::string keeper,
-                                 std::chrono::microseconds care) override {
-    return write<bool>(
-        [machine = std::move(machine), keeper = std::move(keeper), care](Connection& c) {
-          return intend_machine(c, c.now(), machine, keeper, care);
-        });
+  awaitable<Result<bool>> intend(Intent intent) override {
+    return write<bool>([intent = std::move(intent)](Connection& c) {
+      return intend_machine(c, c.now(), intent);
+    });
   }
   awaitable<Result<std::vector<KeptMachine>>> keep(std::string keeper,
                                                    std::chrono::microseconds care) override {

@@ -1,0 +1,15 @@
+#include "clouds/placer.h"
+
+#include <array>
+
+namespace mecapy::clouds {
+namespace {
+
+constexpr std::array<std::string_view, 5> kTroubles = {"not now", "no answer", "out of stock",
+                                                       "quota", "refused"};
+
+}  // namespace
+
+std::string_view name(Trouble trouble) { return kTroubles[static_cast<std::size_t>(trouble)]; }
+
+}  // namespace mecapy::clouds
