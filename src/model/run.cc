@@ -69,17 +69,32 @@ bool is_stem(std::string_view stem, const std::string& run, std::optional<int> a
 
 }  // namespace
 
-bool names_own_objects(const RunEnd& end, const RunId& run, std::optional<int> attempt) {
-  const auto ours = [&](std::string_view key, std::string_view before, std::string_view after) {
+bool is_object_of(std::string_view key, const RunId& run, std::optional<int> attempt) {
+  const auto is = [&](std::string_view before, std::string_view after) {
     return key.size() > before.size() + after.size() && key.starts_with(before) &&
            key.ends_with(after) &&
            is_stem(key.substr(before.size(), key.size() - before.size() - after.size()), run.str(),
                    attempt);
   };
-  return (!end.result.stored() || ours(end.result.key, "results/", ".json")) &&
-         (!end.log.stored() || ours(end.log.key, "logs/", ".txt")) &&
+  if (is("results/", ".json") || is("logs/", ".txt")) return true;
+  constexpr std::string_view kArtifacts = "artifacts/";
+  if (!key.starts_with(kArtifacts)) return false;
+  const std::size_t slash = key.find('/', kArtifacts.size());
+  if (slash == std::string_view::npos) return false;
+  const std::string_view stem = key.substr(kArtifacts.size(), slash - kArtifacts.size());
+  return is_stem(stem, run.str(), attempt) && is_artifact_name(key.substr(slash + 1));
+}
+
+bool names_own_objects(const RunEnd& end, const RunId& run, std::optional<int> attempt) {
+  const auto ours = [&](const std::string& key, std::string_view folder) {
+    return key.starts_with(folder) && is_object_of(key, run, attempt);
+  };
+  return (!end.result.stored() || ours(end.result.key, "results/")) &&
+         (!end.log.stored() || ours(end.log.key, "logs/")) &&
          std::ranges::all_of(end.artifacts, [&](const Artifact& one) {
-           return is_artifact_name(one.name) && ours(one.key, "artifacts/", "/" + one.name);
+           return one.key.ends_with("/" + one.name) && ours(one.key, "artifacts/") &&
+                  one.key.find('/', std::string_view("artifacts/").size()) + 1 + one.name.size() ==
+                      one.key.size();
          });
 }
 

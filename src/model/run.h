@@ -105,6 +105,10 @@ struct RunEnd {
   std::string environment{};
 };
 
+// Whether `key` is a name that an attempt of `run` (`attempt` alone, when it is known) gives to its
+// result, its log or one of its artifacts.
+bool is_object_of(std::string_view key, const RunId& run, std::optional<int> attempt);
+
 // Whether every object that `end` names is one that an attempt of `run` makes, and has the name
 // that such an attempt gives it; of attempt `attempt` alone, when it is known. A worker that was
 // sent no run id adds an id of its own to the name. Whoever tells an end, a worker or a cache,
