@@ -1,0 +1,86 @@
+// Workers that call home from this machine. The API process, which must not be root, asks the
+// launcher, which may be, by messages of one size:
+//
+//   API ─▶ launcher   'S' machine   start `mecapy worker --home` for it
+//                     'K' machine   end it
+//   launcher ─▶ API   'R' machine   it runs
+//                     'E' machine   it has ended, or could not be started
+//
+// A machine is named by its UUID, which is all that the launcher takes from the other side.
+#pragma once
+
+#include <sys/types.h>
+
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/posix/stream_descriptor.hpp>
+#include <functional>
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/fd.h"
+#include "clouds/local.h"
+
+namespace mecapy::main {
+
+// Two ends of a socket that keeps messages apart.
+struct HomeChannel {
+  base::Fd launcher;
+  base::Fd api;
+};
+Result<HomeChannel> make_home_channel();
+
+// The launcher's side.
+class HomeWorkers {
+ public:
+  // `exec`, in the child, becomes the worker of the machine; it does not return.
+  HomeWorkers(base::Fd channel, std::function<void(const std::string& machine)> exec)
+      : channel_(std::move(channel)), exec_(std::move(exec)) {}
+
+  int fd() const { return channel_.get(); }
+  // Does what was asked; nothing is waited for.
+  void listen();
+  // Whether `pid`, which has ended, was one of ours: the other side is told.
+  bool reaped(pid_t pid);
+  // In a child of the launcher: what it must not hold.
+  void forget() { channel_.reset(); }
+  // Ends all of them.
+  void end_all();
+  bool any() const { return !pids_.empty(); }
+
+ private:
+  void start(const std::string& machine);
+  void tell(char what, const std::string& machine) const;
+
+  base::Fd channel_;
+  std::function<void(const std::string&)> exec_;
+  struct Child {
+    pid_t pid;
+    int asked;  // to end
+  };
+  std::map<std::string, Child> pids_;
+};
+
+// The API process's side.
+class HomeProcesses final : public clouds::Processes {
+ public:
+  HomeProcesses(boost::asio::io_context& io, base::Fd channel);
+
+  bool start(const std::string& machine) override;
+  void end(const std::string& machine) override;
+  std::optional<bool> runs(const std::string& machine) const override;
+  std::vector<std::string> all() const override;
+  // Told when one has ended.
+  void on_end(std::function<void()> hook) { hook_ = std::move(hook); }
+
+ private:
+  boost::asio::awaitable<void> listen();
+  bool ask(char what, const std::string& machine);
+
+  boost::asio::posix::stream_descriptor channel_;
+  std::map<std::string, bool> known_;  // whether it runs
+  std::function<void()> hook_ = [] {};
+};
+
+}  // namespace mecapy::main
