@@ -27,7 +27,7 @@ FOREIGN = {
     "spdlog/": {"base"},
     "Python.h": {"zygote"},
     "CLI/": {"main"},
-    "toml++": {"config"},
+    "toml++": {"config", "cost"},
 }
 
 
