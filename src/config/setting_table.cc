@@ -107,6 +107,8 @@ std::vector<SettingRow> fixed_rows() {
        open, 0, 1e6},
       {"worker.scratch", &S::worker_scratch,
        "profile container: folder in which the working folders of runs are made"},
+      {"cost.prices", &S::cost_prices,
+       "TOML file of prices that go over those of the program (docs/cost.md)"},
       {"metrics.host", &S::metrics_host, "IP address `serve` tells Prometheus its metrics on"},
       {"metrics.port", &S::metrics_port,
        "its port, on which nothing but /metrics is, for anyone; 0: none", open, 0, 65535},

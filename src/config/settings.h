@@ -58,6 +58,7 @@ struct Settings {
   std::string worker_profile = "host";
   std::string worker_scratch = "/tmp";
   std::int64_t worker_zygotes_mb = 512;
+  std::string cost_prices;  // "" means those of the program
   std::string metrics_host = "127.0.0.1";
   std::int64_t metrics_port = 0;  // 0: none
   std::string log_level = "info";

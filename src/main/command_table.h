@@ -28,6 +28,7 @@ struct Typed {
   std::string which_run;
   bool follow = false;
   DownloadWords download;
+  CostWords cost;
   std::vector<std::string> login;
   bool token_stdin = false;
   std::int64_t most = kListed;

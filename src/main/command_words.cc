@@ -200,6 +200,18 @@ void config(CLI::App& app, Typed& typed) {
       "--json", [&typed] { typed.format = ConfigFormat::json; }, "for programs");
 }
 
+void cost(CLI::App& app, Typed& typed) {
+  option(app, "--runs-per-day", typed.cost.runs_per_day, "N", "so many, 30 days a month")
+      .capture_default_str();
+  option(app, "--seconds", typed.cost.seconds, "SECONDS", "that each of them takes")
+      .capture_default_str();
+  option(app, "--memory", typed.cost.memory, "SIZE", "that each of them may use, such as 512MB")
+      .capture_default_str();
+  option(app, "--cpus", typed.cost.cpus, "N", "that each of them may use").capture_default_str();
+  app.add_flag_callback(
+      "--json", [&typed] { typed.cost.format = Format::json; }, "for programs");
+}
+
 void token(CLI::App& app, Typed& typed) {
   operand(app, "USER", typed.user, "name of the user").required();
 }

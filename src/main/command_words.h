@@ -28,6 +28,7 @@ void serve(CLI::App&, Typed&);
 void worker(CLI::App&, Typed&);
 void doctor(CLI::App&, Typed&);
 void config(CLI::App&, Typed&);
+void cost(CLI::App&, Typed&);
 void token(CLI::App&, Typed&);
 void health(CLI::App&, Typed&);
 void completion(CLI::App&, Typed&);

@@ -112,6 +112,16 @@ struct DownloadWords {
 int download(const config::Settings& settings, const RemoteWords& words,
              const DownloadWords& which);
 
+// `mecapy cost`.
+struct CostWords {
+  double runs_per_day = 1000;
+  double seconds = 30;
+  std::string memory = "2GB";
+  double cpus = 1;
+  Format format = Format::people;
+};
+int show_cost(const config::Settings& settings, const CostWords& words);
+
 // `mecapy login`, `logout`, `whoami`.
 enum class TokenFrom : std::uint8_t { whatever_is_asked, terminal, standard_input };
 struct LoginStart {
