@@ -186,6 +186,9 @@ void worker(CLI::App& app, Typed& typed) {
   option(app, "--port", typed.worker.port, "N", "port to listen on");
   profile(app, typed);
   option(app, "--socket", typed.worker.socket, "FILE", "listen on this Unix socket instead");
+  option(app, "--home", typed.worker.home, "URL",
+         "take one run from this server, tell it what becomes of it, and end");
+  option(app, "--token-file", typed.worker.token_file, "FILE", "with the token of that run");
   app.add_option("--pulse-fd", typed.worker.pulse_fd)->group("");
   app.add_option("--run-as", typed.worker.run_as)->group("");
 }

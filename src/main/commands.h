@@ -3,6 +3,7 @@
 
 #include <sys/types.h>
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
@@ -10,6 +11,7 @@
 #include "base/fd.h"
 #include "config/settings.h"
 #include "main/remote.h"
+#include "sandbox/sandbox.h"
 
 namespace mecapy::main {
 
@@ -23,13 +25,18 @@ int serve(const config::Settings& settings);
 int run_api(const config::Settings& settings, base::Fd documents, base::Fd pulse);
 
 struct WorkerStart {
-  std::string socket;  // Unix socket to listen on; "" listens on TCP
-  int port = 8080;     // TCP
-  int pulse_fd = -1;   // gets "ready\n", then the pulse (pulse.h); -1: no launcher listens
-  uid_t run_as = 0;    // user of the front when started as root
+  std::string socket;      // Unix socket to listen on; "" listens on TCP
+  int port = 8080;         // TCP
+  int pulse_fd = -1;       // gets "ready\n", then the pulse (pulse.h); -1: no launcher listens
+  uid_t run_as = 0;        // user of the front when started as root
+  std::string home;        // https://...: takes one run from there and ends; "" listens
+  std::string token_file;  // of the run
 };
 // `mecapy worker`.
 int worker(const config::Settings& settings, const WorkerStart& start);
+// The same, with a home.
+int visit_home(const config::Settings& settings, const WorkerStart& start,
+               std::unique_ptr<sandbox::Sandbox> sandbox);
 
 // What both ways of running are told.
 struct RunStart {

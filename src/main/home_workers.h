@@ -20,6 +20,7 @@
 #include <vector>
 
 #include "base/fd.h"
+#include "base/result.h"
 #include "clouds/local.h"
 
 namespace mecapy::main {

@@ -19,6 +19,7 @@
 #include "main/parts.h"
 #include "main/process.h"
 #include "main/pulse.h"
+#include "net/http_client.h"
 #include "net/http_server.h"
 #include "worker/environment.h"
 #include "worker/service.h"
@@ -62,7 +63,16 @@ asio::awaitable<void> drain(asio::io_context& io, worker::Service& service, doub
   io.stop();
 }
 
+Result<void> check_home(const WorkerStart& start) {
+  if (start.home.empty() && start.token_file.empty()) return {};
+  if (start.home.empty() || start.token_file.empty()) {
+    return fail(ErrorCode::usage, "--home and --token-file go together");
+  }
+  return net::check_url(start.home);
+}
+
 Result<void> refuse_open_door(const config::Settings& settings, const WorkerStart& start) {
+  if (!start.home.empty()) return {};  // nobody calls it
   const bool loopback = base::is_loopback(settings.worker_host);
   if (start.socket.empty() && !loopback && settings.worker_token.empty()) {
     return fail(ErrorCode::usage,
@@ -117,6 +127,7 @@ int worker(const config::Settings& settings, const WorkerStart& start) {
   const pid_t parent = ::getppid();
   ::prctl(PR_SET_NAME, "mecapy-worker");
   forget_secrets();
+  if (auto fine = check_home(start); !fine) return complain(fine.error());
   if (auto fine = refuse_open_door(settings, start); !fine) return complain(fine.error());
   raise_file_limit();
   uid_t uid = start.run_as;
@@ -131,6 +142,7 @@ int worker(const config::Settings& settings, const WorkerStart& start) {
   if (auto dropped = become(uid); !dropped) return complain(dropped.error());
   if (start.pulse_fd >= 0) die_with(parent);
   ignore_broken_pipes();
+  if (!start.home.empty()) return visit_home(settings, start, std::move(*sandbox));
   return serve_runs(settings, start, std::move(*sandbox));
 }
 
