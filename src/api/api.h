@@ -48,6 +48,19 @@ struct Hooks {
   std::function<void(std::string_view cache, LookUp result)> looked_up = [](auto, auto) {};
 };
 
+// What the choice of a run's backend goes by.
+struct RouteQuestion {
+  std::optional<double> caller_s{};                  // how long it takes, as its caller says
+  std::vector<std::chrono::microseconds> history{};  // earlier runs of the version
+  std::optional<double> task_s{};                    // as its task says
+  model::Limits limits{};
+};
+struct RouteAnswer {
+  std::string backend;
+  std::string why;  // for people
+  model::Estimate estimate;
+};
+
 struct Parts {
   store::Store& store;
   queue::Queue& queue;
@@ -70,6 +83,12 @@ struct Parts {
   // Whether a worker is there, for readiness: "" when one is, else why nobody knows; unavailable
   // names what is missing, conflict a fault of the set-up.
   std::function<awaitable<Result<std::string>>()> worker_ready;
+  // Chooses the backend of a run; invalid_fields when there is none for it.
+  std::function<Result<RouteAnswer>(const RouteQuestion&)> route;
+  // Whether that depends on how long a run takes.
+  bool routes_by_time = false;
+  // A run wants a machine of its own, or does no longer.
+  std::function<void()> machines_wanted = [] {};
   Hooks hooks{};
 };
 

@@ -95,6 +95,23 @@ awaitable<Submitted> submit(Api& api, Submission submission) {
   co_return submitted;
 }
 
+constexpr int kHistory = 200;  // earlier runs, the newest
+
+// Chooses where the run goes, by what is known before it.
+awaitable<Result<void>> choose_backend(Api& api, RouteQuestion question, model::Run& run) {
+  const Parts& parts = Routes::parts(api);
+  if (parts.routes_by_time && !question.caller_s) {
+    auto history = co_await parts.store.durations(run.task_id, run.version, kHistory);
+    if (!history) co_return history.error();
+    question.history = std::move(*history);
+  }
+  auto routed = parts.route(question);
+  if (!routed) co_return routed.error();
+  run.backend = std::move(routed->backend);
+  run.estimate = std::move(routed->estimate);
+  co_return Result<void>{};
+}
+
 // The answer to an execute: the finished run, or where to look for it.
 awaitable<Answer> answer(Api& api, Call& call, store::Created<model::Run> submitted,
                          std::chrono::milliseconds wait) {
@@ -102,8 +119,12 @@ awaitable<Answer> answer(Api& api, Call& call, store::Created<model::Run> submit
   auto channel = parts.feed.open(submitted.value.id);
   if (submitted.created) parts.hooks.accepted(submitted.value, call.request());
   if (submitted.created && !model::is_end(submitted.value.status)) {
-    // A full queue is no loss: the reconciler queues what the store has.
-    (void)parts.queue.push(submitted.value.id, {});
+    if (submitted.value.backend == model::kDedicated) {
+      parts.machines_wanted();
+    } else {
+      // A full queue is no loss: the reconciler queues what the store has.
+      (void)parts.queue.push(submitted.value.id, {});
+    }
   }
   auto run = co_await wait_for_end(api, call, std::move(submitted.value), *channel, wait);
   if (!run) co_return run.error();
@@ -147,6 +168,11 @@ awaitable<Answer> Routes::execute_task(Api& api, Call& call) {
         co_await answer_from_cache(api, call, *task->cache_ttl_s, task->version.code, inputs, run);
     if (!looked) co_return looked.error();
   }
+  RouteQuestion question{
+      request.estimated_duration_s, {}, task->estimated_duration_s, task->version.limits};
+  if (auto chosen = co_await choose_backend(api, std::move(question), run); !chosen) {
+    co_return chosen.error();
+  }
   Submission submission{{}, std::move(run), std::move(inputs), std::move(posted->key)};
   auto submitted = co_await submit(api, std::move(submission));
   if (!submitted) co_return submitted.error();
@@ -176,6 +202,10 @@ awaitable<Answer> Routes::execute_ad_hoc(Api& api, Call& call) {
     auto looked = co_await answer_from_cache(api, call, *task.cache_ttl_s, task.version.code,
                                              task.version.inputs, run);
     if (!looked) co_return looked.error();
+  }
+  RouteQuestion question{task.estimated_duration_s, {}, {}, task.version.limits};
+  if (auto chosen = co_await choose_backend(api, std::move(question), run); !chosen) {
+    co_return chosen.error();
   }
   std::string inputs = task.version.inputs;
   Submission submission{std::move(task), std::move(run), std::move(inputs), std::move(posted->key)};

@@ -59,6 +59,17 @@ struct Settings {
   std::string worker_scratch = "/tmp";
   std::int64_t worker_zygotes_mb = 512;
   std::string cost_prices;  // "" means those of the program
+  std::string router_rules;  // "" means router::kFirstRules
+  double router_default_duration_s = 60;
+  std::string machines_placers;  // "" means no machines made for runs
+  std::int64_t machines_capacity = 4;
+  std::int64_t machines_tries = 5;
+  std::string machines_home_url;  // "" means this server on loopback
+  double machines_boot_s = 900;
+  double machines_lease_s = 120;
+  double machines_max_timeout_s = 86'400;
+  std::int64_t machines_local_cpus = 1;
+  std::int64_t machines_local_memory_mb = 2048;
   std::string metrics_host = "127.0.0.1";
   std::int64_t metrics_port = 0;  // 0: none
   std::string log_level = "info";

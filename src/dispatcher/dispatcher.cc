@@ -5,6 +5,7 @@
 #include <boost/asio/detached.hpp>
 #include <boost/asio/redirect_error.hpp>
 #include <boost/asio/use_awaitable.hpp>
+#include <cmath>
 #include <utility>
 
 #include "base/jitter.h"
@@ -33,6 +34,7 @@ bool retryable(const model::RunEnd& end) {
 // One attempt that runs here.
 struct Dispatcher::Active final : backends::Observer {
   int attempt = 0;
+  bool shortened = false;    // its limit is the backend's, not its own
   std::string told;          // of its log, by its worker; the channel may hold what others said
   bool lost = false;         // the lease is somebody else's now: record nothing
   bool interrupted = false;  // stopped by the drain, to be put back
@@ -171,10 +173,20 @@ awaitable<void> Dispatcher::attempt(model::Job job, AttemptReport report) {
   if (const auto earlier = std::exchange(active_[job.run_id], active)) earlier->lose();
   const router::Router::Place place = parts_.router.choose(job);
   report.backend = place.backend().name();
+  active->shortened = shorten(job);
   const auto begin = Steady::now();
   model::RunEnd end = co_await execute(place.backend(), job, *active);
   report.times.execute = since(begin);
   co_await finish(std::move(job), std::move(end), active, std::move(report));
+}
+
+// Whether the job may take longer than the backends here allow: then it has as long as they do.
+bool Dispatcher::shorten(model::Job& job) const {
+  if (options_.longest_s <= 0 || job.limits.timeout_s <= options_.longest_s) return false;
+  // CPU time is not what ends it.
+  job.limits.cpu_s = job.limits.cpu_budget_s();
+  job.limits.timeout_s = options_.longest_s;
+  return true;
 }
 
 awaitable<model::RunEnd> Dispatcher::execute(backends::Backend& backend, const model::Job& job,
@@ -204,6 +216,8 @@ awaitable<void> Dispatcher::finish(model::Job job, model::RunEnd end,
     report.became = Became::stopped;
     co_await put_back(lease, {model::OutcomeCode::worker_lost, "stopped by a shutdown", "", {}, {}},
                       milliseconds(0), report);
+  } else if (active->shortened && end.failure && end.failure->code == model::OutcomeCode::timeout) {
+    co_await move(lease, options_.longest_s, report);
   } else if (retryable(end) && job.attempt < options_.max_attempts) {
     report.became = Became::retried;
     co_await put_back(lease, *end.failure, pause_before_retry(job.attempt), report);
@@ -216,6 +230,37 @@ awaitable<void> Dispatcher::finish(model::Job job, model::RunEnd end,
   active->channel->leave(job.attempt);
   std::erase_if(active_, [&](const auto& entry) { return entry.second == active; });
   tell(report);
+}
+
+// It begins again, on a machine of its own.
+awaitable<void> Dispatcher::move(store::Lease lease, double longest_s, AttemptReport& report) {
+  const model::RunId id = lease.run_id;
+  const int attempt = lease.attempt;
+  model::Failure why{model::OutcomeCode::timeout,
+                     "it took longer than the " + std::to_string(std::llround(longest_s)) +
+                         " s that its backend allows, and begins again on a machine of its own",
+                     "",
+                     {},
+                     {}};
+  auto moved = co_await parts_.store.move(lease, std::move(why));
+  if (moved && !*moved) {
+    const auto cancelled = co_await parts_.store.end_cancelled(lease);
+    if (cancelled && *cancelled) {
+      report.take_cancel();
+      parts_.feed.open(id)->set_status(model::RunStatus::cancelled, attempt);
+    } else {
+      report.became = Became::lost;
+    }
+  } else if (!moved) {
+    report.became = Became::unrecorded;
+    base::log_error("a run could not be moved",
+                    {{"run", id.str()}, {"error", moved.error().message}});
+  } else {
+    report.became = Became::moved;
+    parts_.feed.open(id)->set_status(model::RunStatus::queued, attempt);
+    parts_.on_move();
+  }
+  parts_.queue.done(id);
 }
 
 // The last word on the run, as far as this process has one.

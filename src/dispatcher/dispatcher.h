@@ -40,6 +40,9 @@ struct Options {
   std::chrono::milliseconds backoff_max{10'000};
   std::chrono::milliseconds lease{30'000};
   std::chrono::milliseconds reconcile_every{5'000};
+  // The longest run of the backends here, where longer ones can be moved to a machine of their own;
+  // 0: none can.
+  double longest_s = 0;
   bool owns_store =
       true;  // nobody else claims in this store: what others hold at the start is dead
 };
@@ -51,6 +54,8 @@ struct Parts {
   feed::Feed& feed;
   // Told of each attempt that is over, on the loop's thread.
   std::function<void(const AttemptReport&)> on_attempt{};
+  // A run wants a machine of its own.
+  std::function<void()> on_move = [] {};
 };
 
 class Dispatcher {
@@ -81,6 +86,8 @@ class Dispatcher {
   // What the backend makes of it; what it throws becomes an end, too.
   awaitable<model::RunEnd> execute(backends::Backend& backend, const model::Job& job,
                                    Active& active);
+  bool shorten(model::Job& job) const;
+  awaitable<void> move(store::Lease lease, double longest_s, AttemptReport& report);
   awaitable<void> finish(model::Job job, model::RunEnd end, std::shared_ptr<Active> active,
                          AttemptReport report);
   awaitable<void> conclude(store::Lease lease, model::RunEnd end, Active& active,

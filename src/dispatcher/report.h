@@ -15,11 +15,12 @@ enum class Became : std::uint8_t {
   recorded,    // its end is the run's
   retried,     // the platform failed it, and the run waits again
   stopped,     // by a shutdown, and the run waits again
+  moved,       // it outlived its backend's limit, and waits for a machine of its own
   lost,        // another process has the run
   unrecorded,  // the store was away; the lease ends, and the reconciler sees to the run
 };
-inline constexpr std::string_view kBecameNames[] = {"recorded", "retried", "stopped", "lost",
-                                                    "unrecorded"};
+inline constexpr std::string_view kBecameNames[] = {"recorded", "retried", "stopped",
+                                                    "moved",    "lost",    "unrecorded"};
 inline std::string_view name(Became became) {
   return kBecameNames[static_cast<std::size_t>(became)];
 }

@@ -20,10 +20,12 @@
 #include "main/commands.h"
 #include "main/complain.h"
 #include "main/data_folder.h"
+#include "main/long_path.h"
 #include "main/monitor.h"
 #include "main/parts.h"
 #include "main/process.h"
 #include "main/pulse.h"
+#include "main/routing.h"
 #include "metrics/server.h"
 #include "net/http_server.h"
 
@@ -63,6 +65,7 @@ dispatcher::Options dispatcher_options(const config::Settings& s, std::string cl
   options.backoff_max = std::max(options.backoff, options.backoff_max);
   options.lease = ms(s.dispatcher_lease_s);
   options.owns_store = !shares_store(s);
+  if (makes_machines(s)) options.longest_s = short_ceilings(s).timeout_s;
   options.reconcile_every = std::min(options.reconcile_every, options.lease / 2);
   return options;
 }
@@ -86,6 +89,8 @@ class ApiProcess {
     std::unique_ptr<auth::Authenticator> authenticator;
     std::string claimant;
     base::Fd documents;  // the folder of their site, or none
+    base::Fd home;       // the channel by which workers here are started
+    Routing routing;
   };
   // What is said of the token of the user "local" when it listens.
   struct LocalToken {
@@ -101,11 +106,13 @@ class ApiProcess {
         feed_(io_.get_executor()),
         queue_(std::move(opened.queue)),
         backends_(std::move(opened.backends)),
+        routing_(std::move(opened.routing)),
         router_(pointers(backends_)),
         monitor_(pointers(backends_)),
         dispatcher_(io_,
                     {*store_, *queue_, router_, feed_,
-                     [this](const dispatcher::AttemptReport& r) { monitor_.hear_attempt(r); }},
+                     [this](const dispatcher::AttemptReport& r) { monitor_.hear_attempt(r); },
+                     [this] { want_machines(); }},
                     dispatcher_options(settings, opened.claimant)),
         authenticator_(std::move(opened.authenticator)),
         cache_(open_cache(settings, io_.get_executor(), clock_)),
@@ -115,7 +122,12 @@ class ApiProcess {
               std::make_shared<api::Site>(std::move(opened.documents))}),
         relay_(share_feed(settings, io_.get_executor(), feed_, opened.claimant,
                           [this](const model::RunId& id) { dispatcher_.cancel(id); })),
-        signals_(io_, SIGTERM, SIGINT) {}
+        signals_(io_, SIGTERM, SIGINT) {
+    if (!makes_machines(settings)) return;
+    long_path_ =
+        std::make_unique<LongPath>(io_, settings, LongPath::Parts{*store_, *objects_, feed_},
+                                   std::move(opened.home), opened.claimant);
+  }
 
   int run(base::Fd pulse) {
     asio::co_spawn(io_, start(std::move(pulse)), asio::detached);
@@ -146,8 +158,17 @@ class ApiProcess {
             },
             [this] { return router_.environment(); },
             [this] { return router_.ready(base::after(kWorkerAnswers)); },
+            [this](const api::RouteQuestion& question) { return route(routing_, question); },
+            makes_machines(settings_),
+            [this] { want_machines(); },
             monitor_.hooks()};
   }
+
+  void want_machines() {
+    if (long_path_) long_path_->wake();
+  }
+
+  bool is_home(const net::Request& head) const { return long_path_ && home::Home::is_for(head); }
 
   awaitable<void> start(base::Fd pulse) {
     if (!settings_.redis_url.empty()) {  // the cache is there, and others can write to it
@@ -162,9 +183,12 @@ class ApiProcess {
     options.on_served = [this](const net::Served& served) { monitor_.hear_served(served); };
     auto server = net::listen_tcp(
         io_, settings_.server_host, static_cast<std::uint16_t>(settings_.server_port),
-        std::move(options), [this](net::Exchange& e) { return api_.handle(e); },
+        std::move(options),
+        [this](net::Exchange& e) {
+          return is_home(e.request()) ? long_path_->home().handle(e) : api_.handle(e);
+        },
         [this](const net::Request& head, std::optional<std::int64_t> length) {
-          return api_.admit(head, length);
+          return is_home(head) ? long_path_->home().admit(head) : api_.admit(head, length);
         },
         api::problem);
     if (!server) {
@@ -177,6 +201,10 @@ class ApiProcess {
                      {{"file", token_.file}});
     }
     server_ = std::move(*server);
+    if (long_path_) {
+      auto kept = co_await long_path_->start(server_->port());
+      if (!kept) co_return stop_with(complain(kept.error()));
+    }
     monitor_.watch({*store_, *queue_, *objects_, dispatcher_, api_, *server_});
     if (settings_.metrics_port != 0) {
       auto metrics =
@@ -225,7 +253,9 @@ class ApiProcess {
     tell_of_shutdown();
     api_.drain();
     if (server_) server_->stop();
-    co_await dispatcher_.drain(base::after(ms(settings_.server_drain_s)));
+    const base::Deadline drained = base::after(ms(settings_.server_drain_s));
+    co_await dispatcher_.drain(drained);
+    if (long_path_) co_await long_path_->drain(std::max(drained, base::after(ms(2))));
     // Answers of waiting requests are on their way; streams of events do not end by themselves.
     const base::Deadline flush = base::after(std::chrono::seconds(2));
     while (server_ && server_->active() > 0 && std::chrono::steady_clock::now() < flush) {
@@ -272,6 +302,7 @@ class ApiProcess {
   feed::Feed feed_;
   std::unique_ptr<queue::Queue> queue_;
   std::vector<std::unique_ptr<backends::Backend>> backends_;
+  Routing routing_;
   router::Router router_;
   Monitor monitor_;
   dispatcher::Dispatcher dispatcher_;
@@ -280,6 +311,7 @@ class ApiProcess {
   std::unique_ptr<cache::Cache> cache_;
   api::Api api_;
   std::unique_ptr<feed::Relay> relay_;
+  std::unique_ptr<LongPath> long_path_;  // where machines are made
   std::unique_ptr<net::HttpServer> server_;
   std::unique_ptr<net::HttpServer> metrics_server_;
   asio::signal_set signals_;
@@ -301,10 +333,13 @@ Result<ApiProcess::LocalToken> local_token(const config::Settings& settings) {
 
 }  // namespace
 
-int run_api(const config::Settings& settings, base::Fd documents, base::Fd pulse) {
+int run_api(const config::Settings& settings, base::Fd documents, base::Fd home, base::Fd pulse) {
   base::set_log_role("api");
   raise_file_limit();
   ignore_broken_pipes();
+  auto routing = make_routing(settings);
+  if (!routing) return complain(routing.error());
+  if (auto fine = LongPath::check(settings); !fine) return complain(fine.error());
   const auto clock = std::make_shared<base::SystemClock>();
   const std::string claimant = base::make_uuid7();
   auto store = open_store(settings, clock, [fd = pulse.get()] {
@@ -323,7 +358,8 @@ int run_api(const config::Settings& settings, base::Fd documents, base::Fd pulse
   if (!authenticator) return complain(authenticator.error());
   ApiProcess process(settings,
                      {std::move(*store), std::move(*objects), std::move(*backends),
-                      std::move(*queue), std::move(*authenticator), claimant, std::move(documents)},
+                      std::move(*queue), std::move(*authenticator), claimant, std::move(documents),
+                      std::move(home), std::move(*routing)},
                      std::move(*token));
   return process.run(std::move(pulse));
 }

@@ -20,9 +20,9 @@ namespace mecapy::main {
 int serve(const config::Settings& settings);
 
 // The API process: store, queue, dispatcher and HTTP. `documents` is the folder of their site, or
-// none. Says "PORT\n" on `pulse` when it answers,
-// then keeps its pulse (pulse.h). Drains on SIGTERM.
-int run_api(const config::Settings& settings, base::Fd documents, base::Fd pulse);
+// none; `home` the channel by which workers on this machine are started (home_workers.h). Says
+// "PORT\n" on `pulse` when it answers, then keeps its pulse (pulse.h). Drains on SIGTERM.
+int run_api(const config::Settings& settings, base::Fd documents, base::Fd home, base::Fd pulse);
 
 struct WorkerStart {
   std::string socket;      // Unix socket to listen on; "" listens on TCP

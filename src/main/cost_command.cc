@@ -8,6 +8,7 @@
 #include "cost/seed.h"
 #include "cost/words.h"
 #include "main/commands.h"
+#include "main/complain.h"
 #include "wire/json.h"
 
 namespace mecapy::main {

@@ -14,6 +14,7 @@ struct DataFolder {
   std::string tokens() const { return path + "/tokens"; }       // hashes, of further users
   std::string socket() const { return path + "/worker.sock"; }  // of the worker's front
   std::string status() const { return path + "/serve.json"; }   // who is who, while serve runs
+  std::string machines() const { return path + "/machines"; }   // a folder for each local one
   std::string lock() const { return path + "/serve.lock"; }     // held while serve runs
 };
 

@@ -12,6 +12,7 @@
 #include "base/fd.h"
 #include "base/log.h"
 #include "main/commands.h"
+#include "main/complain.h"
 #include "main/process.h"
 #include "worker/environment.h"
 #include "worker/home_calls.h"

@@ -1,6 +1,7 @@
 #include "main/home_workers.h"
 
 #include <sys/socket.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -85,13 +86,21 @@ void HomeWorkers::start(const std::string& machine) {
   tell(pid > 0 ? 'R' : 'E', machine);
 }
 
-bool HomeWorkers::reaped(pid_t pid) {
-  const auto it = std::ranges::find_if(pids_, [&](const auto& one) { return one.second.pid == pid; });
-  if (it == pids_.end()) return false;
-  const std::string machine = it->first;
-  pids_.erase(it);
-  tell('E', machine);
-  return true;
+void HomeWorkers::reap() {
+  for (auto it = pids_.begin(); it != pids_.end();) {
+    if (::waitpid(it->second.pid, nullptr, WNOHANG) != it->second.pid) {
+      ++it;
+      continue;
+    }
+    tell('E', it->first);
+    it = pids_.erase(it);
+  }
+}
+
+std::vector<pid_t> HomeWorkers::pids() const {
+  std::vector<pid_t> all;
+  for (const auto& [machine, child] : pids_) all.push_back(child.pid);
+  return all;
 }
 
 void HomeWorkers::tell(char what, const std::string& machine) const {
@@ -100,6 +109,17 @@ void HomeWorkers::tell(char what, const std::string& machine) const {
 
 void HomeWorkers::end_all() {
   for (const auto& [machine, child] : pids_) ::kill(child.pid, SIGKILL);
+  for (const auto& [machine, child] : pids_) ::waitpid(child.pid, nullptr, 0);
+  pids_.clear();
+}
+
+std::string local_home(const config::Settings& settings, int port) {
+  const bool any = settings.server_host == "0.0.0.0" || settings.server_host == "::";
+  const bool six = !any && settings.server_host.find(':') != std::string::npos;
+  const std::string host = any   ? "127.0.0.1"
+                           : six ? "[" + settings.server_host + "]"
+                                 : settings.server_host;
+  return "http://" + host + ":" + std::to_string(port);
 }
 
 HomeProcesses::HomeProcesses(asio::io_context& io, base::Fd channel)

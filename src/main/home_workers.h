@@ -22,6 +22,7 @@
 #include "base/fd.h"
 #include "base/result.h"
 #include "clouds/local.h"
+#include "config/settings.h"
 
 namespace mecapy::main {
 
@@ -42,13 +43,13 @@ class HomeWorkers {
   int fd() const { return channel_.get(); }
   // Does what was asked; nothing is waited for.
   void listen();
-  // Whether `pid`, which has ended, was one of ours: the other side is told.
-  bool reaped(pid_t pid);
+  // Takes note of those that have ended: the other side is told.
+  void reap();
   // In a child of the launcher: what it must not hold.
   void forget() { channel_.reset(); }
-  // Ends all of them.
+  // Ends all of them, and waits until they are gone.
   void end_all();
-  bool any() const { return !pids_.empty(); }
+  std::vector<pid_t> pids() const;
 
  private:
   void start(const std::string& machine);
@@ -62,6 +63,9 @@ class HomeWorkers {
   };
   std::map<std::string, Child> pids_;
 };
+
+// Where a worker on this machine reaches the server that listens on `port`.
+std::string local_home(const config::Settings& settings, int port);
 
 // The API process's side.
 class HomeProcesses final : public clouds::Processes {

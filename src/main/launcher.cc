@@ -14,12 +14,14 @@
 #include <cstring>
 #include <optional>
 #include <string_view>
+#include <vector>
 
 #include "base/log.h"
 #include "main/child.h"
 #include "main/commands.h"
 #include "main/complain.h"
 #include "main/data_folder.h"
+#include "main/home_workers.h"
 #include "main/orphans.h"
 #include "main/parts.h"
 #include "main/process.h"
@@ -58,6 +60,11 @@ class Launcher {
     signals_ = base::Fd(::signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK));
     if (!signals_) return complain(fail(ErrorCode::internal, "no signalfd"));
     Orphans::adopt();
+    auto channel = make_home_channel();
+    if (!channel) return complain(channel.error());
+    home_workers_.emplace(std::move(channel->launcher),
+                          [this](const std::string& machine) { exec_home_worker(machine); });
+    home_ = std::move(channel->api);
     if (!local_worker_) {
       if (auto started = start_api(); !started) return complain(started.error());
     } else if (auto started = start_worker(); !started) {
@@ -94,6 +101,20 @@ class Launcher {
     ::_exit(127);
   }
 
+  // In the child: a worker that takes one run from this server, for a machine of the placer local.
+  [[noreturn]] void exec_home_worker(const std::string& machine) {
+    become_child();
+    hand_settings_over();
+    const std::string folder = folder_.machines() + "/" + machine;
+    const std::string token = folder + "/token";
+    const std::string run_as = std::to_string(uid_);
+    const std::string home = local_home(settings_, port_);
+    ::execl("/proc/self/exe", "mecapy", "worker", "--home", home.c_str(), "--token-file",
+            token.c_str(), "--data-dir", folder.c_str(), "--run-as", run_as.c_str(),
+            static_cast<char*>(nullptr));
+    ::_exit(127);
+  }
+
   Result<void> start_api() {
     auto pipe = make_pipe();
     if (!pipe) return pipe.error();
@@ -104,14 +125,17 @@ class Launcher {
       become_child();
       signals_.reset();
       worker_.close();
+      home_workers_->forget();
       pipe->read.reset();
       const auto dropped = become(uid_);
       if (!dropped) ::_exit(complain(dropped.error()));
       die_with(launcher);
-      const int status = run_api(settings_, std::move(documents_), std::move(pipe->write));
+      const int status =
+          run_api(settings_, std::move(documents_), std::move(home_), std::move(pipe->write));
       std::fflush(nullptr);
       ::_exit(status);
     }
+    home_.reset();
     api_.watch(pid, std::move(pipe->read), kStartDeadline);
     return {};
   }
@@ -214,9 +238,13 @@ class Launcher {
 
   int watch() {
     while (true) {
-      pollfd fds[3] = {
-          {signals_.get(), POLLIN, 0}, {worker_.pulse(), POLLIN, 0}, {api_.pulse(), POLLIN, 0}};
-      ::poll(fds, 3, next_look_in());
+      pollfd fds[4] = {{signals_.get(), POLLIN, 0},
+                       {worker_.pulse(), POLLIN, 0},
+                       {api_.pulse(), POLLIN, 0},
+                       {home_workers_->fd(), POLLIN, 0}};
+      ::poll(fds, 4, next_look_in());
+      if (fds[3].revents != 0) home_workers_->listen();
+      home_workers_->reap();
       for (Child* child : {&worker_, &api_}) child->end_if_it_hangs();
       if (drain_signals()) {
         // A second Ctrl-C does not wait for running runs; a second SIGTERM changes nothing.
@@ -235,7 +263,8 @@ class Launcher {
   }
 
   bool tend_orphans() {
-    const pid_t own[] = {api_.pid(), worker_.pid()};
+    std::vector<pid_t> own = home_workers_->pids();
+    own.insert(own.end(), {api_.pid(), worker_.pid()});
     return orphans_.tend(own, steady_clock::now());
   }
 
@@ -273,6 +302,7 @@ class Launcher {
   }
 
   int end(int status) {
+    home_workers_->end_all();
     for (Child* child : {&api_, &worker_}) {
       if (child->pid() >= 0)
         ::kill(child->pid(), child == &worker_ && api_.pid() < 0 ? SIGTERM : SIGKILL);
@@ -304,6 +334,8 @@ class Launcher {
   bool local_worker_;  // none where runs go to workers elsewhere
   base::Fd signals_;
   Orphans orphans_;
+  std::optional<HomeWorkers> home_workers_;
+  base::Fd home_;  // the API process's end of their channel, until it has it
   Child worker_{"the worker hangs; killing it"};
   Child api_{"the API process hangs; killing it"};
   int port_ = 0;

@@ -171,12 +171,35 @@ Result<std::vector<std::unique_ptr<backends::Backend>>> open_backends(
 
 bool works_elsewhere(const config::Settings& settings) { return !settings.worker_url.empty(); }
 
-model::Limits ceilings(const config::Settings& settings) {
+bool makes_machines(const config::Settings& settings) {
+  return settings.machines_placers.find_first_not_of(' ') != std::string::npos;
+}
+
+model::Limits short_ceilings(const config::Settings& settings) {
   model::Limits ceilings = settings.ceilings;
   if (works_elsewhere(settings)) {
     ceilings.timeout_s = std::min(ceilings.timeout_s, settings.worker_timeout_s - kAroundRun);
   }
   return ceilings;
+}
+
+model::Limits machine_ceilings(const config::Settings& settings) {
+  model::Limits ceilings = settings.ceilings;
+  ceilings.timeout_s = settings.machines_max_timeout_s;
+  ceilings.cpus = static_cast<double>(settings.machines_local_cpus);
+  ceilings.memory_mb = static_cast<double>(settings.machines_local_memory_mb);
+  ceilings.cpu_s = ceilings.timeout_s * ceilings.cpus;
+  return ceilings;
+}
+
+model::Limits ceilings(const config::Settings& settings) {
+  model::Limits most = short_ceilings(settings);
+  if (!makes_machines(settings)) return most;
+  const model::Limits there = machine_ceilings(settings);
+  for (const model::LimitRow& row : model::limit_table()) {
+    most.*row.field = std::max(most.*row.field, there.*row.field);
+  }
+  return most;
 }
 
 bool shares_store(const config::Settings& settings) { return !settings.database_url.empty(); }

@@ -56,7 +56,11 @@ Result<std::vector<std::unique_ptr<backends::Backend>>> open_backends(
 
 // Whether runs go to workers elsewhere, and none is started here.
 bool works_elsewhere(const config::Settings& settings);
-// What a run may ask for, wherever it runs.
+// Whether machines are made for runs that are long or large.
+bool makes_machines(const config::Settings& settings);
+// The most that a run may have at a worker that takes many; on a machine of its own; anywhere.
+model::Limits short_ceilings(const config::Settings& settings);
+model::Limits machine_ceilings(const config::Settings& settings);
 model::Limits ceilings(const config::Settings& settings);
 
 // Whether other processes may claim in the same database.

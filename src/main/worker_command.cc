@@ -140,7 +140,7 @@ int worker(const config::Settings& settings, const WorkerStart& start) {
   auto sandbox = sandbox::launch(sandbox_options(settings));
   if (!sandbox) return complain(sandbox.error());
   if (auto dropped = become(uid); !dropped) return complain(dropped.error());
-  if (start.pulse_fd >= 0) die_with(parent);
+  if (start.pulse_fd >= 0 || start.run_as != 0) die_with(parent);
   ignore_broken_pipes();
   if (!start.home.empty()) return visit_home(settings, start, std::move(*sandbox));
   return serve_runs(settings, start, std::move(*sandbox));

@@ -60,7 +60,8 @@ Result<model::Limits> patched_limits(const TaskPatch& patch, const model::Limits
 Result<ExecuteRequest> read_execute(std::string_view body) {
   const auto fields = read_fields(body.empty() ? "{}" : body, find_spec("Execute"));
   if (!fields) return fields.error();
-  return ExecuteRequest{fields->raw("inputs"), fields->integer("version")};
+  return ExecuteRequest{fields->raw("inputs"), fields->integer("version"),
+                        fields->number("estimated_duration_s")};
 }
 
 Result<void> read_cancel(std::string_view body) {
@@ -152,6 +153,13 @@ std::string public_usage(const model::Usage& usage) {
 
 enum class Shown : std::uint8_t { whole, listed };
 
+std::string estimate_json(const model::Estimate& estimate) {
+  ObjectWriter out;
+  out.number("duration_s", estimate.seconds).text("from", estimate.from);
+  if (estimate.from == "history") out.integer("samples", estimate.samples);
+  return std::move(out).finish();
+}
+
 ObjectWriter begin_run(const model::Run& run, Shown shown) {
   ObjectWriter out;
   out.text("id", run.id.str())
@@ -161,6 +169,11 @@ ObjectWriter begin_run(const model::Run& run, Shown shown) {
       .text("status", model::name(run.status))
       .integer("attempt", run.attempt)
       .boolean("cancel_requested", run.cancel_requested);
+  if (!run.backend.empty()) out.text("backend", run.backend);
+  if (run.estimate) out.raw("estimate", estimate_json(*run.estimate));
+  if (!run.moved_from.empty()) out.text("moved_from", run.moved_from);
+  const bool queued = run.status == model::RunStatus::queued;
+  if (queued && !run.waiting.empty()) out.text("waiting", run.waiting);
   if (run.end.failure) out.raw("error", failure_json(*run.end.failure));
   if (!run.end.environment.empty()) out.text("environment", run.end.environment);
   if (!run.cached_from.empty()) out.text("cached_from", run.cached_from.str());

@@ -33,6 +33,7 @@ Result<model::Limits> patched_limits(const TaskPatch& patch, const model::Limits
 struct ExecuteRequest {
   std::optional<std::string> inputs;  // JSON
   std::optional<int> version;
+  std::optional<double> estimated_duration_s;
 };
 // An empty body means {}.
 Result<ExecuteRequest> read_execute(std::string_view body);

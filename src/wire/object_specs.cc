@@ -24,6 +24,12 @@ const FieldSpec kEstimate{"estimated_duration_s",
                           "how long a run takes, as far as the author knows; seconds",
                           0,
                           kLongest};
+const FieldSpec kCallerEstimate{"estimated_duration_s",
+                                number,
+                                optional,
+                                "how long this run takes, as far as the caller knows; seconds",
+                                0,
+                                kLongest};
 const FieldSpec kDescription{"description", text, optional, "for people", 0, 10'000};
 const FieldSpec kTags{"tags", text_list, optional, "words to find it by", 0, 20};
 
@@ -66,10 +72,11 @@ std::vector<ObjectSpec> request_specs() {
       {"Execute",
        "A run of a task",
        {{"inputs", object, optional, "instead of the version's default inputs"},
-        {"version", integer, optional, "instead of the latest", 1, 1e9}}},
+        {"version", integer, optional, "instead of the latest", 1, 1e9},
+        kCallerEstimate}},
       {"AdHocExecute",
        "A calculation to run at once",
-       {kCode, kInputs, kLimits, kCache, optional_field(kName)}},
+       {kCode, kInputs, kLimits, kCache, kCallerEstimate, optional_field(kName)}},
       {"Cache",
        "A completed run that ended at most `ttl` ago answers; Cache-Control: no-cache, no-store or "
        "max-age=0 at an execute has it calculated all the same",
@@ -105,6 +112,11 @@ ObjectSpec run_spec() {
        {"status", status, required, "where it is"},
        {"attempt", integer, required, "0 until a worker had it"},
        {"cancel_requested", boolean, required, "somebody asked to stop it"},
+       {"backend", text, optional,
+        "where it goes, or went: local, serverless_container, dedicated_instance"},
+       {"estimate", nested, optional, "by which that was chosen", 0, 0, "Estimate"},
+       {"moved_from", text, optional, "the backend whose limit it outlived"},
+       {"waiting", text, optional, "queued ones, where it is known: why it does not run yet"},
        {"progress", nested, optional, "running ones that told it: the latest", 0, 0, "Progress"},
        {"error", nested, optional, "failed runs; or the platform's last fault", 0, 0, "RunError"},
        {"usage", nested, optional, "ended runs", 0, 0, "Usage"},
@@ -140,6 +152,14 @@ std::vector<ObjectSpec> run_specs() {
          "the author's own frames and those of the libraries he called"},
         {"line", integer, optional, "line in the author's code, 1-based"},
         {"column", integer, optional, "column, 1-based"}}},
+      {"Estimate",
+       "How long a run is expected to take",
+       {{"duration_s", number, required, "seconds"},
+        {"from", text, required,
+         "who says so: caller, history (what nineteen of twenty earlier runs of the version did "
+         "not "
+         "exceed), task or default"},
+        {"samples", integer, optional, "history: how many earlier runs"}}},
       {"Usage",
        "What the attempt used",
        {{"wall_ms", number, required, "from there to the end of the calculation"},
