@@ -81,6 +81,10 @@ Keeper::~Keeper() = default;
 awaitable<Result<void>> Keeper::start() {
   auto renewed = co_await store_.machines().renew_at_home(options_.lease);
   if (!renewed) co_return renewed.error();
+  if (options_.owns_store) {
+    auto taken = co_await store_.machines().take_over(options_.keeper, options_.care);
+    if (!taken) co_return taken.error();
+  }
   ++busy_;
   asio::co_spawn(io_, loop(), [this](std::exception_ptr e) {
     --busy_;
@@ -93,6 +97,11 @@ awaitable<Result<void>> Keeper::start() {
 void Keeper::wake() {
   woken_ = true;
   wake_timer_.cancel();
+}
+
+void Keeper::look_at_once() {
+  for (auto& [id, memory] : memory_) memory.next_look = {};
+  wake();
 }
 
 awaitable<void> Keeper::drain(base::Deadline deadline) {

@@ -33,14 +33,15 @@ using std::chrono::milliseconds;
 using std::chrono::seconds;
 
 struct Options {
-  std::string keeper;    // unique to this process
-  std::string home_url;  // where workers on machines reach us
-  int capacity = 4;      // machines at once, of all processes on this store
-  int tries = 5;         // machines whose worker never calls home, before a run is given up
-  seconds boot{900};     // until a worker must have called home
-  seconds margin{300};   // a machine's life beyond the run's timeout
-  seconds lease{120};    // of a run whose worker is away
-  seconds care{60};      // of a machine whose keeper is silent
+  std::string keeper;       // unique to this process
+  std::string home_url;     // where workers on machines reach us
+  bool owns_store = false;  // no other process is on it: what others had in their care is ours
+  int capacity = 4;         // machines at once, of all processes on this store
+  int tries = 5;            // machines whose worker never calls home, before a run is given up
+  seconds boot{900};        // until a worker must have called home
+  seconds margin{300};      // a machine's life beyond the run's timeout
+  seconds lease{120};       // of a run whose worker is away
+  seconds care{60};         // of a machine whose keeper is silent
   milliseconds every{1'000};
   milliseconds look_every{15'000};
   milliseconds destroy_first{1'000};  // the pause before destroy() is asked again; doubles
@@ -64,6 +65,8 @@ class Keeper {
   awaitable<Result<void>> start();
   // There may be something to do: a run was submitted or ended.
   void wake();
+  // The same, and machines are looked at at once: one may be gone.
+  void look_at_once();
   // Stops; machines stay as they are, for who comes next. Returns when no placer is at work for us
   // any more, or at the deadline.
   awaitable<void> drain(base::Deadline deadline);

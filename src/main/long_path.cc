@@ -6,6 +6,7 @@
 
 #include "clouds/local.h"
 #include "main/data_folder.h"
+#include "main/parts.h"
 #include "net/http_client.h"
 
 namespace mecapy::main {
@@ -58,12 +59,15 @@ LongPath::LongPath(asio::io_context& io, const config::Settings& settings, Parts
           processes_));
     }
   }
-  processes_.on_end([this] { wake(); });
+  processes_.on_end([this] {
+    if (keeper_) keeper_->look_at_once();
+  });
 }
 
 awaitable<Result<void>> LongPath::start(int port) {
   machines::Options options;
   options.keeper = keeper_name_;
+  options.owns_store = !shares_store(settings_);
   options.home_url = settings_.machines_home_url.empty() ? local_home(settings_, port)
                                                          : settings_.machines_home_url;
   options.capacity = static_cast<int>(settings_.machines_capacity);

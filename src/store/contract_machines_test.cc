@@ -148,6 +148,14 @@ TEST_P(MachineContract, CareGoesToAnother_WhenItsKeeperIsSilent) {
   EXPECT_TRUE(change(machine, MachineState::intended, MachineState::placing, "serve-2"));
 }
 
+TEST_P(MachineContract, CareIsTakenOver_FromProcessesThatAreDead) {
+  const Machine machine = intended(long_run().id, "serve-1");
+  ASSERT_TRUE(await(machines().take_over("serve-2", kCare)));
+  EXPECT_TRUE(keep("serve-1").empty());
+  ASSERT_EQ(keep("serve-2").size(), 1u);
+  EXPECT_TRUE(change(machine, MachineState::intended, MachineState::placing, "serve-2"));
+}
+
 TEST_P(MachineContract, AChange_KeepsWhatItDoesNotName) {
   const Machine machine = intended(long_run().id);
   MachineChange change{machine.id, "serve-1", MachineState::intended, MachineState::placing};

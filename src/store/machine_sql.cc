@@ -40,6 +40,8 @@ constexpr char kColumns[] =
 constexpr Sql kTakeCare =
     "UPDATE machines SET owner = :owner, owned_until = :owned_until"
     " WHERE state <> 'gone' AND (owner = :owner2 OR owned_until <= :now)";
+constexpr Sql kTakeOver =
+    "UPDATE machines SET owner = :owner, owned_until = :owned_until WHERE state <> 'gone'";
 constexpr auto kKeptText =
     join_sql("SELECT ", kColumns,
              ", r.status, r.attempt FROM machines m JOIN runs r ON r.id = m.run_id"
@@ -190,6 +192,12 @@ Result<std::vector<KeptMachine>> keep_machines(Connection& connection, base::Tim
       },
       columns, soci::into(status), soci::into(attempt), use(keeper, "owner"));
   return kept;
+}
+
+void take_over(Connection& connection, base::TimePoint now, const std::string& keeper,
+               std::chrono::microseconds care) {
+  const long long owned_until = to_us(now + care);
+  connection.execute(kTakeOver, use(keeper, "owner"), use(owned_until, "owned_until"));
 }
 
 Result<bool> change_machine(Connection& connection, base::TimePoint now,

@@ -21,6 +21,8 @@ Result<bool> intend_machine(Connection& connection, base::TimePoint now, const I
 Result<std::vector<KeptMachine>> keep_machines(Connection& connection, base::TimePoint now,
                                                const std::string& keeper,
                                                std::chrono::microseconds care);
+void take_over(Connection& connection, base::TimePoint now, const std::string& keeper,
+               std::chrono::microseconds care);
 Result<bool> change_machine(Connection& connection, base::TimePoint now,
                             const MachineChange& change);
 Result<std::vector<model::Machine>> machines_left(Connection& connection);

@@ -74,6 +74,9 @@ class Machines {
   // Takes care of all that are not gone and in nobody's care, goes on with its own, and tells them.
   virtual awaitable<Result<std::vector<KeptMachine>>> keep(std::string keeper,
                                                            std::chrono::microseconds care) = 0;
+  // Takes all that are not gone into `keeper`'s care, whoever had them: for a store whose other
+  // processes are known to be dead.
+  virtual awaitable<Result<void>> take_over(std::string keeper, std::chrono::microseconds care) = 0;
   // Compare-and-set: false when the machine is not in `from`, or in another one's care.
   virtual awaitable<Result<bool>> change(MachineChange change) = 0;
   // All that are not gone.

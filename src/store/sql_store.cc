@@ -208,6 +208,14 @@ class SqlStore final : public Store, private Machines {
         },
         Durability::process_death);
   }
+  awaitable<Result<void>> take_over(std::string keeper, std::chrono::microseconds care) override {
+    return write<void>(
+        [keeper = std::move(keeper), care](Connection& c) -> Result<void> {
+          store::take_over(c, c.now(), keeper, care);
+          return {};
+        },
+        Durability::process_death);
+  }
   awaitable<Result<bool>> change(MachineChange change) override {
     return write<bool>(
         [change = std::move(change)](Connection& c) { return change_machine(c, c.now(), change); });

@@ -155,7 +155,7 @@ enum class Shown : std::uint8_t { whole, listed };
 
 std::string estimate_json(const model::Estimate& estimate) {
   ObjectWriter out;
-  out.number("duration_s", estimate.seconds).text("from", estimate.from);
+  out.number("duration_s", estimate.seconds).text("source", estimate.from);
   if (estimate.from == "history") out.integer("samples", estimate.samples);
   return std::move(out).finish();
 }

@@ -155,7 +155,7 @@ std::vector<ObjectSpec> run_specs() {
       {"Estimate",
        "How long a run is expected to take",
        {{"duration_s", number, required, "seconds"},
-        {"from", text, required,
+        {"source", text, required,
          "who says so: caller, history (what nineteen of twenty earlier runs of the version did "
          "not "
          "exceed), task or default"},

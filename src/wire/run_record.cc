@@ -10,7 +10,7 @@ namespace mecapy::wire {
 namespace {
 
 // The shape of a record: another version reads no other's.
-constexpr std::string_view kShape = "2";
+constexpr std::string_view kShape = "3";
 
 std::int64_t us_of(base::TimePoint time) { return time.time_since_epoch().count(); }
 
@@ -40,6 +40,13 @@ class Record {
   std::int64_t integer(std::string_view name) {
     const std::string_view digits = raw(name);
     std::int64_t value = 0;
+    const auto end = std::from_chars(digits.data(), digits.data() + digits.size(), value);
+    if (end.ec != std::errc() || end.ptr != digits.data() + digits.size()) broken = true;
+    return value;
+  }
+  double number(std::string_view name) {
+    const std::string_view digits = raw(name);
+    double value = 0;
     const auto end = std::from_chars(digits.data(), digits.data() + digits.size(), value);
     if (end.ec != std::errc() || end.ptr != digits.data() + digits.size()) broken = true;
     return value;
@@ -80,6 +87,13 @@ std::string run_record(const model::Run& run) {
   if (run.started_at) out.integer("started_at", us_of(*run.started_at));
   if (run.finished_at) out.integer("finished_at", us_of(*run.finished_at));
   if (!run.cached_from.empty()) out.text("cached_from", run.cached_from.str());
+  if (!run.backend.empty()) out.text("backend", run.backend);
+  if (!run.moved_from.empty()) out.text("moved_from", run.moved_from);
+  if (run.estimate) {
+    out.number("estimate_s", run.estimate->seconds)
+        .text("estimate_from", run.estimate->from)
+        .integer("estimate_samples", run.estimate->samples);
+  }
   out.raw("end", end_line(run.end));
   return std::move(out).finish();
 }
@@ -98,6 +112,12 @@ std::optional<model::Run> read_run_record(std::string_view text) {
   run.started_at = record.maybe_time("started_at");
   run.finished_at = record.maybe_time("finished_at");
   if (record.has("cached_from")) run.cached_from = record.id<model::RunId>("cached_from");
+  if (record.has("backend")) run.backend = record.text("backend");
+  if (record.has("moved_from")) run.moved_from = record.text("moved_from");
+  if (record.has("estimate_s")) {
+    run.estimate = model::Estimate{record.number("estimate_s"), record.text("estimate_from"),
+                                   static_cast<int>(record.integer("estimate_samples"))};
+  }
   auto end = read_worker_line(record.raw("end"));
   if (record.broken || !end || end->type != WorkerLine::Type::end) return std::nullopt;
   run.end = std::move(end->end);

@@ -23,6 +23,9 @@ namespace {
 // News is told no more often than this.
 constexpr milliseconds kGather{250};
 
+// That it is at work is told as often, and whether it is to stop is heard.
+constexpr milliseconds kHeartbeat{5'000};
+
 struct HomeAnswer {
   milliseconds lease{30'000};
   bool stop = false;
@@ -115,7 +118,7 @@ awaitable<void> HomeVisit::news_or(milliseconds longest) {
 awaitable<void> HomeVisit::tell() {
   asio::steady_timer gather(io_);
   while (!over_) {
-    co_await news_or(lease_ / 4);
+    co_await news_or(std::min<milliseconds>(lease_ / 4, kHeartbeat));
     if (over_) co_return;
     gather.expires_after(kGather);
     co_await gather.async_wait(asio::use_awaitable);

@@ -20,6 +20,7 @@ import mecapy
 from mecapy import (
     Artifact,
     AsyncMecaPy,
+    Estimate,
     Failure,
     Limits,
     MecaPy,
@@ -92,7 +93,13 @@ JSON_TYPES = {"number": {float}, "integer": {int}, "string": {str}}
 
 
 @pytest.mark.parametrize(
-    ("kind", "schema"), [(Usage, "Usage"), (Failure, "RunError"), (Progress, "Progress")]
+    ("kind", "schema"),
+    [
+        (Usage, "Usage"),
+        (Failure, "RunError"),
+        (Progress, "Progress"),
+        (Estimate, "Estimate"),
+    ],
 )
 def test_what_comes_has_the_members_of_the_contract(
     kind: type, schema: str, schemas: dict[str, Json]

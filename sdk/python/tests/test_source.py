@@ -375,5 +375,7 @@ def test_the_token_never_goes_along() -> None:
 def test_an_option_that_is_none_is_told_with_the_nearest() -> None:
     with pytest.raises(TypeError, match="no option memroy: did you mean memory"):
         client.task(memroy="1 GiB")
-    with pytest.raises(TypeError, match="no option colour; there are name, cache, timeout"):
+    with pytest.raises(
+        TypeError, match="no option colour; there are name, cache, estimated_duration, timeout"
+    ):
         client.task(colour="red")

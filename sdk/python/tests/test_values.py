@@ -11,7 +11,8 @@ from mecapy import Failure, LimitError, Limits, WaitTimeout
 PUBLIC = {
     "Artifact", "AsyncArtifact", "AsyncCalculation", "AsyncMecaPy", "AsyncRun", "AsyncRuns",
     "AsyncTask", "AsyncTasks", "AuthenticationError", "BusyError", "Calculation",
-    "CalculationError", "ConfigurationError", "ConflictError", "EncodingError", "Event", "Failure",
+    "CalculationError", "ConfigurationError", "ConflictError", "EncodingError", "Estimate", "Event",
+    "Failure",
     "FieldProblem", "InvalidRequestError", "LimitError", "Limits", "LogEvent", "MecaPy",
     "MecaPyError", "NetworkError", "NotFoundError", "PlatformError", "Progress", "ProgressEvent",
     "Run", "RunCancelled", "RunError", "Runs", "SourceError", "StatusEvent", "Sweep",

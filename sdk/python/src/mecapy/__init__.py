@@ -40,6 +40,7 @@ from mecapy._run import Run, Runs
 from mecapy._sweep import Sweep, SweepFailure
 from mecapy._task import Task, Tasks
 from mecapy._values import (
+    Estimate,
     Event,
     Failure,
     Limits,
@@ -79,6 +80,7 @@ __all__ = [
     "NetworkError",
     "NotFoundError",
     "PlatformError",
+    "Estimate",
     "Progress",
     "ProgressEvent",
     "Run",

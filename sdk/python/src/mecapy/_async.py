@@ -124,6 +124,7 @@ class AsyncMecaPy:
         artifacts: float | str | None = None,
         processes: int | None = None,
         cache: Duration | None = None,
+        estimated_duration: Duration | None = None,
     ) -> Callable[[F], AsyncCalculation]: ...
 
     @shows_options

@@ -85,6 +85,11 @@ class AsyncRun(RunState["AsyncMecaPy", AsyncArtifact]):
         return self._artifacts()
 
     @property
+    def waiting(self) -> str | None:
+        """Why it was queued and did not run yet, where that is known."""
+        return self._waiting()
+
+    @property
     def progress(self) -> Progress | None:
         """How far it said it is; None when it does not, or does not run."""
         return self._progress()

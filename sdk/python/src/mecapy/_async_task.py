@@ -102,6 +102,7 @@ class AsyncTask(TaskState["AsyncMecaPy"]):
         timeout: float | None = None,
         version: int | None = None,
         fresh: bool = False,
+        estimated_duration: Duration | None = None,
     ) -> Any:
         """Run it and give the result; see `Task.execute`. Cancelling cancels the run.
 
@@ -112,7 +113,7 @@ class AsyncTask(TaskState["AsyncMecaPy"]):
         PlatformError, RunCancelled, WaitTimeout
             See `Task.execute`.
         """
-        fields = fields_of(inputs=inputs, version=version)
+        fields = fields_of(inputs=inputs, version=version, estimated_duration=estimated_duration)
         origin = self._origin(inputs)
         run = await self._client._execute(
             self.id, fields, fresh=fresh, timeout=timeout, origin=origin
@@ -126,6 +127,7 @@ class AsyncTask(TaskState["AsyncMecaPy"]):
         *,
         version: int | None = None,
         fresh: bool = False,
+        estimated_duration: Duration | None = None,
     ) -> AsyncRun:
         """Start a run, and give it without waiting.
 
@@ -134,7 +136,7 @@ class AsyncTask(TaskState["AsyncMecaPy"]):
         NotFoundError, InvalidRequestError, EncodingError
             See `Task.execute_async`.
         """
-        fields = fields_of(inputs=inputs, version=version)
+        fields = fields_of(inputs=inputs, version=version, estimated_duration=estimated_duration)
         rule = self._client._rules.execute(self.id, fields, Order(fresh))
         record = await self._client._driver.run(rule)
         return AsyncRun(self._client, record, self._origin(inputs))

@@ -40,20 +40,39 @@ class TaskOptions:
     name: str | None = None
     limits: Limits | None = None
     cache: float | None = None
+    estimated_duration: float | None = None
+
+    def of_tasks(self) -> Json:
+        """What a task that is kept is made with, by the names of `Tasks.create`."""
+        return {
+            "limits": self.limits,
+            "cache": self.cache,
+            "estimated_duration": self.estimated_duration,
+        }
 
     @classmethod
     def of(cls, options: Mapping[str, Any]) -> TaskOptions:
         """Of the decorator's arguments."""
         given = dict(options)
-        known = ("name", "cache", *(field.name for field in dataclasses.fields(Limits)))
+        known = (
+            "name",
+            "cache",
+            "estimated_duration",
+            *(field.name for field in dataclasses.fields(Limits)),
+        )
         for option in given:
             if option not in known:
                 near = difflib.get_close_matches(option, known, 1)
                 hint = f": did you mean {near[0]}?" if near else f"; there are {', '.join(known)}"
                 raise TypeError(f"task() has no option {option}{hint}")
         name, cache = given.pop("name", None), given.pop("cache", None)
-        limits = Limits(**given) if given else None
-        return cls(name, limits, None if cache is None else seconds("cache", cache))
+        expected = given.pop("estimated_duration", None)
+        return cls(
+            name,
+            Limits(**given) if given else None,
+            None if cache is None else seconds("cache", cache),
+            None if expected is None else seconds("estimated_duration", expected),
+        )
 
 
 def _check_argument(name: str, value: Any) -> None:
@@ -177,6 +196,7 @@ class _Calculation:
             inputs=inputs,
             limits=self._options.limits,
             cache=self._options.cache,
+            estimated_duration=self._options.estimated_duration,
         )
         names = tuple(inputs) if is_calculation(self._mecapy_function) else None
         return fields, Origin(stretches, names)
@@ -289,7 +309,7 @@ class Calculation(_Calculation):
         InvalidRequestError, EncodingError, SourceError
             See `Tasks.create`.
         """
-        given = {"limits": self._options.limits, "cache": self._options.cache, **others}
+        given = {**self._options.of_tasks(), **others}
         name = given.pop("name", None) or self._options.name or self.__name__  # type: ignore[attr-defined]
         return self._client.tasks.create(name, self._mecapy_function, inputs, **given)
 
@@ -353,6 +373,6 @@ class AsyncCalculation(_Calculation):
         InvalidRequestError, EncodingError, SourceError
             See `Calculation.create`.
         """
-        given = {"limits": self._options.limits, "cache": self._options.cache, **others}
+        given = {**self._options.of_tasks(), **others}
         name = given.pop("name", None) or self._options.name or self.__name__  # type: ignore[attr-defined]
         return await self._client.tasks.create(name, self._mecapy_function, inputs, **given)

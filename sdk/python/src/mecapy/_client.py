@@ -184,6 +184,7 @@ class MecaPy:
         artifacts: float | str | None = None,
         processes: int | None = None,
         cache: Duration | None = None,
+        estimated_duration: Duration | None = None,
     ) -> Callable[[F], Calculation]: ...
 
     @shows_options
@@ -203,6 +204,9 @@ class MecaPy:
             What a run may use, see `Limits`.
         cache : float, str or timedelta, optional
             For how long an earlier result of the same code and inputs answers: ``"1 h"``.
+        estimated_duration : float, str or timedelta, optional
+            How long a run takes, as far as you know. A long one gets a machine of its own, where
+            the platform makes them.
 
         Raises
         ------

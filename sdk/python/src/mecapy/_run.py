@@ -90,6 +90,12 @@ class Run(RunState["MecaPy", Artifact]):
         return self._artifacts()
 
     @property
+    def waiting(self) -> str | None:
+        """Why it is queued and does not run yet, where that is known."""
+        self._refresh()
+        return self._waiting()
+
+    @property
     def progress(self) -> Progress | None:
         """How far it says it is; None when it does not, or does not run."""
         self._refresh()

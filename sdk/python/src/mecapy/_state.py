@@ -14,7 +14,7 @@ from mecapy._origin import UNKNOWN, Origin
 from mecapy._outcome import failure_to_raise
 from mecapy._steps import understood
 from mecapy._taken import BY_NAME
-from mecapy._values import ENDS, Failure, Progress, Status, Usage, moment, pick
+from mecapy._values import ENDS, Estimate, Failure, Progress, Status, Usage, moment, pick
 
 C = TypeVar("C")
 Json = dict[str, Any]
@@ -171,6 +171,9 @@ class RunState(Generic[C, A]):
         progress = self._told.get("progress")
         return None if progress is None else pick(Progress, progress)
 
+    def _waiting(self) -> str | None:
+        return self._told.get("waiting")
+
     def _attempt(self) -> int:
         return int(self._told.get("attempt", 0))
 
@@ -203,6 +206,22 @@ class RunState(Generic[C, A]):
 
     def _has_result(self) -> bool:
         return self.ended and (self._told["status"] != "completed" or "result" in self._told)
+
+    @property
+    def backend(self) -> str | None:
+        """Where it goes, or went: ``local``, ``serverless_container``, ``dedicated_instance``."""
+        return self._told.get("backend")
+
+    @property
+    def estimate(self) -> Estimate | None:
+        """How long it was expected to take when its backend was chosen."""
+        estimate = self._told.get("estimate")
+        return None if estimate is None else pick(Estimate, estimate)
+
+    @property
+    def moved_from(self) -> str | None:
+        """The backend whose limit it outlived; it began again on a machine of its own."""
+        return self._told.get("moved_from")
 
     @property
     def cached_from(self) -> str | None:

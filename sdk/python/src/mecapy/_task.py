@@ -124,6 +124,7 @@ class Task(TaskState["MecaPy"]):
         timeout: float | None = None,
         version: int | None = None,
         fresh: bool = False,
+        estimated_duration: Duration | None = None,
     ) -> Any:
         """Run it, wait, and give the result. Ctrl-C cancels the run.
 
@@ -137,6 +138,9 @@ class Task(TaskState["MecaPy"]):
             Instead of the latest.
         fresh : bool
             Have it calculated, though the cache holds a result.
+        estimated_duration : float, str or timedelta, optional
+            How long this run takes, as far as you know: ``"6 h"``, or seconds. A long one gets a
+            machine of its own, where the platform makes them.
 
         Raises
         ------
@@ -153,7 +157,7 @@ class Task(TaskState["MecaPy"]):
         WaitTimeout
             It has not ended in time; it goes on.
         """
-        fields = fields_of(inputs=inputs, version=version)
+        fields = fields_of(inputs=inputs, version=version, estimated_duration=estimated_duration)
         origin = self._origin(inputs)
         run = self._client._execute(self.id, fields, fresh=fresh, timeout=timeout, origin=origin)
         return run.result()
@@ -165,6 +169,7 @@ class Task(TaskState["MecaPy"]):
         *,
         version: int | None = None,
         fresh: bool = False,
+        estimated_duration: Duration | None = None,
     ) -> Run:
         """Start a run, and give it without waiting.
 
@@ -177,7 +182,7 @@ class Task(TaskState["MecaPy"]):
         EncodingError
             An input has no encoding.
         """
-        fields = fields_of(inputs=inputs, version=version)
+        fields = fields_of(inputs=inputs, version=version, estimated_duration=estimated_duration)
         rule = self._client._rules.execute(self.id, fields, Order(fresh))
         return Run(self._client, self._client._driver.run(rule), self._origin(inputs))
 

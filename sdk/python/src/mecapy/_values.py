@@ -88,6 +88,25 @@ class Progress:
 
 
 @dataclass(frozen=True)
+class Estimate:
+    """How long a run is expected to take.
+
+    Attributes
+    ----------
+    duration_s : float
+        Seconds.
+    source : str
+        Who says so: ``caller``, ``history``, ``task`` or ``default``.
+    samples : int or None
+        Earlier runs that history looked at.
+    """
+
+    duration_s: float
+    source: str
+    samples: int | None = None
+
+
+@dataclass(frozen=True)
 class StatusEvent:
     """The run is somewhere else now; `attempt` counts from 1, 0 before the first."""
 
