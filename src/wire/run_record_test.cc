@@ -1,5 +1,7 @@
 #include "wire/run_record.h"
 
+#include "wire/api_json.h"
+
 #include <gtest/gtest.h>
 
 namespace mecapy::wire {
@@ -21,6 +23,9 @@ model::Run ended(model::RunStatus status) {
   run.end.log_truncated = true;
   run.end.environment = "3.11-0123";
   run.end.usage.cpu_us = 17;
+  run.backend = model::kDedicated;
+  run.moved_from = model::kServerless;
+  run.estimate = model::Estimate{7.5, "history", 12};
   return run;
 }
 
@@ -31,6 +36,8 @@ TEST(RunRecord, ACompletedRun_IsReadBackWhole) {
   run.end.artifacts = {{"p.png", 5, "image/png", std::string(64, 'a'), "artifacts/x/p.png"}};
   const auto read = read_run_record(run_record(run));
   ASSERT_TRUE(read);
+  // All that is told of it, also what comes to be told later.
+  EXPECT_EQ(run_json(*read, "0"), run_json(run, "0"));
   EXPECT_EQ(read->id, run.id);
   EXPECT_EQ(read->task_id, run.task_id);
   EXPECT_EQ(read->user, run.user);

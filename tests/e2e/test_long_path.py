@@ -31,7 +31,12 @@ def calculate(inputs):
 @pytest.fixture(scope="module")
 def server() -> Iterator[Server]:
     """One machine at most, which runs here; a short backend of five seconds."""
-    one = Server(machines_placers="local", machines_capacity=1, limits_max_timeout_s=5)
+    one = Server(
+        machines_placers="local",
+        machines_capacity=1,
+        limits_max_timeout_s=5,
+        router_default_duration_s=1,
+    )
     try:
         yield one.start()
     finally:
@@ -212,7 +217,7 @@ def test_without_placers_there_is_no_home(tmp_path: Path) -> None:
     [
         ({"machines_placers": "moon"}, "there is no placer moon"),
         ({"router_rules": "duration:local"}, "duration:local.* is no rule"),
-        ({"machines_placers": "local", "machines_home_url": "http://a.b"}, "TLS"),
+        ({"machines_placers": "local", "machines_home_url": "http://a.b"}, "use https://"),
     ],
 )
 def test_wrong_settings_are_told(settings: dict[str, str], words: str) -> None:
