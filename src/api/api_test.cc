@@ -136,7 +136,10 @@ class ApiTest : public testing::Test {
               ++looks_;
               co_return looked_;
             },
-            [] { return "3.11"; }, []() -> awaitable<Result<std::string>> { co_return ""; }},
+            [] { return "3.11"; }, []() -> awaitable<Result<std::string>> { co_return ""; },
+            [](const RouteQuestion&) -> Result<RouteAnswer> {
+              return RouteAnswer{"local", "the only one", {}};
+            }},
            {.site = one_page(folder_.path("site"))}};
 };
 

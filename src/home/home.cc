@@ -20,6 +20,7 @@ constexpr std::chrono::seconds kObjects{60};  // one call of the object store
 constexpr std::chrono::minutes kForget{10};   // a worker that is silent for longer
 constexpr std::string_view kObjectPath = "/home/objects/";
 constexpr std::size_t kLongestTaker = 64;
+constexpr std::size_t kTokenDigits = 64;
 
 enum class Path : std::uint8_t { job, lines, object, none };
 
@@ -106,6 +107,10 @@ std::optional<net::Response> Home::admit(const net::Request& head) const {
   }
   const auto token = auth::bearer_token(head.header("authorization"));
   if (!token) return page(token.error(), head.id);
+  // What cannot be a machine's is not looked for.
+  const bool machines = token->size() == kTokenDigits &&
+                        token->find_first_not_of("0123456789abcdef") == std::string_view::npos;
+  if (!machines) return page(fail(ErrorCode::unauthorized, "no machine's token"), head.id);
   return std::nullopt;
 }
 

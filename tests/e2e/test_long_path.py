@@ -189,7 +189,7 @@ def test_a_killed_server_finds_its_runs_again() -> None:
 
 
 def test_home_has_nothing_for_strangers(server: Server) -> None:
-    for token in ("wrong", DEV_TOKEN):
+    for token in ("wrong", DEV_TOKEN, "0" * 64):
         headers = {"Authorization": f"Bearer {token}"}
         for method, path in [
             ("POST", "/home/job?taker=1"),

@@ -83,7 +83,7 @@ def test_the_decorator_takes_every_limit(client: type) -> None:
             typed[name].kind, typed[name].annotation,
         )  # fmt: skip
     assert set(inspect.signature(options).parameters) == limits | {
-        "self", "function", "name", "cache",
+        "self", "function", "name", "cache", "estimated_duration",
     }  # fmt: skip
 
 
