@@ -58,7 +58,7 @@ struct Settings {
   std::string worker_profile = "host";
   std::string worker_scratch = "/tmp";
   std::int64_t worker_zygotes_mb = 512;
-  std::string cost_prices;  // "" means those of the program
+  std::string cost_prices;   // "" means those of the program
   std::string router_rules;  // "" means router::kFirstRules
   double router_default_duration_s = 60;
   std::string machines_placers;  // "" means no machines made for runs
