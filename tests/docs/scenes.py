@@ -137,6 +137,9 @@ SCENES = {
     (CLI, "mecapy whoami"): Scene(prints="local at http://127.0.0.1:... (MECAPY_TOKEN)"),
     (CLI, "mecapy doctor"): Scene(prints="profile host: ...seccomp              enforced..."),
     (CLI, "mecapy config --all"): Scene(prints="SETTING...\ndata_dir...MECAPY_DATA_DIR..."),
+    (CLI, "mecapy cost --runs-per-day 1000 --seconds 30 --memory 2GB"): Scene(
+        prints="One run of 30 s...A month of 1000 runs a day...Each price has its source..."
+    ),
     (CLI, "mecapy contract > contract.json"): Scene(after="python3 -m json.tool contract.json"),
     (CLI, "mecapy token ada"): Scene(prints="..."),
     (CLI, "mecapy health http://127.0.0.1:8080"): Scene(prints='{"status":"ready",...}'),

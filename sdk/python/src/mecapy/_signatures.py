@@ -41,9 +41,10 @@ def takes_inputs(method: F) -> F:
 def shows_options(method: F) -> F:
     """A method that takes the options of a task shows each of them."""
     kinds = {"name": "str | None", **{one.name: one.type for one in dataclasses.fields(Limits)}}
+    kinds |= {"cache": "Duration | None", "estimated_duration": "Duration | None"}
     options = [
         inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=None, annotation=kind)
-        for name, kind in (kinds | {"cache": "Duration | None"}).items()
+        for name, kind in kinds.items()
     ]
     own = inspect.signature(method)
     given = [one for one in own.parameters.values() if one.kind is not one.VAR_KEYWORD]
