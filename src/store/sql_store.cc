@@ -196,9 +196,8 @@ class SqlStore final : public Store, private Machines {
         [limit](Connection& c) { return machines_wanted(c, c.now(), limit); });
   }
   awaitable<Result<bool>> intend(Intent intent) override {
-    return write<bool>([intent = std::move(intent)](Connection& c) {
-      return intend_machine(c, c.now(), intent);
-    });
+    return write<bool>(
+        [intent = std::move(intent)](Connection& c) { return intend_machine(c, c.now(), intent); });
   }
   awaitable<Result<std::vector<KeptMachine>>> keep(std::string keeper,
                                                    std::chrono::microseconds care) override {
