@@ -4,13 +4,15 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 tools/install.sh sdk-venv other-pythons
+stamp=$(sha256sum <sdk/python/requirements.in)
 for python in build/pythons/3.*; do
   folder=build/sdk-venv-$(basename "$python")
-  if [ ! -x "$folder/bin/pytest" ]; then
+  if [ "$(cat "$folder/.needs" 2>/dev/null)" != "$stamp" ]; then
     rm -rf "$folder"
     "$python/bin/python$(basename "$python")" -m venv --without-pip "$folder"
     build/sdk-venv/bin/python -m pip download -q --disable-pip-version-check --no-deps -d "$folder" pip
     "$folder/bin/python" "$(echo "$folder"/pip-*.whl)/pip" install -q pip -r sdk/python/requirements.in
+    printf '%s' "$stamp" >"$folder/.needs"
   fi
   "$folder/bin/python" -VV
   (cd sdk/python && "../../$folder/bin/python" -m pytest -q "$@")
