@@ -14,7 +14,7 @@ from faults.table import FAULTS, Fault
 from faults.witness import Watch, gather, tasks_of
 from support.waiting import wait_until
 
-ORDERS = 70  # of each fault; twice as many when it takes long until all is normal
+ORDERS = 80  # of each fault; twice as many when it takes long until all is normal
 BEFORE_S = 0.5  # load before the fault begins
 AFTER_S = 1.0
 ACCEPTED_WITHIN_S = 45
