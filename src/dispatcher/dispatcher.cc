@@ -339,10 +339,7 @@ awaitable<void> Dispatcher::put_back(store::Lease lease, model::Failure failure,
 }
 
 milliseconds Dispatcher::pause_before_retry(int attempt) const {
-  const auto factor = std::int64_t{1} << std::min(attempt - 1, 20);
-  const auto full =
-      std::min<std::int64_t>(options_.backoff.count() * factor, options_.backoff_max.count());
-  return base::jittered(milliseconds(full));
+  return base::jittered_backoff(options_.backoff, options_.backoff_max, attempt);
 }
 
 awaitable<void> Dispatcher::heartbeat() {

@@ -275,10 +275,7 @@ awaitable<Result<void>> Keeper::put_back(store::Lease lease, model::Failure why)
 }
 
 milliseconds Keeper::pause_before_retry(int attempt) const {
-  const auto factor = std::int64_t{1} << std::min(attempt - 1, 20);
-  const auto full =
-      std::min<std::int64_t>(options_.backoff.count() * factor, options_.backoff_max.count());
-  return base::jittered(milliseconds(full));
+  return base::jittered_backoff(options_.backoff, options_.backoff_max, attempt);
 }
 
 // ---- runs that want a machine
@@ -399,7 +396,7 @@ awaitable<void> Keeper::place(model::Machine machine, std::string token) {
     store::MachineChange change{machine.id, options_.keeper, MachineState::placing,
                                 MachineState::placing, std::move(parts)};
     auto saved = co_await store_.machines().change(std::move(change));
-    co_return saved&&* saved;
+    co_return saved ? *saved : false;
   };
   auto answer = co_await placer->place(std::move(order), save, base::after(options_.call * 5));
   const auto* refusal = std::get_if<clouds::Refusal>(&answer);

@@ -69,6 +69,19 @@ bool is_stem(std::string_view stem, const std::string& run, std::optional<int> a
 
 }  // namespace
 
+namespace {
+
+constexpr std::string_view kArtifacts = "artifacts/";
+
+// What stands behind the attempt's name in the key of an artifact; "" in another key.
+std::string_view artifact_name_in(std::string_view key) {
+  if (!key.starts_with(kArtifacts)) return {};
+  const std::size_t slash = key.find('/', kArtifacts.size());
+  return slash == std::string_view::npos ? std::string_view() : key.substr(slash + 1);
+}
+
+}  // namespace
+
 bool is_object_of(std::string_view key, const RunId& run, std::optional<int> attempt) {
   const auto is = [&](std::string_view before, std::string_view after) {
     return key.size() > before.size() + after.size() && key.starts_with(before) &&
@@ -77,12 +90,11 @@ bool is_object_of(std::string_view key, const RunId& run, std::optional<int> att
                    attempt);
   };
   if (is("results/", ".json") || is("logs/", ".txt")) return true;
-  constexpr std::string_view kArtifacts = "artifacts/";
-  if (!key.starts_with(kArtifacts)) return false;
-  const std::size_t slash = key.find('/', kArtifacts.size());
-  if (slash == std::string_view::npos) return false;
-  const std::string_view stem = key.substr(kArtifacts.size(), slash - kArtifacts.size());
-  return is_stem(stem, run.str(), attempt) && is_artifact_name(key.substr(slash + 1));
+  const std::string_view name = artifact_name_in(key);
+  if (name.empty()) return false;
+  const std::string_view stem =
+      key.substr(kArtifacts.size(), key.size() - kArtifacts.size() - 1 - name.size());
+  return is_stem(stem, run.str(), attempt) && is_artifact_name(name);
 }
 
 bool names_own_objects(const RunEnd& end, const RunId& run, std::optional<int> attempt) {
@@ -92,9 +104,7 @@ bool names_own_objects(const RunEnd& end, const RunId& run, std::optional<int> a
   return (!end.result.stored() || ours(end.result.key, "results/")) &&
          (!end.log.stored() || ours(end.log.key, "logs/")) &&
          std::ranges::all_of(end.artifacts, [&](const Artifact& one) {
-           return one.key.ends_with("/" + one.name) && ours(one.key, "artifacts/") &&
-                  one.key.find('/', std::string_view("artifacts/").size()) + 1 + one.name.size() ==
-                      one.key.size();
+           return ours(one.key, kArtifacts) && artifact_name_in(one.key) == one.name;
          });
 }
 

@@ -17,8 +17,6 @@ struct Known {
   double default_s = 60;                             // where nobody said anything
 };
 
-// Earlier runs that are looked at, the newest.
-inline constexpr int kHistory = 200;
 // The share of earlier runs that took no longer than what is expected.
 inline constexpr double kQuantile = 0.95;
 
