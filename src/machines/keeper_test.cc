@@ -108,6 +108,19 @@ class KeeperTest : public testing::Test {
     co_return (co_await store_->get_run("u", id)).value();
   }
 
+  // A machine for a new run, intended by a process that is dead since.
+  awaitable<model::Machine> intend_and_die() {
+    model::Machine machine;
+    machine.id = model::MachineId::make();
+    machine.run_id = co_await accept();
+    machine.placer = "scripted";
+    machine.type = "small";
+    machine.token_hash = "h";
+    store::Intent intent{machine, "dead", seconds(60), minutes(5), minutes(60)};
+    EXPECT_TRUE((co_await store_->machines().intend(std::move(intent))).value());
+    co_return machine;
+  }
+
   // What a worker does on the machine of `order`, but for the calculation.
   awaitable<std::optional<model::Job>> call_home(const clouds::Order& order) {
     auto machine = co_await store_->machines().by_token(base::sha256_hex(order.token));
@@ -331,13 +344,7 @@ TEST_F(KeeperTest, WhatCannotBeRemovedYet_IsAskedAgainUntilItIsGone) {
 TEST_F(KeeperTest, AProcessThatDiedWhilePlacing_LeavesAMachineThatItsSuccessorTakesAway) {
   model::Machine machine;
   run([&]() -> awaitable<void> {
-    machine.id = model::MachineId::make();
-    machine.run_id = co_await accept();
-    machine.placer = "scripted";
-    machine.type = "small";
-    machine.token_hash = "h";
-    store::Intent intent{machine, "dead", seconds(60), minutes(5), minutes(60)};
-    EXPECT_TRUE((co_await store_->machines().intend(std::move(intent))).value());
+    machine = co_await intend_and_die();
     store::MachineChange change{machine.id, "dead", MachineState::intended, MachineState::placing,
                                 "half"};
     EXPECT_TRUE((co_await store_->machines().change(std::move(change))).value());
@@ -353,16 +360,7 @@ TEST_F(KeeperTest, AProcessThatDiedWhilePlacing_LeavesAMachineThatItsSuccessorTa
 }
 
 TEST_F(KeeperTest, AProcessThatDiedBeforePlacing_LeavesNothingToRemove) {
-  run([&]() -> awaitable<void> {
-    model::Machine machine;
-    machine.id = model::MachineId::make();
-    machine.run_id = co_await accept();
-    machine.placer = "scripted";
-    machine.type = "small";
-    machine.token_hash = "h";
-    store::Intent intent{machine, "dead", seconds(60), minutes(5), minutes(60)};
-    EXPECT_TRUE((co_await store_->machines().intend(std::move(intent))).value());
-  });
+  run([&]() -> awaitable<void> { co_await intend_and_die(); });
   clock_->advance(seconds(61));
   with_keeper([&](Keeper&) -> awaitable<void> {
     EXPECT_TRUE(co_await until_orders(1));
