@@ -4,7 +4,7 @@ BUILD := build$(if $(filter-out release,$(PRESET)),-$(PRESET))
 PYTHON := build/venv/bin/python
 TEST_PYTHON := build/test-venv/bin/python
 
-.PHONY: help demo build test unit e2e sdk sdk-pythons security faults images container-test sanitize fuzz docs docs-cli docs-test lint fmt check services services-stop bench soak vm lock install clean
+.PHONY: help demo build test unit e2e sdk sdk-pythons security faults clouds lives images container-test sanitize fuzz docs docs-cli docs-test lint fmt check services services-stop bench soak vm lock install clean
 
 help:  ## what there is
 	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 16
@@ -20,11 +20,12 @@ demo: build  ## a first calculation, end to end, with what each stage cost
 
 unit: build  ## the tests beside the code
 	@tools/services.sh start
+	@tools/services.sh start slurm
 	@tools/build.sh $(PRESET) all
 	@ctest --preset $(PRESET) --no-tests=error -j 2
 
 e2e: build  ## the tests through the public door
-	@tools/install.sh test-packages test-venv
+	@tools/install.sh test-packages slurm test-venv
 	@PYTHONPATH=runtime/python:build/venv/lib/python3.11/site-packages \
 	    $(TEST_PYTHON) -m pytest -q runtime/python/tests
 	@$(TEST_PYTHON) -m pytest -q tests/e2e
@@ -44,7 +45,7 @@ docs-cli: build  ## writes what the program says of its commands into docs/cli.m
 	@$(TEST_PYTHON) tools/docs_reference.py --fill docs/cli.md
 
 docs-test: build  ## every snippet of README and docs/, and the site
-	@tools/install.sh test-venv sdk-venv docs-venv
+	@tools/install.sh test-packages services caddy slurm test-venv sdk-venv docs-venv
 	@$(TEST_PYTHON) -m pytest -q tests/docs
 
 security: build  ## attacks through the public door, in both profiles, and what is left after each
@@ -56,8 +57,17 @@ faults: build  ## two servers and their services under load, each fault FAULT_RO
 	@tools/install.sh test-venv fault-packages
 	@MECAPY_FAULT_ROUNDS=$(FAULT_ROUNDS) $(TEST_PYTHON) -m pytest -q tests/faults
 
+clouds: build  ## the simulated clouds, and 40 lives of machines in them
+	@tools/install.sh test-venv
+	@$(TEST_PYTHON) -m pytest -q tests/clouds
+
+lives: LIVES ?= 200
+lives: build  ## LIVES (200) runs on machines of simulated clouds that fail, under a server that is killed at each step
+	@tools/install.sh test-venv
+	@MECAPY_LIVES=$(LIVES) $(TEST_PYTHON) -m pytest -q -s tests/clouds/test_lives.py
+
 test:  ## every test; services it starts end with it
-	@tools/services.sh during $(MAKE) --no-print-directory unit e2e sdk docs-test security faults
+	@tools/services.sh during $(MAKE) --no-print-directory unit e2e sdk docs-test security faults clouds
 
 services: build  ## PostgreSQL, Redis, S3 and Keycloak on loopback, from packages; prints what to set
 	@tools/services.sh start
@@ -68,7 +78,7 @@ services-stop:  ## ends them
 sanitize:  ## the unit tests under address, undefined-behaviour and thread sanitizers
 	@tools/install.sh packages venv services
 	@for preset in asan tsan; do tools/build.sh $$preset all || exit 1; done
-	@tools/services.sh during sh -c 'tools/services.sh start postgres redis s3 && for preset in asan tsan; \
+	@tools/services.sh during sh -c 'tools/services.sh start postgres redis s3 slurm && for preset in asan tsan; \
 	    do ctest --preset $$preset --no-tests=error -j 2 -LE sandbox || exit 1; done'
 
 fuzz: SECONDS ?= 60
@@ -103,7 +113,7 @@ images:  ## the images of the worker and the API, compiled from source, without 
 	@tools/images.sh worker
 	@tools/images.sh api
 
-container-test: build  ## the worker's image in real containers without capabilities, its size and its cold start
+container-test: build  ## the worker's image in real containers without capabilities, its size and its cold start; what documents do with Docker
 	@tools/container_test.sh
 
 vm: build  ## the sandbox under Debian's own kernel and systemd, in qemu (docs/isolation-hosts.md)

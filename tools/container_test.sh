@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # The worker in a real container without capabilities: builds deploy/worker.Dockerfile with the programs of build/, then
-# runs tests/container and the attacks of tests/security in it. Needs root and Debian's podman; needs no registry and no engine.
+# runs tests/container and the attacks of tests/security in it; among the former, what documents do with Docker's engine. Needs root;
+# needs no registry.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 export STORAGE_DRIVER=${STORAGE_DRIVER:-vfs}
@@ -42,7 +43,7 @@ with open(f"{sys.argv[1]}/seccomp-no-landlock.json", "w") as file:
     json.dump(profile, file)
 PYTHON
 
-tools/install.sh test-venv compose-spec
+tools/install.sh test-venv compose-spec docker services
 export MECAPY_IMAGE=$image MECAPY_API_IMAGE=$api_image
 export MECAPY_SECCOMP=$work/seccomp.json MECAPY_SECCOMP_NO_LANDLOCK=$work/seccomp-no-landlock.json
 say "running tests/container"

@@ -33,7 +33,7 @@ cat <<'NEXT'
 
 How to go on:
   build/mecapy serve                      starts it for you; prints where the token is
-  http://127.0.0.1:8080/docs              every route, limit and outcome, once it runs
+  http://127.0.0.1:8080/docs/contract     every route, limit and outcome, once it runs
   build/mecapy run examples/bolt-stress/calc.py -i force=1000 -i section=10
   build/mecapy run examples/pipe-pressure-drop/calc.py -i @examples/pipe-pressure-drop/inputs.json -o out
   make help                               tests, bench, lint

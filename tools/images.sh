@@ -2,6 +2,7 @@
 # The images of deploy/, without a container engine or an image registry: by buildah, as root on Debian.
 #   tools/images.sh worker|api             localhost/mecapy-NAME, compiled from source
 #   tools/images.sh worker|api FOLDER TAG  the same with the programs of FOLDER, such as build, as TAG
+#   tools/images.sh base FILE TAG          what both begin with, as a file that `docker load` reads
 #   tools/images.sh sizes IMAGE            of each layer
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -88,6 +89,7 @@ PYTHON
 tools/install.sh containers
 case ${1:-} in
   worker | api) base; image "$1" "${2:-}" "${3:-localhost/mecapy-$1:latest}" ;;
+  base) base; buildah push -q "$BASE" "docker-archive:$2:$3" >&2 ;;
   sizes) sizes "$2" ;;
-  *) say "usage: tools/images.sh worker|api [FOLDER TAG] | sizes IMAGE"; exit 2 ;;
+  *) say "usage: tools/images.sh worker|api [FOLDER TAG] | base FILE TAG | sizes IMAGE"; exit 2 ;;
 esac

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Installs what is missing: `install.sh packages bench-packages test-packages fault-packages containers compose-spec services venv test-venv sdk-venv docs-venv bench-venv other-pythons vm lock`. Each step is skipped when it is done.
+# Installs what is missing: `install.sh packages bench-packages test-packages fault-packages containers compose-spec docker caddy services slurm venv test-venv sdk-venv docs-venv bench-venv other-pythons vm lock`. Each step is skipped when it is done.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -20,11 +20,23 @@ FAULT_PACKAGES=(libfaketime)  # clocks that differ, for `make faults`
 # What tools/images.sh builds images with, and containers run by.
 CONTAINER_PACKAGES=(podman buildah runc debootstrap)
 
+# Docker's engine and its client, and a registry, which are unpacked and not installed, so that no service
+# starts; and what they need, with the network of a machine that tests make for them.
+DOCKER_UNPACKED=(docker.io containerd)
+REGISTRY_UNPACKED=(docker-registry)
+DOCKER_PACKAGES=(runc iptables libdevmapper1.02.1 dnsmasq-base slirp4netns)
+
+# A certificate authority for a machine that tests make, unpacked as well, and that machine's network.
+CADDY_UNPACKED=(caddy)
+CADDY_PACKAGES=(libzstd1 slirp4netns iproute2)
+
 # What tools/vm.sh makes its guest with and runs it in.
 VM_PACKAGES=(qemu-system-x86 mmdebstrap e2fsprogs)
 
 # What tools/services.sh starts; no cluster of PostgreSQL is made for the machine.
 SERVICE_PACKAGES=(postgresql-15 redis-server openssl unzip openjdk-17-jre-headless)
+
+SLURM_PACKAGES=(slurm-wlm munge)  # a cluster of one node, which tools/services.sh starts, too
 
 # What builds programs in Go where no `go` of GO_NEEDED or later is: Debian 12's is older. The file is
 # the Go module proxy's; its hash was compared with that of the checksum database.
@@ -42,6 +54,7 @@ OTHER_PYTHONS="\
 # An S3 server over a folder; built once, and kept for further clones.
 VERSITYGW=v1.7.0
 COMPOSE_SPEC=v2.16.2  # the loader of `docker compose`, which says whether a file is one
+COMPOSE=v2.40.3  # `docker compose` itself
 KEYCLOAK=26.4.0
 
 say() { printf '==> %s\n' "$*" >&2; }
@@ -135,22 +148,43 @@ other_pythons() {
   done <<<"$OTHER_PYTHONS"
 }
 
-# The program NAME of the Go module $2 at version $3, kept in the cache folder. Nothing else stays.
+# The program $1 at version $3, kept in the cache folder: the Go package $2, or the package $4 of the module $2,
+# for a module that leaves versions of others out, which `go install` refuses. Nothing else stays.
 go_program() {
-  local name=$1 cache=${XDG_CACHE_HOME:-$HOME/.cache}/mecapy folder go=go work
+  local name=$1 cache=${XDG_CACHE_HOME:-$HOME/.cache}/mecapy folder go=go work source
   folder=$cache/$1-$3
   if [ ! -x "$folder/$name" ]; then
     has_go || { go_toolchain "$cache/$GO"; go=$cache/$GO/bin/go; }
     say "building $name $3, some minutes"
     mkdir -p "$folder"
     work=$(mktemp -d)
-    GOTOOLCHAIN=local GOBIN=$folder GOPATH=$work GOCACHE=$work/built GOFLAGS='-p=2 -modcacherw' "$go" install "$2@$3" \
-      || { rm -rf "$work"; exit 1; }
+    (
+      export GOTOOLCHAIN=local GOBIN=$folder GOPATH=$work GOCACHE=$work/built GOFLAGS='-p=2 -modcacherw'
+      if [ $# = 3 ]; then "$go" install "$2@$3" && exit; exit 1; fi
+      source=$("$go" mod download -json "$2@$3" | sed -n 's/^\t"Dir": "\(.*\)",$/\1/p')
+      "$go" build -C "$source" -ldflags "-s -w" -o "$folder/$(basename "$2")" "./$4"
+    ) || { rm -rf "$work"; exit 1; }
     rm -rf "$work"
     [ "$name" = "$(basename "$2")" ] || mv "$folder/$(basename "$2")" "$folder/$name"
   fi
   mkdir -p build/services
   ln -sfn "$folder/$name" "build/services/$name.program"
+}
+
+# The Debian packages $2 ... unpacked as build/services/$1, kept in the cache folder.
+unpacked() {
+  local name=$1 folder=${XDG_CACHE_HOME:-$HOME/.cache}/mecapy/$1-bookworm archive
+  shift
+  if [ ! -d "$folder" ]; then
+    say "fetching $*"
+    rm -rf "$folder.part" && mkdir -p "$folder.part"
+    apt-get update -qq
+    (cd "$folder.part" && apt-get download -q "$@" >&2)
+    for archive in "$folder.part"/*.deb; do dpkg-deb -x "$archive" "$folder.part" && rm "$archive"; done
+    mv "$folder.part" "$folder"
+  fi
+  mkdir -p build/services
+  ln -sfn "$folder" "build/services/$name"
 }
 
 # Keycloak's distribution, as Maven Central has it.
@@ -190,12 +224,23 @@ for step in "$@"; do
     fault-packages) packages "${FAULT_PACKAGES[@]}" ;;
     containers) packages "${CONTAINER_PACKAGES[@]}" ;;
     compose-spec) go_program compose-spec github.com/compose-spec/compose-go/v2/cmd "$COMPOSE_SPEC" ;;
+    docker)
+      packages "${DOCKER_PACKAGES[@]}"
+      unpacked docker "${DOCKER_UNPACKED[@]}"
+      unpacked docker-registry "${REGISTRY_UNPACKED[@]}"
+      go_program docker-compose github.com/docker/compose/v2 "$COMPOSE" cmd
+      ;;
+    caddy)
+      packages "${CADDY_PACKAGES[@]}"
+      unpacked caddy "${CADDY_UNPACKED[@]}"
+      ;;
     services)
       [ -d /etc/postgresql-common ] || { mkdir -p /etc/postgresql-common; echo create_main_cluster = false >/etc/postgresql-common/createcluster.conf; }
       packages "${SERVICE_PACKAGES[@]}"
       go_program versitygw github.com/versity/versitygw/cmd/versitygw "$VERSITYGW"
       keycloak
       ;;
+    slurm) packages "${SLURM_PACKAGES[@]}" ;;
     vm) packages "${VM_PACKAGES[@]}" ;;
     venv) environment build/venv runtime/python/requirements.lock ;;
     test-venv) environment build/test-venv tests/requirements.lock ;;

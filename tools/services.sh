@@ -7,11 +7,13 @@
 #   tools/services.sh settings           the same as lines for a shell: how `mecapy serve` stands on them
 #   tools/services.sh during COMMAND...  runs it, and then ends what runs by then and did not before
 # No container engine is needed. A service keeps its port as long as nobody else takes it.
+# `slurm`, a cluster of one node, is started when it is named only: munged, slurmctld and slurmd.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 umask 022
 
 SERVICES=(postgres s3 redis keycloak)  # as README takes them, one after the other
+CLUSTER=(munged slurmctld slurmd)
 PASSWORD=mecapy-for-tests
 PG=/usr/lib/postgresql/15/bin
 # What MecaPy's user of Redis may do, and no more; docs/operations.md and deploy/compose.yaml say the same.
@@ -72,7 +74,7 @@ certificate() {
 launch() {
   local name=$1 user; shift
   user=$(stat -c %U "$here/$name")
-  setsid setpriv --reuid "$user" --regid "$(id -g "$user")" --init-groups -- "$@" </dev/null >"$here/$name/log" 2>&1 &
+  setsid setpriv --reuid "$user" --regid "$(id -g "$user")" --init-groups -- "$@" </dev/null >"$here/$name/log" 2>&1 9>&- &
   printf '%s %s\n' "$!" "$(born "$!")" >"$here/$name/pid"
 }
 
@@ -154,8 +156,75 @@ start_keycloak() {
     "https://127.0.0.1:$port/realms/mecapy/.well-known/openid-configuration"
 }
 
+# Munge's key and what all of the cluster reads, before the first of its programs starts. Jobs are counted and
+# killed for memory by polling, as that needs no cgroup; slurmd believes that the node has four CPUs.
+start_munged() {
+  local host; host=$(hostname -s)
+  mkdir -p "$here/munged" "$here/slurmctld/state" "$here/slurmd/spool"
+  [ -f "$here/munged/key" ] || head -c 128 /dev/urandom >"$here/munged/key"
+  chmod 400 "$here/munged/key"
+  chown -R munge: "$here/munged"
+  cat >"$here/slurmctld/slurm.conf" <<CONF
+ClusterName=tests
+SlurmctldHost=$host(127.0.0.1)
+SlurmctldPort=$(free_port)
+SlurmdPort=$(free_port)
+SlurmUser=root
+SlurmdUser=root
+AuthType=auth/munge
+AuthInfo=socket=$here/munged/socket
+StateSaveLocation=$here/slurmctld/state
+SlurmdSpoolDir=$here/slurmd/spool
+SlurmctldPidFile=$here/slurmctld/own.pid
+SlurmdPidFile=$here/slurmd/own.pid
+ProctrackType=proctrack/linuxproc
+TaskPlugin=task/none
+SwitchType=switch/none
+JobAcctGatherType=jobacct_gather/linux
+JobAcctGatherFrequency=1
+JobAcctGatherParams=OverMemoryKill
+SelectType=select/cons_tres
+SelectTypeParameters=CR_Core_Memory
+DefMemPerCPU=200
+JobCompType=jobcomp/none
+AccountingStorageType=accounting_storage/none
+ReturnToService=2
+SlurmdParameters=config_overrides
+MailProg=/bin/true
+MinJobAge=300
+KillWait=5
+NodeName=$host NodeAddr=127.0.0.1 CPUs=4 RealMemory=8000 State=UNKNOWN
+PartitionName=main Nodes=ALL Default=YES MaxTime=INFINITE State=UP
+CONF
+  echo "$here/munged/socket" >"$here/munged/url"
+  launch munged /usr/sbin/munged --foreground --socket "$here/munged/socket" --key-file "$here/munged/key" \
+    --pid-file "$here/munged/own.pid" --seed-file "$here/munged/seed" --log-file "$here/munged/munged.log"
+  await munged munge -S "$here/munged/socket" --no-input
+}
+
+start_slurmctld() {
+  echo "$here/slurmctld/slurm.conf" >"$here/slurmctld/url"
+  launch slurmctld /usr/sbin/slurmctld -D -f "$here/slurmctld/slurm.conf"
+  await slurmctld env SLURM_CONF="$here/slurmctld/slurm.conf" scontrol ping
+}
+
+start_slurmd() {
+  echo "$here/slurmctld/slurm.conf" >"$here/slurmd/url"
+  launch slurmd /usr/sbin/slurmd -D -f "$here/slurmctld/slurm.conf"
+  await slurmd sh -c "SLURM_CONF='$here/slurmctld/slurm.conf' sinfo --noheader --states=idle,mixed,allocated | grep -q main"
+}
+
+# Jobs outlive slurmd: they end with it.
+end_jobs() {
+  is_running slurmctld || return 0
+  export SLURM_CONF=$here/slurmctld/slurm.conf
+  timeout 20 scancel --partition=main || true
+  for _ in $(seq 200); do [ -z "$(timeout 20 squeue --noheader)" ] && return 0; sleep 0.1; done
+}
+
 stop() {
   is_running "$1" || return 0
+  [ "$1" != slurmd ] || end_jobs
   say "ending $1"
   kill -INT "$(pid_of "$1")"
   for _ in $(seq 200); do is_running "$1" || return 0; sleep 0.05; done
@@ -163,11 +232,11 @@ stop() {
 }
 
 running() {
-  for name in "${SERVICES[@]}"; do is_running "$name" && echo "$name"; done
+  for name in "${SERVICES[@]}" "${CLUSTER[@]}"; do is_running "$name" && echo "$name"; done
   return 0
 }
 end_what_is_new() {
-  for name in $(running); do grep -qxF "$name" <<<"$1" || stop "$name"; done
+  for name in $(running | tac); do grep -qxF "$name" <<<"$1" || stop "$name"; done
 }
 
 urls() {
@@ -183,6 +252,7 @@ settings_of() {
     postgres) echo "export MECAPY_DATABASE_URL='$2'" ;;
     redis) echo "export MECAPY_REDIS_URL='$2'" ;;
     s3) echo "export MECAPY_OBJECTS_URL='$2' MECAPY_OBJECTS_ACCESS_KEY=mecapy MECAPY_OBJECTS_SECRET_KEY=$PASSWORD" ;;
+    slurmd) echo "export SLURM_CONF='$2'" ;;
     keycloak)
       echo "export MECAPY_OIDC_ISSUER='$2' MECAPY_OIDC_CA='$here/keycloak/cert.pem'"
       echo "# its users: demo, and boss, an administrator of MecaPy; password: $PASSWORD"
@@ -193,13 +263,19 @@ settings_of() {
 }
 
 action=${1:-}; shift || true
-names=("$@")
-[ $# -gt 0 ] || names=("${SERVICES[@]}")
+names=()
+[ $# -gt 0 ] || set -- "${SERVICES[@]}" $([ "$action" != stop ] || echo slurm)
+for name in "$@"; do
+  if [ "$name" = slurm ]; then names+=("${CLUSTER[@]}"); else names+=("$name"); fi
+done
 case $action in
   start)
     [ "$(id -u)" = 0 ] || complain "the services are started as root: PostgreSQL runs as a user of its own"
-    tools/install.sh services
+    case " ${names[*]} " in *" postgres "* | *" redis "* | *" s3 "* | *" keycloak "*) tools/install.sh services ;; esac
+    case " ${names[*]} " in *" slurmctld "*) tools/install.sh slurm ;; esac
     mkdir -p "$here"
+    exec 9>"$here/lock"  # who starts one that another is starting returns when it is ready
+    flock 9
     for name in "${names[@]}"; do
       is_running "$name" || { say "starting $name"; "start_$name"; }
     done
@@ -207,7 +283,7 @@ case $action in
     ;;
   stop)
     [ -n "$(running)" ] || say "no service runs"
-    for name in "${names[@]}"; do stop "$name"; done
+    for ((i = ${#names[@]} - 1; i >= 0; i--)); do stop "${names[i]}"; done
     ;;
   urls) urls ;;
   settings) for name in $(running); do settings_of "$name" "$(cat "$here/$name/url")"; done ;;

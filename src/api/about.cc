@@ -46,6 +46,10 @@ std::vector<Readiness::Part> parts_to_ask(const Parts& parts) {
        }},
       {"worker", Status::unavailable,
        [ready = parts.worker_ready](base::Deadline) { return ready(); }},
+      {"machines", Status::degraded,
+       [ready = parts.machines_ready](base::Deadline) -> awaitable<Result<std::string>> {
+         co_return ready();
+       }},
   };
 }
 

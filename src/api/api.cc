@@ -232,6 +232,8 @@ awaitable<void> Api::handle(net::Exchange& exchange) {
     net::Response response = problem(located(answer.error()), request.id);
     co_await exchange.respond(std::move(response));
   } else if (*answer) {
+    net::Headers& headers = (*answer)->headers;
+    headers.insert(headers.end(), call.headers.begin(), call.headers.end());
     co_await exchange.respond(std::move(**answer));
   }
 }

@@ -26,6 +26,7 @@
 #include "objects/objects.h"
 #include "queue/queue.h"
 #include "store/store.h"
+#include "wire/cost_json.h"
 
 namespace mecapy::api {
 
@@ -37,6 +38,8 @@ inline constexpr std::string_view kCodeCache = "code";
 inline constexpr std::string_view kResultCache = "result";
 inline constexpr std::string_view kRunCache = "run";
 
+enum class BudgetWord : std::uint8_t { warned, refused };
+
 // Who wants to hear what happens, on the loop's thread: for figures and logs.
 struct Hooks {
   // A new run is kept, as `request` asked; it has ended when an earlier one answers for it.
@@ -46,6 +49,8 @@ struct Hooks {
   std::function<void(const model::Run& run)> cancelled = [](const auto&) {};
   // A cache was asked; `cache` is a constant.
   std::function<void(std::string_view cache, LookUp result)> looked_up = [](auto, auto) {};
+  // A submit came near its user's budget, or found it exhausted.
+  std::function<void(BudgetWord word)> budget = [](auto) {};
 };
 
 // What the choice of a run's backend goes by.
@@ -54,11 +59,19 @@ struct RouteQuestion {
   std::vector<std::chrono::microseconds> history{};  // earlier runs of the version
   std::optional<double> task_s{};                    // as its task says
   model::Limits limits{};
+  bool wants_history = false;  // the estimate matters, beside the choice
 };
 struct RouteAnswer {
   std::string backend;
   std::string why;  // for people
   model::Estimate estimate;
+  double expected_eur = 0;  // as far as prices are known
+};
+
+// What a user may spend in a month.
+struct BudgetTerms {
+  double month_eur = 0;
+  double warn_at = 1;  // the part of it from which he is told
 };
 
 struct Parts {
@@ -85,11 +98,30 @@ struct Parts {
   std::function<awaitable<Result<std::string>>()> worker_ready;
   // Chooses the backend of a run; invalid_fields when there is none for it.
   std::function<Result<RouteAnswer>(const RouteQuestion&)> route;
-  // Whether that depends on how long a run takes.
+  // Whether that, or what it is expected to cost, depends on how long a run takes.
   bool routes_by_time = false;
   // A run wants a machine of its own, or does no longer.
   std::function<void()> machines_wanted = [] {};
   Hooks hooks{};
+  // What such a run of so many seconds would cost, on each backend.
+  std::function<std::vector<wire::BackendCost>(const model::Limits&, double seconds)> costs =
+      [](const auto&, double) { return std::vector<wire::BackendCost>(); };
+  // The budget of a user; nothing for one without.
+  std::function<std::optional<BudgetTerms>(const std::string& user)> budget = [](const auto&) {
+    return std::optional<BudgetTerms>();
+  };
+  // What an hour of such a machine costs, EUR; nothing when nobody knows it.
+  std::function<std::optional<double>(const model::Machine&)> hour_eur = [](const auto&) {
+    return std::optional<double>();
+  };
+  // Whether all machines that are there are looked after, for readiness: "" when they are; conflict
+  // names what nobody here can take away.
+  std::function<Result<std::string>()> machines_ready = [] { return Result<std::string>(""); };
+  // Whether nobody lists any more what that lists (store::Reaping), which was begun last then.
+  std::function<bool(const std::string& ward, base::TimePoint begun_at)> retired =
+      [](const auto&, auto) { return false; };
+  // Who makes machines here, also by the names of what they list (store::Reaping).
+  std::vector<std::string> placers{};
 };
 
 // How long an Idempotency-Key is remembered at least.

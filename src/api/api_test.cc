@@ -17,6 +17,7 @@
 #include "base/sha256.h"
 #include "base/test_await.h"
 #include "base/test_folder.h"
+#include "net/test_exchange.h"
 #include "wire/run_record.h"
 
 namespace mecapy::api {
@@ -24,61 +25,14 @@ namespace {
 
 namespace asio = boost::asio;
 using base::await;
+using net::FakeExchange;
+using net::Streamed;
 
 class Everybody final : public auth::Authenticator {
  public:
   Result<auth::Principal> check(std::optional<std::string_view>) const override {
     return auth::Principal{"ann"};
   }
-};
-
-// What was sent as a stream.
-struct Streamed {
-  net::Response head;
-  std::optional<std::int64_t> length{};
-  std::vector<std::string> pieces{};
-
-  std::string body() const {
-    std::string all;
-    for (const std::string& piece : pieces) all += piece;
-    return all;
-  }
-};
-
-class FakeStream final : public net::ResponseStream {
- public:
-  explicit FakeStream(Streamed& streamed) : streamed_(streamed) {}
-  awaitable<Result<void>> write(std::string_view bytes) override {
-    streamed_.pieces.emplace_back(bytes);
-    co_return Result<void>{};
-  }
-
- private:
-  Streamed& streamed_;
-};
-
-// Keeps the answer for the test.
-class FakeExchange final : public net::Exchange {
- public:
-  FakeExchange(std::string method, std::string path, std::string body)
-      : request_{std::move(method), std::move(path), {}, {}, std::move(body), "id"} {}
-  const net::Request& request() const override { return request_; }
-  awaitable<void> respond(net::Response response) override {
-    answer = std::move(response);
-    co_return;
-  }
-  awaitable<std::unique_ptr<net::ResponseStream>> start_stream(
-      net::Response head, std::optional<std::int64_t> length) override {
-    streamed.emplace(Streamed{std::move(head), length});
-    co_return std::make_unique<FakeStream>(*streamed);
-  }
-  awaitable<void> wait_hangup() override { co_return; }
-
-  std::optional<net::Response> answer;
-  std::optional<Streamed> streamed;
-
- private:
-  net::Request request_;
 };
 
 // An API whose only thread beside the loop is taken until release().

@@ -1,5 +1,7 @@
+#include "api/choice.h"
 #include "api/result_cache.h"
 #include "api/waiting.h"
+#include "model/cost.h"
 #include "wire/api_json.h"
 
 namespace mecapy::api {
@@ -72,9 +74,18 @@ struct Submission {
 };
 
 awaitable<Submitted> write_run(Api& api, const Submission& submission, model::Run run) {
-  store::Store& store = Routes::parts(api).store;
-  if (!submission.task) co_return co_await store.submit_run(std::move(run), submission.key);
-  co_return co_await store.submit_ad_hoc(*submission.task, std::move(run), submission.key);
+  const Parts& parts = Routes::parts(api);
+  std::optional<store::Budget> budget;
+  if (const auto terms = parts.budget(run.user)) {
+    budget = store::Budget{terms->month_eur, month_of(store::day_of(parts.clock.now()))};
+  }
+  auto submitted = submission.task
+                       ? co_await parts.store.submit_ad_hoc(*submission.task, std::move(run),
+                                                            submission.key, budget)
+                       : co_await parts.store.submit_run(std::move(run), submission.key, budget);
+  const bool refused = !submitted && submitted.error().code == ErrorCode::budget_exhausted;
+  if (refused) parts.hooks.budget(BudgetWord::refused);
+  co_return submitted;
 }
 
 awaitable<Submitted> submit(Api& api, Submission submission) {
@@ -95,27 +106,39 @@ awaitable<Submitted> submit(Api& api, Submission submission) {
   co_return submitted;
 }
 
-constexpr int kHistory = 200;  // earlier runs, the newest
-
-// Chooses where the run goes, by what is known before it.
-awaitable<Result<void>> choose_backend(Api& api, RouteQuestion question, model::Run& run) {
+// Chooses where the run goes, by what is known before it, and what budgets count of it.
+awaitable<Result<void>> send_somewhere(Api& api, RouteQuestion question, model::Run& run) {
   const Parts& parts = Routes::parts(api);
-  if (parts.routes_by_time && !question.caller_s) {
-    auto history = co_await parts.store.durations(run.task_id, run.version, kHistory);
-    if (!history) co_return history.error();
-    question.history = std::move(*history);
-  }
-  auto routed = parts.route(question);
+  question.wants_history = parts.budget(run.user).has_value();
+  // What the cache has answered goes nowhere, and needs no history.
+  auto routed = run.cached_from.empty()
+                    ? co_await choose_backend(api, question, run.task_id, run.version)
+                    : parts.route(question);
   if (!routed) co_return routed.error();
   run.backend = std::move(routed->backend);
   run.estimate = std::move(routed->estimate);
+  run.expected_eur = routed->expected_eur;
   co_return Result<void>{};
+}
+
+// What is said to who has used most of his budget; "" otherwise.
+std::string budget_warning(Api& api, const store::Created<model::Run>& submitted) {
+  if (!submitted.created || !submitted.used) return "";
+  const auto terms = Routes::parts(api).budget(submitted.value.user);
+  const double used = *submitted.used + submitted.value.expected_eur;
+  if (!terms || used < terms->warn_at * terms->month_eur) return "";
+  Routes::parts(api).hooks.budget(BudgetWord::warned);
+  return model::euros_text(used) + " of the " + model::euros_text(terms->month_eur) +
+         " that you may spend this month are spent or expected";
 }
 
 // The answer to an execute: the finished run, or where to look for it.
 awaitable<Answer> answer(Api& api, Call& call, store::Created<model::Run> submitted,
                          std::chrono::milliseconds wait) {
   Parts& parts = Routes::parts(api);
+  if (const std::string warning = budget_warning(api, submitted); !warning.empty()) {
+    call.headers.emplace_back(kWarning, warning);
+  }
   auto channel = parts.feed.open(submitted.value.id);
   if (submitted.created) parts.hooks.accepted(submitted.value, call.request());
   if (submitted.created && !model::is_end(submitted.value.status)) {
@@ -170,7 +193,7 @@ awaitable<Answer> Routes::execute_task(Api& api, Call& call) {
   }
   RouteQuestion question{
       request.estimated_duration_s, {}, task->estimated_duration_s, task->version.limits};
-  if (auto chosen = co_await choose_backend(api, std::move(question), run); !chosen) {
+  if (auto chosen = co_await send_somewhere(api, std::move(question), run); !chosen) {
     co_return chosen.error();
   }
   Submission submission{{}, std::move(run), std::move(inputs), std::move(posted->key)};
@@ -204,7 +227,7 @@ awaitable<Answer> Routes::execute_ad_hoc(Api& api, Call& call) {
     if (!looked) co_return looked.error();
   }
   RouteQuestion question{task.estimated_duration_s, {}, {}, task.version.limits};
-  if (auto chosen = co_await choose_backend(api, std::move(question), run); !chosen) {
+  if (auto chosen = co_await send_somewhere(api, std::move(question), run); !chosen) {
     co_return chosen.error();
   }
   std::string inputs = task.version.inputs;

@@ -48,7 +48,7 @@ awaitable<Result<model::Task>> find_task(Api& api, const Call& call, model::Task
   co_return Error{
       ErrorCode::not_found,
       "this task has no version " + std::to_string(*version.number) + "; its latest is " + newest,
-      {{std::string(version.pointer), "the latest version is " + newest, {}, {}}}};
+      {{std::string(version.pointer), "its latest is " + newest, {}, {}}}};
 }
 
 awaitable<Result<void>> check_code(Api& api, const std::string& code,

@@ -76,6 +76,7 @@ void take_end(model::Run& run, model::Run origin) {
   run.cached_from = origin.id;
   run.end = std::move(origin.end);
   run.end.usage = {};  // it used nothing
+  run.cost.reset();
 }
 
 awaitable<Result<std::optional<model::Run>>> find_origin(Api& api, const std::string& user,
@@ -123,7 +124,9 @@ awaitable<Result<model::Run>> stored_run(Api& api, const std::string& user,
   Parts& parts = Routes::parts(api);
   auto run = co_await parts.store.get_run(user, id);
   const std::chrono::milliseconds life = Routes::options(api).keep_ended;
-  if (run && model::is_end(run->status) && life.count() > 0) {
+  // While its machine is there its cost is not what it will be.
+  const bool open = run && run->backend == model::kDedicated && run->cost && !run->cost->complete;
+  if (run && model::is_end(run->status) && life.count() > 0 && !open) {
     parts.cache.put(place_of(id), record_of(*run), life);
   }
   co_return run;

@@ -19,6 +19,7 @@ struct Call {
   net::Exchange& exchange;
   auth::Principal caller;                     // "" where the route needs none
   std::map<std::string, std::string> path{};  // {id} and the like; untrusted
+  net::Headers headers{};                     // that go with the answer, unless it is an error
   const net::Request& request() const { return exchange.request(); }
   std::optional<std::string> query(const std::string& name) const;
 };
@@ -26,6 +27,9 @@ struct Call {
 // A response, or nothing when the handler has streamed its answer.
 using Answer = Result<std::optional<net::Response>>;
 using Handler = awaitable<Answer> (*)(Api&, Call&);
+
+// A header for people: what they should know beside the answer.
+inline constexpr std::string_view kWarning = "MecaPy-Warning";
 
 enum class Access : std::uint8_t { open, token };
 
@@ -82,6 +86,14 @@ struct Routes {
   static awaitable<Answer> run_logs(Api&, Call&);
   static awaitable<Answer> run_artifact(Api&, Call&);
   static awaitable<Answer> cancel_run(Api&, Call&);
+  // costs.cc
+  static awaitable<Answer> costs(Api&, Call&);
+  static awaitable<Answer> estimate_task(Api&, Call&);
+  static awaitable<Answer> estimate_ad_hoc(Api&, Call&);
+  // machines.cc
+  static awaitable<Answer> list_machines(Api&, Call&);
+  static awaitable<Answer> list_leftovers(Api&, Call&);
+  static awaitable<Answer> forget_placer(Api&, Call&);
   // events.cc
   static awaitable<Answer> run_events(Api&, Call&);
   // about.cc
@@ -130,6 +142,10 @@ Result<std::optional<std::chrono::seconds>> link_life(const Call& call);
 // With a SHA-256 of the whole request: see read_post.
 Result<std::optional<store::Idempotency>> idempotency(const Call& call);
 net::Response json_response(int status, std::string body);
+
+// ---- costs.cc
+// The first day of the month that `day` is in.
+store::Day month_of(store::Day day);
 
 // ---- send.cc: answers that may be large
 // What one of them holds in memory, bytes: 256 MiB for 4096 connections that all read slowly.

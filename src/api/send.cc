@@ -61,6 +61,7 @@ awaitable<Answer> send_object(Api& api, Call& call, net::Response head, std::str
   if (!piece) co_return piece.error();
   const auto length =
       static_cast<std::int64_t>(around.before.size() + around.after.size()) + object->size();
+  head.headers.insert(head.headers.end(), call.headers.begin(), call.headers.end());
   auto out = co_await call.exchange.start_stream(std::move(head), length);
   if (call.request().method == "HEAD") co_return std::optional<net::Response>();
   auto sent = co_await out->write(around.before);

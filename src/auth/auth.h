@@ -19,10 +19,15 @@ using boost::asio::awaitable;
 enum class Proof : std::uint8_t { token, openid_connect };
 std::string_view name(Proof proof);
 
+inline constexpr std::string_view kLocalUser = "local";
+
 struct Principal {
   std::string user;
-  bool admin = false;  // by a role of the provider's; it opens nothing here
+  bool admin = false;  // by a role of the provider's
   Proof proof = Proof::token;
+  // Whether it is who keeps the server: an admin, or, where callers have tokens of our own, the
+  // user "local". Such a caller is told everybody's costs and machines, and nothing else of others.
+  bool sees_all() const { return admin || (proof == Proof::token && user == kLocalUser); }
 };
 
 // The token of an Authorization header's value (untrusted), or unauthorized.

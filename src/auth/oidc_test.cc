@@ -11,7 +11,7 @@
 
 #include "auth/test_keys.h"
 #include "base/test_await.h"
-#include "net/http_server.h"
+#include "net/test_server.h"
 
 namespace mecapy::auth {
 namespace {
@@ -27,13 +27,7 @@ constexpr std::int64_t kNow = 1'800'000'000;  // seconds
 class OidcTest : public testing::Test {
  protected:
   OidcTest() {
-    server_ = net::listen_tcp(
-                  loop_, "127.0.0.1", 0, {}, [this](net::Exchange& call) { return answer(call); },
-                  [](const net::Request&, std::optional<std::int64_t>) {
-                    return std::optional<net::Response>();
-                  },
-                  [](const Error&, const std::string&) { return net::Response(); })
-                  .value();
+    server_ = net::listen_here(loop_, [this](net::Exchange& call) { return answer(call); });
     issuer_ = "http://127.0.0.1:" + std::to_string(server_->port()) + "/realms/one";
     OidcOptions options;
     options.expected = {issuer_, "mecapy-api", "mecapy-admin"};

@@ -71,7 +71,7 @@ class TokenAuthenticator final : public Authenticator {
     for (const User& user : users_) {
       if (equal(user.token_hash, hash)) found = &user;
     }
-    if (equal(local_hash_, hash)) return Principal{"local"};
+    if (equal(local_hash_, hash)) return Principal{std::string(kLocalUser)};
     if (found == nullptr) return unauthorized("the token is not known");
     return Principal{found->name};
   }
@@ -144,7 +144,7 @@ Result<std::string> load_or_make_token(const std::string& path) {
 }
 
 Result<std::string> add_user(const std::string& users_file, const std::string& user) {
-  if (!is_user_name(user) || user == "local") {
+  if (!is_user_name(user) || user == kLocalUser) {
     return fail(ErrorCode::usage,
                 "a user is 1-64 letters, digits, '.', '_', '-' or '@', not \"local\"");
   }

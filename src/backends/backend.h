@@ -25,6 +25,10 @@ class Observer {
   // All of it together is at most the run's log_kb.
   virtual void log(std::string_view text) = 0;
   virtual void progress(std::string_view json) = 0;
+  // It saved a state, which is an object now; without its attempt.
+  virtual void checkpoint(const model::Checkpoint&) {}
+  // It could not use the checkpoint of its job.
+  virtual void anew() {}
 };
 
 // Asks a running attempt to stop. The backend sets `hook`; whoever wants to stop calls request().

@@ -5,6 +5,7 @@
 #include <cmath>
 
 #include "backends/worker_answer.h"
+#include "model/bounds.h"
 #include "net/unix_client.h"
 #include "wire/worker_json.h"
 
@@ -37,7 +38,7 @@ class LocalBackend final : public Backend {
     if (cancellation.requested()) co_return cancelled();
     net::LineStream* stream = lines->get();
     cancellation.set_hook([stream] { stream->close(); });
-    auto end = co_await follow(*stream, deadline, most_log(job.limits), observer);
+    auto end = co_await follow(*stream, deadline, model::most_log(job.limits), observer);
     cancellation.clear_hook();
     if (cancellation.requested()) co_return cancelled();
     if (end && !model::names_own_objects(*end, job.run_id, job.attempt)) {

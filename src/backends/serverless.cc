@@ -23,6 +23,7 @@
 #include "backends/worker_answer.h"
 #include "base/log.h"
 #include "base/utf8.h"
+#include "model/bounds.h"
 #include "wire/worker_json.h"
 
 namespace mecapy::backends {
@@ -237,7 +238,7 @@ class ServerlessBackend final : public Backend {
       case Verdict::wrong:
         co_return model::failed_end(OutcomeCode::internal, called.detail);
     }
-    auto end = co_await follow(*called.lines, deadline, most_log(job.limits), observer);
+    auto end = co_await follow(*called.lines, deadline, model::most_log(job.limits), observer);
     if (!end) co_return co_await look(job, "its answer broke off: " + end.error().message);
     co_return co_await accept(job, std::move(*end));
   }

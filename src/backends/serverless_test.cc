@@ -12,7 +12,7 @@
 #include "backends/backend.h"
 #include "base/test_await.h"
 #include "base/test_folder.h"
-#include "net/http_server.h"
+#include "net/test_server.h"
 
 namespace mecapy::backends {
 namespace {
@@ -40,13 +40,7 @@ class Serverless : public testing::Test {
   using Worker = std::function<awaitable<void>(net::Exchange&)>;
 
   Serverless() {
-    server_ = net::listen_tcp(
-                  loop_, "127.0.0.1", 0, {}, [this](net::Exchange& call) { return worker_(call); },
-                  [](const net::Request&, std::optional<std::int64_t>) {
-                    return std::optional<net::Response>();
-                  },
-                  [](const Error&, const std::string&) { return net::Response(); })
-                  .value();
+    server_ = net::listen_here(loop_, [this](net::Exchange& call) { return worker_(call); });
     options_.url = "http://127.0.0.1:" + std::to_string(server_->port());
     options_.patience = options_.patience_when_full = milliseconds(300);
     options_.backoff = milliseconds(1);

@@ -1,7 +1,5 @@
 #include "backends/worker_answer.h"
 
-#include <cmath>
-
 #include "base/utf8.h"
 #include "wire/worker_json.h"
 
@@ -17,10 +15,6 @@ model::RunEnd cancelled() {
   model::RunEnd end;
   end.status = model::RunStatus::cancelled;
   return end;
-}
-
-std::size_t most_log(const model::Limits& limits) {
-  return static_cast<std::size_t>(std::llround(limits.log_kb * 1024));
 }
 
 awaitable<Result<model::RunEnd>> follow(net::LineStream& lines, base::Deadline deadline,
@@ -44,6 +38,12 @@ awaitable<Result<model::RunEnd>> follow(net::LineStream& lines, base::Deadline d
         break;
       case wire::WorkerLine::Type::progress:
         observer.progress(event->text);
+        break;
+      case wire::WorkerLine::Type::checkpoint:
+        observer.checkpoint(event->checkpoint);
+        break;
+      case wire::WorkerLine::Type::anew:
+        observer.anew();
         break;
       case wire::WorkerLine::Type::end:
         co_return std::move(event->end);

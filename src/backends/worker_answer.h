@@ -25,9 +25,6 @@ inline void remember_environment(const model::RunEnd& end, std::string& environm
 awaitable<Result<model::RunEnd>> follow(net::LineStream& lines, base::Deadline deadline,
                                         std::size_t most_log, Observer& observer);
 
-// Log that a run with these limits can have, bytes.
-std::size_t most_log(const model::Limits& limits);
-
 // The end of a look at code, as Backend::check tells it.
 awaitable<Result<std::optional<model::Failure>>> read_check(net::LineStream& lines,
                                                             base::Deadline deadline);

@@ -19,6 +19,7 @@ const std::vector<ErrorRow>& error_table() {
       {conflict, "conflict", 409, 65, "The state does not allow it"},
       {idempotency_mismatch, "idempotency_mismatch", 422, 65,
        "The Idempotency-Key was used for another request"},
+      {budget_exhausted, "budget_exhausted", 402, 77, "The budget is exhausted"},
       {busy, "busy", 429, 75, "Too much work at once"},
       {draining, "draining", 503, 75, "Shutting down"},
       {deadline_exceeded, "deadline_exceeded", 504, 75, "The deadline passed"},

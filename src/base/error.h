@@ -26,6 +26,7 @@ enum class ErrorCode : std::uint8_t {
   method_not_allowed,    // the path exists, the method does not
   conflict,              // the thing's state does not allow it
   idempotency_mismatch,  // an Idempotency-Key used again with another request
+  budget_exhausted,      // what may be spent is spent, or expected of what is under way
   busy,                  // a bound is reached: try again later
   draining,              // this process is shutting down: try again
   deadline_exceeded,     // the call's deadline passed

@@ -21,6 +21,7 @@ struct RunAsked {
   std::optional<std::string> inputs{};      // the JSON object that was sent; nothing: not known
   std::optional<model::Limits> limits{};    // of a run here
   std::optional<model::Limits> ceilings{};  // of this machine
+  std::string of_ceilings{};                // said after how one is raised here
 };
 
 // One line, ended and harmless; "" when there is nothing to say.

@@ -14,6 +14,12 @@ TEST(Inputs, ValuesAreJsonOrText) {
   EXPECT_EQ(*inputs, R"({"a":1,"b":[1,2],"c":"M12","d":1E-1,"e":"q"})");
 }
 
+TEST(Inputs, StandardInputIsReadForTheWholeOrForOneValue) {
+  EXPECT_TRUE(reads_standard_input({"a=1", "@-"}));
+  EXPECT_TRUE(reads_standard_input({"a = @-"}));
+  EXPECT_FALSE(reads_standard_input({"a=1", "b=\"@-\"", "@a-"}));
+}
+
 TEST(Inputs, WordsGoOverWhatWasThereBefore) {
   EXPECT_EQ(*read_inputs({"b=3", "c=4"}, R"({"a":1.10,"b":2})"), R"({"a":1.10,"b":3,"c":4})");
   EXPECT_FALSE(read_inputs({"b=3"}, "[]"));
@@ -118,6 +124,8 @@ TEST(Words, AFailureShowsTheAuthorsLinesByTheNameOfHisFile) {
   failure.line = 3;
   EXPECT_EQ(failure_text(failure, "a.py"),
             "  File \"a.py\", line 3\n    \\x1b[2J\nmecapy: timeout (line 3): 1 s\n");
+  const model::Failure syntax{model::OutcomeCode::invalid_code, "SyntaxError: line 2: '{'", "", 2};
+  EXPECT_EQ(failure_text(syntax, "a.py"), "mecapy: invalid_code (line 2): SyntaxError: '{'\n");
   EXPECT_EQ(marked_line("x\n  def f(:\n", "a.py", {"/code", "", 2, 9}),
             "  File \"a.py\", line 2\n    def f(:\n          ^\n");
   EXPECT_EQ(marked_line("x\n", "a.py", {"/code", "", 7, 1}), "");

@@ -1,6 +1,7 @@
 #include "cli/completion.h"
 
 #include <functional>
+#include <string_view>
 
 namespace mecapy::cli {
 namespace {
@@ -55,6 +56,10 @@ std::string bash_words(Takes takes, const std::vector<std::string>& words) {
       return "_mecapy_files -d";
     case Takes::words:
       return "_mecapy_words " + quoted(joined(words));
+    case Takes::task:
+      return "_mecapy_ask tasks";
+    case Takes::run:
+      return "_mecapy_ask runs";
     default:
       return ":";
   }
@@ -68,6 +73,10 @@ std::string zsh_words(Takes takes, const std::vector<std::string>& words) {
       return "_files -/";
     case Takes::words:
       return "compadd -- " + joined(words);
+    case Takes::task:
+      return "_mecapy_ask tasks";
+    case Takes::run:
+      return "_mecapy_ask runs";
     default:
       return "_message 'a value'";
   }
@@ -89,16 +98,60 @@ std::string cases_of_values(const CommandWords& program, Words words) {
   return out;
 }
 
+// "/run --output" of every flag that takes a value, between `separator`s.
+std::string flags_with_values(const CommandWords& program, const std::string& separator) {
+  std::string out;
+  visit(program, "", [&](const std::string& place, const CommandWords& command) {
+    for (const Flag& flag : command.flags) {
+      if (flag.takes == Takes::nothing) continue;
+      for (const std::string& name : flag.names)
+        out += (out.empty() ? "" : separator) + quoted(place + " " + name);
+    }
+  });
+  return out;
+}
+
+// By place and how many operands stand before; the last may come again.
 template <class Words>
 std::string cases_of_operands(const CommandWords& program, Words words) {
   std::string out;
   visit(program, "", [&](const std::string& place, const CommandWords& command) {
-    if (!command.commands.empty() || command.operands.empty()) return;
-    const Operand& last = command.operands.front();
-    out += "    " + quoted(place) + ") " + words(last.takes, last.words) + " ;;\n";
+    if (!command.commands.empty()) return;
+    for (std::size_t i = 0; i < command.operands.size(); ++i) {
+      const Operand& operand = command.operands[i];
+      const bool last = i + 1 == command.operands.size();
+      out += "    " + quoted(place + " ") + (last ? "*" : std::to_string(i)) + ") " +
+             words(operand.takes, operand.words) + " ;;\n";
+    }
   });
   return out;
 }
+
+constexpr std::string_view kBashAsk =
+    R"(# The words before the tabs of what the program knows of a server, quoted as they are typed.
+_mecapy_ask() {
+  local word
+  [[ ${COMP_WORDS[*]} == *' --server'* ]] && return
+  while IFS=$'\t' read -r word _; do
+    printf -v word %q "$word"
+    [[ $word == "$current"* ]] && COMPREPLY+=("$word")
+  done < <(command "${COMP_WORDS[0]}" completion "$1" 2>/dev/null </dev/null)
+}
+)";
+
+constexpr std::string_view kZshAsk =
+    R"(# What the program knows of a server: a word, a tab, what it is.
+_mecapy_ask() {
+  local line
+  local -a names lines
+  [[ " ${words[*]}" == *' --server'* ]] && return
+  for line in "${(@f)$(command ${words[1]} completion $1 2>/dev/null </dev/null)}"; do
+    [[ -n $line ]] || continue
+    names+=("${line%%$'\t'*}") lines+=("${line/$'\t'/  }")
+  done
+  compadd -l -d lines -a names
+}
+)";
 
 // A description in a list of zsh: "word:what it is".
 std::string zsh_item(const std::string& word, const std::string& meaning) {
@@ -123,15 +176,23 @@ std::string bash_completion(const CommandWords& program) {
   return R"(# Completion of mecapy for bash: source <(mecapy completion bash)
 _mecapy_words() { mapfile -t COMPREPLY < <(compgen -W "$1" -- "$current"); }
 _mecapy_files() { compopt -o filenames 2>/dev/null; mapfile -t COMPREPLY < <(compgen "$1" -- "$current"); }
-_mecapy() {
-  local current=${COMP_WORDS[COMP_CWORD]} before=${COMP_WORDS[COMP_CWORD-1]} place='' i
+)" + std::string(kBashAsk) +
+         R"(_mecapy() {
+  local current=${COMP_WORDS[COMP_CWORD]} before=${COMP_WORDS[COMP_CWORD-1]} place='' operands=0 i
   COMPREPLY=()
   for ((i = 1; i < COMP_CWORD; i++)); do
     case "$place/${COMP_WORDS[i]}" in
       )" +
          places(program) +
-         R"() place=$place/${COMP_WORDS[i]} ;;
+         R"() place=$place/${COMP_WORDS[i]}; continue ;;
     esac
+    case "$place ${COMP_WORDS[i-1]}" in
+      )" +
+         flags_with_values(program, "|") +
+         R"() continue ;;
+    esac
+    [[ ${COMP_WORDS[i]} == = || ${COMP_WORDS[i-1]} == = ]] && continue  # bash cuts there
+    [[ ${COMP_WORDS[i]} == -?* ]] || ((operands += 1))
   done
   case "$place $before" in
 )" + cases_of_values(program, bash_words) +
@@ -144,7 +205,10 @@ _mecapy() {
   fi
   case $place in
 )" + commands +
-         cases_of_operands(program, bash_words) + R"(  esac
+         R"(  esac
+  case "$place $operands" in
+)" + cases_of_operands(program, bash_words) +
+         R"(  esac
 }
 complete -F _mecapy mecapy
 )";
@@ -167,16 +231,23 @@ std::string zsh_completion(const CommandWords& program) {
   });
   return R"(#compdef mecapy
 # Completion of mecapy for zsh: source <(mecapy completion zsh), or this as _mecapy in $fpath
-_mecapy() {
-  local place='' i
+)" + std::string(kZshAsk) +
+         R"(_mecapy() {
+  local place='' operands=0 i
   local current=${words[CURRENT]} before=${words[CURRENT-1]}
   local -a items
   for ((i = 2; i < CURRENT; i++)); do
     case "$place/${words[i]}" in
       )" +
          places(program) +
-         R"() place=$place/${words[i]} ;;
+         R"() place=$place/${words[i]}; continue ;;
     esac
+    case "$place ${words[i-1]}" in
+      )" +
+         flags_with_values(program, "|") +
+         R"() continue ;;
+    esac
+    [[ ${words[i]} == -?* ]] || ((operands += 1))
   done
   case "$place $before" in
 )" + cases_of_values(program, zsh_words) +
@@ -190,7 +261,10 @@ _mecapy() {
   fi
   case $place in
 )" + commands +
-         cases_of_operands(program, zsh_words) + R"(  esac
+         R"(  esac
+  case "$place $operands" in
+)" + cases_of_operands(program, zsh_words) +
+         R"(  esac
 }
 if [[ ${funcstack[1]} == _mecapy ]]; then _mecapy "$@"; elif (( ${+functions[compdef]} )); then compdef _mecapy mecapy; fi
 )";
@@ -198,18 +272,21 @@ if [[ ${funcstack[1]} == _mecapy ]]; then _mecapy "$@"; elif (( ${+functions[com
 
 namespace {
 
-std::string fish_takes(Takes takes, const std::vector<std::string>& words) {
+std::string fish_offers(Takes takes, const std::vector<std::string>& words) {
   switch (takes) {
     case Takes::nothing:
+    case Takes::text:
       return "";
     case Takes::file:
-      return " -r -F";
+      return " -F";
     case Takes::folder:
-      return " -x -a '(__fish_complete_directories)'";
+      return " -a '(__fish_complete_directories)'";
     case Takes::words:
-      return " -x -a " + quoted(joined(words));
-    case Takes::text:
-      return " -x";
+      return " -a " + quoted(joined(words));
+    case Takes::task:
+      return " -a '(__mecapy_ask tasks)'";
+    case Takes::run:
+      return " -a '(__mecapy_ask runs)'";
   }
   return "";
 }
@@ -219,16 +296,41 @@ std::string fish_flag(const std::string& here, const Flag& flag) {
   for (const std::string& name : flag.names) {
     out += name.starts_with("--") ? " -l " + name.substr(2) : " -s " + name.substr(1);
   }
-  return out + fish_takes(flag.takes, flag.words) + " -d " + quoted(flag.meaning) + "\n";
+  if (flag.takes != Takes::nothing) out += flag.takes == Takes::file ? " -r" : " -x";
+  return out + fish_offers(flag.takes, flag.words) + " -d " + quoted(flag.meaning) + "\n";
+}
+
+std::string fish_operands(const std::string& place, const CommandWords& command) {
+  std::string out;
+  for (std::size_t i = 0; i < command.operands.size(); ++i) {
+    const Operand& operand = command.operands[i];
+    if (operand.takes == Takes::text) continue;
+    const bool last = i + 1 == command.operands.size();
+    const std::string count = (last ? " -ge " : " -eq ") + std::to_string(i);
+    out += "complete -c mecapy -n " + quoted("__mecapy_at " + place + count) +
+           fish_offers(operand.takes, operand.words) + "\n";
+  }
+  return out;
 }
 
 }  // namespace
 
 std::string fish_completion(const CommandWords& program) {
   std::string out = R"(# Completion of mecapy for fish: mecapy completion fish | source
+# What the program knows of a server: a word, a tab, what it is.
+function __mecapy_ask
+    set -l words (commandline -opc)
+    string match -qr -- '^--server' $words; and return
+    command $words[1] completion $argv[1] 2>/dev/null </dev/null
+end
+# Whether the line is at this command, and behind so many operands: -eq N, -ge N.
 function __mecapy_at
     set -l place ''
+    set -l operands 0
+    set -l before ''
     for word in (commandline -opc)[2..-1]
+        set -l behind "$place $before"
+        set before $word
         switch "$place/$word"
             case )" +
                     [&] {
@@ -240,9 +342,18 @@ function __mecapy_at
                     }() +
                     R"(
                 set place "$place/$word"
+                continue
         end
+        switch $behind
+            case )" +
+                    flags_with_values(program, " ") +
+                    R"(
+                continue
+        end
+        string match -qr -- '^-.' $word; or set operands (math $operands + 1)
     end
-    test "$place" = "$argv[1]"
+    test "$place" = "$argv[1]"; or return
+    test (count $argv) -eq 1; or test $operands $argv[2] $argv[3]
 end
 complete -c mecapy -f
 )";
@@ -253,10 +364,7 @@ complete -c mecapy -f
       out += here + " -a " + quoted(inner.name) + " -d " + quoted(inner.meaning) + "\n";
     }
     for (const Flag& flag : command.flags) out += fish_flag(here, flag);
-    if (!command.commands.empty() || command.operands.empty()) return;
-    const Operand& first = command.operands.front();
-    if (first.takes == Takes::file) out += here + " -F\n";
-    if (first.takes == Takes::words) out += here + " -a " + quoted(joined(first.words)) + "\n";
+    if (command.commands.empty()) out += fish_operands(place, command);
   });
   return out;
 }

@@ -41,10 +41,16 @@ std::string failure_text(const model::Failure& failure, const std::string& file)
   if (!failure.traceback.empty()) out += with_file(failure.traceback, file) + "\n";
   std::string where;
   if (failure.line) where = " (line " + std::to_string(*failure.line) + ")";
-  // A message may begin with the words of its code: they are said once.
+  // A message may begin with the words of its code, and name its line: they are said once.
   std::string words(row.name);
   std::ranges::replace(words, '_', ' ');
-  std::string_view message = failure.message;
+  std::string text = failure.message;
+  if (failure.line && failure.code == model::OutcomeCode::invalid_code) {
+    const std::string again = ": line " + std::to_string(*failure.line) + ": ";
+    if (const std::size_t at = text.find(again); at != std::string::npos)
+      text.replace(at, again.size(), ": ");
+  }
+  std::string_view message = text;
   if (message.starts_with(words + ": ")) message.remove_prefix(words.size() + 2);
   out += "mecapy: " + std::string(row.name) + where + ": " + std::string(message) + "\n";
   return harmless(out);

@@ -18,7 +18,8 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr std::size_t kMostListed = 20;  // names in one line
+constexpr const char* kSpaces = " \t\r\n";  // those of JSON
+constexpr std::size_t kMostListed = 20;     // names in one line
 
 using Members = std::vector<std::pair<std::string, std::string>>;  // in the order first given
 
@@ -105,9 +106,25 @@ Result<void> add_file(Members& members, const std::string& name) {
 }
 
 std::string trimmed(const std::string& text) {
-  const std::size_t first = text.find_first_not_of(" \t");
+  const std::size_t first = text.find_first_not_of(kSpaces);
   if (first == std::string::npos) return {};
-  return text.substr(first, text.find_last_not_of(" \t") - first + 1);
+  return text.substr(first, text.find_last_not_of(kSpaces) - first + 1);
+}
+
+// The JSON of a value as typed: "@file.json" is that file's.
+Result<std::string> read_value(const std::string& key, const std::string& value) {
+  if (!value.starts_with("@")) return wire::validate_json(value) ? value : wire::quote(value);
+  const std::string name = value.substr(1);
+  const auto content = read_file(name);
+  if (!content) {
+    return fail(ErrorCode::usage, content.error().message + "; the text itself is -i '" + key +
+                                      "=\"" + value + "\"'");
+  }
+  if (const auto valid = wire::validate_json(*content); !valid) {
+    return fail(ErrorCode::usage, (name == "-" ? "standard input" : name) + ": " +
+                                      with_line(valid.error().message, *content));
+  }
+  return trimmed(*content);
 }
 
 std::pair<std::string, std::string> split(const std::string& word) {
@@ -163,7 +180,8 @@ std::string folder_given(const std::string& path) {
 }  // namespace
 
 bool reads_standard_input(const std::vector<std::string>& words) {
-  return std::ranges::find(words, "@-") != words.end();
+  return std::ranges::any_of(
+      words, [](const std::string& word) { return word == "@-" || split(word).second == "@-"; });
 }
 
 Result<std::string> read_inputs(const std::vector<std::string>& words, const std::string& before) {
@@ -181,7 +199,9 @@ Result<std::string> read_inputs(const std::vector<std::string>& words, const std
       return fail(ErrorCode::usage,
                   "the input " + key + " is given twice: " + first->second + " and " + value);
     }
-    set(members, key, wire::validate_json(value) ? value : wire::quote(value));
+    auto read = read_value(key, value);
+    if (!read) return read.error();
+    set(members, key, std::move(*read));
   }
   wire::ObjectWriter out;
   for (const auto& [key, value] : members) out.raw(key, value);

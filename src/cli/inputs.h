@@ -10,13 +10,14 @@
 namespace mecapy::cli {
 
 // The inputs object (JSON) of `--inputs` words: "@file.json" is a file that holds an object, "@-"
-// standard input that does; "k=v" sets one member, v being JSON when it is, else a string; spaces
-// around k and v do not count. Later words win, and all over the members of
-// `before`, a JSON object. usage names the wrong word, and a name that two words "k=v" set.
+// standard input that does; "k=v" sets one member, v being JSON when it is, else a string, and
+// "k=@file.json" or "k=@-" to the JSON value in there; spaces around k and v do not count. Later
+// words win, and all over the members of `before`, a JSON object. usage names the wrong word, a
+// file that cannot be read or holds no JSON, and a name that two words "k=v" set.
 Result<std::string> read_inputs(const std::vector<std::string>& words,
                                 const std::string& before = "{}");
 
-// Whether one of the words is "@-".
+// Whether one of the words is "@-" or "k=@-".
 bool reads_standard_input(const std::vector<std::string>& words);
 
 // The names of the members of `inputs`, a JSON object; none when it is no object.

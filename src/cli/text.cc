@@ -149,6 +149,13 @@ std::string elapsed(double seconds) {
   return text;
 }
 
+std::string estimate_source(std::string_view source, std::optional<std::int64_t> samples) {
+  if (source == "caller") return "as you say";
+  if (source == "task") return "as the task says";
+  if (source != "history") return "as nobody knows better";
+  return "as " + std::to_string(samples.value_or(0)) + " earlier runs took at most";
+}
+
 std::string size(std::int64_t bytes) {
   constexpr std::array kUnits = {"B", "KiB", "MiB", "GiB"};
   auto value = static_cast<double>(bytes);

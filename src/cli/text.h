@@ -29,6 +29,8 @@ std::string table(const std::vector<std::vector<std::string>>& rows);
 std::string duration(double seconds);
 // "0:07", "12:34", "1:02:03": of what goes on, whole seconds.
 std::string elapsed(double seconds);
+// By whom a duration is expected, as the server calls it, in words; `samples` are earlier runs.
+std::string estimate_source(std::string_view source, std::optional<std::int64_t> samples);
 // "12 B", "3.4 KiB", "56 MiB".
 std::string size(std::int64_t bytes);
 // Seconds since 1970 of "2026-11-23T10:00:00.000001Z"; nothing for another form.

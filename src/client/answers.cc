@@ -67,6 +67,23 @@ model::Usage read_usage(const View& usage) {
   return read;
 }
 
+// Where the run goes, and what it has behind it there.
+void read_way(const View& run, RunAnswer& answer) {
+  answer.backend = run.text("backend");
+  if (const auto estimate = run.object("estimate")) {
+    if (const auto seconds = estimate->number("duration_s")) {
+      answer.expected = {*seconds, estimate->text("source"), estimate->integer("samples")};
+    }
+  }
+  answer.waiting = run.text("waiting");
+  answer.moved_from = run.text("moved_from");
+  if (const auto saved = run.object("checkpoint")) {
+    answer.checkpoint = {saved->text("saved_at"), saved->small("attempt").value_or(0),
+                         saved->integer("bytes").value_or(0)};
+  }
+  answer.resumed_from = run.small("resumed_from").value_or(0);
+}
+
 }  // namespace
 
 bool RunAnswer::has_ended() const {
@@ -91,6 +108,10 @@ Result<RunAnswer> read_run(const std::string& text) {
   if (const auto usage = run.object("usage")) {
     answer.usage = read_usage(*usage);
   }
+  if (const auto cost = run.object("cost")) {
+    answer.cost_eur = cost->number("eur");
+    answer.cost_open = cost->text("why");
+  }
   for (const json::value& one : run.list("artifacts")) {
     const View artifact(one);
     answer.artifacts.push_back(
@@ -100,6 +121,7 @@ Result<RunAnswer> read_run(const std::string& text) {
   answer.result = whole->raw("result");
   answer.progress = whole->raw("progress").value_or("");
   answer.cached_from = run.text("cached_from");
+  read_way(run, answer);
   answer.queued_at = run.text("queued_at");
   answer.started_at = run.text("started_at");
   answer.finished_at = run.text("finished_at");

@@ -18,6 +18,20 @@ struct Artifact {
   std::string sha256{};   // hex
 };
 
+// How long a run was expected to take.
+struct ExpectedTime {
+  double seconds = 0;
+  std::string source{};                   // "caller", "history", ...
+  std::optional<std::int64_t> samples{};  // history: how many earlier runs
+};
+
+// The state that a run saved last.
+struct SavedState {
+  std::string saved_at{};
+  int attempt = 0;
+  std::int64_t size = 0;  // bytes
+};
+
 struct RunAnswer {
   std::string id;
   std::string task_id;
@@ -29,11 +43,19 @@ struct RunAnswer {
                                             // message
   std::string code{};                       // the failure's, as the server has it
   std::optional<model::Usage> usage{};      // times and memory
+  std::optional<double> cost_eur{};
+  std::string cost_open{};  // why that is not all; ""
   std::int64_t artifact_count = 0;
   std::vector<Artifact> artifacts{};
   std::optional<std::string> result{};  // JSON as it came
   std::string progress{};               // JSON, of a running run; "" when nothing is known
   std::string cached_from{};
+  std::string backend{};
+  std::optional<ExpectedTime> expected{};  // of one that has a duration
+  std::string waiting{};                   // why it is queued
+  std::string moved_from{};
+  std::optional<SavedState> checkpoint{};
+  int resumed_from = 0;  // the attempt; 0: none
   std::string queued_at{};
   std::string started_at{};
   std::string finished_at{};

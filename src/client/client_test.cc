@@ -227,14 +227,14 @@ TEST(Names, ATasksNameGoesBeforeTheBeginningOfAnId) {
   EXPECT_EQ(found("task", "bolt"), kSecond);
   EXPECT_EQ(found("task", "01a2184d-5c11"), kFirst);
   EXPECT_EQ(found("task", "01a2184d-5c10"), kFirst);
-  Search twice("task", "bolt");
+  Search twice("task", "bolt", "mecapy task delete");
   twice.look_at(kFirst, "bolt");
   twice.look_at(kSecond, "bolt");
   EXPECT_EQ(twice.found(0).error().code, ErrorCode::usage);
   const double now = 0x01a2184d5c10 / 1e3 + 200;  // seconds: 200 after both were made
   EXPECT_EQ(twice.found(now).error().message,
             "\"bolt\" names several of your tasks: 01a2184d-5c10 (3 min ago), 01a2184d-5c11 "
-            "(3 min ago); name one by its id");
+            "(3 min ago); give an id: mecapy task delete 01a2184d-5c10");
 }
 
 TEST(Names, WhatIsOlderThanABeginningIsNotLookedAt) {

@@ -87,10 +87,11 @@ Result<std::string> Search::found(double now) const {
   for (std::size_t i = 0; i < std::min(meant.size(), kMostNamed); ++i) {
     ids += (i == 0 ? " " : ", ") + shown(meant[i]) + " (" + base::age(made_at(meant[i]), now) + ")";
   }
-  return fail(ErrorCode::usage,
-              "\"" + word_ + "\" names several of your " + kind_ + "s:" + ids +
-                  (meant.size() > kMostNamed ? " and more" : "") +
-                  (named_.empty() ? "; give more of the id" : "; name one by its id"));
+  const std::string give =
+      command_.empty() ? "name one by its id" : "give an id: " + command_ + " " + shown(meant[0]);
+  return fail(ErrorCode::usage, "\"" + word_ + "\" names several of your " + kind_ + "s:" + ids +
+                                    (meant.size() > kMostNamed ? " and more" : "") + "; " +
+                                    (named_.empty() ? "give more of the id" : give));
 }
 
 awaitable<Result<std::string>> find_run(Api& api, std::string word) {
@@ -118,9 +119,9 @@ awaitable<Result<bool>> has_task_named(Api& api, std::string name) {
       *items, [&](const std::string& item) { return text_member(item, "name") == name; });
 }
 
-awaitable<Result<std::string>> find_task(Api& api, std::string word) {
+awaitable<Result<std::string>> find_task(Api& api, std::string word, std::string command) {
   if (base::is_uuid(word)) co_return word;
-  co_return co_await search(api, "/api/tasks", Search("task", word));
+  co_return co_await search(api, "/api/tasks", Search("task", word, std::move(command)));
 }
 
 }  // namespace mecapy::client

@@ -16,8 +16,9 @@ bool is_id_beginning(std::string_view word);
 // Looks for what `word` names among those that are shown to it.
 class Search {
  public:
-  // `kind` is "run" or "task", for words.
-  Search(std::string kind, std::string word) : kind_(std::move(kind)), word_(std::move(word)) {}
+  // `kind` is "run" or "task", for words; `command` is what goes before an id, to name one.
+  Search(std::string kind, std::string word, std::string command = {})
+      : kind_(std::move(kind)), word_(std::move(word)), command_(std::move(command)) {}
   // One candidate; `name` is "" where there is none.
   void look_at(const std::string& id, const std::string& name);
   // Whether more candidates, which are older than `oldest` (ids sort by time), can be meant.
@@ -32,14 +33,16 @@ class Search {
 
   std::string kind_;
   std::string word_;
+  std::string command_;
   std::vector<std::string> named_;      // ids
   std::vector<std::string> beginning_;  // ids
   std::vector<std::string> seen_;       // ids
 };
 
-// The id of the caller's run or task that `word` names. A whole id is not looked for.
+// The id of the caller's run or task that `word` names. A whole id is not looked for. `command` is
+// that of who asks, up to the name ("mecapy task run"), for the message when several have it.
 awaitable<Result<std::string>> find_run(Api& api, std::string word);
-awaitable<Result<std::string>> find_task(Api& api, std::string word);
+awaitable<Result<std::string>> find_task(Api& api, std::string word, std::string command);
 
 // Whether the caller has a task with this name.
 awaitable<Result<bool>> has_task_named(Api& api, std::string name);

@@ -1,6 +1,7 @@
 #include "clouds/local.h"
 
 #include <fcntl.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -27,25 +28,35 @@ bool write_token(const std::string& folder, const std::string& token) {
   return file && ::write(file.get(), token.data(), token.size()) == size;
 }
 
+constexpr std::size_t kMostFolders = 10'000;
+
+std::optional<base::TimePoint> made(const fs::directory_entry& entry) {
+  struct stat about {};
+  if (::lstat(entry.path().c_str(), &about) != 0) return std::nullopt;
+  return base::TimePoint(std::chrono::seconds(about.st_mtim.tv_sec));
+}
+
 class LocalPlacer final : public Placer {
  public:
   LocalPlacer(LocalOptions options, Processes& processes)
-      : options_(std::move(options)),
-        processes_(processes),
-        offers_{{"process", "", options_.cpus, options_.memory_mb, 0}} {}
+      : options_(std::move(options)), processes_(processes), offers_(local_offers(options_)) {}
 
   std::string_view name() const override { return "local"; }
   const std::vector<Offer>& offers() const override { return offers_; }
 
   awaitable<Answer<Done>> place(Order order, Save save, base::Deadline) override {
     if (!co_await save("process")) co_return Refusal{Trouble::passing, "it could not be noted"};
+    if (order.gpus > 0 && processes_.runs(has_gpus_).value_or(false)) {
+      co_return Refusal{Trouble::out_of_stock, "another run has the graphics processors"};
+    }
     if (!write_token(folder_of(order.machine), order.token)) {
       co_return Refusal{Trouble::refused,
                         "its folder could not be made: " + std::string(std::strerror(errno))};
     }
-    if (!processes_.start(order.machine)) {
+    if (!processes_.start(order.machine, order.gpus > 0)) {
       co_return Refusal{Trouble::passing, "no process could be started"};
     }
+    if (order.gpus > 0) has_gpus_ = order.machine;
     co_return Done{};
   }
 
@@ -62,13 +73,29 @@ class LocalPlacer final : public Placer {
     }
     std::error_code ec;
     if (base::is_uuid(machine)) fs::remove_all(folder_of(machine), ec);
-    co_return !ec;
+    if (ec) co_return Refusal{Trouble::passing, "its folder: " + ec.message()};
+    co_return true;
   }
 
+  // A folder is there from before its process is started until after that has ended, also when who
+  // started it died.
   awaitable<Answer<std::vector<Found>>> list(base::Deadline) override {
     std::vector<Found> found;
+    std::error_code ec;
+    for (fs::directory_iterator it(options_.folder, ec), end; !ec && it != end; it.increment(ec)) {
+      const std::string machine = it->path().filename().string();
+      if (!base::is_uuid(machine) || found.size() >= kMostFolders) continue;
+      const bool runs = processes_.runs(machine).value_or(false);
+      found.push_back({machine, "folder", machine, "", runs ? "its process runs" : "", made(*it)});
+    }
+    std::error_code none;
     for (const std::string& machine : processes_.all()) {
-      found.push_back({machine, "process", machine, "", "running", {}});
+      if (!fs::exists(folder_of(machine), none)) {
+        found.push_back({machine, "process", machine, "", "it has no folder any more", {}});
+      }
+    }
+    if (ec && ec != std::errc::no_such_file_or_directory) {
+      co_return Refusal{Trouble::refused, options_.folder + ": " + ec.message()};
     }
     co_return found;
   }
@@ -85,9 +112,18 @@ class LocalPlacer final : public Placer {
   LocalOptions options_;
   Processes& processes_;
   std::vector<Offer> offers_;
+  std::string has_gpus_;  // the machine that was given them last
 };
 
 }  // namespace
+
+std::vector<Offer> local_offers(const LocalOptions& options) {
+  std::vector<Offer> offers = {{"process", "", options.cpus, options.memory_mb, 0}};
+  if (options.gpus > 0) {
+    offers.push_back({"process with GPUs", "", options.cpus, options.memory_mb, options.gpus});
+  }
+  return offers;
+}
 
 std::unique_ptr<Placer> make_local(LocalOptions options, Processes& processes) {
   return std::make_unique<LocalPlacer>(std::move(options), processes);

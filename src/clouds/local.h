@@ -5,6 +5,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "clouds/placer.h"
 
@@ -14,9 +15,9 @@ namespace mecapy::clouds {
 class Processes {
  public:
   virtual ~Processes() = default;
-  // Starts `mecapy worker --home` for `machine`, whose token is in its folder. False when it
-  // cannot.
-  virtual bool start(const std::string& machine) = 0;
+  // Starts `mecapy worker --home` for `machine`, whose token is in its folder, with or without this
+  // machine's graphics processors. False when it cannot.
+  virtual bool start(const std::string& machine, bool gpus) = 0;
   // Ends it, and all it started, soon.
   virtual void end(const std::string& machine) = 0;
   // Whether it runs; nothing when there is none of that name (any more).
@@ -28,7 +29,10 @@ struct LocalOptions {
   std::string folder;  // each machine has a folder in it, with its token, mode 0600
   int cpus = 1;        // of a machine here
   std::int64_t memory_mb = 2048;
+  int gpus = 0;  // that a machine may have, all of them or none, one machine at a time
 };
+std::vector<Offer> local_offers(const LocalOptions& options);
+
 // `processes` must outlive it.
 std::unique_ptr<Placer> make_local(LocalOptions options, Processes& processes);
 

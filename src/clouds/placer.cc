@@ -12,4 +12,8 @@ constexpr std::array<std::string_view, 5> kTroubles = {"not now", "no answer", "
 
 std::string_view name(Trouble trouble) { return kTroubles[static_cast<std::size_t>(trouble)]; }
 
+std::string words_of(const Refusal& refusal) {
+  return std::string(name(refusal.trouble)) + ": " + refusal.message;
+}
+
 }  // namespace mecapy::clouds

@@ -48,6 +48,8 @@ struct Refusal {
   Trouble trouble = Trouble::passing;
   std::string message;  // for the operator: what was asked, what was answered
 };
+// "out of stock: ...", for the log and for whoever waits.
+std::string words_of(const Refusal& refusal);
 template <class T>
 using Answer = std::variant<T, Refusal>;
 struct Done {};
@@ -62,6 +64,7 @@ struct Order {
   std::chrono::seconds life{0};  // after which it must be gone, whatever happens
   int cpus = 1;                  // of a placer that cuts machines to size
   std::int64_t memory_mb = 0;
+  int gpus = 0;
 };
 
 // A kind of machine that can be had.
@@ -103,9 +106,12 @@ using Save = std::function<awaitable<bool>(std::string parts)>;
 class Placer {
  public:
   virtual ~Placer() = default;
-  virtual std::string_view name() const = 0;  // "scaleway", "openstack", "slurm", "local"
+  virtual std::string_view name() const = 0;  // in machines.placers
   // In order of preference, the cheapest first.
   virtual const std::vector<Offer>& offers() const = 0;
+  // So long a machine may wait in a queue of its own before it begins to boot. Order::life is from
+  // when it does.
+  virtual std::chrono::seconds queue() const { return std::chrono::seconds(0); }
   virtual awaitable<Answer<Done>> place(Order order, Save save, base::Deadline deadline) = 0;
   // `parts` as last saved; "" when nothing was.
   virtual awaitable<Answer<Sight>> look(std::string machine, std::string parts,

@@ -42,6 +42,7 @@ struct Settings {
   std::string objects_access_key;
   std::string objects_secret_key;
   std::int64_t objects_inline_limit = 32 * 1024;
+  double objects_link_mb = 8;
   std::int64_t queue_capacity = 100'000;
   std::int64_t dispatcher_max_attempts = 5;
   std::int64_t dispatcher_backoff_ms = 200;
@@ -57,19 +58,54 @@ struct Settings {
   std::int64_t worker_uid_base = 200'000;
   std::string worker_profile = "host";
   std::string worker_scratch = "/tmp";
+  std::int64_t worker_gpus = 0;
   std::int64_t worker_zygotes_mb = 512;
-  std::string cost_prices;   // "" means those of the program
+  std::string cost_prices;  // "" means those of the program
+  double budget_month_eur = 0;
+  std::string budget_users;
+  double budget_warn_at = 0.8;
   std::string router_rules;  // "" means router::kFirstRules
   double router_default_duration_s = 60;
   std::string machines_placers;  // "" means no machines made for runs
   std::int64_t machines_capacity = 4;
   std::int64_t machines_tries = 5;
-  std::string machines_home_url;  // "" means this server on loopback
+  std::string machines_home_url;      // "" means this server on loopback
+  std::string machines_installation;  // "" means the name that the database keeps
   double machines_boot_s = 900;
   double machines_lease_s = 120;
+  double machines_care_s = 60;
   double machines_max_timeout_s = 86'400;
+  double machines_reap_s = 300;
+  double machines_reap_grace_s = 600;
   std::int64_t machines_local_cpus = 1;
   std::int64_t machines_local_memory_mb = 2048;
+  std::int64_t machines_local_gpus = 0;
+  std::string machines_worker_image;
+  std::string machines_scaleway_secret_key;
+  std::string machines_scaleway_project;
+  std::string machines_scaleway_zones = "fr-par-1 fr-par-2";
+  std::string machines_scaleway_types;
+  std::string machines_scaleway_image = "ubuntu_jammy";
+  std::string machines_scaleway_gpu_image = "ubuntu_jammy_gpu_os_12";
+  std::string machines_scaleway_api_url = "https://api.scaleway.com";
+  std::string machines_openstack_auth_url = "https://auth.cloud.ovh.net/v3";
+  std::string machines_openstack_region;
+  std::string machines_openstack_credential_id;
+  std::string machines_openstack_credential_secret;
+  std::string machines_openstack_flavors;
+  std::string machines_openstack_image;
+  std::string machines_openstack_network;
+  std::string machines_slurm_folder;
+  std::string machines_slurm_worker;
+  std::string machines_slurm_config;
+  std::string machines_slurm_partition;  // "" means the cluster's default; so do the next two
+  std::string machines_slurm_account;
+  std::string machines_slurm_constraint;
+  std::int64_t machines_slurm_cpus = 1;
+  std::int64_t machines_slurm_memory_mb = 2048;
+  std::int64_t machines_slurm_gpus = 0;
+  std::int64_t machines_slurm_beside_mb = 512;
+  double machines_slurm_queue_s = 86'400;
   std::string metrics_host = "127.0.0.1";
   std::int64_t metrics_port = 0;  // 0: none
   std::string log_level = "info";
@@ -99,7 +135,7 @@ struct SettingRow {
 
 const std::vector<SettingRow>& setting_table();
 
-// A variable MECAPY_* that is no setting: of the commands that call a server.
+// A variable MECAPY_* that is no setting: of the commands that call a server, or of the SDK.
 struct ClientVariable {
   std::string_view name;
   std::string_view meaning;
@@ -109,6 +145,9 @@ inline constexpr std::array kClientVariables = {
     ClientVariable{"MECAPY_TOKEN", "who calls; else the saved login"},
     ClientVariable{"MECAPY_CA",
                    "file of the certificates to trust the server by; the system's when empty"},
+    ClientVariable{
+        "MECAPY_CHECKPOINT",
+        "file of what a calculation saves where there is no platform: in your own Python"},
 };
 
 // A value with where it came from: "default", "mecapy.toml", "MECAPY_SERVER_PORT" or "--port".

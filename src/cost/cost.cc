@@ -6,6 +6,8 @@
 namespace mecapy::cost {
 namespace {
 
+using model::CostKind;
+
 constexpr double kSecondsAnHour = 3600;
 constexpr double kBytesAGb = 1e9;  // of storage and egress
 
@@ -13,15 +15,16 @@ constexpr double kBytesAGb = 1e9;  // of storage and egress
 double rounded(double eur) { return std::round(eur * 1e12) / 1e12; }
 
 // A component whose price is not looked up yet.
-Component counted(std::string name, std::string item, double quantity, std::string unit) {
-  return {std::move(name), std::move(item), quantity, std::move(unit)};
+Component counted(model::CostKind kind, std::string item, double quantity) {
+  const model::CostKindRow& row = model::row_of(kind);
+  return {std::string(row.name), std::move(item), quantity, std::string(row.unit)};
 }
 
 // What is allocated for `seconds` by who bills CPUs and memory, as `prefix` names their items.
 void add_allocated(std::vector<Component>& out, const std::string& prefix, const Usage& usage,
                    double seconds) {
-  out.push_back(counted("vcpu", prefix + ".vcpu", seconds * usage.cpus, "vCPU-s"));
-  out.push_back(counted("memory", prefix + ".memory", seconds * usage.memory_gb, "GB-s"));
+  out.push_back(counted(CostKind::vcpu, prefix + ".vcpu", seconds * usage.cpus));
+  out.push_back(counted(CostKind::memory, prefix + ".memory", seconds * usage.memory_gb));
 }
 
 // A machine by the hour where its type has a row, else by what was cut out of it.
@@ -30,25 +33,25 @@ void add_machine(std::vector<Component>& out, const Prices& prices, const Usage&
   if (cut_to_size && prices.machine(usage.placer, usage.type) == nullptr) {
     add_allocated(out, usage.placer, usage, usage.machine_s);
   } else {
-    out.push_back(
-        counted("machine", usage.placer + "/" + usage.type, usage.machine_s / kSecondsAnHour, "h"));
+    out.push_back(counted(CostKind::machine, usage.placer + "/" + usage.type,
+                          usage.machine_s / kSecondsAnHour));
   }
 }
 
 std::vector<Component> quantities(const Prices& prices, const Usage& usage) {
   std::vector<Component> out;
   if (usage.backend == model::kDedicated) {
-    add_machine(out, prices, usage);
+    if (!usage.placer.empty()) add_machine(out, prices, usage);
   } else {
     add_allocated(out, usage.backend == model::kServerless ? "serverless" : usage.backend, usage,
                   usage.wall_s);
   }
   const auto gb = [](std::int64_t bytes) { return static_cast<double>(bytes) / kBytesAGb; };
   if (usage.stored_bytes > 0) {
-    out.push_back(counted("storage", "objects.storage", gb(usage.stored_bytes), "GB-month"));
+    out.push_back(counted(CostKind::storage, "objects.storage", gb(usage.stored_bytes)));
   }
   if (usage.egress_bytes > 0) {
-    out.push_back(counted("egress", "objects.egress", gb(usage.egress_bytes), "GB"));
+    out.push_back(counted(CostKind::egress, "objects.egress", gb(usage.egress_bytes)));
   }
   return out;
 }
@@ -77,31 +80,23 @@ Cost priced(const Prices& prices, std::vector<Component> components, Allowances 
   }
   cost.eur = rounded(cost.eur);
   cost.components = std::move(components);
+  if (!cost.complete) cost.why = model::unknown_prices(cost);
   return cost;
 }
 
 }  // namespace
-
-Usage usage_of(std::string_view backend, const model::Usage& used, const model::Limits& limits) {
-  Usage usage;
-  usage.backend = backend;
-  usage.wall_s = static_cast<double>(used.setup_us + used.wall_us) / 1e6;
-  usage.cpus = limits.cpus;
-  usage.memory_gb = limits.memory_mb / kMbAGb;
-  return usage;
-}
 
 bool fits_a_container(const Usage& usage) {
   return usage.wall_s <= kContainerSeconds && usage.cpus <= kContainerCpus &&
          usage.memory_gb <= kContainerMemoryGb;
 }
 
-std::string_view name(Allowances allowances) {
-  return allowances == Allowances::counted ? "counted" : "left_out";
-}
-
 Cost run_cost(const Prices& prices, const Usage& usage) {
   return priced(prices, quantities(prices, usage), Allowances::left_out);
+}
+
+model::Pricing pricing(Prices prices) {
+  return [prices = std::move(prices)](const Usage& usage) { return run_cost(prices, usage); };
 }
 
 Cost month_cost(const Prices& prices, const std::vector<Load>& loads, Allowances allowances) {

@@ -98,7 +98,8 @@ TEST(RunCost, UsageIsWhatWasAllocated_FromTheOrderToTheEnd) {
   model::Limits limits;
   limits.cpus = 1;
   limits.memory_mb = 2048;
-  const Usage usage = usage_of(model::kServerless, used, limits);
+  const Usage usage =
+      model::bill({std::string(model::kServerless), model::billed_seconds(used)}, limits);
   EXPECT_EQ(usage.backend, "serverless_container");
   EXPECT_EQ(run_cost(prices(), usage).eur, 0.00036);
 }

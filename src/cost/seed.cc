@@ -24,6 +24,8 @@ struct Volume {
   double hours;
 };
 constexpr std::array kVolumes = {Volume{1000, 100}, Volume{10'000, 1000}};
+// What the sums of its tables may be rounded by, EUR.
+constexpr double kRounding = 1;
 // What its images have as gzip: docs/containers.md.
 constexpr double kImagesGb = 0.2;
 
@@ -32,6 +34,10 @@ struct Service {
   std::string_view item;
   Range seed;
 };
+// An hour of a machine with a GPU, and a month of such machines.
+constexpr double kGpuHour = 0.5;
+constexpr Range kOnDemand{20, 50};
+
 constexpr std::array kServices = {Service{"api.clever-cloud-nano", {7, 10}},
                                   Service{"postgresql.DB-DEV-S", {18, 18}},
                                   Service{"redis.RED1-micro", {10, 10}}};
@@ -180,6 +186,43 @@ void add_volumes(std::vector<Difference>& out, const Prices& prices) {
                      euros(seed_eur(hours * 3600)) + " EUR"});
 }
 
+// Tables whose rows are not what the seed has as their sum.
+void add_sums(std::vector<Difference>& out, const Prices& prices) {
+  for (const Phase& phase : phases(prices)) {
+    Range rows;
+    for (const Line& line : phase.lines) rows = rows + line.seed;
+    const auto far = [](double a, double b) { return std::abs(a - b) > kRounding; };
+    if (!far(rows.low, phase.seed_sum.low) && !far(rows.high, phase.seed_sum.high)) continue;
+    out.push_back({"sum of " + phase.name, "~" + euros(phase.seed_sum) + " EUR a month",
+                   euros(phase.now_sum) + " EUR a month",
+                   "its arithmetic: the seed's own rows are " + euros(rows) + " EUR together"});
+  }
+}
+
+// Machines for long runs, which are in none of its tables.
+void add_on_demand(std::vector<Difference>& out, const Prices& prices) {
+  const Machine* const gpu = cheapest(prices, {"scaleway", 0, 0, 1});
+  const Machine* const plain = cheapest(prices, {"scaleway", kSeedCpus, kSeedMemoryGb, 0});
+  if (gpu == nullptr || plain == nullptr) return;
+  const double hour = *gpu->hour.eur;
+  const double plain_hour = *plain->hour.eur;
+  if (hour != kGpuHour) {
+    out.push_back({"an hour of a machine with a GPU", "~" + unit_price(kGpuHour) + " EUR an hour",
+                   unit_price(hour) + " EUR an hour (" + gpu->type + ")",
+                   "the cheapest of a known price is " +
+                       amount(std::round(hour / kGpuHour * 100) / 100) +
+                       " times the seed's figure"});
+  }
+  const auto hours = [](double eur) {
+    return amount(std::round(kOnDemand.low / eur)) + "-" + amount(std::round(kOnDemand.high / eur));
+  };
+  out.push_back(
+      {"machines on demand", "~" + euros(kOnDemand) + " EUR a month",
+       hours(hour) + " h of " + gpu->type + ", or " + hours(plain_hour) + " h of " + plain->type,
+       "it does not say of how many hours or of which machine: the figure cannot be "
+       "recomputed, only what it pays for; volumes and addresses are not in it"});
+}
+
 void add_storage(std::vector<Difference>& out, const Prices& prices) {
   add_unit_price(out, prices, "objects.storage", "object storage", 0.02);
   const Price* const registry = prices.item("registry.private");
@@ -227,6 +270,8 @@ std::vector<Difference> differences(const Prices& prices) {
   add_allowances(out, prices);
   add_example(out, prices);
   add_volumes(out, prices);
+  add_sums(out, prices);
+  add_on_demand(out, prices);
   add_storage(out, prices);
   add_unknown(out, prices);
   return out;

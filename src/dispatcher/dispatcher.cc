@@ -8,8 +8,8 @@
 #include <cmath>
 #include <utility>
 
-#include "base/jitter.h"
 #include "base/log.h"
+#include "dispatcher/active.h"
 
 namespace mecapy::dispatcher {
 namespace {
@@ -24,37 +24,31 @@ std::chrono::microseconds since(Steady::time_point begin) {
   return std::chrono::duration_cast<std::chrono::microseconds>(Steady::now() - begin);
 }
 
-bool retryable(const model::RunEnd& end) {
-  return end.status == model::RunStatus::failed && end.failure &&
-         model::is_platform_fault(end.failure->code);
+// What is told of an end that was to be written.
+void take(retry::Became became, AttemptReport& report) {
+  switch (became) {
+    case retry::Became::waits:
+      report.became = Became::retried;
+      break;
+    case retry::Became::cancelled:
+      report.take_cancel();
+      break;
+    case retry::Became::ended:
+      report.became = Became::recorded;
+      break;
+    case retry::Became::lost:
+      report.became = Became::lost;
+      break;
+  }
 }
 
 }  // namespace
-
-// One attempt that runs here.
-struct Dispatcher::Active final : backends::Observer {
-  int attempt = 0;
-  bool shortened = false;    // its limit is the backend's, not its own
-  std::string told;          // of its log, by its worker; the channel may hold what others said
-  bool lost = false;         // the lease is somebody else's now: record nothing
-  bool interrupted = false;  // stopped by the drain, to be put back
-  backends::Cancellation cancellation;
-  std::shared_ptr<feed::Channel> channel;
-  void log(std::string_view text) override {
-    told += text;
-    channel->add_log(attempt, text);
-  }
-  void progress(std::string_view json) override { channel->set_progress(attempt, json); }
-  void lose() {
-    lost = true;
-    cancellation.request();
-  }
-};
 
 Dispatcher::Dispatcher(asio::io_context& io, Parts parts, Options options)
     : io_(io),
       parts_(parts),
       options_(std::move(options)),
+      retry_(parts_.store, parts_.feed, options_.retry),
       slot_timer_(io, asio::steady_timer::time_point::max()),
       stop_timer_(io, asio::steady_timer::time_point::max()),
       heartbeat_timer_(io, asio::steady_timer::time_point::max()) {}
@@ -165,7 +159,7 @@ void Dispatcher::tell(const AttemptReport& report) const {
 }
 
 awaitable<void> Dispatcher::attempt(model::Job job, AttemptReport report) {
-  auto active = std::make_shared<Active>();
+  auto active = std::make_shared<Active>(io_);
   active->attempt = job.attempt;
   active->channel = parts_.feed.open(job.run_id);
   active->channel->set_status(model::RunStatus::running, job.attempt);
@@ -174,17 +168,26 @@ awaitable<void> Dispatcher::attempt(model::Job job, AttemptReport report) {
   const router::Router::Place place = parts_.router.choose(job);
   report.backend = place.backend().name();
   active->shortened = shorten(job);
+  active->run = job.run_id;
+  active->on_saved = [this, weak = std::weak_ptr(active)] {
+    if (const auto strong = weak.lock()) saved(strong);
+  };
+  if (job.checkpoint) {
+    active->checkpoint_key = model::checkpoint_key(job.run_id.str(), *job.checkpoint);
+    active->channel->set_progress(job.attempt, model::resumed_progress(*job.checkpoint));
+  }
   const auto begin = Steady::now();
   model::RunEnd end = co_await execute(place.backend(), job, *active);
   report.times.execute = since(begin);
+  co_await keep_saved(active);
   co_await finish(std::move(job), std::move(end), active, std::move(report));
 }
 
 // Whether the job may take longer than the backends here allow: then it has as long as they do.
 bool Dispatcher::shorten(model::Job& job) const {
   if (options_.longest_s <= 0 || job.limits.timeout_s <= options_.longest_s) return false;
-  // CPU time is not what ends it.
-  job.limits.cpu_s = job.limits.cpu_budget_s();
+  // CPU time is not what ends it, unless it has all of it that workers here give.
+  job.limits.cpu_s = std::min(job.limits.cpu_budget_s(), options_.longest_cpu_s);
   job.limits.timeout_s = options_.longest_s;
   return true;
 }
@@ -218,9 +221,9 @@ awaitable<void> Dispatcher::finish(model::Job job, model::RunEnd end,
                       milliseconds(0), report);
   } else if (active->shortened && end.failure && end.failure->code == model::OutcomeCode::timeout) {
     co_await move(lease, options_.longest_s, report);
-  } else if (retryable(end) && job.attempt < options_.max_attempts) {
+  } else if (retry_.again(lease, end)) {
     report.became = Became::retried;
-    co_await put_back(lease, *end.failure, pause_before_retry(job.attempt), report);
+    co_await put_back(lease, *end.failure, retry_.pause_after(job.attempt), report);
   } else {
     co_await conclude(lease, std::move(end), *active, report);
     if (report.became == Became::recorded) {
@@ -267,40 +270,41 @@ awaitable<void> Dispatcher::move(store::Lease lease, double longest_s, AttemptRe
 awaitable<void> Dispatcher::conclude(store::Lease lease, model::RunEnd end, Active& active,
                                      AttemptReport& report) {
   const model::RunId id = lease.run_id;
-  const int attempt = lease.attempt;
-  const model::RunStatus status = end.status;
-  const std::string given_up =
-      retryable(end) ? std::string(model::row(end.failure->code).name) : "";
+  const std::string fault =
+      retry::Retry::is_fault(end) ? std::string(model::row(end.failure->code).name) : "";
   // A run that was cut off has no log of its own: what its worker told of it is kept.
   if (end.log.inline_bytes.empty() && !end.log.stored()) {
     end.log.inline_bytes = std::move(active.told);
     end.usage.log_bytes = static_cast<std::int64_t>(end.log.inline_bytes.size());
   }
-  report.given_up = !given_up.empty();
+  report.given_up = !fault.empty();
   const auto begin = Steady::now();
-  report.became = co_await record(std::move(lease), std::move(end));
+  co_await record(std::move(lease), std::move(end), report);
   if (report.became == Became::recorded) {
     report.times.record = since(begin);
-    active.channel->set_status(status, attempt);
+    if (!active.checkpoint_key.empty()) parts_.forget(std::move(active.checkpoint_key));
   }
-  if (given_up.empty()) {
+  if (fault.empty()) {
     parts_.queue.done(id);
   } else {
-    parts_.queue.bury(id, given_up);
+    parts_.queue.bury(id, fault);
   }
 }
 
 // The end must get into the store as long as it can be ours: after that the lease is over and
 // another process repeats the run.
-awaitable<Became> Dispatcher::record(store::Lease lease, model::RunEnd end) {
+awaitable<void> Dispatcher::record(store::Lease lease, model::RunEnd end, AttemptReport& report) {
   milliseconds wait{50};
   const base::Deadline give_up = base::after(options_.lease * 4);
   while (true) {
-    auto recorded = co_await parts_.store.record_end(lease, end);
-    if (recorded) co_return *recorded ? Became::recorded : Became::lost;
+    auto written = co_await write_end(lease, end);
+    if (written) co_return take(*written, report);
     base::log_error("the end of a run could not be recorded",
-                    {{"run", lease.run_id.str()}, {"error", recorded.error().message}});
-    if (std::chrono::steady_clock::now() > give_up) co_return Became::unrecorded;
+                    {{"run", lease.run_id.str()}, {"error", written.error().message}});
+    if (std::chrono::steady_clock::now() > give_up) {
+      report.became = Became::unrecorded;
+      co_return;
+    }
     asio::steady_timer timer(io_, wait);
     boost::system::error_code ec;
     co_await timer.async_wait(asio::redirect_error(asio::use_awaitable, ec));
@@ -308,12 +312,22 @@ awaitable<Became> Dispatcher::record(store::Lease lease, model::RunEnd end) {
   }
 }
 
+awaitable<Result<retry::Became>> Dispatcher::write_end(store::Lease lease, model::RunEnd end) {
+  if (retry::Retry::is_fault(end)) {
+    co_return co_await retry_.give_up(std::move(lease), std::move(end));
+  }
+  const model::RunStatus status = end.status;
+  auto recorded = co_await parts_.store.record_end(lease, std::move(end));
+  if (!recorded) co_return recorded.error();
+  if (!*recorded) co_return retry::Became::lost;
+  parts_.feed.open(lease.run_id)->set_status(status, lease.attempt);
+  co_return retry::Became::ended;
+}
+
 awaitable<void> Dispatcher::put_back(store::Lease lease, model::Failure failure, milliseconds pause,
                                      AttemptReport& report) {
   const model::RunId id = lease.run_id;
-  const int attempt = lease.attempt;
-  store::Requeue request{std::move(lease), std::move(failure), pause};
-  auto done = co_await parts_.store.requeue(std::move(request));
+  auto done = co_await retry_.put_back(std::move(lease), std::move(failure), pause);
   parts_.queue.done(id);
   if (!done) {
     report.became = Became::unrecorded;
@@ -321,25 +335,10 @@ awaitable<void> Dispatcher::put_back(store::Lease lease, model::Failure failure,
                     {{"run", id.str()}, {"error", done.error().message}});
     co_return;  // its lease ends, and the reconciler puts it back
   }
-  if (!*done) {
-    report.became = Became::lost;
-    co_return;
-  }
-  const auto channel = parts_.feed.open(id);
-  if (**done == model::RunStatus::cancelled) {
-    report.take_cancel();
-    channel->set_status(**done, attempt);
-    co_return;
-  }
-  // Another process may have the next attempt already, and have told so.
-  if (channel->state().attempt <= attempt) channel->set_status(**done, attempt);
+  if (*done != retry::Became::waits) co_return take(*done, report);
   if (const auto pushed = parts_.queue.push(id, pause); !pushed) {
     base::log_info("a run waits for room in the queue", {{"run", id.str()}});
   }
-}
-
-milliseconds Dispatcher::pause_before_retry(int attempt) const {
-  return base::jittered_backoff(options_.backoff, options_.backoff_max, attempt);
 }
 
 awaitable<void> Dispatcher::heartbeat() {
@@ -395,32 +394,16 @@ awaitable<Result<void>> Dispatcher::release(store::Lease lease, bool at_start) {
       model::failed_end(model::OutcomeCode::worker_lost, "the process that ran it died");
   AttemptReport report{.run = lease.run_id, .attempt = lease.attempt, .became = Became::retried};
   report.take(end);
-  if (lease.attempt < options_.max_attempts) {
-    const auto pause = at_start ? milliseconds(0) : pause_before_retry(lease.attempt);
+  if (retry_.again(lease, end)) {
+    const auto pause = at_start ? milliseconds(0) : retry_.pause_after(lease.attempt);
     co_await put_back(std::move(lease), *end.failure, pause, report);
-  } else if (const auto done = co_await give_up(std::move(lease), end, report); !done) {
-    co_return done.error();
+  } else {
+    auto given_up = co_await retry_.give_up(std::move(lease), end);
+    if (!given_up) co_return given_up.error();
+    take(*given_up, report);
+    report.given_up = *given_up == retry::Became::ended;
   }
   tell(report);
-  co_return Result<void>{};
-}
-
-// The end of a run that is not tried again: cancelled, where that was asked for.
-awaitable<Result<void>> Dispatcher::give_up(store::Lease lease, const model::RunEnd& end,
-                                            AttemptReport& report) {
-  const auto cancelled = co_await parts_.store.end_cancelled(lease);
-  if (!cancelled) co_return cancelled.error();
-  if (*cancelled) {
-    report.take_cancel();
-  } else {
-    const auto recorded = co_await parts_.store.record_end(lease, end);
-    if (!recorded) co_return recorded.error();
-    report.became = *recorded ? Became::recorded : Became::lost;
-    report.given_up = *recorded;
-  }
-  if (report.became == Became::recorded) {
-    parts_.feed.open(lease.run_id)->set_status(report.status, lease.attempt);
-  }
   co_return Result<void>{};
 }
 

@@ -4,12 +4,11 @@
 //   queue.pop ─▶ store.claim ─▶ backend.execute ─▶ store.record_end          (completed, failed,
 //   cancelled)
 //                                    │ platform fault, attempts left
-//                                    └──────▶ store.requeue ─▶ queue.push(later)
+//                                    └──────▶ store.requeue ─▶ queue.push(later)   (retry/retry.h)
 //   heartbeat: extends the leases of what runs here; stops what was cancelled or taken away.
 //   reconcile: puts back what a dead process held; queues what the store has and the queue has not.
 //
-// Only platform faults are tried again, with jittered exponential backoff, up to max_attempts; then
-// the run is dead-lettered: failed with the platform's code. Runs on one io_context thread.
+// A run whose last attempt the platform failed is dead-lettered. Runs on one io_context thread.
 #pragma once
 
 #include <boost/asio/awaitable.hpp>
@@ -26,6 +25,7 @@
 #include "feed/feed.h"
 #include "model/run.h"
 #include "queue/queue.h"
+#include "retry/retry.h"
 #include "router/router.h"
 #include "store/store.h"
 
@@ -35,14 +35,13 @@ using boost::asio::awaitable;
 
 struct Options {
   std::string claimant;  // unique to this process
-  int max_attempts = 5;
-  std::chrono::milliseconds backoff{200};  // of the first retry; doubles, at most backoff_max
-  std::chrono::milliseconds backoff_max{10'000};
+  retry::Policy retry{};
   std::chrono::milliseconds lease{30'000};
   std::chrono::milliseconds reconcile_every{5'000};
   // The longest run of the backends here, where longer ones can be moved to a machine of their own;
   // 0: none can.
   double longest_s = 0;
+  double longest_cpu_s = 0;  // the same of CPU time
   bool owns_store =
       true;  // nobody else claims in this store: what others hold at the start is dead
 };
@@ -56,6 +55,8 @@ struct Parts {
   std::function<void(const AttemptReport&)> on_attempt{};
   // A run wants a machine of its own.
   std::function<void()> on_move = [] {};
+  // Nobody needs the object of that key any more.
+  std::function<void(std::string)> forget = [](const std::string&) {};
 };
 
 class Dispatcher {
@@ -87,6 +88,9 @@ class Dispatcher {
   awaitable<model::RunEnd> execute(backends::Backend& backend, const model::Job& job,
                                    Active& active);
   bool shorten(model::Job& job) const;
+  // Writes down what the attempt has saved, one after the other; returns when nothing is left.
+  awaitable<void> keep_saved(std::shared_ptr<Active> active);
+  void saved(const std::shared_ptr<Active>& active);
   awaitable<void> move(store::Lease lease, double longest_s, AttemptReport& report);
   awaitable<void> finish(model::Job job, model::RunEnd end, std::shared_ptr<Active> active,
                          AttemptReport report);
@@ -94,18 +98,17 @@ class Dispatcher {
                            AttemptReport& report);
   awaitable<void> put_back(store::Lease lease, model::Failure failure,
                            std::chrono::milliseconds pause, AttemptReport& report);
-  awaitable<Became> record(store::Lease lease, model::RunEnd end);
+  awaitable<void> record(store::Lease lease, model::RunEnd end, AttemptReport& report);
+  awaitable<Result<retry::Became>> write_end(store::Lease lease, model::RunEnd end);
   awaitable<Result<void>> release(store::Lease lease, bool at_start);
-  awaitable<Result<void>> give_up(store::Lease lease, const model::RunEnd& end,
-                                  AttemptReport& report);
   void tell(const AttemptReport& report) const;
-  std::chrono::milliseconds pause_before_retry(int attempt) const;
   void slot_freed();
   awaitable<void> pause(std::chrono::milliseconds d);
 
   boost::asio::io_context& io_;
   Parts parts_;
   Options options_;
+  retry::Retry retry_;
   std::unordered_map<model::RunId, std::shared_ptr<Active>> active_;
   int busy_ = 0;   // attempts, from pop to recorded end
   int loops_ = 0;  // pump, heartbeat, reconcile

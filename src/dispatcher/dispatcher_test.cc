@@ -37,7 +37,7 @@ TEST_F(DispatcherTest, EachAttemptIsReportedWithItsTimes) {
 
 TEST_F(DispatcherTest, TheLastAttemptThePlatformFailsIsReportedAsGivenUp) {
   const model::RunId id = submit();
-  options_.max_attempts = 1;
+  options_.retry.max_attempts = 1;
   backend_.script = [](const model::Job&) { return failed(OutcomeCode::internal); };
   run_to_end(id);
   ASSERT_EQ(reports_.size(), 1u);
@@ -74,6 +74,37 @@ TEST_F(DispatcherTest, PlatformFaultIsDeadLetteredAfterTheLastAttempt) {
   EXPECT_EQ(run.end.failure->code, OutcomeCode::storage_unavailable);
   EXPECT_EQ(run.attempt, 3);
   EXPECT_EQ(backend_.attempts.size(), 3u);
+}
+
+// Also when the attempt ends with the same breath.
+TEST_F(DispatcherTest, WhatAnAttemptSavedIsGivenToTheNextAndNothingElseStays) {
+  const model::RunId id = submit();
+  const std::string folder = "checkpoints/" + id.str();
+  backend_.saves = {1, 2, 3};
+  backend_.script = [](const model::Job& job) {
+    return job.attempt < 2 ? failed(OutcomeCode::worker_lost) : completed("2");
+  };
+  const model::Run run = run_to_end(id);
+  EXPECT_EQ(run.resumed_from, 1);
+  EXPECT_EQ(backend_.begun_with, (std::vector<std::int64_t>{0, 3}));
+  EXPECT_EQ(forgotten_,
+            (std::vector<std::string>{folder + "/1", folder + "/2", folder + "/3", folder + ".2/1",
+                                      folder + ".2/2", folder + ".2/3"}));
+}
+
+TEST_F(DispatcherTest, AnAttemptThatCannotUseItsCheckpointBeginsAnew) {
+  const model::RunId id = submit();
+  backend_.saves = {1};
+  backend_.script = [this](const model::Job& job) {
+    backend_.saves.clear();
+    backend_.cannot_use = true;
+    return job.attempt < 2 ? failed(OutcomeCode::worker_lost) : completed("2");
+  };
+  const model::Run run = run_to_end(id);
+  EXPECT_EQ(run.resumed_from, 0);
+  EXPECT_FALSE(run.checkpoint);
+  EXPECT_EQ(backend_.begun_with, (std::vector<std::int64_t>{0, 1}));
+  EXPECT_EQ(forgotten_, std::vector<std::string>{"checkpoints/" + id.str() + "/1"});
 }
 
 TEST_F(DispatcherTest, WhatABackendThrowsIsAPlatformFault) {
@@ -143,9 +174,9 @@ TEST_F(DispatcherTest, WhatWasAcceptedLaterAndNotQueuedIsFoundByTheReconciler) {
 
 TEST_F(DispatcherTest, ThePauseBeforeARetryIsDrawnFromARangeThatDoublesUpToItsBound) {
   using std::chrono::minutes;
-  options_.max_attempts = 6;
-  options_.backoff = minutes(60);
-  options_.backoff_max = minutes(360);
+  options_.retry.max_attempts = 6;
+  options_.retry.backoff = minutes(60);
+  options_.retry.backoff_max = minutes(360);
   options_.reconcile_every = std::chrono::hours(1);
   const std::vector<minutes> longest = {minutes(60), minutes(120), minutes(240), minutes(360),
                                         minutes(360)};

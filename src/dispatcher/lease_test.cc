@@ -9,7 +9,7 @@ class LeaseTest : public DispatcherTest {};
 TEST_F(LeaseTest, WhatADeadProcessHeldIsReportedWithoutABackend) {
   const model::RunId id = submit();
   await([&]() -> awaitable<void> { co_await claim_for("dead", id, std::chrono::hours(1)); });
-  options_.max_attempts = 1;
+  options_.retry.max_attempts = 1;
   with_dispatcher([](Dispatcher&) -> awaitable<void> { co_return; });
   ASSERT_EQ(reports_.size(), 1u);
   EXPECT_EQ(reports_[0].backend, "");
@@ -31,7 +31,7 @@ TEST_F(LeaseTest, WhatADeadProcessHeldIsRunAgain) {
 
 TEST_F(LeaseTest, ARunThatKillsItsProcessEachTimeIsDeadLettered) {
   const model::RunId id = submit();
-  options_.max_attempts = 1;
+  options_.retry.max_attempts = 1;
   await([&]() -> awaitable<void> {
     auto job = co_await store_->claim(id, "dead", std::chrono::hours(1));
     EXPECT_TRUE(job && *job);
@@ -47,7 +47,7 @@ TEST_F(LeaseTest, ARunThatKillsItsProcessEachTimeIsDeadLettered) {
 
 TEST_F(LeaseTest, ARunOfADeadProcessWhoseCancelWasAskedForIsCancelledAlsoAfterItsLastAttempt) {
   for (const int max_attempts : {3, 1}) {
-    options_.max_attempts = max_attempts;
+    options_.retry.max_attempts = max_attempts;
     const model::RunId id = submit();
     await([&]() -> awaitable<void> {
       co_await claim_for("dead", id, std::chrono::hours(1));

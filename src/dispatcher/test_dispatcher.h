@@ -18,6 +18,7 @@
 
 #include "base/id.h"
 #include "dispatcher/dispatcher.h"
+#include "store/test_run.h"
 
 namespace mecapy::dispatcher {
 namespace asio = boost::asio;
@@ -84,6 +85,14 @@ class ScriptedBackend final : public backends::Backend {
                                    backends::Cancellation& cancellation) override {
     attempts.push_back(job.attempt);
     runs.push_back(job.run_id);
+    begun_with.push_back(job.checkpoint ? job.checkpoint->number : 0);
+    for (const std::int64_t number : saves) {
+      model::Checkpoint saved;
+      saved.number = number;
+      saved.size = 10;
+      observer.checkpoint(saved);
+    }
+    if (cannot_use && job.checkpoint) observer.anew();
     if (!says.empty()) observer.log(says);
     if (hold) {
       asio::steady_timer timer(io_, asio::steady_timer::time_point::max());
@@ -104,6 +113,9 @@ class ScriptedBackend final : public backends::Backend {
   awaitable<Result<std::string>> ready(base::Deadline) override { co_return ""; }
   Script script;
   std::string says = "attempt\n";
+  std::vector<std::int64_t> saves;  // numbers of the checkpoints that each attempt tells at once
+  bool cannot_use = false;          // the checkpoint it is given
+  std::vector<std::int64_t> begun_with;  // the number of each attempt's checkpoint; 0 for none
   bool hold = false;
   std::function<void()> on_hold;
   std::vector<int> attempts;
@@ -120,24 +132,15 @@ class DispatcherTest : public testing::Test {
     auto store = store::open_sqlite(folder_ + "/db", clock_);
     store_ = std::move(store.value());
     options_.claimant = "me";
-    options_.max_attempts = 3;
-    options_.backoff = std::chrono::milliseconds(1);
-    options_.backoff_max = std::chrono::milliseconds(2);
+    options_.retry.max_attempts = 3;
+    options_.retry.backoff = std::chrono::milliseconds(1);
+    options_.retry.backoff_max = std::chrono::milliseconds(2);
   }
   ~DispatcherTest() override { std::filesystem::remove_all(folder_); }
 
   // Puts a run into the store, and not into the queue.
   awaitable<model::RunId> accept() {
-    model::Task task;
-    task.id = model::TaskId::make();
-    task.user = "u";
-    task.name = "t";
-    task.version.code = "c";
-    model::Run run;
-    run.id = model::RunId::make();
-    run.task_id = task.id;
-    run.user = "u";
-    run.inputs.inline_bytes = "{}";
+    auto [task, run] = store::test_run();
     model::RunId id = run.id;
     auto made = co_await store_->submit_ad_hoc(std::move(task), std::move(run), std::nullopt);
     EXPECT_TRUE(made);
@@ -178,10 +181,12 @@ class DispatcherTest : public testing::Test {
 
   void with_dispatcher(std::function<awaitable<void>(Dispatcher&)> body) {
     queue_ = std::make_unique<WatchedQueue>(queue::make_memory_queue(100, clock_), on_push_);
-    Dispatcher dispatcher(io_,
-                          {*store_, *queue_, router_, feed_,
-                           [this](const AttemptReport& report) { reports_.push_back(report); }},
-                          options_);
+    Dispatcher dispatcher(
+        io_,
+        {*store_, *queue_, router_, feed_,
+         [this](const AttemptReport& report) { reports_.push_back(report); }, [] {},
+         [this](std::string key) { forgotten_.push_back(std::move(key)); }},
+        options_);
     await([&]() -> awaitable<void> {
       auto started = co_await dispatcher.start();
       EXPECT_TRUE(started);
@@ -212,6 +217,7 @@ class DispatcherTest : public testing::Test {
   WatchedQueue::OnPush on_push_;
   std::unique_ptr<queue::Queue> queue_;
   Options options_;
+  std::vector<std::string> forgotten_;  // objects that nobody needs any more
   std::vector<AttemptReport> reports_;
 };
 

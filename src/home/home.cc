@@ -1,12 +1,14 @@
 #include "home/home.h"
 
-#include <charconv>
+#include <algorithm>
 #include <utility>
 #include <vector>
 
 #include "auth/auth.h"
 #include "base/log.h"
 #include "base/sha256.h"
+#include "home/guest.h"
+#include "model/bounds.h"
 #include "wire/api_json.h"
 #include "wire/json.h"
 #include "wire/worker_json.h"
@@ -16,11 +18,13 @@ namespace {
 
 using std::chrono::steady_clock;
 
-constexpr std::chrono::seconds kObjects{60};  // one call of the object store
-constexpr std::chrono::minutes kForget{10};   // a worker that is silent for longer
+constexpr std::chrono::seconds kRemoval{10};
+constexpr std::chrono::minutes kForget{10};  // a worker that is silent for longer
 constexpr std::string_view kObjectPath = "/home/objects/";
 constexpr std::size_t kLongestTaker = 64;
 constexpr std::size_t kTokenDigits = 64;
+constexpr int kMostLines =
+    4096;  // of one call: log, progress and the checkpoints of a long silence
 
 enum class Path : std::uint8_t { job, lines, object, none };
 
@@ -31,7 +35,7 @@ Path path_of(const net::Request& request) {
 }
 
 bool takes(Path path, const std::string& method) {
-  if (path == Path::object) return method == "GET" || method == "PUT";
+  if (path == Path::object) return method == "GET" || method == "PUT" || method == "POST";
   return method == "POST";
 }
 
@@ -43,59 +47,16 @@ net::Response page(const Error& error, const std::string& request_id) {
   return response;
 }
 
-net::Response json(std::string body) {
-  net::Response response;
-  response.body = std::move(body);
-  return response;
-}
-
-// A whole number that a query gives; nothing when it gives none.
-std::optional<std::int64_t> number(const net::Request& request, const std::string& name) {
-  const auto it = request.query.find(name);
-  if (it == request.query.end()) return std::nullopt;
-  std::int64_t value = 0;
-  const char* end = it->second.data() + it->second.size();
-  const auto [at, ec] = std::from_chars(it->second.data(), end, value);
-  if (ec != std::errc() || at != end || value < 0) return std::nullopt;
-  return value;
-}
-
-Error wrong_query(const char* name) {
-  return fail_at("#query/" + std::string(name), ErrorCode::invalid_fields,
-                 std::string(name) + " is missing, or is not what it must be");
-}
+}  // namespace
 
 Error lost() { return fail(ErrorCode::conflict, "the run is not this machine's any more"); }
 
-// The lines of a body, each as a worker's answer has it.
-Result<std::vector<wire::WorkerLine>> read_lines(std::string_view body) {
-  std::vector<wire::WorkerLine> lines;
-  while (!body.empty()) {
-    const std::size_t end = body.find('\n');
-    const std::string_view one = body.substr(0, end);
-    body.remove_prefix(end == std::string_view::npos ? body.size() : end + 1);
-    if (one.empty()) continue;
-    auto line = wire::read_worker_line(one);
-    if (!line) return line.error();
-    lines.push_back(std::move(*line));
-  }
-  return lines;
-}
-
-}  // namespace
-
-struct Home::Guest {
-  std::shared_ptr<feed::Channel> channel{};
-  std::int64_t log = 0;  // bytes of it that came to this process
-  std::string key{};     // of the object that is on its way; "" when none is
-  std::unique_ptr<objects::Writer> writer{};
-  std::int64_t have = 0;
-  bool busy = false;  // a piece of it is being written
-  steady_clock::time_point heard{};
-};
-
 Home::Home(store::Store& store, objects::ObjectStore& objects, feed::Feed& feed, Options options)
-    : store_(store), objects_(objects), feed_(feed), options_(std::move(options)) {}
+    : store_(store),
+      objects_(objects),
+      feed_(feed),
+      options_(std::move(options)),
+      retry_(store, feed, options_.retry) {}
 
 Home::~Home() = default;
 
@@ -140,6 +101,9 @@ awaitable<Home::Answer> Home::answer(net::Exchange& exchange) {
       if (request.method == "PUT") {
         co_return co_await take_piece(request, *machine, std::move(key));
       }
+      if (request.method == "POST") {
+        co_return co_await give_link(request, *machine, std::move(key));
+      }
       co_return co_await give_object(exchange, *machine, std::move(key));
     }
     case Path::none:
@@ -160,21 +124,22 @@ awaitable<Result<model::Machine>> Home::who(const net::Request& request) {
   co_return std::move(**machine);
 }
 
-Home::Guest& Home::guest(const model::Machine& machine) {
-  std::unique_ptr<Guest>& guest = guests_[machine.id];
-  if (!guest) guest = std::make_unique<Guest>();
+std::shared_ptr<Home::Guest> Home::guest(const model::Machine& machine) {
+  std::shared_ptr<Guest>& guest = guests_[machine.id];
+  if (!guest) guest = std::make_shared<Guest>();
   guest->heard = steady_clock::now();
-  if (!guest->channel) {
+  if (!guest->channel && !guest->over) {
     guest->channel = feed_.open(machine.run_id);
     guest->channel->set_status(model::RunStatus::running, machine.attempt);
   }
-  return *guest;
+  return guest;
 }
 
 void Home::forget_old() {
   const auto before = steady_clock::now() - kForget;
   std::erase_if(guests_, [&](const auto& entry) {
-    return !entry.second->busy && entry.second->heard < before;
+    const Guest& one = *entry.second;
+    return !one.busy && !one.telling && one.heard < before;
   });
 }
 
@@ -189,7 +154,13 @@ awaitable<Home::Answer> Home::give_job(const net::Request& request, const model:
   model::Machine working = machine;
   working.state = model::MachineState::working;
   working.attempt = (*job)->attempt;
-  guest(working);
+  const std::shared_ptr<Guest> here = guest(working);
+  if (here->over) co_return lost();
+  here->most_log = model::most_log((*job)->limits);
+  if ((*job)->checkpoint) {
+    here->checkpoint = model::checkpoint_key(machine.run_id.str(), *(*job)->checkpoint);
+    here->channel->set_progress(working.attempt, model::resumed_progress(*(*job)->checkpoint));
+  }
   base::log_info(
       "a worker has called home",
       {{"machine", machine.id.str()}, {"run", machine.run_id.str()}, {"attempt", working.attempt}});
@@ -201,140 +172,150 @@ awaitable<Home::Answer> Home::take_lines(const net::Request& request,
   const auto from = number(request, "from");
   if (!from) co_return wrong_query("from");
   if (machine.state != model::MachineState::working) co_return lost();
-  auto lines = read_lines(request.body);
-  if (!lines) co_return lines.error();
+  const std::shared_ptr<Guest> here = guest(machine);
+  if (here->over) co_return lost();
+  // Of two at once the order is not known. The worker calls again.
+  if (here->telling) co_return fail(ErrorCode::busy, "other lines are being taken");
+  const Hold telling(here->telling);
   std::vector<store::Lease> lease{{machine.run_id, machine.attempt}};
   auto held = co_await store_.extend_leases(model::claimant_of(machine.id), std::move(lease),
                                             options_.lease);
   if (!held) co_return held.error();
   if (!held->lost.empty()) co_return lost();
-  Guest& here = guest(machine);
-  bool recorded = false;
-  std::int64_t at = *from;
-  for (wire::WorkerLine& line : *lines) {
-    if (line.type == wire::WorkerLine::Type::log) {
-      const auto end = at + static_cast<std::int64_t>(line.text.size());
-      // What is here already came twice; what is missing is asked for by `log`.
-      if (at <= here.log && end > here.log) {
-        const auto known = static_cast<std::size_t>(here.log - at);
-        here.channel->add_log(machine.attempt, std::string_view(line.text).substr(known));
-        here.log = end;
-      }
-      at = end;
-    } else if (line.type == wire::WorkerLine::Type::progress) {
-      here.channel->set_progress(machine.attempt, line.text);
-    } else if (line.type == wire::WorkerLine::Type::end) {
-      auto kept = co_await record(machine, std::move(line.end));
-      if (!kept) co_return kept.error();
-      if (!*kept) co_return lost();
-      recorded = true;
-      break;
-    }
-  }
-  const bool stop = !held->cancel_requested.empty();
+  auto recorded = co_await hear(*here, machine, request.body, *from);
+  if (!recorded) co_return recorded.error();
   co_return json(std::move(wire::ObjectWriter()
                                .integer("lease_s", options_.lease.count())
-                               .boolean("stop", stop)
-                               .integer("log", here.log)
-                               .boolean("recorded", recorded))
+                               .boolean("stop", !held->cancel_requested.empty())
+                               .integer("log", here->log)
+                               .boolean("recorded", *recorded))
                      .finish());
 }
 
+// Takes one line after the other. Whether the end was among them.
+awaitable<Result<bool>> Home::hear(Guest& here, const model::Machine& machine,
+                                   std::string_view body, std::int64_t at) {
+  for (int lines = 0; !body.empty();) {
+    const std::size_t end = body.find('\n');
+    const std::string_view one = body.substr(0, end);
+    body.remove_prefix(end == std::string_view::npos ? body.size() : end + 1);
+    if (one.empty()) continue;
+    if (++lines > kMostLines) co_return fail(ErrorCode::too_large, "so many lines in one call");
+    auto line = wire::read_worker_line(one);
+    if (!line) co_return line.error();
+    switch (line->type) {
+      case wire::WorkerLine::Type::started:
+        break;
+      case wire::WorkerLine::Type::log:
+        if (auto added = add_log(here, machine, line->text, at); !added) co_return added.error();
+        break;
+      case wire::WorkerLine::Type::progress:
+        here.channel->set_progress(machine.attempt, line->text);
+        break;
+      case wire::WorkerLine::Type::checkpoint:
+      case wire::WorkerLine::Type::anew: {
+        auto kept = co_await keep_checkpoint(here, machine, *line);
+        if (!kept) co_return kept.error();
+        break;
+      }
+      case wire::WorkerLine::Type::end: {
+        auto kept = co_await record(here, machine, std::move(line->end));
+        if (!kept) co_return kept.error();
+        if (!*kept) co_return lost();
+        co_return true;
+      }
+    }
+  }
+  co_return false;
+}
+
+// Log that begins at byte `at`, which is moved to its end.
+Result<void> Home::add_log(Guest& here, const model::Machine& machine, std::string_view text,
+                           std::int64_t& at) const {
+  const auto most = static_cast<std::int64_t>(std::min(here.most_log, options_.most_log));
+  const auto size = static_cast<std::int64_t>(text.size());
+  if (at > most || size > most - at) {
+    return fail(ErrorCode::too_large, "the worker told more log than the run may write");
+  }
+  const std::int64_t end = at + size;
+  // What is here already came twice; what is missing is asked for by `log`.
+  if (at <= here.log && end > here.log) {
+    here.channel->add_log(machine.attempt, text.substr(static_cast<std::size_t>(here.log - at)));
+    here.log = end;
+  }
+  at = end;
+  return {};
+}
+
+// A worker that was not answered tells it again.
+awaitable<Result<void>> Home::keep_checkpoint(Guest& here, const model::Machine& machine,
+                                              const wire::WorkerLine& line) {
+  const store::Lease lease{machine.run_id, machine.attempt};
+  const bool anew = line.type == wire::WorkerLine::Type::anew;
+  if (anew && here.anew) co_return Result<void>{};
+  model::Checkpoint checkpoint = line.checkpoint;
+  checkpoint.attempt = machine.attempt;
+  const std::string key = model::checkpoint_key(machine.run_id.str(), checkpoint);
+  if (!anew) {
+    auto there = co_await objects_.stat(key, base::after(kObjects));
+    if (!there && there.error().code != ErrorCode::not_found) co_return there.error();
+    // What came again, and was replaced meanwhile, is not there any more.
+    if (!there) co_return Result<void>{};
+    if (there->size != checkpoint.size) {
+      co_return fail(ErrorCode::invalid_request, "the checkpoint is not what its worker says");
+    }
+  }
+  auto done = anew ? co_await store_.drop_checkpoint(lease)
+                   : co_await store_.keep_checkpoint(lease, std::move(checkpoint));
+  if (!done) co_return done.error();
+  here.checkpoint = anew ? "" : key;
+  std::erase_if(here.untold, [&](const Guest::Untold& one) { return !anew && one.key == key; });
+  here.anew = here.anew || anew;
+  if (*done) co_await remove(std::move(**done));
+  co_return Result<void>{};
+}
+
+awaitable<void> Home::remove(std::string key) {
+  const auto gone = co_await objects_.remove(key, base::after(kRemoval));
+  if (gone) co_return;
+  base::log_warn("an object that nobody needs is left for the janitor",
+                 {{"key", key}, {"error", gone.error().message}});
+}
+
 // False when the run is another attempt's by now.
-awaitable<Result<bool>> Home::record(const model::Machine& machine, model::RunEnd end) {
+awaitable<Result<bool>> Home::record(Guest& here, const model::Machine& machine,
+                                     model::RunEnd end) {
+  if (end.log.inline_bytes.size() > std::min(here.most_log, options_.most_log)) {
+    co_return fail(ErrorCode::too_large, "the end has more log than the run may write");
+  }
+  if (end.result.inline_bytes.size() > options_.most_result) {
+    co_return fail(ErrorCode::too_large, "the end has more of a result than a run may have");
+  }
   if (!model::names_own_objects(end, machine.run_id, machine.attempt)) {
     co_return fail(ErrorCode::invalid_request, "the end names objects of another run");
   }
+  if (auto there = co_await look_for(here, end); !there) co_return there.error();
   const store::Lease lease{machine.run_id, machine.attempt};
-  const model::RunStatus status = end.status;
-  auto recorded = co_await store_.record_end(lease, std::move(end));
-  if (!recorded) co_return recorded.error();
-  if (!*recorded) co_return false;
-  Guest& here = guest(machine);
-  here.channel->set_status(status, machine.attempt);
+  bool goes_on = false;  // one that waits for another machine: from what it has saved
+  if (retry::Retry::is_fault(end)) {
+    auto settled = co_await retry_.settle(lease, std::move(end));
+    if (!settled) co_return settled.error();
+    if (*settled == retry::Became::lost) co_return false;
+    goes_on = *settled == retry::Became::waits;
+  } else {
+    const model::RunStatus status = end.status;
+    auto recorded = co_await store_.record_end(lease, std::move(end));
+    if (!recorded) co_return recorded.error();
+    if (!*recorded) co_return false;
+    here.channel->set_status(status, machine.attempt);
+  }
   here.channel->leave(machine.attempt);
-  guests_.erase(machine.id);
+  here.channel.reset();
+  here.over = true;
   options_.on_end();
+  if (!goes_on && !here.checkpoint.empty()) co_await remove(here.checkpoint);
+  co_await remove_untold(here);
   co_return true;
-}
-
-awaitable<Home::Answer> Home::give_object(net::Exchange& exchange, const model::Machine& machine,
-                                          std::string key) {
-  if (key != "inputs/" + machine.run_id.str() + ".json") {
-    co_return fail(ErrorCode::not_found, "no such object");
-  }
-  auto info = co_await objects_.stat(key, base::after(kObjects));
-  if (!info) co_return info.error();
-  net::Response head;
-  auto out = co_await exchange.start_stream(std::move(head), info->size);
-  for (std::int64_t at = 0; at < info->size;) {
-    auto piece = co_await objects_.read(key, at, kLargestPiece, base::after(kObjects));
-    if (!piece || piece->empty()) break;  // its length tells the worker
-    at += static_cast<std::int64_t>(piece->size());
-    if (const auto sent = co_await out->write(*piece); !sent) break;
-  }
-  co_return std::optional<net::Response>();
-}
-
-awaitable<Home::Answer> Home::take_piece(const net::Request& request, const model::Machine& machine,
-                                         std::string key) {
-  const auto offset = number(request, "offset");
-  if (!offset) co_return wrong_query("offset");
-  const bool last = number(request, "last").value_or(0) == 1;
-  const bool own = machine.state == model::MachineState::working &&
-                   model::is_object_of(key, machine.run_id, machine.attempt);
-  if (!own) co_return fail(ErrorCode::not_found, "no object of this run");
-  if (static_cast<std::int64_t>(request.body.size()) > kLargestPiece) {
-    co_return fail(ErrorCode::too_large, "a piece is 4 MiB at most");
-  }
-  const auto told = [](std::int64_t have, bool done) {
-    return json(
-        std::move(wire::ObjectWriter().integer("have", have).boolean("done", done)).finish());
-  };
-  Guest& here = guest(machine);
-  if (here.busy) co_return fail(ErrorCode::conflict, "another piece is being written");
-  struct Busy {
-    explicit Busy(bool& flag) : flag(flag) { flag = true; }
-    ~Busy() { flag = false; }
-    Busy(const Busy&) = delete;
-    Busy& operator=(const Busy&) = delete;
-    bool& flag;
-  };
-  const Busy busy(here.busy);
-  if (here.key != key || *offset == 0) {
-    here.writer.reset();
-    here.key = key;
-    here.have = 0;
-  }
-  if (*offset != here.have) {
-    net::Response response = told(here.have, false);
-    response.status = 409;
-    co_return response;
-  }
-  if (!here.writer) {
-    auto writer = co_await objects_.create(key, base::after(kObjects));
-    if (!writer) co_return writer.error();
-    here.writer = std::move(*writer);
-  }
-  const auto size = static_cast<std::int64_t>(request.body.size());
-  auto appended = co_await here.writer->append(request.body, base::after(kObjects));
-  if (appended && last) appended = co_await here.writer->commit(base::after(kObjects));
-  if (!appended) {
-    here.writer.reset();
-    here.have = 0;
-    // It is there: the answer to its last piece was lost. Nobody else writes this key.
-    const bool there = last && appended.error().code == ErrorCode::conflict;
-    if (!there) co_return appended.error();
-    co_return told(*offset + size, true);
-  }
-  here.have += size;
-  const std::int64_t have = here.have;
-  if (last) {
-    here.writer.reset();
-    here.key.clear();
-    here.have = 0;
-  }
-  co_return told(have, last);
 }
 
 }  // namespace mecapy::home

@@ -73,7 +73,7 @@ awaitable<Result<void>> remove_orphans_of(store::Store& store, objects::ObjectSt
 awaitable<Result<Swept>> remove_orphans(store::Store& store, objects::ObjectStore& objects,
                                         base::TimePoint before) {
   Swept swept;
-  for (const char* folder : {"inputs", "results", "logs", "artifacts"}) {
+  for (const char* folder : {"inputs", "results", "logs", "artifacts", "checkpoints"}) {
     const auto listing = objects.list(folder);
     while (true) {
       auto batch = co_await listing->next(kBatch, base::after(kDeadline));

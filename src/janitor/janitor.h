@@ -1,8 +1,9 @@
 // Removes what nobody will ask for again: objects of attempts that were never recorded.
 //
 // An attempt puts its result, log and artifacts into the object store before its end is recorded;
-// when it is lost, cancelled or overtaken by a later one, they stay and no run refers to them. The
-// same goes for the inputs of a run whose row could not be written.
+// when it is lost, cancelled or overtaken by a later one, they stay and no run refers to them. So
+// do checkpoints whose run has ended without anybody of ours hearing it. The same goes for the
+// inputs of a run whose row could not be written.
 #pragma once
 
 #include <boost/asio/awaitable.hpp>

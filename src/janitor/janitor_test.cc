@@ -128,6 +128,18 @@ TEST_F(JanitorTest, OfAnEndedRun_TheRecordedAttemptStaysAndTheOthersGo) {
   EXPECT_EQ(sweep(), 0);
 }
 
+TEST_F(JanitorTest, CheckpointsGoWithTheirRun) {
+  const std::string run = submit();
+  claim(run);
+  put("checkpoints/" + run + "/7");
+  put("checkpoints/" + run + ".2/1");
+  EXPECT_EQ(sweep(), 0) << "the run goes on";
+  const Keys recorded = keep(run);
+  record(run, run, model::RunStatus::completed);
+  EXPECT_EQ(sweep(), 2);
+  EXPECT_EQ(left(), with(recorded, "inputs/" + run + ".json"));
+}
+
 TEST_F(JanitorTest, AFailedRunKeepsItsInputsLogAndArtifactsButHasNoResult) {
   const std::string run = submit();
   claim(run);

@@ -12,18 +12,16 @@
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <chrono>
-#include <functional>
-#include <memory>
-#include <optional>
 #include <string>
 #include <unordered_map>
-#include <unordered_set>
 #include <vector>
 
-#include "base/jitter.h"
 #include "clouds/placer.h"
 #include "feed/feed.h"
 #include "machines/life.h"
+#include "machines/offers.h"
+#include "machines/placer_calls.h"
+#include "retry/retry.h"
 #include "store/store.h"
 
 namespace mecapy::machines {
@@ -32,30 +30,35 @@ using boost::asio::awaitable;
 using std::chrono::milliseconds;
 using std::chrono::seconds;
 
+// What settings decide, which have the defaults.
+struct Terms {
+  int capacity;   // machines at once, of all processes on this store
+  int tries;      // machines whose worker never calls home, before a run is given up
+  seconds boot;   // until a worker must have called home
+  seconds lease;  // of a run whose worker is away
+  seconds care;   // of a machine whose keeper is silent
+};
+
 struct Options {
-  std::string keeper;       // unique to this process
-  std::string home_url;     // where workers on machines reach us
-  bool owns_store = false;  // no other process is on it: what others had in their care is ours
-  int capacity = 4;         // machines at once, of all processes on this store
-  int tries = 5;            // machines whose worker never calls home, before a run is given up
-  seconds boot{900};        // until a worker must have called home
-  seconds margin{300};      // a machine's life beyond the run's timeout
-  seconds lease{120};       // of a run whose worker is away
-  seconds care{60};         // of a machine whose keeper is silent
+  explicit Options(Terms t) : terms(t) {}
+
+  Terms terms;
+  std::string keeper{};      // unique to this process
+  std::string home_url{};    // where workers on machines reach us
+  bool owns_store = false;   // no other process is on it: what others had in their care is ours
+  milliseconds rest{2'000};  // of a run whose machine never called home; doubles with each
+  milliseconds rest_longest{30'000};
+  seconds margin{300};  // a machine's life beyond the run's timeout
   milliseconds every{1'000};
-  milliseconds look_every{15'000};
-  milliseconds destroy_first{1'000};  // the pause before destroy() is asked again; doubles
-  milliseconds destroy_longest{60'000};
-  seconds call{60};  // the longest a placer may take to answer one call
-  // A run that the platform failed, as the dispatcher's.
-  int max_attempts = 5;
-  milliseconds backoff{200};
-  milliseconds backoff_max{10'000};
+  milliseconds idle{5'000};  // the same, when there is no machine and no run that wants one
+  CallOptions calls{};       // its names of keeper and home are these
+  retry::Policy retry{};
 };
 
 class Keeper {
  public:
-  // The placers are not owned, in order of preference.
+  // The placers are not owned, in order of preference. Without any, what there is is looked after
+  // all the same, and ends; what nobody here can remove stays `ending`, and says so.
   Keeper(boost::asio::io_context& io, store::Store& store, feed::Feed& feed,
          std::vector<clouds::Placer*> placers, Options options);
   ~Keeper();
@@ -73,37 +76,47 @@ class Keeper {
 
   // Machines that are not gone, as last seen.
   const std::vector<model::Machine>& left() const { return left_; }
+  // Runs that wait for one.
+  std::size_t wanted() const { return wanted_; }
+  const std::vector<Offers::Placings>& placings() const { return offers_.placings(); }
 
  private:
-  struct Memory;  // of one machine, while it is in our care
+  static CallOptions call_options(const Options& options);
+  awaitable<Result<void>> look_first();
   awaitable<void> loop();
   awaitable<Result<void>> round();
+  awaitable<Result<void>> tend_all();
   awaitable<Result<void>> tend(const store::KeptMachine& kept);
+  bool holds(const store::KeptMachine& kept, Event event) const;
+  std::string said_of(const store::KeptMachine& kept, Event event) const;
   awaitable<Result<bool>> fire(const model::Machine& machine, Event event, std::string said);
   awaitable<Result<void>> release_dead();
-  awaitable<Result<void>> put_back(store::Lease lease, model::Failure why);
+  awaitable<Result<void>> settle(store::Lease lease, model::OutcomeCode code, std::string why);
+  awaitable<Result<void>> tell_unserved();
   awaitable<Result<void>> make_wanted();
+  awaitable<Result<void>> tell_waiting(model::RunId run, std::string why);
   awaitable<Result<void>> make_for(const store::WantsMachine& want);
-  struct Pick;
-  Pick pick(const model::Limits& limits) const;
-  // What is asked of placers, beside the loop.
-  void spawn(const model::MachineId& id, awaitable<void> work);
-  awaitable<void> place(model::Machine machine, std::string token);
-  awaitable<void> look(model::Machine machine);
-  awaitable<void> destroy(model::Machine machine);
-  clouds::Placer* placer_of(const model::Machine& machine) const;
-  milliseconds pause_before_retry(int attempt) const;
+  awaitable<Result<void>> give_up(const store::WantsMachine& want, std::string said);
+  bool rests(const store::WantsMachine& want);
+  awaitable<Result<void>> intend(const store::WantsMachine& want, const clouds::Placer& placer,
+                                 const clouds::Offer& offer);
 
   boost::asio::io_context& io_;
   store::Store& store_;
   feed::Feed& feed_;
-  std::vector<clouds::Placer*> placers_;
   Options options_;
-  std::unordered_map<model::MachineId, Memory> memory_;
-  std::unordered_map<std::string, base::Deadline> refused_until_;  // by offer
-  std::unordered_map<std::string, std::string> refused_why_;
+  retry::Retry retry_;
+  Offers offers_;
+  PlacerCalls calls_;
   std::vector<model::Machine> left_;
-  int busy_ = 0;
+  std::size_t wanted_ = 0;  // runs that wanted a machine, when last looked
+  struct Rest {
+    int tried = 0;  // machines, when it began
+    base::Deadline until{};
+  };
+  std::unordered_map<model::RunId, Rest> rests_;  // of the runs that want one
+  base::Deadline started_{};
+  bool looping_ = false;
   bool draining_ = false;
   bool woken_ = false;
   boost::asio::steady_timer wake_timer_;

@@ -5,12 +5,12 @@
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/detached.hpp>
 #include <boost/asio/use_awaitable.hpp>
-#include <deque>
-#include <set>
 
 #include "base/id.h"
 #include "base/sha256.h"
 #include "base/test_folder.h"
+#include "machines/test_placer.h"
+#include "store/test_run.h"
 
 namespace mecapy::machines {
 namespace {
@@ -21,57 +21,6 @@ using model::OutcomeCode;
 using model::RunStatus;
 using std::chrono::minutes;
 
-// Makes machines that are nothing but their names, as a test says.
-class ScriptedPlacer final : public clouds::Placer {
- public:
-  explicit ScriptedPlacer(std::vector<clouds::Offer> offers) : offers_(std::move(offers)) {}
-  std::string_view name() const override { return "scripted"; }
-  const std::vector<clouds::Offer>& offers() const override { return offers_; }
-  awaitable<clouds::Answer<clouds::Done>> place(clouds::Order order, clouds::Save save,
-                                                base::Deadline) override {
-    orders.push_back(order);
-    there.insert(order.machine);
-    if (!co_await save("parts of " + order.machine)) {
-      co_return clouds::Refusal{Trouble::passing, "not saved"};
-    }
-    if (on_place) co_await on_place(order);
-    if (!refusals.empty()) {
-      const auto refusal = refusals.front();
-      refusals.pop_front();
-      if (refusal) co_return *refusal;
-    }
-    co_return clouds::Done{};
-  }
-  awaitable<clouds::Answer<clouds::Sight>> look(std::string machine, std::string,
-                                                base::Deadline) override {
-    if (lost.contains(machine)) co_return clouds::Sight{clouds::Phase::over, "TIMEOUT", why};
-    co_return clouds::Sight{clouds::Phase::running, "running", {}};
-  }
-  awaitable<clouds::Answer<bool>> destroy(std::string machine, std::string parts,
-                                          base::Deadline) override {
-    destroyed_with[machine] = parts;
-    if (deaf > 0 && deaf-- > 0) co_return clouds::Refusal{Trouble::passing, "busy"};
-    there.erase(machine);
-    co_return true;
-  }
-  awaitable<clouds::Answer<std::vector<clouds::Found>>> list(base::Deadline) override {
-    co_return std::vector<clouds::Found>();
-  }
-  awaitable<clouds::Answer<bool>> remove(clouds::Found, base::Deadline) override { co_return true; }
-
-  std::vector<clouds::Order> orders;
-  std::set<std::string> there;
-  std::set<std::string> lost;
-  std::optional<OutcomeCode> why;
-  std::deque<std::optional<clouds::Refusal>> refusals;
-  std::map<std::string, std::string> destroyed_with;
-  std::function<awaitable<void>(const clouds::Order&)> on_place;
-  int deaf = 0;
-
- private:
-  std::vector<clouds::Offer> offers_;
-};
-
 class KeeperTest : public testing::Test {
  protected:
   KeeperTest() {
@@ -79,25 +28,18 @@ class KeeperTest : public testing::Test {
     options_.keeper = "me";
     options_.home_url = "https://home";
     options_.every = milliseconds(1);
-    options_.look_every = milliseconds(1);
-    options_.destroy_first = milliseconds(1);
-    options_.backoff = milliseconds(1);
-    options_.backoff_max = milliseconds(1);
+    options_.idle = milliseconds(1);
+    options_.calls.look_every = milliseconds(1);
+    options_.rest = milliseconds(1);
+    options_.calls.destroy_first = milliseconds(1);
+    options_.retry.backoff = milliseconds(1);
+    options_.retry.backoff_max = milliseconds(1);
   }
 
   // A queued run that wants a machine.
   awaitable<model::RunId> accept(model::Limits limits = {}) {
-    model::Task task;
-    task.id = model::TaskId::make();
-    task.user = "u";
-    task.name = "t";
-    task.version.code = "c";
+    auto [task, run] = store::test_run();
     task.version.limits = limits;
-    model::Run run;
-    run.id = model::RunId::make();
-    run.task_id = task.id;
-    run.user = "u";
-    run.inputs.inline_bytes = "{}";
     run.backend = model::kDedicated;
     model::RunId id = run.id;
     EXPECT_TRUE(co_await store_->submit_ad_hoc(std::move(task), std::move(run), std::nullopt));
@@ -129,6 +71,11 @@ class KeeperTest : public testing::Test {
     co_return job ? *job : std::nullopt;
   }
 
+  // Suspends for as long as many rounds would take.
+  awaitable<void> rested() {
+    asio::steady_timer timer(io_, milliseconds(100));
+    co_await timer.async_wait(asio::use_awaitable);
+  }
   // Suspends until `what` holds, ten seconds at most.
   awaitable<bool> until(std::function<awaitable<bool>()> what) {
     const auto deadline = base::after(seconds(10));
@@ -178,8 +125,9 @@ class KeeperTest : public testing::Test {
   asio::io_context io_{1};
   std::unique_ptr<store::Store> store_;
   feed::Feed feed_{io_.get_executor()};
-  ScriptedPlacer placer_{{{"small", "a", 1, 2048, 0}, {"large", "b", 8, 32'768, 0}}};
-  Options options_;
+  ScriptedPlacer placer_{"scripted", {{"small", "a", 1, 2048, 0}, {"large", "b", 8, 32'768, 0}}};
+  Options options_{Terms{
+      .capacity = 4, .tries = 5, .boot = minutes(15), .lease = minutes(2), .care = minutes(1)}};
 };
 
 TEST_F(KeeperTest, ARun_HasAMachine_AndWhenItEndsNothingIsLeft) {
@@ -253,7 +201,7 @@ TEST_F(KeeperTest, ACancelWhileItIsMade_TakesTheMachineAway) {
 }
 
 TEST_F(KeeperTest, AWorkerThatNeverCallsHome_IsReplaced_UntilTheRunIsGivenUp) {
-  options_.tries = 2;
+  options_.terms.tries = 2;
   with_keeper([&](Keeper&) -> awaitable<void> {
     const model::RunId id = co_await accept();
     for (std::size_t i = 1; i <= 2; ++i) {
@@ -270,6 +218,73 @@ TEST_F(KeeperTest, AWorkerThatNeverCallsHome_IsReplaced_UntilTheRunIsGivenUp) {
     EXPECT_TRUE(run.end.failure->message.starts_with("2 machines were made for it"));
     EXPECT_TRUE(co_await until_nothing_left());
     EXPECT_TRUE(placer_.there.empty());
+  });
+}
+
+TEST_F(KeeperTest, AMachineThatNeverCalledHomeAndWhoseLifeIsOver_IsReplaced) {
+  with_keeper([&](Keeper&) -> awaitable<void> {
+    co_await accept();
+    EXPECT_TRUE(co_await until([&]() -> awaitable<bool> {
+      auto left = co_await store_->machines().left();
+      co_return !left->empty() && left->at(0).state == MachineState::booting;
+    }));
+    clock_->advance(std::chrono::hours(48));
+    EXPECT_TRUE(co_await until_orders(2));
+    EXPECT_TRUE(co_await until([&]() -> awaitable<bool> {
+      co_return !placer_.there.contains(placer_.orders[0].machine);
+    }));
+  });
+}
+
+TEST_F(KeeperTest, AMachineAtWorkBeyondItsLife_PutsTheRunBack) {
+  with_keeper([&](Keeper&) -> awaitable<void> {
+    const model::RunId id = co_await accept();
+    EXPECT_TRUE(co_await until_orders(1));
+    EXPECT_TRUE(co_await until([&]() -> awaitable<bool> {
+      const std::string hash = base::sha256_hex(placer_.orders[0].token);
+      auto machine = co_await store_->machines().by_token(hash);
+      auto job = co_await store_->machines().take_job((*machine)->id, "w", std::chrono::hours(100));
+      co_return job && job->has_value();
+    }));
+    clock_->advance(std::chrono::hours(48));
+    EXPECT_TRUE(co_await until([&]() -> awaitable<bool> {
+      const auto failure = (co_await run_of(id)).end.failure;
+      co_return failure && failure->message == "its machine is gone: it was there beyond its life";
+    }));
+    EXPECT_TRUE(co_await until([&]() -> awaitable<bool> {
+      co_return !placer_.there.contains(placer_.orders[0].machine);
+    }));
+  });
+}
+
+TEST_F(KeeperTest, AMachineInAQueueOfItsPlacers_IsGivenThatLong_AndItsRunSaysWhatIsTold) {
+  placer_.in_queue = std::chrono::hours(10);
+  placer_.pending = "PENDING (Resources)";
+  with_keeper([&](Keeper&) -> awaitable<void> {
+    const model::RunId id = co_await accept();
+    const auto waits_as = [&](std::string text) {
+      return until([&, text = std::move(text)]() -> awaitable<bool> {
+        co_return (co_await run_of(id)).waiting == text;
+      });
+    };
+    EXPECT_TRUE(
+        co_await waits_as("scripted small in a: its machine is not on yet: PENDING (Resources)"));
+    const auto state = [&]() -> awaitable<MachineState> {
+      co_return (co_await store_->machines().left())->at(0).state;
+    };
+    // Beyond the time to boot (15 minutes), and within the queue's.
+    clock_->advance(std::chrono::hours(10));
+    const int looks = placer_.looks;
+    EXPECT_TRUE(co_await until([&]() -> awaitable<bool> { co_return placer_.looks >= looks + 2; }));
+    EXPECT_EQ(co_await state(), MachineState::booting);
+    EXPECT_EQ((co_await run_of(id)).status, RunStatus::queued);
+    placer_.pending.clear();
+    EXPECT_TRUE(co_await waits_as("scripted small in a: its machine is on, and boots"));
+    EXPECT_EQ(placer_.orders.size(), 1u);
+    // What is longer than both is too long.
+    clock_->advance(minutes(16));
+    EXPECT_TRUE(co_await until_orders(2));
+    EXPECT_EQ((co_await run_of(id)).attempt, 0);
   });
 }
 
@@ -316,8 +331,41 @@ TEST_F(KeeperTest, ASilentWorkersLease_EndsAndTheRunWaitsForAnotherMachine) {
   });
 }
 
+TEST_F(KeeperTest, AMachineWithGraphicsProcessors_IsForARunThatAsksForThem) {
+  placer_.has = {{"GPU-1", "a", 8, 8192, 1}, {"SMALL", "a", 1, 2048}};
+  with_keeper([&](Keeper&) -> awaitable<void> {
+    co_await accept();
+    EXPECT_TRUE(co_await until_orders(1));
+    model::Limits limits;
+    limits.gpus = 1;
+    limits.cpus = 1.5;
+    co_await accept(limits);
+    EXPECT_TRUE(co_await until_orders(2));
+    EXPECT_EQ(placer_.orders[0].type, "SMALL");
+    EXPECT_EQ(placer_.orders[1].type, "GPU-1");
+    EXPECT_EQ(placer_.orders[1].gpus, 1);
+    EXPECT_EQ(placer_.orders[1].cpus, 2);
+    EXPECT_EQ(placer_.orders[1].memory_mb, 2048);
+  });
+}
+
+TEST_F(KeeperTest, WhereThereIsNothing_ItRests_UntilItIsWoken) {
+  options_.idle = std::chrono::hours(1);
+  with_keeper([&](Keeper& keeper) -> awaitable<void> {
+    co_await rested();
+    const model::RunId id = co_await accept();
+    co_await rested();
+    EXPECT_TRUE(placer_.orders.empty());
+    keeper.wake();
+    EXPECT_TRUE(co_await until_orders(1));
+    // As long as there is a machine, it is looked after.
+    EXPECT_TRUE(co_await store_->request_cancel("u", id));
+    EXPECT_TRUE(co_await until_nothing_left());
+  });
+}
+
 TEST_F(KeeperTest, FullMeansQueued_Visibly) {
-  options_.capacity = 1;
+  options_.terms.capacity = 1;
   with_keeper([&](Keeper&) -> awaitable<void> {
     co_await accept();
     EXPECT_TRUE(co_await until_orders(1));
@@ -329,15 +377,159 @@ TEST_F(KeeperTest, FullMeansQueued_Visibly) {
   });
 }
 
-TEST_F(KeeperTest, WhatCannotBeRemovedYet_IsAskedAgainUntilItIsGone) {
-  placer_.deaf = 5;
+TEST_F(KeeperTest, OfALongQueue_TheLastSaysWhyItWaits) {
+  options_.terms.capacity = 1;
+  with_keeper([&](Keeper&) -> awaitable<void> {
+    std::vector<model::RunId> ids;
+    for (int i = 0; i < 105; ++i) ids.push_back(co_await accept());
+    EXPECT_TRUE(co_await until([&]() -> awaitable<bool> {
+      co_return (co_await run_of(ids.back())).waiting == "1 of 1 machines are in use";
+    }));
+  });
+}
+
+TEST_F(KeeperTest, RunsThatNobodyCanPlace_StopNoOther) {
+  with_keeper([&](Keeper&) -> awaitable<void> {
+    model::Limits huge;
+    huge.memory_mb = 1'000'000;
+    for (int i = 0; i < 105; ++i) co_await accept(huge);
+    co_await accept();
+    EXPECT_TRUE(co_await until_orders(1));
+  });
+}
+
+TEST_F(KeeperTest, ALeaseThatEndedWhileNobodyWasThere_IsGivenAnotherWholeOne) {
+  model::Machine machine;
+  run([&]() -> awaitable<void> {
+    machine = co_await intend_and_die();
+    for (const auto& [from, to] : {std::pair(MachineState::intended, MachineState::placing),
+                                   std::pair(MachineState::placing, MachineState::booting)}) {
+      store::MachineChange change{machine.id, "dead", from, to};
+      EXPECT_TRUE((co_await store_->machines().change(std::move(change))).value());
+    }
+    EXPECT_TRUE((co_await store_->machines().take_job(machine.id, "w", seconds(60))).value());
+  });
+  placer_.there.insert(machine.id.str());
+  clock_->advance(seconds(61));
+  with_keeper([&](Keeper&) -> awaitable<void> {
+    // A second look is of a later round than the first that looked for dead leases.
+    EXPECT_TRUE(co_await until([&]() -> awaitable<bool> { co_return placer_.looks >= 2; }));
+    EXPECT_EQ((co_await run_of(machine.run_id)).status, RunStatus::running);
+    clock_->advance(options_.terms.lease);
+    EXPECT_TRUE(co_await until([&]() -> awaitable<bool> {
+      co_return (co_await run_of(machine.run_id)).end.failure.has_value();
+    }));
+  });
+}
+
+TEST_F(KeeperTest, WhatCannotBeRemovedYet_SaysWhy_AndIsAskedAgainUntilItIsGone) {
+  placer_.deaf = 1'000'000;
+  options_.calls.destroy_longest = milliseconds(2);
   with_keeper([&](Keeper&) -> awaitable<void> {
     const model::RunId id = co_await accept();
     EXPECT_TRUE(co_await until_orders(1));
     EXPECT_TRUE(co_await store_->request_cancel("u", id));
+    EXPECT_TRUE(co_await until([&]() -> awaitable<bool> {
+      auto left = co_await store_->machines().left();
+      co_return left->at(0).said == "it could not be removed yet: not now: busy";
+    }));
+    placer_.deaf = 5;
     EXPECT_TRUE(co_await until_nothing_left());
     EXPECT_TRUE(placer_.there.empty());
     EXPECT_EQ(placer_.deaf, 0);
+  });
+}
+
+TEST_F(KeeperTest, WhatGoesStepByStep_IsNotKeptWaitingForWhatWasRefusedBefore) {
+  options_.calls.destroy_first = milliseconds(20);
+  options_.calls.destroy_going = milliseconds(20);
+  options_.calls.destroy_longest = std::chrono::hours(1);
+  placer_.deaf = 4;
+  placer_.steps = 6;
+  with_keeper([&](Keeper&) -> awaitable<void> {
+    const model::RunId id = co_await accept();
+    EXPECT_TRUE(co_await until_orders(1));
+    EXPECT_TRUE(co_await store_->request_cancel("u", id));
+    // With pauses that go on doubling it were 20 s.
+    EXPECT_TRUE(co_await until_nothing_left());
+    EXPECT_EQ(placer_.steps, 0);
+  });
+}
+
+TEST_F(KeeperTest, MachinesThatEndAtOnce_AreMadeWithGrowingRests) {
+  options_.rest = milliseconds(40);
+  options_.rest_longest = std::chrono::hours(1);
+  options_.terms.tries = 4;
+  std::vector<std::chrono::steady_clock::time_point> made;
+  placer_.on_place = [&](const clouds::Order& order) -> awaitable<void> {
+    made.push_back(std::chrono::steady_clock::now());
+    placer_.lost.insert(order.machine);
+    co_return;
+  };
+  with_keeper([&](Keeper&) -> awaitable<void> {
+    const model::RunId id = co_await accept();
+    EXPECT_TRUE(co_await until([&]() -> awaitable<bool> {
+      const std::string waiting = (co_await run_of(id)).waiting;
+      co_return waiting.starts_with("another machine is made soon: of 2 ");
+    }));
+    EXPECT_TRUE(co_await until_status(id, RunStatus::failed));
+  });
+  ASSERT_EQ(made.size(), 4U);
+  // Half of 40, of 80 and of 160 ms at least.
+  EXPECT_GE(made[1] - made[0], milliseconds(20));
+  EXPECT_GE(made[2] - made[1], milliseconds(40));
+  EXPECT_GE(made[3] - made[2], milliseconds(80));
+}
+
+// Neither a machine nor a run is left behind when machines.placers is emptied.
+TEST_F(KeeperTest, WithoutPlacers_WhatThereIsEnds_AndRunsAreToldAndGivenUpInTheEnd) {
+  options_.terms.boot = seconds(1);
+  options_.owns_store = true;
+  model::RunId run_id;
+  model::RunId never;
+  with_keeper([&](Keeper&) -> awaitable<void> {
+    run_id = co_await accept();
+    EXPECT_TRUE(co_await until_orders(1));
+    EXPECT_TRUE(co_await call_home(placer_.orders[0]));
+  });
+  Keeper keeper(io_, *store_, feed_, {}, options_);
+  run([&]() -> awaitable<void> {
+    never = co_await accept();
+    EXPECT_TRUE(co_await keeper.start());
+    EXPECT_EQ(keeper.left().size(), 1U);
+    EXPECT_EQ(keeper.wanted(), 1U);
+    const std::string nobody = "nobody here makes machines any more: machines.placers is empty";
+    EXPECT_TRUE(co_await until(
+        [&]() -> awaitable<bool> { co_return (co_await run_of(never)).waiting == nobody; }));
+    EXPECT_EQ((co_await run_of(run_id)).status, RunStatus::running);
+    clock_->advance(minutes(10));  // its worker was not heard
+    EXPECT_TRUE(co_await until([&]() -> awaitable<bool> {
+      const auto left = co_await store_->machines().left();
+      co_return left->at(0).said.ends_with("nobody here makes machines of scripted");
+    }));
+    for (const model::RunId& id : {run_id, never}) {
+      EXPECT_TRUE(co_await until([&]() -> awaitable<bool> {
+        clock_->advance(milliseconds(1));  // the pause before it is tried again
+        co_return (co_await run_of(id)).status == RunStatus::failed;
+      }));
+      EXPECT_EQ((co_await run_of(id)).end.failure->message, nobody);
+    }
+    EXPECT_EQ((co_await store_->machines().left())->at(0).state, MachineState::ending);
+    co_await keeper.drain(base::after(seconds(5)));
+  });
+}
+
+TEST_F(KeeperTest, WithoutPlacers_OnASharedStore_RunsWaitForWhoeverMakesMachinesThere) {
+  options_.terms.boot = seconds(0);
+  Keeper keeper(io_, *store_, feed_, {}, options_);
+  run([&]() -> awaitable<void> {
+    const model::RunId id = co_await accept();
+    EXPECT_TRUE(co_await keeper.start());
+    EXPECT_TRUE(co_await until(
+        [&]() -> awaitable<bool> { co_return !(co_await run_of(id)).waiting.empty(); }));
+    co_await rested();
+    EXPECT_EQ((co_await run_of(id)).status, RunStatus::queued);
+    co_await keeper.drain(base::after(seconds(5)));
   });
 }
 

@@ -32,12 +32,25 @@ const std::vector<Transition>& life_table() {
       {S::placing, E::called_home, S::working, A::none},  // before its placer has told
       {S::booting, E::called_home, S::working, A::none},
       {S::booting, E::silent, S::ending, A::destroy},
+      {S::booting, E::outlived, S::ending, A::destroy},
       {S::booting, E::vanished, S::ending, A::destroy},
       {S::booting, E::unwanted, S::ending, A::destroy},
       {S::working, E::unwanted, S::ending, A::destroy},
       {S::working, E::vanished, S::ending, A::put_back},
       {S::working, E::outlived, S::ending, A::put_back},
       {S::ending, E::cleared, S::gone, A::none},
+  };
+  return table;
+}
+
+const std::vector<Question>& questions() {
+  using S = MachineState;
+  using E = Event;
+  static const std::vector<Question> table = {
+      {S::intended, E::unwanted},   {S::intended, E::begun},   {S::placing, E::unwanted},
+      {S::placing, E::left_behind}, {S::booting, E::unwanted}, {S::booting, E::silent},
+      {S::booting, E::outlived},    {S::booting, E::vanished}, {S::working, E::unwanted},
+      {S::working, E::outlived},    {S::working, E::vanished},
   };
   return table;
 }

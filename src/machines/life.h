@@ -45,6 +45,13 @@ struct Transition {
 
 const std::vector<Transition>& life_table();
 
+// What the keeper asks about a machine in a state, in this order: the first that holds is fired.
+struct Question {
+  MachineState state;
+  Event event;
+};
+const std::vector<Question>& questions();
+
 // What `event` makes of a machine in `from`; nothing when it makes no difference there.
 std::optional<Transition> next(MachineState from, Event event);
 

@@ -22,6 +22,13 @@ TEST(Life, EachStateKnowsAnEventOnce) {
   }
 }
 
+TEST(Life, WhatTheKeeperAsksAbout_IsAnEventOfThatState) {
+  for (const Question& question : questions()) {
+    EXPECT_TRUE(next(question.state, question.event))
+        << model::name(question.state) << ", " << name(question.event);
+  }
+}
+
 TEST(Life, WhateverHappens_AMachineThatMayExistIsGoneOnlyOnceCleared) {
   std::mt19937 random(7);
   for (int life = 0; life < 2000; ++life) {

@@ -15,14 +15,18 @@
 #include "base/id.h"
 #include "base/log.h"
 #include "base/utf8.h"
+#include "cost/cost.h"
 #include "dispatcher/dispatcher.h"
 #include "janitor/janitor.h"
+#include "main/budgets.h"
 #include "main/commands.h"
 #include "main/complain.h"
 #include "main/data_folder.h"
 #include "main/long_path.h"
+#include "main/machine_figures.h"
 #include "main/monitor.h"
 #include "main/parts.h"
+#include "main/placers.h"
 #include "main/process.h"
 #include "main/pulse.h"
 #include "main/routing.h"
@@ -60,12 +64,13 @@ net::ServerOptions server_options(const config::Settings& s) {
 dispatcher::Options dispatcher_options(const config::Settings& s, std::string claimant) {
   dispatcher::Options options;
   options.claimant = std::move(claimant);
-  options.max_attempts = static_cast<int>(s.dispatcher_max_attempts);
-  options.backoff = std::chrono::milliseconds(s.dispatcher_backoff_ms);
-  options.backoff_max = std::max(options.backoff, options.backoff_max);
+  options.retry = retry_policy(s);
   options.lease = ms(s.dispatcher_lease_s);
   options.owns_store = !shares_store(s);
-  if (makes_machines(s)) options.longest_s = short_ceilings(s).timeout_s;
+  if (makes_machines(s)) {
+    options.longest_s = short_ceilings(s).timeout_s;
+    options.longest_cpu_s = short_ceilings(s).cpu_s;
+  }
   options.reconcile_every = std::min(options.reconcile_every, options.lease / 2);
   return options;
 }
@@ -91,6 +96,7 @@ class ApiProcess {
     base::Fd documents;  // the folder of their site, or none
     base::Fd home;       // the channel by which workers here are started
     Routing routing;
+    Budgets budgets;
   };
   // What is said of the token of the user "local" when it listens.
   struct LocalToken {
@@ -107,12 +113,14 @@ class ApiProcess {
         queue_(std::move(opened.queue)),
         backends_(std::move(opened.backends)),
         routing_(std::move(opened.routing)),
+        budgets_(std::move(opened.budgets)),
         router_(pointers(backends_)),
         monitor_(pointers(backends_)),
         dispatcher_(io_,
                     {*store_, *queue_, router_, feed_,
                      [this](const dispatcher::AttemptReport& r) { monitor_.hear_attempt(r); },
-                     [this] { want_machines(); }},
+                     [this] { want_machines(); },
+                     [this](std::string key) { forget_object(std::move(key)); }},
                     dispatcher_options(settings, opened.claimant)),
         authenticator_(std::move(opened.authenticator)),
         cache_(open_cache(settings, io_.get_executor(), clock_)),
@@ -122,12 +130,9 @@ class ApiProcess {
               std::make_shared<api::Site>(std::move(opened.documents))}),
         relay_(share_feed(settings, io_.get_executor(), feed_, opened.claimant,
                           [this](const model::RunId& id) { dispatcher_.cancel(id); })),
-        signals_(io_, SIGTERM, SIGINT) {
-    if (!makes_machines(settings)) return;
-    long_path_ =
-        std::make_unique<LongPath>(io_, settings, LongPath::Parts{*store_, *objects_, feed_},
-                                   std::move(opened.home), opened.claimant);
-  }
+        claimant_(opened.claimant),
+        home_channel_(std::move(opened.home)),
+        signals_(io_, SIGTERM, SIGINT) {}
 
   int run(base::Fd pulse) {
     asio::co_spawn(io_, start(std::move(pulse)), asio::detached);
@@ -161,7 +166,35 @@ class ApiProcess {
             [this](const api::RouteQuestion& question) { return route(routing_, question); },
             makes_machines(settings_),
             [this] { want_machines(); },
-            monitor_.hooks()};
+            monitor_.hooks(),
+            [this](const model::Limits& limits, double seconds) {
+              return backend_costs(routing_, limits, seconds);
+            },
+            [this](const std::string& user) { return budgets_.of(user); },
+            [this](const model::Machine& machine) { return hour_eur(routing_.prices, machine); },
+            [this]() -> Result<std::string> {
+              std::string trouble = long_path_ ? long_path_->trouble() : "";
+              if (trouble.empty()) return trouble;
+              return fail(ErrorCode::conflict, std::move(trouble));
+            },
+            [this](const std::string& ward, base::TimePoint begun_at) {
+              return is_retired(settings_, ward) ||
+                     is_deserted(settings_, ward, begun_at, clock_->now());
+            },
+            placers_in_use(settings_)};
+  }
+
+  // Also where machines are made no more, and something of them is left.
+  awaitable<Result<void>> open_long_path() {
+    if (!makes_machines(settings_)) {
+      auto left = co_await store_->machines().any_left();
+      if (!left) co_return left.error();
+      if (!*left) co_return Result<void>{};
+    }
+    long_path_ = std::make_unique<LongPath>(io_, settings_,
+                                            LongPath::Parts{*store_, *objects_, feed_, clock_},
+                                            std::move(home_channel_), claimant_);
+    co_return Result<void>{};
   }
 
   void want_machines() {
@@ -178,6 +211,8 @@ class ApiProcess {
     }
     auto started = co_await dispatcher_.start();
     if (!started) co_return stop_with(complain(started.error()));
+    auto opened = co_await open_long_path();
+    if (!opened) co_return stop_with(complain(opened.error()));
     (void)co_await router_.ready(base::after(kWorkerAnswers));  // it tells its environment
     net::ServerOptions options = server_options(settings_);
     options.on_served = [this](const net::Served& served) { monitor_.hear_served(served); };
@@ -206,6 +241,9 @@ class ApiProcess {
       if (!kept) co_return stop_with(complain(kept.error()));
     }
     monitor_.watch({*store_, *queue_, *objects_, dispatcher_, api_, *server_});
+    if (long_path_) {
+      monitor_.ask([this](metrics::Figures& figures) { long_path_->figures(figures); });
+    }
     if (settings_.metrics_port != 0) {
       auto metrics =
           metrics::serve(io_, settings_.metrics_host,
@@ -276,6 +314,18 @@ class ApiProcess {
     }
   }
 
+  void forget_object(std::string key) {
+    asio::co_spawn(
+        io_,
+        [this, key = std::move(key)]() -> awaitable<void> {
+          const auto gone = co_await objects_->remove(key, base::after(std::chrono::seconds(30)));
+          if (gone) co_return;
+          base::log_warn("an object that nobody needs is left for the janitor",
+                         {{"key", key}, {"error", gone.error().message}});
+        },
+        asio::detached);
+  }
+
   awaitable<void> remove_orphans() {
     asio::steady_timer day(io_);
     while (true) {
@@ -303,6 +353,7 @@ class ApiProcess {
   std::unique_ptr<queue::Queue> queue_;
   std::vector<std::unique_ptr<backends::Backend>> backends_;
   Routing routing_;
+  Budgets budgets_;
   router::Router router_;
   Monitor monitor_;
   dispatcher::Dispatcher dispatcher_;
@@ -311,7 +362,9 @@ class ApiProcess {
   std::unique_ptr<cache::Cache> cache_;
   api::Api api_;
   std::unique_ptr<feed::Relay> relay_;
-  std::unique_ptr<LongPath> long_path_;  // where machines are made
+  std::string claimant_;
+  base::Fd home_channel_;                // until the long path has it
+  std::unique_ptr<LongPath> long_path_;  // where machines are made, or left
   std::unique_ptr<net::HttpServer> server_;
   std::unique_ptr<net::HttpServer> metrics_server_;
   asio::signal_set signals_;
@@ -342,7 +395,14 @@ int run_api(const config::Settings& settings, base::Fd documents, base::Fd home,
   if (auto fine = LongPath::check(settings); !fine) return complain(fine.error());
   const auto clock = std::make_shared<base::SystemClock>();
   const std::string claimant = base::make_uuid7();
-  auto store = open_store(settings, clock, [fd = pulse.get()] {
+  auto budgets = read_budgets(settings);
+  if (!budgets) return complain(budgets.error());
+  if (auto fine = check_budgets(*budgets, *routing); !fine) return complain(fine.error());
+  store::CostRules costs = cost_rules(settings, cost::pricing(routing->prices));
+  costs.machine_eur = [routing = *routing](const model::Limits& limits, double seconds) {
+    return expected_eur(routing, model::kDedicated, limits, seconds);
+  };
+  auto store = open_store(settings, std::move(costs), clock, [fd = pulse.get()] {
     [[maybe_unused]] const ssize_t told = ::write(fd, kMigrating.data(), kMigrating.size());
   });
   if (!store) return complain(store.error());
@@ -359,7 +419,7 @@ int run_api(const config::Settings& settings, base::Fd documents, base::Fd home,
   ApiProcess process(settings,
                      {std::move(*store), std::move(*objects), std::move(*backends),
                       std::move(*queue), std::move(*authenticator), claimant, std::move(documents),
-                      std::move(home), std::move(*routing)},
+                      std::move(home), std::move(*routing), std::move(*budgets)},
                      std::move(*token));
   return process.run(std::move(pulse));
 }

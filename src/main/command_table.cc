@@ -18,15 +18,16 @@ constexpr std::string_view kHelp = "Help";
 
 int run(const config::Loaded& loaded, const Typed& typed) {
   if (typed.remote) return run_file_there(loaded.settings, typed.server, typed.run, typed.how);
-  const bool of_server =
-      typed.how.fresh || typed.how.wait == Wait::not_at_all || !typed.server.server.empty();
+  const bool of_server = typed.how.fresh || typed.how.seconds ||
+                         typed.how.wait == Wait::not_at_all || !typed.server.server.empty();
   if (of_server) {
     return complain(fail(ErrorCode::usage,
-                         "--server, --detach and --fresh are for run --remote; without it the "
-                         "calculation is done here"));
+                         "--server, --detach, --fresh and --seconds are for run --remote; without "
+                         "it the calculation is done here"));
   }
   RunStart start = typed.run;
   start.format = typed.server.format;
+  start.config_file = typed.config_file;
   return run_file(loaded.settings, start);
 }
 
@@ -46,15 +47,6 @@ int log_in(const config::Loaded& loaded, const Typed& typed) {
     }
   }
   return login(loaded.settings, start);
-}
-
-int complete(const config::Loaded&, const Typed& typed) {
-  const cli::CommandWords program = describe(*typed.program);
-  const std::string script = typed.shell == "bash"  ? cli::bash_completion(program)
-                             : typed.shell == "zsh" ? cli::zsh_completion(program)
-                                                    : cli::fish_completion(program);
-  std::fputs(script.c_str(), stdout);
-  return 0;
 }
 
 std::vector<CommandRow> calculate_rows() {
@@ -89,6 +81,10 @@ std::vector<CommandRow> calculate_rows() {
        "mecapy task run bolt -i force=2000 -i section=10",
        "the run with its result: Run; with --detach: Accepted", Place::server, words::task_run,
        [](L l, T t) { return run_task(l.settings, t.server, t.task_run, t.how); }},
+      {"task estimate", "", "what a run of a task would take and cost; nothing is run",
+       "mecapy task estimate bolt\nmecapy task estimate bolt --seconds 300 -l cpus=0.5",
+       "the estimate: RunEstimate", Place::server, words::task_estimate,
+       [](L l, T t) { return estimate_task(l.settings, t.server, t.estimate); }},
       {"runs", kCalculate, "your runs at a server, the newest first; or one of them, whole",
        "mecapy runs --status failed\nmecapy runs last", "an array of RunSummary; of one run: Run",
        Place::server, words::runs,
@@ -107,6 +103,9 @@ std::vector<CommandRow> calculate_rows() {
        "mecapy download last -o out\nmecapy download last table.csv",
        "an array of {\"name\", \"path\", \"size\", \"sha256\"}", Place::server, words::download,
        [](L l, T t) { return download(l.settings, t.server, t.download); }},
+      {"costs", kCalculate, "what your runs cost; to who keeps the server, everybody's",
+       "mecapy costs --by task --from 2026-11-01", "the sums: Costs, in one page", Place::server,
+       words::costs, [](L l, T t) { return show_costs(l.settings, t.server, t.costs); }},
   };
 }
 
@@ -127,9 +126,14 @@ std::vector<CommandRow> other_rows() {
       {"worker", kAdministration, "the container's program: POST /execute, GET /health",
        "mecapy worker --port 8080", "", Place::operators, words::worker,
        [](L l, T t) { return worker(l.settings, t.worker); }},
-      {"doctor", kAdministration, "which isolation layers work here, and what to do",
+      {"doctor", kAdministration,
+       "which isolation layers work here, which machines there are, and what to do",
        "mecapy doctor", "", Place::operators, words::doctor,
        [](L l, T) { return doctor(l.settings); }},
+      {"machines", kAdministration,
+       "machines that a server has made for runs, and what of them could not be removed",
+       "mecapy machines", "{\"machines\": [Machine], \"leftovers\": [Leftover]}", Place::server,
+       words::machines, [](L l, T t) { return show_machines(l.settings, t.server, t.machines); }},
       {"config", kAdministration, "every setting, its value and where it came from",
        "mecapy config --all", "an array of {\"name\", \"value\", \"from\", \"default\", ...}",
        Place::operators, words::config, [](L l, T t) { return show_config(l, t.format); }},
@@ -145,8 +149,9 @@ std::vector<CommandRow> other_rows() {
       {"health", kAdministration, "asks a server how it is; exit status 0: well",
        "mecapy health http://127.0.0.1:8080", "", Place::here, words::health,
        [](L, T t) { return health(t.url); }},
-      {"completion", kHelp, "a script by which a shell completes commands and flags",
-       "source <(mecapy completion bash)", "", Place::nowhere, words::completion, complete},
+      {"completion", kHelp, "a script by which a shell completes commands, flags, tasks and runs",
+       "source <(mecapy completion bash)", "", Place::nowhere, words::completion,
+       [](L l, T t) { return complete(l.settings, t); }},
       {"help", kHelp, "help for a command or a topic", "mecapy help exit-codes", "", Place::nowhere,
        words::help, [](L, T t) { return tell_help(*t.program, t.topic); }},
   };

@@ -29,6 +29,9 @@ struct Typed {
   bool follow = false;
   DownloadWords download;
   CostWords cost;
+  CostsWords costs;
+  EstimateWords estimate;
+  MachinesWords machines;
   std::vector<std::string> login;
   bool token_stdin = false;
   std::int64_t most = kListed;
@@ -64,6 +67,11 @@ const CommandRow& typed_command(const CLI::App& program);
 
 // The parser as what shells and documents are made from.
 cli::CommandWords describe(const CLI::App& program);
+
+// completion_command.cc: prints the script of the shell that was typed, or what such a script
+// offers: tasks or runs of the server that is called here, one a line, with a tab before its
+// description.
+int complete(const config::Settings& settings, const Typed& typed);
 
 // help_topics.cc: what `mecapy help` tells beside commands.
 struct Topic {

@@ -8,7 +8,8 @@ namespace {
 
 constexpr const char* kRun = "id of the run, a unique beginning of it, or last";
 constexpr const char* kTask = "id of the task, a unique beginning of it, or its name";
-constexpr const char* kInputs = "name=value (JSON or text), @file.json, or @- for standard input";
+constexpr const char* kInputs =
+    "name=value (JSON or text), name=@value.json, @file.json, or @- for standard input";
 
 // A flag that stands for a setting; only those given are kept.
 void setting(CLI::App& app, Typed& typed, const std::string& flag, const std::string& name,
@@ -30,7 +31,7 @@ CLI::Option& operand(CLI::App& app, const std::string& name, Value& value,
 
 template <class Value>
 CLI::Option& option(CLI::App& app, const char* names, Value& value, const std::string& type,
-                    const char* help) {
+                    const std::string& help) {
   return *app.add_option(names, value, help)->type_name(type);
 }
 
@@ -57,6 +58,8 @@ void how(CLI::App& app, Typed& typed, const char* which) {
       std::string("print the run's id and leave it to itself") + which);
   app.add_flag("--fresh", typed.how.fresh,
                std::string("calculate, also when an earlier run could answer") + which);
+  option(app, "--seconds", typed.how.seconds, "SECONDS",
+         std::string("that it takes, as you know, before any other estimate") + which);
 }
 
 void task_fields(CLI::App& app, Typed& typed) {
@@ -140,6 +143,14 @@ void task_run(CLI::App& app, Typed& typed) {
   how(app, typed, "");
 }
 
+void task_estimate(CLI::App& app, Typed& typed) {
+  operand(app, "TASK", typed.estimate.task, kTask).required();
+  inputs(app, typed.estimate.inputs, std::string(kInputs) + "; repeatable");
+  limits(app, typed.estimate.limits);
+  option(app, "--version", typed.estimate.version, "N", "this version instead of the latest");
+  option(app, "--seconds", typed.estimate.seconds, "SECONDS", "that it takes, as you know");
+}
+
 void runs(CLI::App& app, Typed& typed) {
   operand(app, "RUN", typed.runs.run, "this one, whole: its id, a unique beginning of it, or last");
   option(app, "--task", typed.runs.task, "TASK", "only of this task");
@@ -191,6 +202,7 @@ void worker(CLI::App& app, Typed& typed) {
   option(app, "--token-file", typed.worker.token_file, "FILE", "with the token of that run");
   app.add_option("--pulse-fd", typed.worker.pulse_fd)->group("");
   app.add_option("--run-as", typed.worker.run_as)->group("");
+  app.add_flag("--quiet-stop", typed.worker.quiet_stop)->group("");
 }
 
 void doctor(CLI::App& app, Typed& typed) { profile(app, typed); }
@@ -215,6 +227,22 @@ void cost(CLI::App& app, Typed& typed) {
       "--json", [&typed] { typed.cost.format = Format::json; }, "for programs");
 }
 
+void costs(CLI::App& app, Typed& typed) {
+  app.add_option("--by", typed.costs.by, "what is summed up in a line")
+      ->type_name("day|user|task|backend")
+      ->check(CLI::IsMember({"day", "user", "task", "backend"}).description(""))
+      ->capture_default_str();
+  option(app, "--from", typed.costs.from, "DAY",
+         "the first day, as 2026-11-01, UTC; else the first of this month");
+  option(app, "--to", typed.costs.to, "DAY", "the last day; else today");
+  option(app, "--user", typed.costs.user, "USER", "only of this user");
+}
+
+void machines(CLI::App& app, Typed& typed) {
+  option(app, "--forget", typed.machines.forget, "PLACER",
+         "forget what is known of one that machines.placers names no more; removes nothing there");
+}
+
 void token(CLI::App& app, Typed& typed) {
   operand(app, "USER", typed.user, "name of the user").required();
 }
@@ -225,9 +253,10 @@ void health(CLI::App& app, Typed& typed) {
 }
 
 void completion(CLI::App& app, Typed& typed) {
-  app.add_option("SHELL", typed.shell, "for which")
-      ->type_name("bash|zsh|fish")
-      ->check(CLI::IsMember({"bash", "zsh", "fish"}).description(""))
+  app.add_option("SHELL", typed.shell,
+                 "for which; tasks and runs print what the scripts offer there")
+      ->type_name("bash|zsh|fish|tasks|runs")
+      ->check(CLI::IsMember({"bash", "zsh", "fish", "tasks", "runs"}).description(""))
       ->required();
 }
 

@@ -25,12 +25,13 @@ int serve(const config::Settings& settings);
 int run_api(const config::Settings& settings, base::Fd documents, base::Fd home, base::Fd pulse);
 
 struct WorkerStart {
-  std::string socket;      // Unix socket to listen on; "" listens on TCP
-  int port = 8080;         // TCP
-  int pulse_fd = -1;       // gets "ready\n", then the pulse (pulse.h); -1: no launcher listens
-  uid_t run_as = 0;        // user of the front when started as root
-  std::string home;        // https://...: takes one run from there and ends; "" listens
-  std::string token_file;  // of the run
+  std::string socket;       // Unix socket to listen on; "" listens on TCP
+  int port = 8080;          // TCP
+  int pulse_fd = -1;        // gets "ready\n", then the pulse (pulse.h); -1: no launcher listens
+  uid_t run_as = 0;         // user of the front when started as root
+  std::string home;         // https://...: takes one run from there and ends; "" listens
+  std::string token_file;   // of the run
+  bool quiet_stop = false;  // who made its machine tells home why it was ended
 };
 // `mecapy worker`.
 int worker(const config::Settings& settings, const WorkerStart& start);
@@ -41,10 +42,11 @@ int visit_home(const config::Settings& settings, const WorkerStart& start,
 // What both ways of running are told.
 struct RunStart {
   std::string file;                 // "-": standard input
-  std::vector<std::string> inputs;  // k=v, @file.json or @-
+  std::vector<std::string> inputs;  // k=v, k=@file.json, @file.json or @-
   std::vector<std::string> limits;  // name=value
   std::string output;               // folder for artifacts; "" keeps none
   Format format = Format::people;
+  std::string config_file{};  // of the settings; "" when none was named
 };
 // `mecapy run`: here.
 int run_file(const config::Settings& settings, const RunStart& start);
@@ -53,7 +55,8 @@ int run_file(const config::Settings& settings, const RunStart& start);
 enum class Wait : std::uint8_t { for_the_end, not_at_all };
 struct RemoteRun {
   Wait wait = Wait::for_the_end;
-  bool fresh = false;  // not answered from an earlier run
+  bool fresh = false;               // not answered from an earlier run
+  std::optional<double> seconds{};  // that it takes
 };
 // `mecapy run --remote`: at a server.
 int run_file_there(const config::Settings& settings, const RemoteWords& words,
@@ -128,6 +131,30 @@ struct CostWords {
   Format format = Format::people;
 };
 int show_cost(const config::Settings& settings, const CostWords& words);
+
+// `mecapy costs`, `mecapy task estimate`.
+struct CostsWords {
+  std::string by = "day";
+  std::string from{};  // "2026-11-01"; "": as the server has it
+  std::string to{};
+  std::string user{};
+};
+int show_costs(const config::Settings& settings, const RemoteWords& words, const CostsWords& which);
+// `mecapy machines`.
+struct MachinesWords {
+  std::string forget{};  // a placer; "": machines are shown
+};
+int show_machines(const config::Settings& settings, const RemoteWords& words,
+                  const MachinesWords& which);
+struct EstimateWords {
+  std::string task{};
+  std::vector<std::string> inputs{};
+  std::vector<std::string> limits{};
+  std::optional<int> version{};
+  std::optional<double> seconds{};  // that it takes
+};
+int estimate_task(const config::Settings& settings, const RemoteWords& words,
+                  const EstimateWords& which);
 
 // `mecapy login`, `logout`, `whoami`.
 enum class TokenFrom : std::uint8_t { whatever_is_asked, terminal, standard_input };

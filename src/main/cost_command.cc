@@ -9,6 +9,7 @@
 #include "cost/words.h"
 #include "main/commands.h"
 #include "main/complain.h"
+#include "wire/cost_json.h"
 #include "wire/json.h"
 
 namespace mecapy::main {
@@ -20,14 +21,14 @@ using Table = std::vector<std::vector<std::string>>;
 
 constexpr std::string_view kPlacer = "scaleway";  // whose machines are looked at
 
-// GB of 1024 MB; nothing for a text that is no size.
+// MB; nothing for a text that is no size.
 std::optional<double> parse_memory(std::string_view text) {
   double value = 0;
   const auto [end, ec] = std::from_chars(text.data(), text.data() + text.size(), value);
   const std::string_view unit = text.substr(static_cast<std::size_t>(end - text.data()));
   const bool gb = unit == "GB" || unit == "GiB";
   if (ec != std::errc() || !(gb || unit == "MB" || unit == "MiB")) return std::nullopt;
-  return gb ? value : value / cost::kMbAGb;
+  return gb ? value * cost::kMbAGb : value;
 }
 
 // One backend as it would have the runs.
@@ -38,14 +39,16 @@ struct Way {
 
 struct Load {
   double runs_a_day;
-  cost::Usage run;  // of no backend yet
+  double seconds;        // of each run
+  model::Limits limits;  // and what it is given
   double runs() const { return runs_a_day * cost::kDaysAMonth; }
-  double hours() const { return runs() * run.wall_s / 3600; }
+  double hours() const { return runs() * seconds / 3600; }
+  double memory_gb() const { return limits.memory_mb / cost::kMbAGb; }
 };
 
 Result<Load> load_of(const CostWords& words) {
   const auto memory = parse_memory(words.memory);
-  if (!memory || !(*memory > 0 && *memory <= 1e6)) {
+  if (!memory || !(*memory > 0 && *memory <= 1e6 * cost::kMbAGb)) {
     return fail(ErrorCode::usage,
                 "--memory is a size like 2GB or 512MB, not \"" + words.memory + "\"");
   }
@@ -58,35 +61,34 @@ Result<Load> load_of(const CostWords& words) {
   if (!(words.cpus > 0 && words.cpus <= 1e5)) {
     return fail(ErrorCode::usage, "--cpus is a number above 0, at most 1e5");
   }
-  cost::Usage run;
-  run.wall_s = words.seconds;
-  run.cpus = words.cpus;
-  run.memory_gb = *memory;
-  return Load{words.runs_per_day, run};
+  model::Limits limits;
+  limits.cpus = words.cpus;
+  limits.memory_mb = *memory;
+  return Load{words.runs_per_day, words.seconds, limits};
 }
 
-std::vector<Way> ways(const cost::Prices& prices, const cost::Usage& run) {
-  Way container{run, ""};
-  container.usage.backend = model::kServerless;
-  if (!cost::fits_a_container(run)) {
+std::vector<Way> ways(const cost::Prices& prices, const Load& load) {
+  const auto way = [&](std::string_view backend, std::optional<model::UsedMachine> machine = {}) {
+    const model::Used used{std::string(backend), load.seconds, std::move(machine)};
+    return Way{model::bill(used, load.limits), ""};
+  };
+  Way container = way(model::kServerless);
+  if (!cost::fits_a_container(container.usage)) {
     container.why_not = "a container has at most " + cost::amount(cost::kContainerSeconds) +
                         " s, " + cost::amount(cost::kContainerCpus) + " CPUs and " +
                         cost::amount(cost::kContainerMemoryGb * cost::kMbAGb) + " MB";
   }
-  Way machine{run, ""};
-  machine.usage.backend = model::kDedicated;
-  machine.usage.placer = kPlacer;
-  machine.usage.machine_s = run.wall_s;
-  if (const auto* type = cost::cheapest(prices, {std::string(kPlacer), run.cpus, run.memory_gb})) {
-    machine.usage.type = type->type;
+  Way machine = way(model::kDedicated);
+  const double cpus = load.limits.cpus;
+  const std::string placer(kPlacer);
+  if (const auto* type = cost::cheapest(prices, {placer, cpus, load.memory_gb()})) {
+    machine = way(model::kDedicated, model::UsedMachine{placer, type->type, load.seconds});
   } else {
     machine.why_not = "no machine of " + std::string(kPlacer) + " with a known price has " +
-                      cost::amount(run.cpus) + " CPUs and more than " +
-                      cost::amount(run.memory_gb) + " GB";
+                      cost::amount(cpus) + " CPUs and more than " + cost::amount(load.memory_gb()) +
+                      " GB";
   }
-  Way here{run, ""};
-  here.usage.backend = model::kLocal;
-  return {container, machine, here};
+  return {container, machine, way(model::kLocal)};
 }
 
 Cost month_of(const cost::Prices& prices, const Load& load, const Way& way, Allowances allowances) {
@@ -127,8 +129,8 @@ void print(const Table& rows) { std::fputs(cli::table(rows).c_str(), stdout); }
 
 void print_run(const cost::Prices& prices, const Load& load, const std::vector<Way>& all) {
   std::printf("One run of %s s with %s CPU and %s GB, free allowances left out\n",
-              cost::amount(load.run.wall_s).c_str(), cost::amount(load.run.cpus).c_str(),
-              cost::amount(load.run.memory_gb).c_str());
+              cost::amount(load.seconds).c_str(), cost::amount(load.limits.cpus).c_str(),
+              cost::amount(load.memory_gb()).c_str());
   Table rows = head();
   for (const Way& way : all) {
     if (!way.why_not.empty()) continue;
@@ -188,27 +190,6 @@ void print_differences(const cost::Prices& prices) {
   }
 }
 
-std::string json_of(const cost::Component& one) {
-  wire::ObjectWriter out;
-  out.text("name", one.name).text("item", one.item).number("quantity", one.quantity);
-  out.text("unit", one.unit).number("free", one.free);
-  if (one.eur_each) out.number("eur_each", *one.eur_each);
-  if (one.eur) out.number("eur", *one.eur);
-  return std::move(out).finish();
-}
-
-std::string json_of(const Cost& cost) {
-  std::vector<std::string> components;
-  for (const cost::Component& one : cost.components) components.push_back(json_of(one));
-  return std::move(wire::ObjectWriter()
-                       .number("eur", cost.eur)
-                       .boolean("complete", cost.complete)
-                       .text("prices_of", cost.prices_of)
-                       .text("free_allowances", cost::name(cost.allowances))
-                       .raw("components", wire::array_of(components)))
-      .finish();
-}
-
 std::string json_of(cost::Range range) {
   return std::move(wire::ObjectWriter().number("low", range.low).number("high", range.high))
       .finish();
@@ -219,10 +200,10 @@ std::string json_of(const cost::Prices& prices, const Load& load, const Way& way
   out.text("backend", way.usage.backend);
   if (!way.why_not.empty()) return std::move(out.text("not_possible", way.why_not)).finish();
   const std::vector<cost::Load> loads = {{way.usage, load.runs()}};
-  out.raw("run", json_of(cost::run_cost(prices, way.usage)));
-  out.raw("month", json_of(cost::month_cost(prices, loads, Allowances::counted)));
+  out.raw("run", wire::cost_json(cost::run_cost(prices, way.usage)));
+  out.raw("month", wire::cost_json(cost::month_cost(prices, loads, Allowances::counted)));
   out.raw("month_with_nothing_free",
-          json_of(cost::month_cost(prices, loads, Allowances::left_out)));
+          wire::cost_json(cost::month_cost(prices, loads, Allowances::left_out)));
   return std::move(out).finish();
 }
 
@@ -278,9 +259,9 @@ std::string json_of(const cost::Prices& prices, const Load& load, const std::vec
                                 .number("runs_per_day", load.runs_a_day)
                                 .number("runs_per_month", load.runs())
                                 .number("hours_per_month", load.hours())
-                                .number("seconds", load.run.wall_s)
-                                .number("memory_gb", load.run.memory_gb)
-                                .number("cpus", load.run.cpus))
+                                .number("seconds", load.seconds)
+                                .number("memory_gb", load.memory_gb())
+                                .number("cpus", load.limits.cpus))
                       .finish());
   out.raw("backends", wire::array_of(backends)).raw("seed", wire::array_of(phases));
   out.raw("differences", wire::array_of(differences)).raw("prices", wire::array_of(rows));
@@ -294,7 +275,7 @@ int show_cost(const config::Settings& settings, const CostWords& words) {
   if (!prices) return complain(prices.error());
   const auto load = load_of(words);
   if (!load) return complain(load.error());
-  const std::vector<Way> all = ways(*prices, load->run);
+  const std::vector<Way> all = ways(*prices, *load);
   if (words.format == Format::json) {
     std::puts(json_of(*prices, *load, all).c_str());
     return 0;

@@ -17,6 +17,8 @@ cli::Takes takes(const std::string& name, const std::string& type) {
   if (type.find('|') != std::string::npos) return cli::Takes::words;
   const std::string& word = type.empty() ? name : type;
   if (word == "FILE") return cli::Takes::file;
+  if (word == "TASK") return cli::Takes::task;
+  if (word == "RUN") return cli::Takes::run;
   return word == "FOLDER" ? cli::Takes::folder : cli::Takes::text;
 }
 

@@ -7,6 +7,7 @@
 #include "cli/text.h"
 #include "main/commands.h"
 #include "main/complain.h"
+#include "main/machines_report.h"
 #include "main/parts.h"
 #include "main/process.h"
 
@@ -66,9 +67,11 @@ int doctor_of_an_api(const config::Settings& settings) {
                 address.url.c_str(), address.capacity);
   }
   const bool fine = data_folder_fine(settings);
+  const bool machines = tell_of_machines(settings);
   std::printf("serve %s send runs to workers elsewhere; none runs here.\n",
               fine ? "can" : "cannot");
-  return fine ? 0 : base::row(ErrorCode::sandbox).exit_code;
+  if (!fine) return base::row(ErrorCode::sandbox).exit_code;
+  return machines ? 0 : base::row(ErrorCode::unavailable).exit_code;
 }
 
 }  // namespace
@@ -99,10 +102,12 @@ int doctor(const config::Settings& settings) {
   for (const std::string& line : advice) std::printf("  -> %s\n", line.c_str());
   tell_of_memory(settings);
   fine = data_folder_fine(settings) && fine;
+  const bool machines = tell_of_machines(settings);
   const std::string of = " in the profile " + std::string(profile.name);
   std::printf("This machine %s run calculations safely%s%s\n", fine ? "can" : "cannot", of.c_str(),
               fine ? "." : ": serve, worker and run refuse.");
-  return fine ? 0 : base::row(ErrorCode::sandbox).exit_code;
+  if (!fine) return base::row(ErrorCode::sandbox).exit_code;
+  return machines ? 0 : base::row(ErrorCode::unavailable).exit_code;
 }
 
 }  // namespace mecapy::main

@@ -15,6 +15,7 @@
 #include "cli/text.h"
 #include "client/answers.h"
 #include "client/events.h"
+#include "model/run.h"
 #include "wire/json.h"
 
 namespace mecapy::main {
@@ -26,6 +27,7 @@ using Clock = std::chrono::steady_clock;
 
 constexpr std::chrono::milliseconds kRedraw{500};
 constexpr std::chrono::seconds kUntilCancelled{15};
+constexpr std::chrono::seconds kAskAgain{3};
 
 class Follower {
  public:
@@ -73,6 +75,22 @@ class Follower {
     }
   }
 
+  // Asks the server, for a person who looks, why the run waits: no event tells it.
+  awaitable<void> ask_why() {
+    asio::steady_timer timer(remote_.io);
+    while (true) {
+      timer.expires_after(status_ == "queued" ? kAskAgain : kRedraw);
+      if (status_ == "queued" && remote_.err.is_terminal()) {
+        client::Call call;
+        call.path = client::run_path(options_.run_id);
+        const auto json = co_await remote_.api.text(std::move(call));
+        // Who cannot tell it now is asked again; the stream says what is wrong.
+        if (json) waiting_ = client::text_member(*json, "waiting");
+      }
+      co_await timer.async_wait(asio::use_awaitable);
+    }
+  }
+
  private:
   void take(const client::Event& event) {
     if (options_.log == LogTo::out_as_json) print_event(event);
@@ -85,6 +103,8 @@ class Follower {
   // A run that the platform failed begins again, and with it its log.
   void hear_status(const std::string& data) {
     status_ = client::text_member(data, "status");
+    const auto known = model::parse_status(status_);
+    has_ended_ = known && model::is_end(*known);
     const int attempt = client::integer_member(data, "attempt");
     if (attempt > 1 && attempt != attempt_ && status_ == "running") {
       line_.clear();
@@ -116,12 +136,20 @@ class Follower {
     if (!text.empty()) at_line_start_ = text.ends_with('\n') || text.ends_with('\r');
   }
 
+  // Of a run that has ended no bar stands where it was last.
   void draw() {
+    if (has_ended_) return line_.clear();
     if (asking_ || !at_line_start_) return;
     const double took = std::chrono::duration<double>(Clock::now() - begun_).count();
     std::string text = status_.empty() ? "waiting" : status_;
     text += cli::progress_text(progress_.fraction, progress_.message);
-    line_.show(text + "  " + cli::elapsed(took));
+    const std::string clock = "  " + cli::elapsed(took);
+    if (status_ == "queued" && !waiting_.empty()) {
+      const std::size_t taken = cli::width(text) + 2 + clock.size();
+      const std::size_t columns = remote_.err.columns() - 1;
+      text += "  " + cli::harmless_line(waiting_, columns > taken ? columns - taken : 1);
+    }
+    line_.show(text + clock);
   }
 
   // Whether the user says yes. False also when there is nobody to ask.
@@ -163,6 +191,8 @@ class Follower {
   cli::ProgressLine line_;
   const Clock::time_point begun_ = Clock::now();
   std::string status_;
+  std::string waiting_;  // why it is queued; ""
+  bool has_ended_ = false;
   int attempt_ = 0;
   client::Progress progress_;
   std::string held_;
@@ -175,7 +205,8 @@ class Follower {
 
 awaitable<Result<Followed>> follow(Remote& remote, FollowOptions options) {
   Follower follower(remote, std::move(options));
-  auto done = co_await (follower.watch() || follower.heed_signals() || follower.tick());
+  auto done = co_await (follower.watch() || follower.heed_signals() || follower.tick() ||
+                        follower.ask_why());
   if (done.index() == 1) co_return Followed::until_interrupted;
   const auto& watched = std::get<0>(done);
   if (!watched) co_return watched.error();

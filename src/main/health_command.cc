@@ -49,11 +49,23 @@ std::string parts_down(const std::string& body) {
   return base::one_line(down, kShown);
 }
 
+// Whether it is of a server of ours: they all tell their status. Whatever stands before one may
+// answer in its place.
+bool tells_status(const std::string& body) {
+  boost::json::error_code ec;
+  const boost::json::value answer = boost::json::parse(body, ec);
+  return !ec && answer.is_object() && answer.get_object().contains("status");
+}
+
 Result<void> judge(const std::string& url, const net::Answered& answered) {
   if (const auto* none = std::get_if<net::NoAnswer>(&answered)) return none->error;
   const auto& response = std::get<net::Response>(answered);
+  const bool fine = response.status / 100 == 2;
+  if (fine && !tells_status(response.body)) {
+    return fail(ErrorCode::unavailable, "no answer of MecaPy came from " + url);
+  }
   std::printf("%s\n", response.body.c_str());
-  if (response.status / 100 == 2) return {};
+  if (fine) return {};
   return fail(ErrorCode::unavailable,
               url + " answers " + std::to_string(response.status) + parts_down(response.body));
 }

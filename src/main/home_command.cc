@@ -47,6 +47,7 @@ int exit_status(worker::Visit visit) {
     case worker::Visit::lost:
       return base::row(ErrorCode::conflict).exit_code;
     case worker::Visit::away:
+    case worker::Visit::left:
       return base::row(ErrorCode::unavailable).exit_code;
   }
   return 1;
@@ -69,6 +70,7 @@ int visit_home(const config::Settings& settings, const WorkerStart& start,
   worker::RunnerOptions options;
   options.inline_limit = settings.objects_inline_limit;
   options.inputs_limit = settings.server_body_limit_mb << 20;
+  options.gpus = static_cast<double>(settings.worker_gpus);
   const sandbox::Options parts = sandbox_options(settings);
   options.environment = worker::environment_name(parts.site_packages, parts.runtime_folder);
   int status = 1;
@@ -77,6 +79,7 @@ int visit_home(const config::Settings& settings, const WorkerStart& start,
     io.stop();
   });
   worker::HomeVisit visit(io, calls, runner);
+  if (start.quiet_stop) visit.stop_quietly();
   asio::signal_set signals(io, SIGTERM, SIGINT);
   signals.async_wait([&](boost::system::error_code ec, int) {
     if (ec) return;

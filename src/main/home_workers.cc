@@ -68,7 +68,8 @@ void HomeWorkers::listen() {
     const auto machine = machine_of(message, size);
     if (!machine) continue;
     const auto there = pids_.find(*machine);
-    if (message[0] == 'S' && there == pids_.end()) start(*machine);
+    const bool gpus = message[0] == 'G';
+    if ((gpus || message[0] == 'S') && there == pids_.end()) start(*machine, gpus);
     // Asked again and again, it is not heard.
     if (message[0] == 'K' && there != pids_.end()) {
       ::kill(there->second.pid, ++there->second.asked > kPatience ? SIGKILL : SIGTERM);
@@ -76,10 +77,10 @@ void HomeWorkers::listen() {
   }
 }
 
-void HomeWorkers::start(const std::string& machine) {
+void HomeWorkers::start(const std::string& machine, bool gpus) {
   const pid_t pid = ::fork();
   if (pid == 0) {
-    exec_(machine);
+    exec_(machine, gpus);
     ::_exit(127);
   }
   if (pid > 0) pids_[machine] = {pid, 0};
@@ -131,8 +132,8 @@ bool HomeProcesses::ask(char what, const std::string& machine) {
   return send(channel_.native_handle(), what, machine);
 }
 
-bool HomeProcesses::start(const std::string& machine) {
-  if (!ask('S', machine)) return false;
+bool HomeProcesses::start(const std::string& machine, bool gpus) {
+  if (!ask(gpus ? 'G' : 'S', machine)) return false;
   known_[machine] = true;  // until it is said to have ended
   return true;
 }

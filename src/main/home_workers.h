@@ -2,6 +2,7 @@
 // launcher, which may be, by messages of one size:
 //
 //   API ─▶ launcher   'S' machine   start `mecapy worker --home` for it
+//                     'G' machine   the same, with the graphics processors
 //                     'K' machine   end it
 //   launcher ─▶ API   'R' machine   it runs
 //                     'E' machine   it has ended, or could not be started
@@ -37,7 +38,7 @@ Result<HomeChannel> make_home_channel();
 class HomeWorkers {
  public:
   // `exec`, in the child, becomes the worker of the machine; it does not return.
-  HomeWorkers(base::Fd channel, std::function<void(const std::string& machine)> exec)
+  HomeWorkers(base::Fd channel, std::function<void(const std::string& machine, bool gpus)> exec)
       : channel_(std::move(channel)), exec_(std::move(exec)) {}
 
   int fd() const { return channel_.get(); }
@@ -52,11 +53,11 @@ class HomeWorkers {
   std::vector<pid_t> pids() const;
 
  private:
-  void start(const std::string& machine);
+  void start(const std::string& machine, bool gpus);
   void tell(char what, const std::string& machine) const;
 
   base::Fd channel_;
-  std::function<void(const std::string&)> exec_;
+  std::function<void(const std::string&, bool)> exec_;
   struct Child {
     pid_t pid;
     int asked;  // to end
@@ -72,7 +73,7 @@ class HomeProcesses final : public clouds::Processes {
  public:
   HomeProcesses(boost::asio::io_context& io, base::Fd channel);
 
-  bool start(const std::string& machine) override;
+  bool start(const std::string& machine, bool gpus) override;
   void end(const std::string& machine) override;
   std::optional<bool> runs(const std::string& machine) const override;
   std::vector<std::string> all() const override;

@@ -62,8 +62,9 @@ class Launcher {
     Orphans::adopt();
     auto channel = make_home_channel();
     if (!channel) return complain(channel.error());
-    home_workers_.emplace(std::move(channel->launcher),
-                          [this](const std::string& machine) { exec_home_worker(machine); });
+    home_workers_.emplace(
+        std::move(channel->launcher),
+        [this](const std::string& machine, bool gpus) { exec_home_worker(machine, gpus); });
     home_ = std::move(channel->api);
     if (!local_worker_) {
       if (auto started = start_api(); !started) return complain(started.error());
@@ -102,9 +103,11 @@ class Launcher {
   }
 
   // In the child: a worker that takes one run from this server, for a machine of the placer local.
-  [[noreturn]] void exec_home_worker(const std::string& machine) {
+  [[noreturn]] void exec_home_worker(const std::string& machine, bool gpus) {
     become_child();
     hand_settings_over();
+    const std::string devices = std::to_string(gpus ? settings_.machines_local_gpus : 0);
+    ::setenv("MECAPY_WORKER_GPUS", devices.c_str(), 1);
     const std::string folder = folder_.machines() + "/" + machine;
     const std::string token = folder + "/token";
     const std::string run_as = std::to_string(uid_);
@@ -216,7 +219,8 @@ class Launcher {
     const std::string docs = url + "/docs";
     const std::string state = why_.empty() ? "MecaPy is ready" : "MecaPy listens";
     const std::string not_ready = why_.empty() ? "" : ", " + why_;
-    base::announce(state + " at " + url + not_ready + "\ndocs:  " + docs, state,
+    const std::string there = documents_ ? docs : docs + "/contract (the guides: make docs)";
+    base::announce(state + " at " + url + not_ready + "\ndocs:  " + there, state,
                    {{"url", url}, {"docs", docs}, {"why", why_}});
   }
 

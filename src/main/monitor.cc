@@ -97,6 +97,9 @@ Monitor::Monitor(const std::vector<backends::Backend*>& backends) {
       metrics_.count(Metric::cache_requests, {cache, result}, 0);
     }
   }
+  for (const std::string_view result : {"warned", "refused"}) {
+    metrics_.count(Metric::budget_submits, {result}, 0);
+  }
   metrics_.count(Metric::leases_lost, {}, 0);
   metrics_.count(Metric::dead_letters, {}, 0);
   metrics_.ask([](Figures& figures) { figures.set(Metric::build_info, 1, {MECAPY_VERSION}); });
@@ -116,6 +119,10 @@ api::Hooks Monitor::hooks() {
   hooks.cancelled = [this](const model::Run& run) { hear_end(run, kNone); };
   hooks.looked_up = [this](std::string_view cache, api::LookUp result) {
     metrics_.count(Metric::cache_requests, {cache, result == api::LookUp::hit ? "hit" : "miss"});
+  };
+  hooks.budget = [this](api::BudgetWord word) {
+    metrics_.count(Metric::budget_submits,
+                   {word == api::BudgetWord::refused ? "refused" : "warned"});
   };
   return hooks;
 }

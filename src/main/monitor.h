@@ -1,8 +1,10 @@
 // What the parts of the API process tell, as metrics and in the log.
 #pragma once
 
+#include <functional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "api/api.h"
@@ -38,6 +40,8 @@ class Monitor {
     const net::HttpServer& server;
   };
   void watch(Parts parts);
+  // The same of others, that must outlive the metrics' server.
+  void ask(std::function<void(metrics::Figures&)> figures) { metrics_.ask(std::move(figures)); }
 
   const metrics::Metrics& metrics() const { return metrics_; }
 

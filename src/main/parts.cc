@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <atomic>
 #include <cmath>
+#include <iterator>
 #include <string_view>
 #include <utility>
 
@@ -10,6 +11,7 @@
 #include "backends/addresses.h"
 #include "base/log.h"
 #include "main/data_folder.h"
+#include "main/placer_table.h"
 #include "main/process.h"
 
 namespace mecapy::main {
@@ -60,17 +62,19 @@ Result<void> shares_objects(const std::string& worker, const config::Settings& s
 }  // namespace
 
 Result<std::unique_ptr<store::Store>> open_store(const config::Settings& settings,
+                                                 store::CostRules costs,
                                                  std::shared_ptr<const base::Clock> clock,
                                                  std::function<void()> on_migration) {
   if (!shares_store(settings)) {
     return store::open_sqlite(DataFolder{settings.data_dir}.database(), std::move(clock),
-                              on_migration);
+                              on_migration, std::move(costs));
   }
   store::PostgresOptions options;
   options.url = settings.database_url;
   options.connections = static_cast<int>(settings.database_connections);
   options.on_change = tell_of("database");
   options.on_migration = std::move(on_migration);
+  options.costs = std::move(costs);
   return store::open_postgres(std::move(options));
 }
 
@@ -177,17 +181,31 @@ bool makes_machines(const config::Settings& settings) {
 
 model::Limits short_ceilings(const config::Settings& settings) {
   model::Limits ceilings = settings.ceilings;
+  ceilings.gpus = 0;  // several runs share its worker
   if (works_elsewhere(settings)) {
     ceilings.timeout_s = std::min(ceilings.timeout_s, settings.worker_timeout_s - kAroundRun);
   }
   return ceilings;
 }
 
+std::vector<clouds::Offer> machine_offers(const config::Settings& settings) {
+  std::vector<clouds::Offer> offers;
+  for (const std::string& name : placer_names(settings.machines_placers)) {
+    const PlacerRow* const row = find_placer(name);
+    if (row != nullptr) std::ranges::copy(row->offers(settings), std::back_inserter(offers));
+  }
+  return offers;
+}
+
 model::Limits machine_ceilings(const config::Settings& settings) {
   model::Limits ceilings = settings.ceilings;
   ceilings.timeout_s = settings.machines_max_timeout_s;
-  ceilings.cpus = static_cast<double>(settings.machines_local_cpus);
-  ceilings.memory_mb = static_cast<double>(settings.machines_local_memory_mb);
+  ceilings.cpus = ceilings.memory_mb = ceilings.gpus = 0;
+  for (const clouds::Offer& offer : machine_offers(settings)) {
+    ceilings.cpus = std::max(ceilings.cpus, static_cast<double>(offer.cpus));
+    ceilings.memory_mb = std::max(ceilings.memory_mb, static_cast<double>(offer.memory_mb));
+    ceilings.gpus = std::max(ceilings.gpus, static_cast<double>(offer.gpus));
+  }
   ceilings.cpu_s = ceilings.timeout_s * ceilings.cpus;
   return ceilings;
 }
@@ -202,6 +220,18 @@ model::Limits ceilings(const config::Settings& settings) {
   return most;
 }
 
+store::CostRules cost_rules(const config::Settings& settings, model::Pricing price) {
+  return {std::move(price), settings.objects_url.starts_with("s3://")};
+}
+
 bool shares_store(const config::Settings& settings) { return !settings.database_url.empty(); }
+
+retry::Policy retry_policy(const config::Settings& settings) {
+  retry::Policy policy;
+  policy.max_attempts = static_cast<int>(settings.dispatcher_max_attempts);
+  policy.backoff = std::chrono::milliseconds(settings.dispatcher_backoff_ms);
+  policy.backoff_max = std::max(policy.backoff, policy.backoff_max);
+  return policy;
+}
 
 }  // namespace mecapy::main

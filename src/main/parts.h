@@ -10,10 +10,12 @@
 #include "base/clock.h"
 #include "base/result.h"
 #include "cache/cache.h"
+#include "clouds/placer.h"
 #include "config/settings.h"
 #include "feed/relay.h"
 #include "objects/objects.h"
 #include "queue/queue.h"
+#include "retry/retry.h"
 #include "store/store.h"
 
 namespace mecapy::main {
@@ -21,6 +23,7 @@ namespace mecapy::main {
 // The database at database.url, or a file in the data folder. `on_migration` as of
 // store::open_sqlite.
 Result<std::unique_ptr<store::Store>> open_store(const config::Settings& settings,
+                                                 store::CostRules costs,
                                                  std::shared_ptr<const base::Clock> clock,
                                                  std::function<void()> on_migration);
 
@@ -58,10 +61,18 @@ Result<std::vector<std::unique_ptr<backends::Backend>>> open_backends(
 bool works_elsewhere(const config::Settings& settings);
 // Whether machines are made for runs that are long or large.
 bool makes_machines(const config::Settings& settings);
+// What the placers of machines.placers offer, in their order.
+std::vector<clouds::Offer> machine_offers(const config::Settings& settings);
 // The most that a run may have at a worker that takes many; on a machine of its own; anywhere.
 model::Limits short_ceilings(const config::Settings& settings);
 model::Limits machine_ceilings(const config::Settings& settings);
 model::Limits ceilings(const config::Settings& settings);
+
+// How often a run is tried that the platform failed, whichever way it goes.
+retry::Policy retry_policy(const config::Settings& settings);
+
+// By what costs are kept: `price`, and whether a bucket keeps the objects.
+store::CostRules cost_rules(const config::Settings& settings, model::Pricing price);
 
 // Whether other processes may claim in the same database.
 bool shares_store(const config::Settings& settings);

@@ -10,7 +10,7 @@
 
 #include "base/test_await.h"
 #include "base/test_folder.h"
-#include "net/http_server.h"
+#include "net/test_server.h"
 
 namespace mecapy::main {
 namespace {
@@ -40,13 +40,7 @@ awaitable<void> answer_late(net::Exchange& call) {
 
 TEST(Backends, AWorkerElsewhereIsHeardAfterTheTimeoutOfItsGateway) {
   asio::io_context loop;
-  const auto server = net::listen_tcp(
-                          loop, "127.0.0.1", 0, {}, answer_late,
-                          [](const net::Request&, std::optional<std::int64_t>) {
-                            return std::optional<net::Response>();
-                          },
-                          [](const Error&, const std::string&) { return net::Response(); })
-                          .value();
+  const auto server = net::listen_here(loop, answer_late);
   const base::TestFolder folder;
   const auto objects = objects::open_folder(folder.path("objects")).value();
   config::Settings settings;

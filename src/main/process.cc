@@ -83,6 +83,13 @@ sandbox::Options sandbox_options(const config::Settings& settings) {
   return options;
 }
 
+std::vector<std::string> gpu_devices(std::int64_t gpus) {
+  if (gpus <= 0) return {};
+  std::vector<std::string> devices = {"/dev/nvidiactl", "/dev/nvidia-uvm"};
+  for (std::int64_t i = 0; i < gpus; ++i) devices.push_back("/dev/nvidia" + std::to_string(i));
+  return devices;
+}
+
 Result<uid_t> prepare_data_dir(const config::Settings& settings) {
   const std::string& folder = settings.data_dir;
   std::error_code ec;

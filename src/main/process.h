@@ -17,6 +17,8 @@ std::string program_folder();
 
 // Where the sandbox finds its parts: beside the program unless the settings say otherwise.
 sandbox::Options sandbox_options(const config::Settings& settings);
+// The devices of NVIDIA's driver for so many graphics processors.
+std::vector<std::string> gpu_devices(std::int64_t gpus);
 int concurrency(const config::Settings& settings);
 
 // Makes the data folder (0700) and finds whose it is. As root: the folder's owner, or, when root

@@ -1,5 +1,6 @@
 #include "main/remote.h"
 
+#include <algorithm>
 #include <boost/asio/co_spawn.hpp>
 #include <cstdlib>
 #include <exception>
@@ -39,8 +40,25 @@ std::string when_unavailable(const Error& error, const std::string& url) {
   return begin + "--server or MECAPY_URL names another";
 }
 
+bool is_of_a_version(const FieldProblem& problem) { return problem.pointer.ends_with("/version"); }
+
+std::string when_not_found(const Error& error, const About& about) {
+  switch (about.subject) {
+    case Subject::run:
+      return "mecapy runs shows yours";
+    case Subject::file:
+      return "mecapy runs RUN shows the files of a run";
+    case Subject::task:
+      if (!about.word.empty() && std::ranges::any_of(error.problems, is_of_a_version))
+        return "mecapy task show " + cli::harmless_line(about.word) + " shows the latest";
+      return "mecapy task list shows yours";
+    default:
+      return "";
+  }
+}
+
 // What to do next; "" when that is not known.
-std::string advice(const Error& error, Subject subject, const std::string& url) {
+std::string advice(const Error& error, const About& about, const std::string& url) {
   switch (error.code) {
     case ErrorCode::unauthorized:
       if (!variable("MECAPY_TOKEN").empty()) {
@@ -51,10 +69,7 @@ std::string advice(const Error& error, Subject subject, const std::string& url) 
       }
       return "mecapy login " + url;
     case ErrorCode::not_found:
-      if (subject == Subject::run) return "mecapy runs shows yours";
-      if (subject == Subject::file) return "mecapy runs RUN shows the files of a run";
-      if (subject == Subject::task) return "mecapy task list shows yours";
-      return "";
+      return when_not_found(error, about);
     case ErrorCode::invalid_fields:
       for (const FieldProblem& problem : error.problems) {
         if (is_over_a_ceiling(problem))
@@ -69,6 +84,22 @@ std::string advice(const Error& error, Subject subject, const std::string& url) 
     default:
       return "";
   }
+}
+
+// Options that go along in an address under the name they have here.
+constexpr std::string_view kSentOptions[] = {"status", "version", "by", "from", "to", "user"};
+
+// The error with what was typed in the place of what was sent.
+Error as_typed(Error error) {
+  constexpr std::string_view kQuery = "#query/";
+  for (FieldProblem& problem : error.problems) {
+    if (!problem.pointer.starts_with(kQuery)) continue;
+    const std::string name = problem.pointer.substr(kQuery.size());
+    if (std::ranges::find(kSentOptions, name) == std::end(kSentOptions)) continue;
+    problem.pointer = "--" + name;
+    if (error.code == ErrorCode::invalid_fields) error.message = "some options are wrong";
+  }
+  return error;
 }
 
 }  // namespace
@@ -101,14 +132,14 @@ client::Options client_options() {
   return options;
 }
 
-int complain_with_advice(const Error& error, Subject subject, const std::string& url) {
-  const int status = complain(error);
-  const std::string next = advice(error, subject, url);
+int complain_with_advice(const Error& error, const About& about, const std::string& url) {
+  const int status = complain(as_typed(error));
+  const std::string next = advice(error, about, url);
   if (!next.empty()) std::fprintf(stderr, "  -> %s\n", next.c_str());
   return status;
 }
 
-int at_server(const config::Settings& settings, const RemoteWords& words, Subject subject,
+int at_server(const config::Settings& settings, const RemoteWords& words, const About& about,
               const std::function<awaitable<Result<int>>(Remote&)>& act) {
   auto target = client::choose_target(surroundings(settings, words.server));
   if (!target) return complain(target.error());
@@ -123,7 +154,7 @@ int at_server(const config::Settings& settings, const RemoteWords& words, Subjec
                         });
   remote.io.run();
   if (thrown) std::rethrow_exception(thrown);
-  return done ? *done : complain_with_advice(done.error(), subject, remote.target.url);
+  return done ? *done : complain_with_advice(done.error(), about, remote.target.url);
 }
 
 std::string ago(const Remote& remote, const std::string& time) {

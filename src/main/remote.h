@@ -45,10 +45,15 @@ struct Remote {
 
 // What a command is about, so that an error can say what to do next.
 enum class Subject : std::uint8_t { server, run, task, file };
+struct About {
+  About(Subject one, std::string typed = {}) : subject(one), word(std::move(typed)) {}
+  Subject subject;
+  std::string word;  // by which the caller names it; "" when the command has none
+};
 
 // Does `act` with the server that is to be called; its exit status, or that of its error, which is
 // told with what to do next.
-int at_server(const config::Settings& settings, const RemoteWords& words, Subject subject,
+int at_server(const config::Settings& settings, const RemoteWords& words, const About& about,
               const std::function<awaitable<Result<int>>(Remote&)>& act);
 
 // What decides which server is called.
@@ -63,7 +68,7 @@ bool is_not_there(const Error& error, const std::string& url);
 bool is_over_a_ceiling(const FieldProblem& problem);
 
 // Prints the error, and what to do about it when that is known; its exit status.
-int complain_with_advice(const Error& error, Subject subject, const std::string& url);
+int complain_with_advice(const Error& error, const About& about, const std::string& url);
 
 // How many characters of the ids of a list's answers are shown: on a terminal those that tell them
 // apart, else all.

@@ -38,8 +38,12 @@ awaitable<Result<int>> begin_and_follow(Remote& remote, client::Call call, Remot
                                         EndWords words) {
   call.method = "POST";
   if (how.fresh) call.headers.emplace_back("Cache-Control", "no-cache");
-  const auto accepted = co_await remote.api.text(std::move(call));
-  if (!accepted) co_return accepted.error();
+  const auto response = co_await remote.api.call(std::move(call));
+  if (!response) co_return response.error();
+  const std::string* const accepted = &response->body;
+  if (const auto warning = net::find_header(response->headers, "MecaPy-Warning")) {
+    remote.err.write("mecapy: warning: " + cli::harmless_line(*warning) + "\n");
+  }
   const std::string id = client::text_member(*accepted, "run_id");
   if (!base::is_uuid(id)) co_return fail(ErrorCode::unavailable, "the server named no run");
   if (how.wait == Wait::not_at_all) {
@@ -63,14 +67,15 @@ awaitable<Result<int>> begin_and_follow(Remote& remote, client::Call call, Remot
 }
 
 // What is sent: the code with all that it needs.
-Result<std::string> ad_hoc_body(const RunStart& start, const std::string& code,
-                                const std::string& inputs) {
+Result<std::string> ad_hoc_body(const RunStart& start, const RemoteRun& how,
+                                const std::string& code, const std::string& inputs) {
   auto limits = cli::limits_object(start.limits);
   if (!limits) return limits.error();
   wire::ObjectWriter body;
   body.text("code", code).raw("inputs", inputs);
   if (!start.limits.empty()) body.raw("limits", *limits);
   if (start.file != "-") body.text("name", fs::path(start.file).filename().string());
+  if (how.seconds) body.number("estimated_duration_s", *how.seconds);
   return std::move(body).finish();
 }
 
@@ -85,7 +90,7 @@ int run_file_there(const config::Settings& settings, const RemoteWords& words,
   if (!code) return complain(code.error());
   const auto inputs = cli::read_inputs(start.inputs);
   if (!inputs) return complain(inputs.error());
-  const auto body = ad_hoc_body(start, *code, *inputs);
+  const auto body = ad_hoc_body(start, how, *code, *inputs);
   if (!body) return complain(body.error());
   warn_of_inputs(start.inputs);
   return at_server(settings, words, Subject::run, [&](Remote& remote) -> awaitable<Result<int>> {
@@ -137,10 +142,11 @@ awaitable<Result<TaskInputs>> inputs_of(Remote& remote, std::string id, TaskRun 
   co_return found;
 }
 
-std::string execute_body(const TaskInputs& inputs) {
+std::string execute_body(const TaskInputs& inputs, const RemoteRun& how) {
   wire::ObjectWriter body;
   if (inputs.json) body.raw("inputs", *inputs.json);
   if (inputs.version) body.integer("version", *inputs.version);
+  if (how.seconds) body.number("estimated_duration_s", *how.seconds);
   return std::move(body).finish();
 }
 
@@ -150,19 +156,20 @@ int run_task(const config::Settings& settings, const RemoteWords& words, const T
              const RemoteRun& how) {
   if (auto fine = check_output(start.output); !fine) return complain(fine.error());
   warn_of_inputs(start.inputs);
-  return at_server(settings, words, Subject::task, [&](Remote& remote) -> awaitable<Result<int>> {
-    const auto id = co_await client::find_task(remote.api, start.task);
-    if (!id) co_return id.error();
-    const auto inputs = co_await inputs_of(remote, *id, start);
-    if (!inputs) co_return inputs.error();
-    client::Call call;
-    call.path = client::task_path(*id, "/execute");
-    call.body = execute_body(*inputs);
-    EndWords end{"calc.py", start.output};
-    end.more_by = "mecapy task update " + start.task + " -l ";
-    end.inputs = inputs->json;
-    co_return co_await begin_and_follow(remote, std::move(call), how, std::move(end));
-  });
+  return at_server(
+      settings, words, {Subject::task, start.task}, [&](Remote& remote) -> awaitable<Result<int>> {
+        const auto id = co_await client::find_task(remote.api, start.task, "mecapy task run");
+        if (!id) co_return id.error();
+        const auto inputs = co_await inputs_of(remote, *id, start);
+        if (!inputs) co_return inputs.error();
+        client::Call call;
+        call.path = client::task_path(*id, "/execute");
+        call.body = execute_body(*inputs, how);
+        EndWords end{"calc.py", start.output};
+        end.more_by = "mecapy task update " + start.task + " -l ";
+        end.inputs = inputs->json;
+        co_return co_await begin_and_follow(remote, std::move(call), how, std::move(end));
+      });
 }
 
 }  // namespace mecapy::main

@@ -269,8 +269,14 @@ Result<worker::Attempt> read_attempt(const config::Settings& settings, const Run
   return attempt;
 }
 
+// Who has a mecapy.toml here, and saw `mecapy config` show it, thinks that it counts.
+std::string of_unread_file(const RunStart& start) {
+  if (!start.config_file.empty() || ::access("mecapy.toml", F_OK) != 0) return "";
+  return "; ./mecapy.toml was not read: --config mecapy.toml takes it";
+}
+
 // Of a limit over its ceiling, with the setting that is the ceiling here.
-int complain_of_start(const Error& error) {
+int complain_of_start(const Error& error, const RunStart& start) {
   const int status = complain(error);
   for (const FieldProblem& problem : error.problems) {
     if (!is_over_a_ceiling(problem)) continue;
@@ -278,8 +284,8 @@ int complain_of_start(const Error& error) {
     const auto setting =
         std::ranges::find(config::setting_table(), name, &config::SettingRow::name);
     if (setting == config::setting_table().end()) continue;
-    std::fprintf(stderr, "  -> mecapy config shows the ceilings; %s=N raises this one\n",
-                 setting->environment().c_str());
+    std::fprintf(stderr, "  -> mecapy config shows the ceilings; %s=N raises this one%s\n",
+                 setting->environment().c_str(), of_unread_file(start).c_str());
   }
   return status;
 }
@@ -317,15 +323,16 @@ int run_file(const config::Settings& settings, const RunStart& start) {
   if (auto fine = check_standard_input(start.file, start.inputs); !fine)
     return complain(fine.error());
   auto attempt = read_attempt(settings, start);
-  if (!attempt) return complain_of_start(attempt.error());
+  if (!attempt) return complain_of_start(attempt.error(), start);
   if (auto fine = check_output(start.output); !fine) return complain(fine.error());
   const Scratch scratch;
   const uid_t uid = ::geteuid() == 0 ? static_cast<uid_t>(settings.server_run_as_uid) : ::geteuid();
   if (scratch.path().empty() || ::chown(scratch.path().c_str(), uid, static_cast<gid_t>(-1)) != 0) {
     return complain(fail(ErrorCode::storage, "cannot make a temporary folder"));
   }
-  const cli::RunAsked asked{cli::Place::here, start.file,       "-l ", attempt->inputs.inline_bytes,
-                            attempt->limits,  settings.ceilings};
+  const cli::RunAsked asked{
+      cli::Place::here,  start.file,           "-l ", attempt->inputs.inline_bytes, attempt->limits,
+      settings.ceilings, of_unread_file(start)};
   ChildWork work{sandbox_options(settings), uid, scratch.path(), std::move(*attempt)};
   work.sandbox.slots = 1;
   const Followed followed{start, scratch.path(), asked};

@@ -7,6 +7,7 @@
 #include "cli/text.h"
 #include "client/names.h"
 #include "client/pages.h"
+#include "cost/words.h"
 #include "main/commands.h"
 #include "main/follow.h"
 #include "main/outcome.h"
@@ -57,7 +58,7 @@ awaitable<Result<std::map<std::string, std::string>>> task_names(client::Api& ap
 awaitable<Result<client::Query>> query_of(client::Api& api, RunsWords which) {
   client::Query query;
   if (!which.task.empty()) {
-    const auto task = co_await client::find_task(api, which.task);
+    const auto task = co_await client::find_task(api, which.task, "mecapy runs --task");
     if (!task) co_return task.error();
     query.emplace_back("task_id", *task);
   }
@@ -101,11 +102,36 @@ awaitable<Result<int>> list_runs(Remote& remote, RunsWords which) {
   co_return 0;
 }
 
+using Rows = std::vector<std::vector<std::string>>;
+
+// A row of what is set.
+void add_to(Rows& rows, const char* name, const std::string& value) {
+  if (!value.empty()) rows.push_back({name, cli::harmless_line(value, 1000)});
+}
+
+// Where it goes, why it is not there yet, and what it has behind it.
+void add_way(Rows& rows, const Remote& remote, const client::RunAnswer& run) {
+  add_to(rows, "waiting", run.waiting);
+  add_to(rows, "backend", run.backend);
+  add_to(rows, "moved from", run.moved_from);
+  if (const auto& expected = run.expected) {
+    add_to(rows, "expected",
+           cli::duration(std::max(0., expected->seconds)) + ", " +
+               cli::estimate_source(expected->source, expected->samples));
+  }
+  if (const auto& saved = run.checkpoint) {
+    add_to(rows, "checkpoint",
+           cli::size(saved->size) + ", saved " + ago(remote, saved->saved_at) + " by attempt " +
+               std::to_string(saved->attempt));
+  }
+  if (run.resumed_from > 0) {
+    add_to(rows, "taken up from", "the checkpoint of attempt " + std::to_string(run.resumed_from));
+  }
+}
+
 void print_run(const Remote& remote, const client::RunAnswer& run) {
-  std::vector<std::vector<std::string>> rows;
-  const auto add = [&](const char* name, const std::string& value) {
-    if (!value.empty()) rows.push_back({name, cli::harmless_line(value, 1000)});
-  };
+  Rows rows;
+  const auto add = [&](const char* name, const std::string& value) { add_to(rows, name, value); };
   add("run", run.id);
   add("task", run.task_id + ", version " + std::to_string(run.version));
   rows.push_back({"status", status_of(remote, run)});
@@ -113,11 +139,19 @@ void print_run(const Remote& remote, const client::RunAnswer& run) {
   if (progress.fraction) add("progress", cli::bar(*progress.fraction) + " " + progress.message);
   if (!progress.fraction) add("progress", progress.message);
   if (run.cancel_requested && !run.has_ended()) add("cancel", "asked for");
+  add_way(rows, remote, run);
   add("asked for", ago(remote, run.queued_at));
   add("took", took(remote, run));
-  if (run.usage) {
+  // 0 is what nobody measured.
+  if (run.usage && run.usage->cpu_us > 0) {
     add("cpu", cli::duration(seconds_of(run.usage->cpu_us)));
+  }
+  if (run.usage && run.usage->peak_memory_bytes > 0) {
     add("memory", cli::size(run.usage->peak_memory_bytes) + " at most");
+  }
+  if (run.cost_eur) {
+    const std::string open = run.cost_open.empty() ? "" : ", and not all of it: " + run.cost_open;
+    add("cost", cost::euros(*run.cost_eur) + " EUR" + open);
   }
   if (run.attempt > 1) add("attempt", std::to_string(run.attempt));
   add("answered from", run.cached_from);

@@ -113,8 +113,9 @@ std::string table_of(const Remote& remote, const std::vector<client::TaskAnswer>
 }
 
 // Calls something of one task that is named by a word.
-awaitable<Result<std::string>> call_task(Remote& remote, std::string word, client::Call call) {
-  const auto id = co_await client::find_task(remote.api, std::move(word));
+awaitable<Result<std::string>> call_task(Remote& remote, std::string word, std::string command,
+                                         client::Call call) {
+  const auto id = co_await client::find_task(remote.api, std::move(word), std::move(command));
   if (!id) co_return id.error();
   call.path = client::task_path(*id);
   co_return co_await remote.api.text(std::move(call));
@@ -167,24 +168,26 @@ int list_tasks(const config::Settings& settings, const RemoteWords& words, std::
 }
 
 int show_task(const config::Settings& settings, const RemoteWords& words, const TaskWords& task) {
-  return at_server(settings, words, Subject::task, [&](Remote& remote) -> awaitable<Result<int>> {
-    client::Call call;
-    if (task.version) call.query = {{"version", std::to_string(*task.version)}};
-    const auto json = co_await call_task(remote, task.task, std::move(call));
-    if (!json) co_return json.error();
-    const auto found = client::read_task(*json);
-    if (!found) co_return found.error();
-    if (remote.json()) {
-      print_json(remote, *json);
-      co_return 0;
-    }
-    if (!task.code_only) {
-      print_task(remote, *found);
-    } else {
-      remote.out.write(remote.out.is_terminal() ? cli::harmless(found->code) : found->code);
-    }
-    co_return 0;
-  });
+  return at_server(
+      settings, words, {Subject::task, task.task}, [&](Remote& remote) -> awaitable<Result<int>> {
+        client::Call call;
+        if (task.version) call.query = {{"version", std::to_string(*task.version)}};
+        const auto json =
+            co_await call_task(remote, task.task, "mecapy task show", std::move(call));
+        if (!json) co_return json.error();
+        const auto found = client::read_task(*json);
+        if (!found) co_return found.error();
+        if (remote.json()) {
+          print_json(remote, *json);
+          co_return 0;
+        }
+        if (!task.code_only) {
+          print_task(remote, *found);
+        } else {
+          remote.out.write(remote.out.is_terminal() ? cli::harmless(found->code) : found->code);
+        }
+        co_return 0;
+      });
 }
 
 int update_task(const config::Settings& settings, const RemoteWords& words, const TaskWords& task) {
@@ -201,24 +204,28 @@ int update_task(const config::Settings& settings, const RemoteWords& words, cons
   if (*body == "{}") {
     return complain(fail(ErrorCode::usage, "say what to change; mecapy task update --help"));
   }
-  return at_server(settings, words, Subject::task, [&](Remote& remote) -> awaitable<Result<int>> {
-    const auto id = co_await client::find_task(remote.api, task.task);
-    if (!id) co_return id.error();
-    client::Call call{"PATCH", client::task_path(*id), {}, *body};
-    co_return co_await send_task(remote, std::move(call), code.value_or(""), task.file, "changed");
-  });
+  return at_server(
+      settings, words, {Subject::task, task.task}, [&](Remote& remote) -> awaitable<Result<int>> {
+        const auto id = co_await client::find_task(remote.api, task.task, "mecapy task update");
+        if (!id) co_return id.error();
+        client::Call call{"PATCH", client::task_path(*id), {}, *body};
+        co_return co_await send_task(remote, std::move(call), code.value_or(""), task.file,
+                                     "changed");
+      });
 }
 
 int delete_task(const config::Settings& settings, const RemoteWords& words, const TaskWords& task) {
-  return at_server(settings, words, Subject::task, [&](Remote& remote) -> awaitable<Result<int>> {
-    client::Call call;
-    call.method = "DELETE";
-    call.expects = client::Expects::nothing;
-    const auto gone = co_await call_task(remote, task.task, std::move(call));
-    if (!gone) co_return gone.error();
-    remote.err.write("mecapy: the task is gone; its runs stay\n");
-    co_return 0;
-  });
+  return at_server(
+      settings, words, {Subject::task, task.task}, [&](Remote& remote) -> awaitable<Result<int>> {
+        client::Call call;
+        call.method = "DELETE";
+        call.expects = client::Expects::nothing;
+        const auto gone =
+            co_await call_task(remote, task.task, "mecapy task delete", std::move(call));
+        if (!gone) co_return gone.error();
+        remote.err.write("mecapy: the task is gone; its runs stay\n");
+        co_return 0;
+      });
 }
 
 }  // namespace mecapy::main

@@ -137,7 +137,9 @@ int worker(const config::Settings& settings, const WorkerStart& start) {
     uid = *owner;
     warn_about_user(uid);
   }
-  auto sandbox = sandbox::launch(sandbox_options(settings));
+  sandbox::Options options = sandbox_options(settings);
+  if (!start.home.empty()) options.gpu_devices = gpu_devices(settings.worker_gpus);
+  auto sandbox = sandbox::launch(options);
   if (!sandbox) return complain(sandbox.error());
   if (auto dropped = become(uid); !dropped) return complain(dropped.error());
   if (start.pulse_fd >= 0 || start.run_as != 0) die_with(parent);

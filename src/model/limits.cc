@@ -30,7 +30,10 @@ const std::vector<LimitRow>& limit_table() {
       {"log_kb", &Limits::log_kb, 1, 1024, true, "KiB", "standard output and error together"},
       {"result_mb", &Limits::result_mb, 0.001, 8, false, "MiB", "the encoded result"},
       {"artifacts_mb", &Limits::artifacts_mb, 0, 64, false, "MiB", "all artifacts together"},
+      {"checkpoint_mb", &Limits::checkpoint_mb, 0, 64, false, "MiB",
+       "a saved state of the calculation, encoded"},
       {"processes", &Limits::processes, 1, 256, true, "", "processes and threads at once"},
+      {"gpus", &Limits::gpus, 0, 0, true, "GPU", "graphics processors, of a machine of its own"},
   };
   return table;
 }

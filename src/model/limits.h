@@ -10,15 +10,17 @@
 namespace mecapy::model {
 
 struct Limits {
-  double timeout_s = 600;    // wall time of the author's code, seconds
-  double cpu_s = 0;          // CPU time of all its processes, seconds; 0: timeout_s * cpus
-  double memory_mb = 2048;   // memory of all its processes and its files, MiB
-  double cpus = 1;           // CPUs' worth of time; BLAS threads follow it, rounded up
-  double disk_mb = 256;      // working folder, MiB (it lives in memory and counts there too)
-  double log_kb = 1024;      // stdout and stderr together, KiB
-  double result_mb = 8;      // the encoded result, MiB
-  double artifacts_mb = 64;  // all artifacts of a run together, MiB
-  double processes = 64;     // processes and threads at once
+  double timeout_s = 600;     // wall time of the author's code, seconds
+  double cpu_s = 0;           // CPU time of all its processes, seconds; 0: timeout_s * cpus
+  double memory_mb = 2048;    // memory of all its processes and its files, MiB
+  double cpus = 1;            // CPUs' worth of time; BLAS threads follow it, rounded up
+  double disk_mb = 256;       // working folder, MiB (it lives in memory and counts there too)
+  double log_kb = 1024;       // stdout and stderr together, KiB
+  double result_mb = 8;       // the encoded result, MiB
+  double artifacts_mb = 64;   // all artifacts of a run together, MiB
+  double checkpoint_mb = 64;  // a saved state of the calculation, encoded, MiB; 0: none
+  double processes = 64;      // processes and threads at once
+  double gpus = 0;            // graphics processors; only machines made for one run have them
   friend bool operator==(const Limits&, const Limits&) = default;
 
   double cpu_budget_s() const { return cpu_s > 0 ? cpu_s : timeout_s * cpus; }

@@ -8,6 +8,7 @@
 
 #include "base/clock.h"
 #include "model/ids.h"
+#include "model/limits.h"
 
 namespace mecapy::model {
 
@@ -28,9 +29,10 @@ inline bool is_live(MachineState s) { return s <= MachineState::working; }
 struct Machine {
   MachineId id{};
   RunId run_id{};
-  std::string placer;  // who made it: "scaleway", "openstack", "slurm", "local"
+  std::string placer;  // who made it, as machines.placers names it
   std::string type;    // as its placer calls it
   std::string zone;    // "" where there are none
+  Limits limits{};     // of its run: its size, where its placer cuts machines to size
   MachineState state = MachineState::intended;
   int attempt = 0;         // of the run, once its worker has it
   std::string token_hash;  // SHA-256 of the token its worker calls home with, hexadecimal

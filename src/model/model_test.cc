@@ -3,6 +3,7 @@
 #include <limits>
 #include <set>
 
+#include "model/cost.h"
 #include "model/limits.h"
 #include "model/outcome.h"
 #include "model/run.h"
@@ -34,6 +35,32 @@ TEST(Limits, NotANumberFractionsAndTooLittleAreRefused) {
   const auto result = check_limits(limits, default_ceilings());
   ASSERT_FALSE(result);
   EXPECT_EQ(result.error().problems.size(), 3u);
+}
+
+TEST(Cost, PartsOfARun_AddUpByTheirItem) {
+  Cost cost{{{"vcpu", "a.vcpu", 30, "vCPU-s", 0, 0.1, 3}}, 3, true, "2026-07"};
+  const Cost more{{{"vcpu", "a.vcpu", 10, "vCPU-s", 0, 0.1, 1}, {"machine", "b/new", 2, "h"}},
+                  1,
+                  false,
+                  "2025-04"};
+  add(cost, more);
+  ASSERT_EQ(cost.components.size(), 2u);
+  EXPECT_EQ(cost.components[0].quantity, 40);
+  EXPECT_EQ(cost.components[0].eur, 4);
+  EXPECT_EQ(cost.eur, 4);
+  EXPECT_FALSE(cost.complete);
+  EXPECT_EQ(cost.prices_of, "2025-04");
+  EXPECT_EQ(unknown_prices(cost), "the price is not known of b/new");
+}
+
+TEST(Cost, EurosAreCountedWithoutTheNoiseOfFractions) {
+  Cost cost;
+  for (int i = 0; i < 10; ++i) add(cost, {{{"vcpu", "a", 1, "s", 0, 0.1, 0.1}}, 0.1});
+  EXPECT_EQ(cost.eur, 1);
+  EXPECT_EQ(cost.components[0].eur, 1);
+  EXPECT_EQ(pico_euros(-1), 0);
+  EXPECT_EQ(pico_euros(std::numeric_limits<double>::quiet_NaN()), 0);
+  EXPECT_EQ(pico_euros(1e300), 9'000'000'000'000'000'000);
 }
 
 TEST(Outcomes, TableIsCompleteAndExitStatusesAreDistinct) {

@@ -72,6 +72,13 @@ bool is_stem(std::string_view stem, const std::string& run, std::optional<int> a
 namespace {
 
 constexpr std::string_view kArtifacts = "artifacts/";
+constexpr std::string_view kCheckpoints = "checkpoints/";
+
+bool is_number(std::string_view text) {
+  const auto digit = [](char c) { return c >= '0' && c <= '9'; };
+  return !text.empty() && text.size() <= 12 && text.front() != '0' &&
+         std::ranges::all_of(text, digit);
+}
 
 // What stands behind the attempt's name in the key of an artifact; "" in another key.
 std::string_view artifact_name_in(std::string_view key) {
@@ -90,6 +97,12 @@ bool is_object_of(std::string_view key, const RunId& run, std::optional<int> att
                    attempt);
   };
   if (is("results/", ".json") || is("logs/", ".txt")) return true;
+  if (key.starts_with(kCheckpoints)) {
+    const std::size_t slash = key.find('/', kCheckpoints.size());
+    return slash != std::string_view::npos && is_number(key.substr(slash + 1)) &&
+           is_stem(key.substr(kCheckpoints.size(), slash - kCheckpoints.size()), run.str(),
+                   attempt);
+  }
   const std::string_view name = artifact_name_in(key);
   if (name.empty()) return false;
   const std::string_view stem =
@@ -106,6 +119,20 @@ bool names_own_objects(const RunEnd& end, const RunId& run, std::optional<int> a
          std::ranges::all_of(end.artifacts, [&](const Artifact& one) {
            return ours(one.key, kArtifacts) && artifact_name_in(one.key) == one.name;
          });
+}
+
+std::string checkpoint_key(const std::string& run_id, const Checkpoint& checkpoint) {
+  return std::string(kCheckpoints) + object_stem(run_id, checkpoint.attempt) + "/" +
+         std::to_string(checkpoint.number);
+}
+
+bool is_checkpoint_of(std::string_view key, const RunId& run) {
+  return key.starts_with(kCheckpoints) && is_object_of(key, run, std::nullopt);
+}
+
+std::string resumed_progress(const Checkpoint& checkpoint) {
+  return R"({"fraction":null,"message":"taken up from the checkpoint of attempt )" +
+         std::to_string(checkpoint.attempt) + "\"}";
 }
 
 std::string object_stem(const std::string& run_id, int attempt) {

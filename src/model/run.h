@@ -67,6 +67,31 @@ inline constexpr std::array kUsageTable = {
     UsageRow{"written_bytes", &Usage::written_bytes},
 };
 
+// One line of a bill. EUR are rounded to 10^-12.
+struct CostComponent {
+  std::string name;  // of kCostKinds (cost.h), as is the unit
+  std::string item;  // of its price
+  double quantity = 0;
+  std::string unit;
+  double free = 0;                   // of `quantity`, by the account's allowance
+  std::optional<double> eur_each{};  // of one unit; nothing: the price is unknown
+  std::optional<double> eur{};
+};
+
+// Whether what an account has for nothing every month is taken off. It is the account's: no single
+// run can claim it.
+enum class Allowances : std::uint8_t { left_out, counted };
+std::string_view name(Allowances allowances);
+
+struct Cost {
+  std::vector<CostComponent> components{};
+  double eur = 0;           // of those whose price is known
+  bool complete = true;     // no price is unknown, and nothing is to come
+  std::string prices_of{};  // date of the oldest price in it; "" when there is none
+  Allowances allowances = Allowances::left_out;
+  std::string why{};  // it is not complete; for people
+};
+
 struct Artifact {
   std::string name;       // checked: see is_artifact_name
   std::int64_t size = 0;  // bytes
@@ -79,6 +104,21 @@ struct Artifact {
 // below a folder, and in an object key.
 inline constexpr std::size_t kLongestArtifactName = 200;
 bool is_artifact_name(std::string_view name);
+
+// A state that an attempt of a run saved, for the attempts after it.
+struct Checkpoint {
+  int attempt = 0;          // that saved it
+  std::int64_t number = 0;  // among those of the attempt, from 1
+  std::int64_t size = 0;    // bytes
+  std::string sha256{};     // hex
+  base::TimePoint saved_at{};
+};
+// Its name as an object.
+std::string checkpoint_key(const std::string& run_id, const Checkpoint& checkpoint);
+// Whether `key` is the name of a checkpoint of an attempt of `run`.
+bool is_checkpoint_of(std::string_view key, const RunId& run);
+// What watchers of the run are told when an attempt begins with it, as progress (JSON).
+std::string resumed_progress(const Checkpoint& checkpoint);
 
 // JSON or text that is carried inline when small and by object key when large.
 struct Payload {
@@ -106,7 +146,7 @@ struct RunEnd {
 };
 
 // Whether `key` is a name that an attempt of `run` (`attempt` alone, when it is known) gives to its
-// result, its log or one of its artifacts.
+// result, its log, one of its artifacts or one of its checkpoints.
 bool is_object_of(std::string_view key, const RunId& run, std::optional<int> attempt);
 
 // Whether every object that `end` names is one that an attempt of `run` makes, and has the name
@@ -136,9 +176,13 @@ struct Run {
   // calculated.
   RunId cached_from{};
   std::string backend{};  // where it goes, or went; "" where one backend is all there is
-  std::optional<Estimate> estimate{};  // by which it was chosen
-  std::string moved_from{};            // the backend whose limit it outlived; ""
-  std::string waiting{};               // why it is queued and not running, where that is known
+  std::optional<Estimate> estimate{};      // by which it was chosen
+  std::string moved_from{};                // the backend whose limit it outlived; ""
+  std::optional<Checkpoint> checkpoint{};  // the last that was saved
+  int resumed_from = 0;        // the attempt whose checkpoint the last one began with; 0: with none
+  std::string waiting{};       // why it is queued and not running, where that is known
+  double expected_eur = 0;     // what budgets count of it until it has ended
+  std::optional<Cost> cost{};  // of all its attempts and machines so far
   base::TimePoint queued_at{};
   std::optional<base::TimePoint> started_at{};
   std::optional<base::TimePoint> finished_at{};
@@ -153,7 +197,8 @@ struct Job {
   std::string code;
   Payload inputs{};
   Limits limits{};
-  std::chrono::microseconds waited{};  // from acceptance to this claim, by the store's clock
+  std::optional<Checkpoint> checkpoint{};  // to begin with
+  std::chrono::microseconds waited{};      // from acceptance to this claim, by the store's clock
 };
 
 }  // namespace mecapy::model

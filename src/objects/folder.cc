@@ -81,26 +81,26 @@ Result<std::unique_ptr<Folder>> Folder::open(const std::string& path) {
 
 // Those of an earlier process that was killed. Best effort: what stays costs only room.
 void Folder::remove_stale_temps() const {
-  base::Fd list = open_at(temps_, ".", kFolderFlags);
+  base::Fd list = open_at(*temps_, ".", kFolderFlags);
   DIR* dir = list ? ::fdopendir(list.get()) : nullptr;
   if (dir == nullptr) return;
   list.release();  // closedir closes it
   const std::time_t now = std::time(nullptr);
   while (const dirent* entry = ::readdir(dir)) {
     struct stat info {};
-    if (::fstatat(temps_.get(), entry->d_name, &info, AT_SYMLINK_NOFOLLOW) != 0) continue;
+    if (::fstatat(temps_->get(), entry->d_name, &info, AT_SYMLINK_NOFOLLOW) != 0) continue;
     if (S_ISDIR(info.st_mode) || now - info.st_mtime < kStaleSeconds) continue;
-    ::unlinkat(temps_.get(), entry->d_name, 0);
+    ::unlinkat(temps_->get(), entry->d_name, 0);
   }
   ::closedir(dir);
 }
 
 Result<std::shared_ptr<TempFile>> Folder::make_temp() const {
   std::string name = base::random_hex(16);
-  base::Fd fd(::openat(temps_.get(), name.c_str(),
+  base::Fd fd(::openat(temps_->get(), name.c_str(),
                        O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, kFileMode));
   if (!fd) return storage_failure(errno);
-  return std::make_shared<TempFile>(temps_.get(), std::move(name), std::move(fd));
+  return std::make_shared<TempFile>(temps_, std::move(name), std::move(fd));
 }
 
 Result<void> Folder::link(TempFile& file, std::string_view key) {
@@ -109,7 +109,7 @@ Result<void> Folder::link(TempFile& file, std::string_view key) {
   const auto parent = make_parent(*parts);
   if (!parent) return parent.error();
   const std::string last(parts->back());
-  if (::linkat(temps_.get(), file.name().c_str(), parent->get(), last.c_str(), 0) != 0) {
+  if (::linkat(temps_->get(), file.name().c_str(), parent->get(), last.c_str(), 0) != 0) {
     return errno == EEXIST ? conflict() : storage_failure(errno);
   }
   file.end();
@@ -178,7 +178,7 @@ Result<void> Folder::remove(std::string_view key) const {
   return storage_failure(errno);
 }
 
-TempFile::~TempFile() { ::unlinkat(temps_, name_.c_str(), 0); }
+TempFile::~TempFile() { ::unlinkat(temps_->get(), name_.c_str(), 0); }
 
 Result<void> TempFile::append(std::string_view bytes) {
   if (!fd_) return conflict();

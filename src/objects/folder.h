@@ -33,13 +33,14 @@ class Folder {
   Result<void> remove(std::string_view key) const;
 
  private:
-  Folder(base::Fd root, base::Fd temps) : root_(std::move(root)), temps_(std::move(temps)) {}
+  Folder(base::Fd root, base::Fd temps)
+      : root_(std::move(root)), temps_(std::make_shared<base::Fd>(std::move(temps))) {}
   void remove_stale_temps() const;
   Result<base::Fd> make_parent(const std::vector<std::string_view>& parts);
   Result<base::Fd> make_parent_slowly(const std::vector<std::string_view>& parts);
 
   base::Fd root_;
-  base::Fd temps_;
+  std::shared_ptr<const base::Fd> temps_;
   // Held exclusively from making a folder until its entry is durable: who finds all folders there
   // under the shared lock knows that they survive a power cut.
   std::shared_mutex making_folders_;
@@ -48,8 +49,9 @@ class Folder {
 // A file without a name that a key can lead to, removed when it goes. Not thread-safe.
 class TempFile {
  public:
-  TempFile(int temps, std::string name, base::Fd fd)
-      : temps_(temps), name_(std::move(name)), fd_(std::move(fd)) {}
+  // `temps`: the folder it is in.
+  TempFile(std::shared_ptr<const base::Fd> temps, std::string name, base::Fd fd)
+      : temps_(std::move(temps)), name_(std::move(name)), fd_(std::move(fd)) {}
   ~TempFile();
   TempFile(const TempFile&) = delete;
   TempFile& operator=(const TempFile&) = delete;
@@ -64,7 +66,7 @@ class TempFile {
   const std::string& name() const { return name_; }
 
  private:
-  int temps_;  // the folder's; lives longer
+  std::shared_ptr<const base::Fd> temps_;
   std::string name_;
   base::Fd fd_;
   bool broken_ = false;

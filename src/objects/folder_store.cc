@@ -16,25 +16,24 @@ using base::offload;
 
 constexpr std::size_t kThreads = 2;
 
-// Must be destroyed before its store, which waits for what it began.
 class FolderWriter final : public Writer {
  public:
-  FolderWriter(Folder& folder, asio::thread_pool& pool, std::string key,
+  FolderWriter(Folder& folder, std::shared_ptr<asio::thread_pool> pool, std::string key,
                std::shared_ptr<TempFile> file)
-      : folder_(folder), pool_(pool), key_(std::move(key)), file_(std::move(file)) {}
+      : folder_(folder), pool_(std::move(pool)), key_(std::move(key)), file_(std::move(file)) {}
 
-  // The file is removed on the pool.
+  // The file is removed on the pool, or with it.
   ~FolderWriter() override {
-    asio::post(pool_, [file = std::move(file_)] {});
+    asio::post(*pool_, [file = std::move(file_)] {});
   }
 
   awaitable<Result<void>> append(std::string bytes, base::Deadline deadline) override {
-    return offload<void>(pool_, deadline,
+    return offload<void>(*pool_, deadline,
                          [file = file_, bytes = std::move(bytes)] { return file->append(bytes); });
   }
 
   awaitable<Result<void>> commit(base::Deadline deadline) override {
-    return offload<void>(pool_, deadline,
+    return offload<void>(*pool_, deadline,
                          [&folder = folder_, file = file_, key = key_]() -> Result<void> {
                            if (auto synced = file->sync(); !synced) return synced;
                            return folder.link(*file, key);
@@ -43,7 +42,7 @@ class FolderWriter final : public Writer {
 
  private:
   Folder& folder_;
-  asio::thread_pool& pool_;
+  std::shared_ptr<asio::thread_pool> pool_;
   std::string key_;
   std::shared_ptr<TempFile> file_;
 };
@@ -121,15 +120,14 @@ Result<void> try_folder(Folder& folder) {
 
 class FolderStore final : public ObjectStore {
  public:
-  explicit FolderStore(std::unique_ptr<Folder> folder)
-      : folder_(std::move(folder)), pool_(kThreads) {}
+  explicit FolderStore(std::unique_ptr<Folder> folder) : folder_(std::move(folder)) {}
 
-  ~FolderStore() override { pool_.join(); }
+  ~FolderStore() override { pool_->join(); }
 
   awaitable<Result<std::unique_ptr<Writer>>> create(std::string key,
                                                     base::Deadline deadline) override {
     using Made = std::unique_ptr<Writer>;
-    return offload<Made>(pool_, deadline, [this, key = std::move(key)]() -> Result<Made> {
+    return offload<Made>(*pool_, deadline, [this, key = std::move(key)]() -> Result<Made> {
       if (auto parts = parse_key(key); !parts) return parts.error();
       if (folder_->open_object(key)) return exists();
       auto file = folder_->make_temp();
@@ -140,7 +138,7 @@ class FolderStore final : public ObjectStore {
 
   awaitable<Result<void>> put(std::string key, std::string bytes,
                               base::Deadline deadline) override {
-    return offload<void>(pool_, deadline,
+    return offload<void>(*pool_, deadline,
                          [this, key = std::move(key), bytes = std::move(bytes)]() -> Result<void> {
                            if (auto parts = parse_key(key); !parts) return parts.error();
                            if (folder_->open_object(key)) return exists();
@@ -149,7 +147,7 @@ class FolderStore final : public ObjectStore {
   }
 
   awaitable<Result<ObjectInfo>> stat(std::string key, base::Deadline deadline) override {
-    return offload<ObjectInfo>(pool_, deadline,
+    return offload<ObjectInfo>(*pool_, deadline,
                                [this, key = std::move(key)]() -> Result<ObjectInfo> {
                                  const auto object = folder_->open_object(key);
                                  if (!object) return object.error();
@@ -162,7 +160,7 @@ class FolderStore final : public ObjectStore {
   awaitable<Result<std::string>> read(std::string key, std::int64_t offset, std::int64_t length,
                                       base::Deadline deadline) override {
     return offload<std::string>(
-        pool_, deadline, [this, key = std::move(key), offset, length]() -> Result<std::string> {
+        *pool_, deadline, [this, key = std::move(key), offset, length]() -> Result<std::string> {
           if (offset < 0 || length < 0) {
             return fail(ErrorCode::invalid_request, "a range of an object starts at 0 or later");
           }
@@ -174,22 +172,22 @@ class FolderStore final : public ObjectStore {
 
   awaitable<Result<std::string>> get(std::string key, std::int64_t max,
                                      base::Deadline deadline) override {
-    return offload<std::string>(pool_, deadline, [this, key = std::move(key), max] {
+    return offload<std::string>(*pool_, deadline, [this, key = std::move(key), max] {
       return get_object(*folder_, key, max);
     });
   }
 
   awaitable<Result<void>> remove(std::string key, base::Deadline deadline) override {
-    return offload<void>(pool_, deadline,
+    return offload<void>(*pool_, deadline,
                          [this, key = std::move(key)] { return folder_->remove(key); });
   }
 
   std::unique_ptr<Listing> list(std::string folder) override {
-    return std::make_unique<FolderListing>(*folder_, pool_, std::move(folder));
+    return std::make_unique<FolderListing>(*folder_, *pool_, std::move(folder));
   }
 
   awaitable<Result<void>> ping(base::Deadline deadline) override {
-    return offload<void>(pool_, deadline, [this] { return try_folder(*folder_); });
+    return offload<void>(*pool_, deadline, [this] { return try_folder(*folder_); });
   }
 
  private:
@@ -197,7 +195,7 @@ class FolderStore final : public ObjectStore {
   static Error exists() { return fail(ErrorCode::conflict, "this object exists already"); }
 
   std::unique_ptr<Folder> folder_;
-  asio::thread_pool pool_;
+  std::shared_ptr<asio::thread_pool> pool_ = std::make_shared<asio::thread_pool>(kThreads);
 };
 
 }  // namespace

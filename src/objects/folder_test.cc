@@ -94,6 +94,16 @@ TEST(Folder, TemporaryFiles_AreGoneAfterEveryWayToEnd) {
   EXPECT_EQ(files_in(test.path("o/ping")), 0U);
 }
 
+TEST(Folder, TemporaryFileOfAWriter_IsGoneWithIt_AlsoAfterTheStore) {
+  const TestFolder test;
+  auto objects = open_ok(test.path("o"));
+  auto writer = await(objects->create("a", soon())).value();
+  objects.reset();
+  EXPECT_EQ(files_in(test.path("o/.tmp")), 1U);
+  writer.reset();
+  EXPECT_EQ(files_in(test.path("o/.tmp")), 0U);
+}
+
 TEST(Folder, StaleTemporaryFiles_AreRemovedAtTheStart) {
   const TestFolder test;
   { open_ok(test.path("o")); }

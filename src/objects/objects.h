@@ -14,6 +14,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "base/clock.h"
@@ -24,8 +25,9 @@ namespace mecapy::objects {
 using boost::asio::awaitable;
 
 // One object being written; between two calls any time may pass. Destroying it before commit leaves
-// nothing behind; it must be destroyed before its store. For one caller at a time. Appending or
-// committing after a commit is conflict.
+// nothing behind. It must not be used after its store, but may be destroyed later: then parts that
+// went to S3 already stay there. For one caller at a time. Appending or committing after a commit
+// is conflict.
 class Writer {
  public:
   virtual ~Writer() = default;
@@ -52,6 +54,12 @@ class Listing {
   // end.
   virtual awaitable<Result<std::optional<std::vector<Listed>>>> next(int limit,
                                                                      base::Deadline deadline) = 0;
+};
+
+// One call that may be made without a key of the store.
+struct Grant {
+  std::string url;
+  std::vector<std::pair<std::string, std::string>> headers{};  // which it must have, as they are
 };
 
 struct Traffic {
@@ -88,6 +96,18 @@ class ObjectStore {
     (void)key, (void)file_name, (void)content_type, (void)life;
     return std::nullopt;
   }
+  // The PUT by which anyone may write this very object: of this size (at most 5 GiB) and SHA-256,
+  // not over one that is there. It must begin within `life`. Nothing when only this process can.
+  virtual std::optional<Grant> grant_put(const std::string& key, const ObjectInfo& object,
+                                         std::chrono::seconds life) const {
+    (void)key, (void)object, (void)life;
+    return std::nullopt;
+  }
+  // The GET of the object as it is, the same way.
+  virtual std::optional<Grant> grant_get(const std::string& key, std::chrono::seconds life) const {
+    (void)key, (void)life;
+    return std::nullopt;
+  }
   // What went over the network until now; nothing when nothing does.
   virtual std::optional<Traffic> traffic() const { return std::nullopt; }
   // Writes, reads and removes a small object of its own: for readiness.
@@ -100,7 +120,8 @@ class ObjectStore {
 Result<std::unique_ptr<ObjectStore>> open_folder(const std::string& folder);
 
 struct S3Options {
-  std::string url;  // s3://BUCKET/PREFIX?endpoint=URL&region=fr-par&style=virtual|path&ca=FILE
+  std::string
+      url;  // s3://BUCKET/PREFIX?endpoint=URL&region=fr-par&style=virtual|path&ca=FILE&public=URL
   std::string access_key;
   std::string secret_key;
   std::string spool_folder = "/tmp";  // for what is written until its size is known

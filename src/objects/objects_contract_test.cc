@@ -148,6 +148,13 @@ TEST_P(ObjectsContract, DestroyedWriter_LeavesNothing) {
   EXPECT_TRUE(put("a", "whole"));
 }
 
+// As what waits in an event loop is, which outlives what it waits for.
+TEST_P(ObjectsContract, WriterDestroyedAfterItsStore_IsDestroyedAllTheSame) {
+  const auto writer = create("a");
+  ASSERT_TRUE(await(writer->append("half", soon())));
+  objects_.reset();
+}
+
 TEST_P(ObjectsContract, CommittedObject_NoLongerChanges) {
   const auto writer = create("a");
   ASSERT_TRUE(await(writer->append("done", soon())));

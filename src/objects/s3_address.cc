@@ -27,6 +27,8 @@ Result<void> set_parameter(S3Address& address, bool& style_given, const std::str
     address.endpoint = value;
   } else if (key == "region") {
     address.region = value;
+  } else if (key == "public") {
+    address.public_endpoint = value;
   } else if (key == "ca") {
     address.ca = value;
   } else if (key == "style" && (value == "path" || value == "virtual")) {
@@ -47,6 +49,12 @@ std::string S3Address::origin() const {
 }
 
 std::string S3Address::host() const { return std::string(after_scheme(origin())); }
+
+S3Address S3Address::from_outside() const {
+  S3Address address = *this;
+  if (!public_endpoint.empty()) address.endpoint = public_endpoint;
+  return address;
+}
 
 std::string S3Address::path(std::string_view key) const {
   std::string path = path_style ? "/" + bucket : "";
@@ -70,10 +78,17 @@ Result<S3Address> parse_s3_address(std::string_view text) {
     if (!set) return set.error();
   }
   if (address.endpoint.empty()) address.endpoint = "https://s3." + address.region + ".scw.cloud";
-  while (address.endpoint.ends_with('/')) address.endpoint.pop_back();
-  if (auto fine = net::check_url(address.endpoint); !fine) return fine.error();
+  if (address.public_endpoint.empty()) address.public_endpoint = address.endpoint;
+  if (address.public_endpoint == "none") address.public_endpoint.clear();
+  for (std::string* endpoint : {&address.endpoint, &address.public_endpoint}) {
+    while (endpoint->ends_with('/')) endpoint->pop_back();
+    if (endpoint->empty()) continue;
+    if (auto fine = net::check_url(*endpoint); !fine) return fine.error();
+    if (after_scheme(*endpoint).find('/') != std::string_view::npos) {
+      return no_address("has an endpoint with a path");
+    }
+  }
   std::string_view host = after_scheme(address.endpoint);
-  if (host.find('/') != std::string_view::npos) return no_address("has an endpoint with a path");
   if (!host.starts_with('[')) host = host.substr(0, host.find(':'));
   if (!style_given) address.path_style = is_ip(host) || host == "localhost";
   return address;

@@ -1,5 +1,7 @@
 #include "objects/s3_client.h"
 
+#include <openssl/evp.h>
+
 #include <algorithm>
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/this_coro.hpp>
@@ -22,6 +24,7 @@ constexpr int kTries = 5;
 constexpr milliseconds kFirstPause{100};  // doubles, with jitter
 // A try that got no answer is given up, so that there is time for another.
 constexpr std::chrono::seconds kTry{30};
+constexpr std::int64_t kLargestPut = std::int64_t{5} << 30;  // of S3
 constexpr const char* kWriter = "x-amz-meta-writer";
 constexpr const char* kSha256 = "x-amz-meta-sha256";  // of an object that came in one piece
 
@@ -42,6 +45,22 @@ Error refused(const net::Response& response) {
 }
 
 Error taken() { return fail(ErrorCode::conflict, "there is an object with this key already"); }
+
+// Base64 of what the hexadecimal digits say.
+std::string base64_of(std::string_view hex) {
+  std::string bytes;
+  for (std::size_t i = 0; i + 1 < hex.size(); i += 2) {
+    unsigned byte = 0;
+    std::from_chars(hex.data() + i, hex.data() + i + 2, byte, 16);
+    bytes += static_cast<char>(byte);
+  }
+  std::string text(4 * ((bytes.size() + 2) / 3) + 1, '\0');
+  const int size = EVP_EncodeBlock(reinterpret_cast<unsigned char*>(text.data()),
+                                   reinterpret_cast<const unsigned char*>(bytes.data()),
+                                   static_cast<int>(bytes.size()));
+  text.resize(static_cast<std::size_t>(size));
+  return text;
+}
 
 bool is_fine(const net::Response& response) {
   return response.status >= 200 && response.status < 300;
@@ -258,15 +277,47 @@ awaitable<Result<void>> S3Client::abort(Upload upload, base::Deadline deadline) 
 
 std::string S3Client::link(const std::string& key, const std::string& file_name,
                            const std::string& content_type, std::chrono::seconds life) const {
+  const S3Address address = address_.from_outside();
   ToSign request;
   request.method = "GET";
-  request.host = address_.host();
-  request.path = address_.path(key);
+  request.host = address.host();
+  request.path = address.path(key);
   request.query = {{"response-content-disposition",
                     "attachment; filename*=UTF-8''" + percent_encoded(file_name, Slashes::encoded)},
                    {"response-content-type", content_type}};
-  return address_.origin() + request.path + "?" +
+  return address.origin() + request.path + "?" +
          signed_query(request, keys_, address_.region, now(), life);
+}
+
+std::optional<Grant> S3Client::grant_put(const std::string& key, const ObjectInfo& object,
+                                         std::chrono::seconds life) const {
+  if (address_.public_endpoint.empty() || object.size > kLargestPut) return std::nullopt;
+  const S3Address address = address_.from_outside();
+  ToSign request;
+  request.method = "PUT";
+  request.host = address.host();
+  request.path = address.path(key);
+  // The length is one of them, so that another one breaks the signature.
+  request.headers = {{"content-length", std::to_string(object.size)},
+                     {"if-none-match", "*"},
+                     {"x-amz-checksum-sha256", base64_of(object.sha256)},
+                     {kSha256, object.sha256},
+                     {kWriter, base::random_hex(16)}};
+  Grant grant{address.origin() + request.path + "?" +
+                  signed_query(request, keys_, address_.region, now(), life),
+              std::move(request.headers)};
+  return grant;
+}
+
+std::optional<Grant> S3Client::grant_get(const std::string& key, std::chrono::seconds life) const {
+  if (address_.public_endpoint.empty()) return std::nullopt;
+  const S3Address address = address_.from_outside();
+  ToSign request;
+  request.method = "GET";
+  request.host = address.host();
+  request.path = address.path(key);
+  return Grant{address.origin() + request.path + "?" +
+               signed_query(request, keys_, address_.region, now(), life)};
 }
 
 }  // namespace mecapy::objects

@@ -67,6 +67,10 @@ class S3Client {
   // A link anyone may read the object by, for `life`; a browser saves it under `file_name`.
   std::string link(const std::string& key, const std::string& file_name,
                    const std::string& content_type, std::chrono::seconds life) const;
+  // As of ObjectStore.
+  std::optional<Grant> grant_put(const std::string& key, const ObjectInfo& object,
+                                 std::chrono::seconds life) const;
+  std::optional<Grant> grant_get(const std::string& key, std::chrono::seconds life) const;
 
   // Thread-safe.
   Traffic traffic() const { return {requests_, retries_}; }

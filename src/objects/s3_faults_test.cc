@@ -12,7 +12,7 @@
 #include "base/test_await.h"
 #include "base/test_services.h"
 #include "net/http_client.h"
-#include "net/http_server.h"
+#include "net/test_server.h"
 #include "objects/objects.h"
 #include "objects/s3_address.h"
 #include "objects/s3_sign.h"
@@ -33,21 +33,16 @@ class S3Faults : public testing::Test {
   using Fault = std::function<awaitable<void>(net::Exchange&, int before)>;
 
   S3Faults() {
-    server_ = net::listen_tcp(
-                  loop_, "127.0.0.1", 0, {.body_limit = 128 * kMiB},
-                  [this](net::Exchange& exchange) -> awaitable<void> {
-                    if (fault_ && exchange.request().method == faulty_) {
-                      const int before = before_++;
-                      co_await fault_(exchange, before);
-                    } else {
-                      co_await exchange.respond(co_await forward(exchange.request()));
-                    }
-                  },
-                  [](const net::Request&, std::optional<std::int64_t>) {
-                    return std::optional<net::Response>();
-                  },
-                  [](const Error&, const std::string&) { return net::Response{.status = 500}; })
-                  .value();
+    server_ = net::listen_here(loop_,
+                               [this](net::Exchange& exchange) -> awaitable<void> {
+                                 if (fault_ && exchange.request().method == faulty_) {
+                                   const int before = before_++;
+                                   co_await fault_(exchange, before);
+                                 } else {
+                                   co_await exchange.respond(co_await forward(exchange.request()));
+                                 }
+                               },
+                               {.body_limit = 128 * kMiB});
     thread_ = std::thread([this] { loop_.run(); });
     const std::string keys = base::of_service("s3", "keys");
     store_ = open_s3({.url = "s3://mecapy/" + prefix_ +

@@ -116,10 +116,12 @@ std::string signed_query(const ToSign& request, const S3Keys& keys, const std::s
   link.query.emplace_back("X-Amz-Credential", keys.access + "/" + scope_of(time, region));
   link.query.emplace_back("X-Amz-Date", time);
   link.query.emplace_back("X-Amz-Expires", std::to_string(life.count()));
-  link.query.emplace_back("X-Amz-SignedHeaders", "host");
+  Pairs headers = request.headers;
+  headers.emplace_back("host", link.host);
+  std::ranges::sort(headers);
+  link.query.emplace_back("X-Amz-SignedHeaders", names_of(headers));
   const std::string query = encoded_query(link.query);
-  return query +
-         "&X-Amz-Signature=" + signature(link, query, {{"host", link.host}}, keys, region, time);
+  return query + "&X-Amz-Signature=" + signature(link, query, headers, keys, region, time);
 }
 
 }  // namespace mecapy::objects

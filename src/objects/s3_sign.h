@@ -39,7 +39,7 @@ std::vector<std::pair<std::string, std::string>> signed_headers(const ToSign& re
                                                                 const std::string& region,
                                                                 base::TimePoint now);
 // The whole query of a link that anyone may use for `life` (at most seven days). Of `request` the
-// method, host, path and query count.
+// method, host, path, query and headers count: who uses it must send these headers.
 std::string signed_query(const ToSign& request, const S3Keys& keys, const std::string& region,
                          base::TimePoint now, std::chrono::seconds life);
 

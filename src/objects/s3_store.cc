@@ -40,10 +40,10 @@ Result<void> check(const std::string& key, base::Deadline deadline) {
 // is there.
 class S3Writer final : public Writer {
  public:
-  S3Writer(std::shared_ptr<S3Client> client, asio::thread_pool& pool, std::string key,
-           const std::string& folder)
+  S3Writer(std::shared_ptr<S3Client> client, std::shared_ptr<asio::thread_pool> pool,
+           std::string key, const std::string& folder)
       : client_(std::move(client)),
-        pool_(pool),
+        pool_(std::move(pool)),
         key_(std::move(key)),
         spool_(std::make_shared<Spool>(folder)) {}
 
@@ -52,7 +52,7 @@ class S3Writer final : public Writer {
     // What was sent is forgotten without anybody waiting, on a strand: a call has one thread at a
     // time.
     asio::co_spawn(
-        asio::make_strand(pool_),
+        asio::make_strand(*pool_),
         [client = client_, upload = *upload_]() -> awaitable<void> {
           (void)co_await client->abort(upload, base::after(kAbort));
         },
@@ -71,7 +71,7 @@ class S3Writer final : public Writer {
       std::string piece(left.substr(0, room));
       left.remove_prefix(piece.size());
       auto kept = co_await offload<void>(
-          pool_, deadline,
+          *pool_, deadline,
           [spool = spool_, piece = std::move(piece)] { return spool->append(piece); });
       if (!kept) co_return kept;
     }
@@ -107,7 +107,7 @@ class S3Writer final : public Writer {
   }
 
   std::shared_ptr<S3Client> client_;
-  asio::thread_pool& pool_;
+  std::shared_ptr<asio::thread_pool> pool_;
   std::string key_;
   std::shared_ptr<Spool> spool_;
   std::optional<S3Client::Upload> upload_;
@@ -159,7 +159,7 @@ class S3Store final : public ObjectStore {
   S3Store(std::shared_ptr<S3Client> client, std::string folder)
       : folder_(std::move(folder)), client_(std::move(client)) {}
   // Uploads that are being forgotten are waited for: their calls come back to the pool.
-  ~S3Store() override { pool_.join(); }
+  ~S3Store() override { pool_->join(); }
   S3Store(const S3Store&) = delete;
   S3Store& operator=(const S3Store&) = delete;
 
@@ -237,17 +237,26 @@ class S3Store final : public ObjectStore {
     if (!parse_key(key)) return std::nullopt;
     return client_->link(key, file_name, content_type, life);
   }
+  std::optional<Grant> grant_put(const std::string& key, const ObjectInfo& object,
+                                 std::chrono::seconds life) const override {
+    if (!parse_key(key)) return std::nullopt;
+    return client_->grant_put(key, object, life);
+  }
+  std::optional<Grant> grant_get(const std::string& key, std::chrono::seconds life) const override {
+    if (!parse_key(key)) return std::nullopt;
+    return client_->grant_get(key, life);
+  }
 
  private:
   awaitable<Result<std::string>> hash(const std::string& bytes, base::Deadline deadline) {
     return base::beside_loop<std::string>(
-        pool_, bytes.size(), [&bytes]() -> Result<std::string> { return base::sha256_hex(bytes); },
+        *pool_, bytes.size(), [&bytes]() -> Result<std::string> { return base::sha256_hex(bytes); },
         deadline);
   }
 
   std::string folder_;
   std::shared_ptr<S3Client> client_;
-  asio::thread_pool pool_{2};  // last: its work uses the client
+  std::shared_ptr<asio::thread_pool> pool_ = std::make_shared<asio::thread_pool>(2);
 };
 
 }  // namespace

@@ -31,4 +31,11 @@ model::Estimate estimate(const Known& known, double timeout_s) {
   return found;
 }
 
+double budget_seconds(const Known& known, double timeout_s) {
+  Known unsaid = known;
+  unsaid.caller_s = unsaid.task_s = {};
+  const double said = std::max(known.caller_s.value_or(0), known.task_s.value_or(0));
+  return std::min(std::max(said, first_known(unsaid).seconds), timeout_s);
+}
+
 }  // namespace mecapy::router

@@ -24,4 +24,8 @@ inline constexpr double kQuantile = 0.95;
 // quantile by nearest rank: the smallest time that kQuantile of the runs did not exceed.
 model::Estimate estimate(const Known& known, double timeout_s);
 
+// What budgets count of it, seconds: as above, but what its user says of the run or its task only
+// makes it longer than the history, or the default where there is none.
+double budget_seconds(const Known& known, double timeout_s);
+
 }  // namespace mecapy::router

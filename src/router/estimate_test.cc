@@ -39,6 +39,19 @@ TEST(Estimate, OfManyRuns_IsTheTimeThatNineteenOfTwentyDidNotExceed) {
   EXPECT_EQ(estimate(known, 600).seconds, 96);
 }
 
+TEST(Estimate, OfABudget_IsNotLoweredByWhoAsks) {
+  const auto history = seconds({40, 40, 40, 40, 40});
+  for (const double said : {0.0, 1e-320, 0.001, 39.0}) {
+    EXPECT_EQ(budget_seconds({said, {}, {}, 60}, 600), 60) << said;
+    EXPECT_EQ(budget_seconds({{}, {}, said, 60}, 600), 60) << said;
+    EXPECT_EQ(budget_seconds({said, history, said, 60}, 600), 40) << said;
+  }
+  EXPECT_EQ(budget_seconds({90, history, {}, 60}, 600), 90);
+  EXPECT_EQ(budget_seconds({1, history, 80, 60}, 600), 80);
+  EXPECT_EQ(budget_seconds({{}, {}, {}, 60}, 600), 60);
+  EXPECT_EQ(budget_seconds({0.001, {}, {}, 60}, 30), 30);
+}
+
 TEST(Estimate, IsNeverBeyondTheTimeout) {
   Known known;
   known.caller_s = 7200;

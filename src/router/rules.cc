@@ -14,16 +14,19 @@ namespace {
 
 struct Quantity {
   std::string_view name;
-  double Need::*need;
-  double Offer::*offer;
+  Amount Need::*need;
+  Amount Offer::*offer;
   std::string_view unit;
+  std::string_view word;  // for the number in a condition
 };
 
 constexpr std::array kQuantities = {
-    Quantity{"duration", &Need::duration_s, &Offer::duration_s, "s"},
-    Quantity{"cpus", &Need::cpus, &Offer::cpus, "CPUs"},
-    Quantity{"memory", &Need::memory_mb, &Offer::memory_mb, "MiB"},
+    Quantity{"duration", &Need::duration_s, &Offer::duration_s, "s", "SECONDS"},
+    Quantity{"cpus", &Need::cpus, &Offer::cpus, "CPUs", "NUMBER"},
+    Quantity{"memory", &Need::memory_mb, &Offer::memory_mb, "MiB", "MIB"},
+    Quantity{"gpus", &Need::gpus, &Offer::gpus, "GPUs", "NUMBER"},
 };
+static_assert(sizeof(Need) == kQuantities.size() * sizeof(Amount), "a member of Need has no row");
 
 constexpr std::array kBackends = {model::kLocal, model::kServerless, model::kDedicated};
 
@@ -73,20 +76,57 @@ std::optional<Rule> parse_rule(std::string_view text) {
 
 bool holds(const Rule& rule, const Need& need) {
   return std::ranges::all_of(rule.conditions,
-                             [&](const Condition& c) { return need.*c.of < c.below; });
+                             [&](const Condition& c) { return (need.*c.of).of < c.below; });
 }
 
-// What `offer` has too little of; "" when it has enough.
-std::string lacking(const Offer& offer, const Need& need) {
-  for (const Quantity& quantity : kQuantities) {
-    if (need.*quantity.need <= offer.*quantity.offer) continue;
-    return offer.backend + " has " + number(offer.*quantity.offer) + " " +
-           std::string(quantity.unit) + " of the " + number(need.*quantity.need) + " needed";
+// What a rule is made of, for people.
+std::string rule_words() {
+  std::string words;
+  for (const std::string& condition : conditions()) words += condition + ", ";
+  words.resize(words.size() - 2);
+  words += " or *, then ";
+  for (const std::string_view backend : kBackends) {
+    const bool last = backend == kBackends.back();
+    words += (backend == kBackends.front() ? ":" : last ? " or :" : ", :") + std::string(backend);
   }
-  return "";
+  return words;
 }
 
 }  // namespace
+
+Need need_of(double seconds, const model::Limits& limits) {
+  return {.duration_s = Amount(seconds),
+          .cpus = Amount(limits.cpus),
+          .memory_mb = Amount(limits.memory_mb),
+          .gpus = Amount(limits.gpus)};
+}
+
+Offer offer_of(std::string_view backend, const model::Limits& most) {
+  return {.backend = std::string(backend),
+          .duration_s = Amount(most.timeout_s),
+          .cpus = Amount(most.cpus),
+          .memory_mb = Amount(most.memory_mb),
+          .gpus = Amount(most.gpus)};
+}
+
+std::vector<std::string> conditions() {
+  std::vector<std::string> all;
+  for (const Quantity& one : kQuantities) {
+    all.push_back(std::string(one.name) + "<" + std::string(one.word));
+  }
+  return all;
+}
+
+std::string lacking(const Offer& offer, const Need& need) {
+  for (const Quantity& quantity : kQuantities) {
+    const double needed = (need.*quantity.need).of;
+    const double offered = (offer.*quantity.offer).of;
+    if (needed <= offered) continue;
+    return offer.backend + " has " + number(offered) + " " + std::string(quantity.unit) +
+           " of the " + number(needed) + " needed";
+  }
+  return "";
+}
 
 Result<std::vector<Rule>> parse_rules(std::string_view text) {
   std::vector<Rule> rules;
@@ -95,9 +135,7 @@ Result<std::vector<Rule>> parse_rules(std::string_view text) {
     auto rule = parse_rule(one);
     if (!rule) {
       return fail(ErrorCode::usage,
-                  "router.rules: \"" + std::string(one) +
-                      "\" is no rule: write duration<SECONDS, cpus<NUMBER, memory<MIB or *, then "
-                      ":local, :serverless_container or :dedicated_instance");
+                  "router.rules: \"" + std::string(one) + "\" is no rule: write " + rule_words());
     }
     rules.push_back(std::move(*rule));
   }
@@ -109,10 +147,13 @@ Result<Choice> choose(const std::vector<Rule>& rules, const std::vector<Offer>& 
                       const Need& need) {
   std::string why_not;
   for (const Rule& rule : rules) {
-    const auto offer = std::ranges::find(offers, rule.backend, &Offer::backend);
-    if (offer == offers.end() || !holds(rule, need)) continue;
-    const std::string lacks = lacking(*offer, need);
-    if (lacks.empty()) return Choice{rule.backend, rule.text};
+    if (!holds(rule, need)) continue;
+    std::string lacks;
+    for (const Offer& offer : offers) {
+      if (offer.backend != rule.backend) continue;
+      lacks = lacking(offer, need);
+      if (lacks.empty()) return Choice{rule.backend, rule.text};
+    }
     if (why_not.find(lacks) == std::string::npos) why_not += (why_not.empty() ? "" : "; ") + lacks;
   }
   return fail(ErrorCode::invalid_fields,

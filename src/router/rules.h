@@ -6,26 +6,41 @@
 #include <vector>
 
 #include "base/result.h"
+#include "model/limits.h"
 
 namespace mecapy::router {
 
+// So much of one thing. It has no default: what nobody set does not compile, and is not 0.
+struct Amount {
+  explicit Amount(double amount) : of(amount) {}
+  double of;
+};
+
 // What a run needs.
 struct Need {
-  double duration_s = 0;  // as estimated
-  double cpus = 1;
-  double memory_mb = 0;
+  Amount duration_s;  // as estimated
+  Amount cpus;
+  Amount memory_mb;
+  Amount gpus;
 };
 
-// The most that a configured backend has for one run.
+// The most that a configured backend has for one run; one with several kinds of machine has an
+// offer for each.
 struct Offer {
   std::string backend;  // as in the API
-  double duration_s = 0;
-  double cpus = 0;
-  double memory_mb = 0;
+  Amount duration_s;
+  Amount cpus;
+  Amount memory_mb;
+  Amount gpus;
 };
 
+// Of a run with `limits` that takes so many seconds.
+Need need_of(double seconds, const model::Limits& limits);
+// Of a backend whose runs may have these limits at most.
+Offer offer_of(std::string_view backend, const model::Limits& most);
+
 struct Condition {
-  double Need::*of;
+  Amount Need::*of;
   double below;
 };
 
@@ -42,16 +57,22 @@ inline constexpr std::string_view kFirstRules =
     "*:serverless_container *:local";
 
 // Rules with spaces between them: CONDITION[,CONDITION...]:BACKEND, where a condition is
-// duration<SECONDS, cpus<NUMBER or memory<MIB, or '*' stands for none. usage for another text.
+// one of conditions(), or '*' stands for none. usage for another text.
 Result<std::vector<Rule>> parse_rules(std::string_view text);
+
+// All conditions, as people write them: "duration<SECONDS".
+std::vector<std::string> conditions();
 
 struct Choice {
   std::string backend;
   std::string why;  // the rule, for people
 };
 
+// What `offer` has too little of for the run, in words; "" when it has enough.
+std::string lacking(const Offer& offer, const Need& need);
+
 // The first rule whose conditions hold and whose backend is offered with all that is needed.
-// invalid_fields when there is none: says what the backends have.
+// invalid_fields when there is none: says what the backends have, the last of their offers.
 Result<Choice> choose(const std::vector<Rule>& rules, const std::vector<Offer>& offers,
                       const Need& need);
 

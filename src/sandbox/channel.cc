@@ -5,6 +5,7 @@
 #include <cmath>
 
 #include "base/json.h"
+#include "model/bounds.h"
 #include "model/run.h"
 
 namespace mecapy::sandbox {
@@ -13,8 +14,6 @@ namespace {
 namespace json = boost::json;
 
 constexpr std::size_t kFrameHeader = 5;  // type, length
-constexpr std::int64_t kMaxProgress = 4096;
-constexpr std::int64_t kMaxProgressText = 200;
 constexpr std::int64_t kMaxArtifactBegin = 1024;
 constexpr std::int64_t kMaxArtifactData = 256 * 1024;
 constexpr std::int64_t kMaxFailure = 256 * 1024;
@@ -63,13 +62,23 @@ bool is_identifier(std::string_view text) {
   });
 }
 
+// Takes the size of `payload` off what is left of `what`.
+Result<void> take_bytes(std::string_view payload, std::int64_t& left, const std::string& what) {
+  if (payload.empty()) return malformed(what + ": a piece without bytes");  // it would cost nothing
+  if (static_cast<std::int64_t>(payload.size()) > left) {
+    return malformed(what + " longer than it declared");
+  }
+  left -= static_cast<std::int64_t>(payload.size());
+  return {};
+}
+
 bool is_progress(std::string_view payload) {
   const auto object = parse_object(payload);
   if (!object) return false;
   const json::value* fraction = object->if_contains("fraction");
   const json::value* message = object->if_contains("message");
   if (fraction == nullptr || message == nullptr || !message->is_string()) return false;
-  if (message->as_string().size() > kMaxProgressText) return false;
+  if (message->as_string().size() > model::kMostProgressMessage) return false;
   if (fraction->is_null()) return true;
   if (!fraction->is_number()) return false;
   const double value = fraction->to_number<double>();
@@ -79,13 +88,15 @@ bool is_progress(std::string_view payload) {
 }  // namespace
 
 std::string encode_job(JobKind kind, std::string_view code, std::string_view inputs,
-                       const model::Limits& limits) {
+                       const model::Limits& limits, std::string_view checkpoint) {
   const json::object header = {
       {"kind", kind == JobKind::calculate ? "calculate" : "check"},
       {"code_bytes", code.size()},
       {"inputs_bytes", inputs.size()},
+      {"checkpoint_bytes", checkpoint.size()},
       {"result_bytes", mebibytes(limits.result_mb)},
       {"artifacts_bytes", mebibytes(limits.artifacts_mb)},
+      {"most_checkpoint_bytes", mebibytes(limits.checkpoint_mb)},
       {"memory_mb", limits.memory_mb},
       {"disk_mb", limits.disk_mb},
       {"processes", limits.processes},
@@ -93,8 +104,8 @@ std::string encode_job(JobKind kind, std::string_view code, std::string_view inp
   };
   const std::string text = json::serialize(header);
   std::string job = u32(text.size());
-  job.reserve(job.size() + text.size() + code.size() + inputs.size());
-  job.append(text).append(code).append(inputs);
+  job.reserve(job.size() + text.size() + code.size() + inputs.size() + checkpoint.size());
+  job.append(text).append(code).append(inputs).append(checkpoint);
   return job;
 }
 
@@ -104,18 +115,21 @@ Result<void> FrameParser::check_length(char type, std::int64_t length) const {
   std::int64_t most = 0;
   switch (static_cast<Frame::Type>(type)) {
     case Frame::Type::progress:
-      most = kMaxProgress;
+      most = model::kMostProgress;
       break;
     case Frame::Type::importing:
       most = kMaxImporting;
       break;
     case Frame::Type::artifact_begin:
+    case Frame::Type::checkpoint_begin:
       most = kMaxArtifactBegin;
       break;
     case Frame::Type::artifact_data:
+    case Frame::Type::checkpoint_data:
       most = kMaxArtifactData;
       break;
     case Frame::Type::artifact_end:
+    case Frame::Type::checkpoint_end:
       most = 0;
       break;
     case Frame::Type::failure:
@@ -169,11 +183,21 @@ Result<void> FrameParser::begin_artifact(std::string_view payload) {
 
 Result<void> FrameParser::artifact_bytes(std::string_view payload) {
   if (!artifact_left_) return malformed("artifact bytes outside an artifact");
-  if (payload.empty()) return malformed("artifact bytes without bytes");  // they would cost nothing
-  if (static_cast<std::int64_t>(payload.size()) > *artifact_left_) {
-    return malformed("an artifact longer than it declared");
+  return take_bytes(payload, *artifact_left_, "an artifact");
+}
+
+Result<void> FrameParser::begin_checkpoint(std::string_view payload) {
+  if (checkpoint_left_) return malformed("a checkpoint inside a checkpoint");
+  const auto object = parse_object(payload);
+  const json::value* size = object ? object->if_contains("size") : nullptr;
+  if (size == nullptr || !size->is_int64() || size->as_int64() <= 0) {
+    return malformed("a checkpoint without a size");
   }
-  *artifact_left_ -= static_cast<std::int64_t>(payload.size());
+  if (size->as_int64() > mebibytes(limits_.checkpoint_mb)) {
+    return fail(ErrorCode::too_large,
+                "checkpoint too large: more than " + mib(limits_.checkpoint_mb));
+  }
+  checkpoint_left_ = size->as_int64();
   return {};
 }
 
@@ -193,6 +217,16 @@ Result<void> FrameParser::accept(Frame::Type type, std::string_view payload) {
       if (!artifact_left_) return malformed("the end of no artifact");
       if (*artifact_left_ != 0) return malformed("an artifact shorter than it declared");
       artifact_left_.reset();
+      return {};
+    case Frame::Type::checkpoint_begin:
+      return begin_checkpoint(payload);
+    case Frame::Type::checkpoint_data:
+      if (!checkpoint_left_) return malformed("checkpoint bytes outside a checkpoint");
+      return take_bytes(payload, *checkpoint_left_, "a checkpoint");
+    case Frame::Type::checkpoint_end:
+      if (!checkpoint_left_) return malformed("the end of no checkpoint");
+      if (*checkpoint_left_ != 0) return malformed("a checkpoint shorter than it declared");
+      checkpoint_left_.reset();
       return {};
     case Frame::Type::result:
     case Frame::Type::failure:

@@ -181,14 +181,16 @@ TEST(FrameParser, AfterAnError_NothingIsAccepted) {
 }
 
 TEST(Job, HeaderSaysTheSizesOfWhatFollows) {
-  const std::string job = encode_job(JobKind::calculate, "code", "{}", small());
+  const std::string job = encode_job(JobKind::calculate, "code", "{}", small(), "[1]");
   const std::size_t size =
       static_cast<unsigned char>(job[0]) + 256U * static_cast<unsigned char>(job[1]);
   const auto header = boost::json::parse(job.substr(4, size));
   EXPECT_EQ(header.at("kind").as_string(), "calculate");
   EXPECT_EQ(header.at("code_bytes").as_int64(), 4);
   EXPECT_EQ(header.at("result_bytes").as_int64(), 1049);
-  EXPECT_EQ(job.substr(4 + size), "code{}");
+  EXPECT_EQ(header.at("checkpoint_bytes").as_int64(), 3);
+  EXPECT_EQ(header.at("most_checkpoint_bytes").as_int64(), 64 << 20);
+  EXPECT_EQ(job.substr(4 + size), "code{}[1]");
 }
 
 TEST(CheckJson, TakesOneWholeValueOfBoundedDepth) {
@@ -200,6 +202,37 @@ TEST(CheckJson, TakesOneWholeValueOfBoundedDepth) {
         std::string("\"\xff\""), std::string(600, '[') + std::string(600, ']')}) {
     EXPECT_TRUE(check_json(bad).has_error()) << bad;
   }
+}
+
+std::string checkpoint(const std::string& bytes, const std::string& size) {
+  return frame('C', R"({"size":)" + size + "}") + (bytes.empty() ? "" : frame('K', bytes)) +
+         frame('S', "");
+}
+
+TEST(FrameParser, ACheckpointMayComeAnywhereAndBeCutOff) {
+  EXPECT_EQ(complaint(checkpoint("xyz", "3") + checkpoint("a", "1")), "");
+  EXPECT_EQ(complaint(frame('C', R"({"size":2})") + frame('A', R"({"name":"a","size":1})") +
+                      frame('K', "x") + frame('D', "y") + frame('K', "z") + frame('E', "") +
+                      frame('S', "") + frame('R', "1")),
+            "");
+  EXPECT_EQ(complaint(frame('C', R"({"size":2})") + frame('K', "x") + frame('R', "1")), "");
+}
+
+TEST(FrameParser, ACheckpointThatIsNoneEndsTheStream) {
+  model::Limits limits = small();
+  limits.checkpoint_mb = 0.001;
+  for (const std::string& bad :
+       {frame('C', ""), frame('C', "[]"), frame('C', "{}"), checkpoint("", "0"),
+        checkpoint("", "-1"), checkpoint("", R"("1")"), checkpoint("", "1e3"), checkpoint("x", "2"),
+        checkpoint("xyz", "2"), frame('K', "x"), frame('S', ""),
+        frame('C', R"({"size":2})") + frame('K', ""),
+        frame('C', R"({"size":2})") + frame('C', R"({"size":2})"), frame('S', "x"),
+        frame('C', R"({"size":600000})") + frame('K', std::string(256 * 1024 + 1, 'x'))}) {
+    EXPECT_NE(complaint(bad, limits), "") << bad.substr(0, 80);
+  }
+  EXPECT_EQ(complaint(checkpoint("", "1050"), limits), "checkpoint too large: more than 0.001 MiB");
+  limits.checkpoint_mb = 0;
+  EXPECT_NE(complaint(checkpoint("x", "1"), limits), "");
 }
 
 TEST(FrameParser, OnlyANameOrNothingIsImported) {

@@ -30,6 +30,7 @@ std::uint32_t action_of(FilterKind kind, SyscallUse use) {
   if (kind == FilterKind::run) return SCMP_ACT_ERRNO(EPERM);
   switch (use) {
     case SyscallUse::run:
+    case SyscallUse::driver:
     case SyscallUse::setup:
       return SCMP_ACT_ALLOW;
     case SyscallUse::absent:
@@ -40,6 +41,11 @@ std::uint32_t action_of(FilterKind kind, SyscallUse use) {
       return SCMP_ACT_ERRNO(0);
   }
   return SCMP_ACT_KILL_PROCESS;
+}
+
+bool is_of(FilterKind kind, SyscallUse use) {
+  if (kind == FilterKind::run) return use == SyscallUse::setup;
+  return use != SyscallUse::driver || kind == FilterKind::zygote_with_gpus;
 }
 
 // libseccomp only writes to a descriptor.
@@ -63,8 +69,7 @@ StepFailure export_program(scmp_filter_ctx context, FilterProgram& program) {
 }  // namespace
 
 StepFailure build_filter(FilterKind kind, FilterProgram& program) {
-  const std::uint32_t otherwise =
-      kind == FilterKind::zygote ? SCMP_ACT_ERRNO(EPERM) : SCMP_ACT_ALLOW;
+  const std::uint32_t otherwise = kind == FilterKind::run ? SCMP_ACT_ALLOW : SCMP_ACT_ERRNO(EPERM);
   const Context context(seccomp_init(otherwise), seccomp_release);
   if (!context) return failed("seccomp_init", ENOMEM);
   int error = seccomp_attr_set(context.get(), SCMP_FLTATR_ACT_BADARCH, SCMP_ACT_KILL_PROCESS);
@@ -72,7 +77,7 @@ StepFailure build_filter(FilterKind kind, FilterProgram& program) {
   if (error == 0) error = seccomp_attr_set(context.get(), SCMP_FLTATR_CTL_OPTIMIZE, 2);
   for (const SyscallRow& row : syscall_table()) {
     if (error != 0) break;
-    if (row.number < 0 || (kind == FilterKind::run && row.use != SyscallUse::setup)) continue;
+    if (row.number < 0 || !is_of(kind, row.use)) continue;
     error = add_row(context.get(), action_of(kind, row.use), row);
   }
   if (error != 0) return failed("build the filter", -error);

@@ -15,7 +15,8 @@ using FilterProgram = std::vector<sock_filter>;
 // zygote: everything in the table is allowed (or answered ENOSYS), the rest is EPERM; a foreign
 // architecture or the x32 ABI kills the process. run: the table's set-up rows are EPERM, the rest
 // is left to the zygote's filter, which stays in force.
-enum class FilterKind { zygote, run };
+// zygote_with_gpus: the same, and the table's driver rows.
+enum class FilterKind { zygote, zygote_with_gpus, run };
 
 StepFailure build_filter(FilterKind kind, FilterProgram& program);
 

@@ -5,6 +5,7 @@
 #include <poll.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -137,7 +138,24 @@ Result<void> wait_ready(int socket) {
 
 }  // namespace
 
+Result<void> check_devices(const Options& options) {
+  if (options.gpu_devices.empty()) return {};
+  if (options.profile != Profile::host) {
+    return fail(ErrorCode::usage, "runs get graphics processors in the profile host only");
+  }
+  for (const std::string& path : options.gpu_devices) {
+    struct stat info {};
+    if (::stat(path.c_str(), &info) != 0 || !S_ISCHR(info.st_mode)) {
+      return fail(ErrorCode::sandbox, path +
+                                          " is no device: the driver of the graphics processors "
+                                          "is not loaded, or there are fewer of them");
+    }
+  }
+  return {};
+}
+
 Result<std::unique_ptr<Sandbox>> launch(const Options& options) {
+  if (auto there = check_devices(options); !there) return there.error();
   int pair[2] = {-1, -1};
   if (::socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) != 0) {
     return fail(ErrorCode::sandbox, std::string("socketpair: ") + std::strerror(errno));

@@ -43,8 +43,9 @@ struct Options {
   // Zygotes that would hold more bytes together are not started: smaller ones serve. Those that are
   // always there are.
   std::int64_t zygote_memory = std::int64_t{512} << 20;
-  std::int64_t zygote_forks = 50'000;  // after so many, a zygote is made anew
-  std::string scratch = "/tmp";        // container: the runs' folders are made in here
+  std::int64_t zygote_forks = 50'000;      // after so many, a zygote is made anew
+  std::vector<std::string> gpu_devices{};  // host: "/dev/nvidia0", ..., which runs may use
+  std::string scratch = "/tmp";            // container: the runs' folders are made in here
   // What the supervisor finds out at its start, for what it starts.
   bool time_namespace = false;  // host: the kernel has them
   bool own_users = true;        // each run is a user of its own; container: where that can be
@@ -138,6 +139,9 @@ struct Layer {
 // Probes every layer that the profile of `options` has. Needs a single-threaded process; takes some
 // milliseconds.
 std::vector<Layer> probe_layers(const Options& options);
+
+// That the devices of `gpu_devices` are there, in a profile that can give them; launch() asks it.
+Result<void> check_devices(const Options& options);
 
 // Forks the supervisor, which probes the layers, builds the template, starts the zygote and waits
 // until it is ready. Call it single-threaded, before giving up root; the supervisor keeps only the

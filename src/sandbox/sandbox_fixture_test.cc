@@ -99,6 +99,9 @@ class Player {
         played_.artifacts[artifact_] += frame.payload;
         break;
       case Frame::Type::artifact_end:
+      case Frame::Type::checkpoint_begin:
+      case Frame::Type::checkpoint_data:
+      case Frame::Type::checkpoint_end:
         break;
       case Frame::Type::result: {
         const auto valid = check_json(frame.payload);

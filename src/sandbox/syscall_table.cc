@@ -40,6 +40,12 @@ ArgumentCheck no_bits(unsigned argument, std::uint64_t bits) {
 ArgumentCheck only_bits(unsigned argument, std::uint32_t bits) {
   return no_bits(argument, static_cast<std::uint32_t>(~bits));
 }
+// The commands of NVIDIA's driver (open-gpu-kernel-modules: nv-ioctl-numbers.h, uvm_ioctl.h,
+// uvm_linux_ioctl.h): type 'F' of any size and direction; bare small numbers; 0x30000001 and 2.
+constexpr ArgumentCheck kNvidiaControl{1, SCMP_CMP_MASKED_EQ, 0xff00, 'F' << 8};
+constexpr ArgumentCheck kNvidiaMemory{1, SCMP_CMP_MASKED_EQ, 0xffffff00, 0};
+constexpr ArgumentCheck kNvidiaMemoryOpen{1, SCMP_CMP_MASKED_EQ, 0xfffffffc, 0x30000000};
+
 ArgumentCheck futex(std::uint32_t operation) {
   constexpr std::uint32_t kFlags = FUTEX_PRIVATE_FLAG | FUTEX_CLOCK_REALTIME;
   return {1, SCMP_CMP_MASKED_EQ, static_cast<std::uint32_t>(~kFlags), operation};
@@ -140,6 +146,9 @@ const std::vector<SyscallRow>& syscall_table() {
       {SCMP_SYS(ioctl), run, {equals(1, FIONREAD)}, "bytes waiting in a pipe"},
       {SCMP_SYS(ioctl), run, {equals(1, FIONBIO)}, "socket.setblocking"},
       {SCMP_SYS(ioctl), run, {equals(1, FIOCLEX)}, "os.set_inheritable"},
+      {SCMP_SYS(ioctl), driver, {kNvidiaControl}, "/dev/nvidiactl, /dev/nvidia0"},
+      {SCMP_SYS(ioctl), driver, {kNvidiaMemory}, "/dev/nvidia-uvm"},
+      {SCMP_SYS(ioctl), driver, {kNvidiaMemoryOpen}, "/dev/nvidia-uvm: begins and ends"},
       {SCMP_SYS(ioctl), run, {equals(1, FIONCLEX)}, "os.set_inheritable"},
       {SCMP_SYS(poll), run, {}, "waiting"},
       {SCMP_SYS(ppoll), run, {}, "waiting"},

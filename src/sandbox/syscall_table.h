@@ -16,6 +16,7 @@ namespace mecapy::sandbox {
 
 enum class SyscallUse : std::uint8_t {
   run,          // the author's code may call it
+  driver,       // the author's code may call it where it is given graphics processors
   setup,        // the zygote, init and the run until its last step; not the author's code
   absent,       // answered ENOSYS: the caller has an older way that a filter can judge
   unsupported,  // answered EOPNOTSUPP: what a file system may lack, and callers do without

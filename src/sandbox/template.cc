@@ -31,7 +31,7 @@ struct Bind {
 std::vector<Bind> binds_of(const Options& options) {
   using enum Kind;
   using enum Presence;
-  return {
+  std::vector<Bind> binds = {
       {"/usr/lib", "usr/lib", folder, always},
       {"/usr/lib64", "usr/lib64", folder, if_present},
       {"/usr/share/zoneinfo", "usr/share/zoneinfo", folder, if_present},
@@ -44,6 +44,10 @@ std::vector<Bind> binds_of(const Options& options) {
       {"/dev/zero", "dev/zero", device, always},
       {"/dev/urandom", "dev/urandom", device, always},
   };
+  for (const std::string& path : options.gpu_devices) {
+    binds.push_back({path, path.c_str() + 1, device, always});
+  }
+  return binds;
 }
 
 // A detached copy of `source`'s mounts, read-only at every level. A plain MS_BIND would ignore

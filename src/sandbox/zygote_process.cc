@@ -93,7 +93,7 @@ StepFailure prepare_child(const Options& options, pid_t supervisor) {
   return {};
 }
 
-// Its further arguments: where runtime, packages and cache are; where no template hides the rest of
+// Its last arguments: where runtime, packages and cache are; where no template hides the rest of
 // the machine, also what runs may read.
 std::vector<std::string> zygote_places(const Options& options) {
   if (options.profile == Profile::host) {
@@ -117,9 +117,11 @@ std::vector<std::string> zygote_places(const Options& options) {
   if (!step) {
     std::string name(zygote_row(kind).name);
     std::string modules = modules_of(kind);
+    std::string devices;
+    for (const std::string& path : options.gpu_devices) devices += path + " ";
     std::vector<std::string> places = zygote_places(options);
-    std::vector<char*> arguments = {const_cast<char*>("mecapy-zygote"), name.data(),
-                                    modules.data()};
+    std::vector<char*> arguments = {const_cast<char*>("mecapy-zygote"), name.data(), modules.data(),
+                                    devices.data()};
     for (std::string& place : places) arguments.push_back(place.data());
     arguments.push_back(nullptr);
     ::syscall(SYS_execveat, kProgram, "", arguments.data(), kEnvironment, AT_EMPTY_PATH);

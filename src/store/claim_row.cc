@@ -23,6 +23,10 @@ void ClaimRow::into(soci::statement& statement) {
   statement.exchange(soci::into(inputs_key));
   statement.exchange(soci::into(inputs));
   statement.exchange(soci::into(queued_at));
+  statement.exchange(soci::into(checkpoint_attempt));
+  statement.exchange(soci::into(checkpoint_number));
+  statement.exchange(soci::into(checkpoint_bytes));
+  statement.exchange(soci::into(checkpoint_sha256));
 }
 
 model::Job ClaimRow::job(Connection& connection, base::TimePoint now) const {
@@ -36,6 +40,10 @@ model::Job ClaimRow::job(Connection& connection, base::TimePoint now) const {
   job.attempt = attempt;
   job.inputs = {.inline_bytes = inputs, .key = inputs_key};
   job.limits = decode_limits(limits);
+  if (checkpoint_number > 0) {
+    job.checkpoint = model::Checkpoint{
+        checkpoint_attempt, checkpoint_number, checkpoint_bytes, checkpoint_sha256, {}};
+  }
   job.waited = std::max(now - from_us(queued_at), std::chrono::microseconds(0));
   return job;
 }

@@ -13,13 +13,17 @@ namespace mecapy::store {
 
 // What a claim's statement returns, in this order.
 inline constexpr char kClaimColumns[] =
-    "id, task_id, owner, version, attempt, inputs_key, inputs, queued_at";
+    "id, task_id, owner, version, attempt, inputs_key, inputs, queued_at, checkpoint_attempt,"
+    " checkpoint_number, checkpoint_bytes, checkpoint_sha256";
 
 struct ClaimRow {
   std::string id, task, owner;
   int version = 0, attempt = 0;
   std::string inputs_key, inputs;
   long long queued_at = 0;
+  int checkpoint_attempt = 0;
+  long long checkpoint_number = 0, checkpoint_bytes = 0;
+  std::string checkpoint_sha256;
 
   void into(soci::statement& statement);
   // With the code and the limits of its version, which are read.

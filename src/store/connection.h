@@ -19,12 +19,15 @@ class Connection {
  public:
   // How a dialect turns an exception of its library into an Error that holds no content.
   using Translate = Error (*)(const soci::soci_error&);
+  // What a transaction that writes keeps from others: the database, or the rows that it changes.
+  enum class Locks { database, rows };
 
-  Connection(std::unique_ptr<soci::session> session, Translate translate)
-      : session_(std::move(session)), translate_(translate) {}
+  Connection(std::unique_ptr<soci::session> session, Translate translate, Locks locks)
+      : session_(std::move(session)), translate_(translate), locks_(locks) {}
 
   soci::session& session() { return *session_; }
   Error translate(const soci::soci_error& e) const { return translate_(e); }
+  Locks locks() const { return locks_; }
 
   // When the transaction that is open began, by the database's clock: told by who began it.
   base::TimePoint now() const { return now_; }
@@ -93,6 +96,7 @@ class Connection {
 
   std::unique_ptr<soci::session> session_;
   Translate translate_;
+  Locks locks_;
   base::TimePoint now_{};
   std::unordered_map<const char*, std::unique_ptr<soci::statement>> prepared_;
 };

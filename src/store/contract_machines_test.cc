@@ -1,5 +1,6 @@
 // The contract of every store: runs that want a machine of their own, and the machines.
 #include "store/machine_contract.h"
+#include "store/test_run.h"
 
 namespace mecapy::store {
 namespace {
@@ -120,6 +121,23 @@ TEST_P(MachineContract, TheEndOfItsAttempt_IsRecordedOnce) {
   EXPECT_FALSE(keep().at(0).wanted());
 }
 
+TEST_P(MachineContract, AToken_EndsWithItsAttempt) {
+  const auto known = [&](const Machine& machine) {
+    return await(machines().by_token(machine.token_hash)).value().has_value();
+  };
+  const Machine first = booting(long_run().id);
+  EXPECT_TRUE(known(first));
+  ASSERT_TRUE(take(first));
+  EXPECT_TRUE(known(first));
+  ASSERT_TRUE(await(store_->record_end({first.run_id, 1}, completed("1"))).value());
+  EXPECT_FALSE(known(first));
+  const Machine second = booting(long_run().id);
+  ASSERT_TRUE(take(second));
+  ASSERT_TRUE(
+      await(store_->requeue({{second.run_id, 1}, {model::OutcomeCode::worker_lost, "gone"}, {}})));
+  EXPECT_FALSE(known(second));
+}
+
 TEST_P(MachineContract, Silence_AndALongLife_AreTold) {
   const Machine silent = booting(long_run().id);
   const Machine working = booting(long_run().id);
@@ -236,6 +254,60 @@ TEST_P(MachineContract, DurationsOfAVersion_AreItsCompletedRuns) {
   EXPECT_EQ(await(store_->durations(task.id, 1, 10)).value(), both);
   EXPECT_EQ(await(store_->durations(task.id, 1, 1))->size(), 1u);
   EXPECT_TRUE(await(store_->durations(task.id, 2, 10))->empty());
+}
+
+TEST_P(MachineContract, AnyIsLeft_UntilMachinesAreGone_AndTheirRunsHaveEnded) {
+  const auto any = [&] { return await(machines().any_left()).value(); };
+  EXPECT_FALSE(any());
+  const model::Run other = await(store_->submit_run(run_of(create(task_of("ann"))), std::nullopt))
+                               .value()
+                               .value;  // of another backend
+  EXPECT_FALSE(any());
+  const model::Run run = long_run();
+  EXPECT_TRUE(any());  // it waits
+  const Machine machine = booting(run.id);
+  ASSERT_TRUE(take(machine));
+  ASSERT_TRUE(change(machine, MachineState::working, MachineState::ending));
+  ASSERT_TRUE(change(machine, MachineState::ending, MachineState::gone));
+  EXPECT_TRUE(any());  // it runs
+  model::RunEnd end;
+  end.status = model::RunStatus::completed;
+  ASSERT_TRUE(await(store_->record_end({run.id, 1}, end)).value());
+  EXPECT_FALSE(any());
+  intended(long_run().id);
+  EXPECT_TRUE(any());
+}
+
+// What is cut to size costs by it.
+TEST_P(MachineContract, AMachine_IsToldWithTheLimitsOfItsRun) {
+  auto [task, run] = test_run();
+  run.backend = model::kDedicated;
+  task.version.limits.cpus = 3;
+  task.version.limits.memory_mb = 2048;
+  ASSERT_TRUE(await(store_->submit_ad_hoc(task, run, std::nullopt)));
+  intended(run.id);
+  for (const Machine& told :
+       {await(machines().left())->at(0), await(machines().page({"", 2})).value().items.at(0)}) {
+    EXPECT_EQ(told.limits.cpus, 3);
+    EXPECT_EQ(told.limits.memory_mb, 2048);
+  }
+}
+
+TEST_P(MachineContract, APage_HasThoseThatAreNotGone_NewestFirst) {
+  std::vector<model::MachineId> ids;
+  for (int i = 0; i < 4; ++i) ids.push_back(intended(long_run().id).id);
+  store::MachineChange gone{ids[2], "serve-1", MachineState::intended, MachineState::gone};
+  ASSERT_TRUE(await(machines().change(gone)).value());
+  const auto first = await(machines().page({"", 2})).value();
+  ASSERT_EQ(first.items.size(), 2u);
+  EXPECT_EQ(first.items[0].id, ids[3]);
+  EXPECT_EQ(first.items[1].id, ids[1]);
+  EXPECT_EQ(first.next, ids[1].str());
+  EXPECT_EQ(first.now, now());
+  const auto last = await(machines().page({first.next, 2})).value();
+  ASSERT_EQ(last.items.size(), 1u);
+  EXPECT_EQ(last.items[0].id, ids[0]);
+  EXPECT_EQ(last.next, "");
 }
 
 }  // namespace

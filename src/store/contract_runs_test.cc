@@ -361,6 +361,13 @@ TEST_P(StoreContract, TheSecretOfAllProcesses_IsMadeOnce) {
   EXPECT_EQ(await(store_->shared_secret()).value(), secret);
 }
 
+TEST_P(StoreContract, TheInstallationsName_IsMadeOnce_AndIsNotTheSecret) {
+  const std::string name = await(store_->installation("")).value();
+  EXPECT_EQ(name.size(), 16U);
+  EXPECT_EQ(await(store_->installation("")).value(), name);
+  EXPECT_EQ(await(store_->shared_secret())->find(name), std::string::npos);
+}
+
 TEST_P(StoreContract, Ping_Answers) { EXPECT_TRUE(await(store_->ping())); }
 
 }  // namespace

@@ -5,6 +5,7 @@
 
 #include "store/claim_row.h"
 #include "store/column.h"
+#include "store/cost_sql.h"
 #include "store/failure_columns.h"
 #include "store/rows.h"
 
@@ -18,7 +19,8 @@ constexpr char kShort[] = " AND backend <> 'dedicated_instance'";
 
 constexpr auto kClaimText = join_sql(
     "UPDATE runs SET status = 'running', attempt = attempt + 1, claimant = :claimant,"
-    " lease_until = :lease_until, started_at = COALESCE(started_at, :now), waiting = ''"
+    " lease_until = :lease_until, started_at = COALESCE(started_at, :now), claimed_at = :now1,"
+    " waiting = '', resumed_from = checkpoint_attempt"
     " WHERE id = :id AND status = 'queued' AND not_before <= :now2",
     kShort, " RETURNING ", kClaimColumns);
 constexpr Sql kClaim = kClaimText;
@@ -59,6 +61,12 @@ constexpr Sql kExpired = kExpiredText;
 constexpr auto kExpiredOrForeignText =
     join_sql(kExpiredSelect, " OR claimant <> :claimant)", kShort, kExpiredEnd);
 constexpr Sql kExpiredOrForeign = kExpiredOrForeignText;
+// A process that stands still amid a transaction holds its rows until the server ends that.
+constexpr char kUnlocked[] = " FOR NO KEY UPDATE SKIP LOCKED";
+constexpr auto kExpiredUnlockedText = join_sql(kExpiredText.text, kUnlocked);
+constexpr Sql kExpiredUnlocked = kExpiredUnlockedText;
+constexpr auto kExpiredOrForeignUnlockedText = join_sql(kExpiredOrForeignText.text, kUnlocked);
+constexpr Sql kExpiredOrForeignUnlocked = kExpiredOrForeignUnlockedText;
 constexpr auto kQueuedText =
     join_sql("SELECT id, not_before FROM runs WHERE status = 'queued' AND id > :after", kShort,
              " ORDER BY id LIMIT :limit");
@@ -72,9 +80,9 @@ Result<std::optional<model::Job>> claim(Connection& connection, base::TimePoint 
   const long long lease_until = to_us(now + claim.lease);
   ClaimRow row;
   const auto columns = [&](soci::statement& s) { row.into(s); };
-  const bool claimed = connection.one_row(kClaim, columns, use(claim.claimant, "claimant"),
-                                          use(lease_until, "lease_until"), use(us, "now"),
-                                          use(claim.id.str(), "id"), use(us, "now2"));
+  const bool claimed = connection.one_row(
+      kClaim, columns, use(claim.claimant, "claimant"), use(lease_until, "lease_until"),
+      use(us, "now"), use(us, "now1"), use(claim.id.str(), "id"), use(us, "now2"));
   if (!claimed) return std::optional<model::Job>();
   return std::optional(row.job(connection, now));
 }
@@ -102,28 +110,38 @@ Result<LeaseReport> extend_leases(Connection& connection, base::TimePoint now,
   return report;
 }
 
-bool requeue(Connection& connection, base::TimePoint now, const Requeue& request) {
+bool requeue(Connection& connection, base::TimePoint now, const Requeue& request,
+             const CostRules& rules) {
   const long long not_before = to_us(now + request.pause);
   const FailureColumns failure(request.failure);
   const auto failure_values = [&](soci::statement& s) { failure.use_in(s); };
-  return connection.execute(kRequeue, use(not_before, "not_before"), failure_values,
-                            use(request.lease.run_id.str(), "id"),
-                            use(request.lease.attempt, "attempt")) > 0;
+  const bool done = connection.execute(kRequeue, use(not_before, "not_before"), failure_values,
+                                       use(request.lease.run_id.str(), "id"),
+                                       use(request.lease.attempt, "attempt")) > 0;
+  if (!done) return false;
+  charge_attempt(connection, now, rules, request.lease.run_id, {nullptr, &request.failure});
+  return true;
 }
 
 bool move(Connection& connection, base::TimePoint now, const Lease& lease,
-          const model::Failure& why) {
+          const model::Failure& why, const CostRules& rules) {
   const long long us = to_us(now);
   const FailureColumns failure(why);
   const auto failure_values = [&](soci::statement& s) { failure.use_in(s); };
-  return connection.execute(kMove, use(us, "now"), failure_values, use(lease.run_id.str(), "id"),
-                            use(lease.attempt, "attempt")) > 0;
+  const bool done =
+      connection.execute(kMove, use(us, "now"), failure_values, use(lease.run_id.str(), "id"),
+                         use(lease.attempt, "attempt")) > 0;
+  if (done) charge_moved(connection, now, rules, lease.run_id);
+  return done;
 }
 
-bool end_cancelled(Connection& connection, base::TimePoint now, const Lease& lease) {
+bool end_cancelled(Connection& connection, base::TimePoint now, const Lease& lease,
+                   const CostRules& rules) {
   const long long us = to_us(now);
-  return connection.execute(kEndCancelled, use(us, "now"), use(lease.run_id.str(), "id"),
-                            use(lease.attempt, "attempt")) > 0;
+  const bool done = connection.execute(kEndCancelled, use(us, "now"), use(lease.run_id.str(), "id"),
+                                       use(lease.attempt, "attempt")) > 0;
+  if (done) charge_attempt(connection, now, rules, lease.run_id, {});
+  return done;
 }
 
 Result<std::vector<Lease>> dead_leases(Connection& connection, base::TimePoint now,
@@ -133,12 +151,14 @@ Result<std::vector<Lease>> dead_leases(Connection& connection, base::TimePoint n
   std::string id;
   int attempt = 0;
   const auto on_row = [&] { leases.push_back({trusted_id<model::RunId>(id), attempt}); };
+  const bool rows = connection.locks() == Connection::Locks::rows;
   if (also_not_of) {
-    connection.each_row(kExpiredOrForeign, on_row, soci::into(id), soci::into(attempt),
-                        use(us, "now"), use(*also_not_of, "claimant"), use(limit, "limit"));
+    connection.each_row(rows ? kExpiredOrForeignUnlocked : kExpiredOrForeign, on_row,
+                        soci::into(id), soci::into(attempt), use(us, "now"),
+                        use(*also_not_of, "claimant"), use(limit, "limit"));
   } else {
-    connection.each_row(kExpired, on_row, soci::into(id), soci::into(attempt), use(us, "now"),
-                        use(limit, "limit"));
+    connection.each_row(rows ? kExpiredUnlocked : kExpired, on_row, soci::into(id),
+                        soci::into(attempt), use(us, "now"), use(limit, "limit"));
   }
   return leases;
 }

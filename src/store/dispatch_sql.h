@@ -32,11 +32,13 @@ Result<LeaseReport> extend_leases(Connection& connection, base::TimePoint now,
                                   const std::string& claimant, const std::vector<Lease>& leases,
                                   std::chrono::microseconds lease_for);
 // The half of Store::requeue that ends nothing: whether the run waits again.
-bool requeue(Connection& connection, base::TimePoint now, const Requeue& request);
+bool requeue(Connection& connection, base::TimePoint now, const Requeue& request,
+             const CostRules& rules);
 // Whether the run waits again, for a machine of its own.
 bool move(Connection& connection, base::TimePoint now, const Lease& lease,
-          const model::Failure& why);
-bool end_cancelled(Connection& connection, base::TimePoint now, const Lease& lease);
+          const model::Failure& why, const CostRules& rules);
+bool end_cancelled(Connection& connection, base::TimePoint now, const Lease& lease,
+                   const CostRules& rules);
 Result<std::vector<Lease>> dead_leases(Connection& connection, base::TimePoint now,
                                        const std::optional<std::string>& also_not_of, int limit);
 Result<std::vector<QueuedRun>> queued_runs(Connection& connection, base::TimePoint now,

@@ -4,6 +4,7 @@
 
 #include "store/artifact_sql.h"
 #include "store/column.h"
+#include "store/cost_sql.h"
 #include "store/failure_columns.h"
 #include "store/text_codec.h"
 
@@ -51,7 +52,7 @@ void use_usage(soci::statement& statement, const model::Usage& usage) {
 }  // namespace
 
 Result<bool> record_end(Connection& connection, base::TimePoint now, const Lease& lease,
-                        const model::RunEnd& end) {
+                        const model::RunEnd& end, const CostRules& rules) {
   if (!model::is_end(end.status)) return fail(ErrorCode::internal, "this status is not an end");
   const long long us = to_us(now);
   const std::string& id = lease.run_id.str();
@@ -72,6 +73,8 @@ Result<bool> record_end(Connection& connection, base::TimePoint now, const Lease
       use(end.log.key, "log_key"), use(log, "log"), use(id, "id"), use(lease.attempt, "attempt"));
   if (ended == 0) return false;
   insert_artifacts(connection, id, end.artifacts);
+  const auto why = failure_of(end);
+  charge_attempt(connection, now, rules, lease.run_id, {&end, why ? &*why : nullptr});
   return true;
 }
 

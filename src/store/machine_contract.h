@@ -63,6 +63,20 @@ class MachineContract : public StoreContract {
   std::vector<KeptMachine> keep(const std::string& keeper = "serve-1") {
     return await(machines().keep(keeper, kCare)).value();
   }
+
+  bool begin_reaping(const std::string& keeper, std::chrono::microseconds pause = {},
+                     const std::string& placer = "cloud") {
+    const std::chrono::microseconds lease = std::chrono::minutes(5);
+    return await(machines().begin_reaping(placer, keeper, lease, pause)).value();
+  }
+  void end_reaping(const std::string& keeper, std::vector<Leftover> left,
+                   const std::string& trouble = "") {
+    ASSERT_TRUE(await(machines().end_reaping({"cloud", keeper, trouble, std::move(left)})));
+  }
+  static Leftover part(const std::string& id, const std::string& said = "busy") {
+    return {"cloud", "volume", "a", id, "", said, {}};
+  }
+  std::vector<Leftover> leftovers() { return await(machines().leftovers()).value(); }
 };
 
 }  // namespace mecapy::store

@@ -4,7 +4,9 @@
 
 #include "store/claim_row.h"
 #include "store/column.h"
+#include "store/cost_sql.h"
 #include "store/failure_columns.h"
+#include "store/paging.h"
 #include "store/rows.h"
 #include "store/text_codec.h"
 
@@ -34,7 +36,10 @@ constexpr Sql kIntend =
     " ON CONFLICT DO NOTHING";
 
 constexpr char kColumns[] =
-    "m.id, m.run_id, m.placer, m.type, m.zone, m.state, m.attempt, m.token_hash, m.parts, m.said,"
+    "m.id, m.run_id, m.placer, m.type, m.zone, m.state,"
+    " COALESCE((SELECT v.limits FROM runs o JOIN task_versions v ON v.task_id = o.task_id"
+    " AND v.number = o.version WHERE o.id = m.run_id), ''),"
+    " m.attempt, m.token_hash, m.parts, m.said,"
     " m.made_at, m.boot_until, m.life_until, m.called_at, m.ending_at, m.gone_at";
 
 constexpr Sql kTakeCare =
@@ -42,6 +47,8 @@ constexpr Sql kTakeCare =
     " WHERE state <> 'gone' AND (owner = :owner2 OR owned_until <= :now)";
 constexpr Sql kTakeOver =
     "UPDATE machines SET owner = :owner, owned_until = :owned_until WHERE state <> 'gone'";
+constexpr Sql kLeave =
+    "UPDATE machines SET state = 'gone', gone_at = :now, said = :why WHERE state <> 'gone'";
 constexpr auto kKeptText =
     join_sql("SELECT ", kColumns,
              ", r.status, r.attempt FROM machines m JOIN runs r ON r.id = m.run_id"
@@ -50,9 +57,25 @@ constexpr Sql kKept = kKeptText;
 constexpr auto kLeftText =
     join_sql("SELECT ", kColumns, " FROM machines m WHERE m.state <> 'gone' ORDER BY m.id");
 constexpr Sql kLeft = kLeftText;
+constexpr auto kPageText = join_sql("SELECT ", kColumns,
+                                    " FROM machines m WHERE m.state <> 'gone' AND m.id < :start"
+                                    " ORDER BY m.id DESC LIMIT :limit");
+constexpr Sql kPage = kPageText;
 constexpr auto kByTokenText =
-    join_sql("SELECT ", kColumns, " FROM machines m WHERE m.token_hash = :hash");
+    join_sql("SELECT ", kColumns,
+             " FROM machines m WHERE m.token_hash = :hash"
+             " AND (m.state <> 'working' OR EXISTS (SELECT 1 FROM runs r WHERE r.id = m.run_id"
+             " AND r.status = 'running' AND r.attempt = m.attempt))");
 constexpr Sql kByToken = kByTokenText;
+
+constexpr Sql kLiveOf =
+    "SELECT COUNT(*) FROM machines WHERE placer = :placer AND state NOT IN ('ending', 'gone')";
+constexpr Sql kEndingOf =
+    "SELECT id FROM machines WHERE placer = :placer AND state = 'ending' ORDER BY run_id";
+constexpr Sql kLeaveOne =
+    "UPDATE machines SET state = 'gone', gone_at = :now,"
+    " said = 'it was left to its placer, which is not used any more'"
+    " WHERE id = :id AND state = 'ending'";
 
 constexpr Sql kChange =
     "UPDATE machines SET state = :to, parts = COALESCE(:parts, parts),"
@@ -64,7 +87,8 @@ constexpr Sql kChange =
 
 constexpr auto kTakeText = join_sql(
     "UPDATE runs SET status = 'running', attempt = attempt + 1, claimant = :claimant,"
-    " lease_until = :lease_until, started_at = COALESCE(started_at, :now), waiting = ''"
+    " lease_until = :lease_until, started_at = COALESCE(started_at, :now), claimed_at = :now1,"
+    " waiting = '', resumed_from = checkpoint_attempt"
     " WHERE id = (SELECT run_id FROM machines WHERE id = :machine"
     " AND state IN ('placing', 'booting'))"
     " AND status = 'queued' AND backend = 'dedicated_instance'"
@@ -90,6 +114,11 @@ constexpr Sql kGiveUp =
     " failure_column = :column"
     " WHERE id = :id AND status = 'queued' AND backend = 'dedicated_instance'"
     " AND cancel_requested = 0";
+constexpr Sql kAnyLeft =
+    "SELECT CASE WHEN EXISTS (SELECT 1 FROM machines WHERE state <> 'gone')"
+    " OR EXISTS (SELECT 1 FROM runs WHERE status = 'queued' AND backend = 'dedicated_instance')"
+    " OR EXISTS (SELECT 1 FROM runs WHERE status = 'running' AND backend = 'dedicated_instance')"
+    " THEN 1 ELSE 0 END";
 constexpr Sql kDead =
     "SELECT id, attempt FROM runs WHERE status = 'running' AND backend = 'dedicated_instance'"
     " AND lease_until <= :now ORDER BY lease_until LIMIT :limit";
@@ -98,14 +127,14 @@ constexpr Sql kRenew =
     " WHERE status = 'running' AND backend = 'dedicated_instance' AND lease_until < :lease_until2";
 
 struct MachineRow {
-  std::string id, run_id, placer, type, zone, state;
+  std::string id, run_id, placer, type, zone, state, limits;
   int attempt = 0;
   std::string token_hash, parts, said;
   long long made_at = 0, boot_until = 0, life_until = 0;
   Nullable<long long> called_at, ending_at, gone_at;
 
   void into(soci::statement& statement) {
-    for (std::string* text : {&id, &run_id, &placer, &type, &zone, &state}) {
+    for (std::string* text : {&id, &run_id, &placer, &type, &zone, &state, &limits}) {
       statement.exchange(soci::into(*text));
     }
     statement.exchange(soci::into(attempt));
@@ -124,6 +153,7 @@ struct MachineRow {
             .placer = placer,
             .type = type,
             .zone = zone,
+            .limits = decode_limits(limits),
             .state = model::parse_machine_state(state).value_or(model::MachineState::ending),
             .attempt = attempt,
             .token_hash = token_hash,
@@ -201,7 +231,9 @@ void take_over(Connection& connection, base::TimePoint now, const std::string& k
 }
 
 Result<bool> change_machine(Connection& connection, base::TimePoint now,
-                            const MachineChange& change) {
+                            const MachineChange& change, const CostRules& rules) {
+  const bool over = change.to == model::MachineState::gone;
+  if (over) lock_run_of(connection, change.id);
   const long long us = to_us(now);
   const std::string from(model::name(change.from));
   const std::string to(model::name(change.to));
@@ -211,10 +243,12 @@ Result<bool> change_machine(Connection& connection, base::TimePoint now,
     s.exchange(store::use(parts, "parts"));
     s.exchange(store::use(said, "said"));
   };
-  return connection.execute(kChange, use(to, "to"), texts, use(to, "to1"), use(us, "now1"),
-                            use(to, "to2"), use(us, "now"), use(to, "to3"), use(us, "now2"),
-                            use(change.id.str(), "id"), use(from, "from"),
-                            use(change.keeper, "owner")) > 0;
+  const bool done = connection.execute(kChange, use(to, "to"), texts, use(to, "to1"),
+                                       use(us, "now1"), use(to, "to2"), use(us, "now"),
+                                       use(to, "to3"), use(us, "now2"), use(change.id.str(), "id"),
+                                       use(from, "from"), use(change.keeper, "owner")) > 0;
+  if (done && over) charge_machine(connection, now, rules, change.id);
+  return done;
 }
 
 Result<std::vector<model::Machine>> machines_left(Connection& connection) {
@@ -224,6 +258,20 @@ Result<std::vector<model::Machine>> machines_left(Connection& connection) {
   connection.each_row(
       kLeft, [&] { left.push_back(row.machine()); }, columns);
   return left;
+}
+
+Result<MachinePage> machine_page(Connection& connection, base::TimePoint now,
+                                 const PageRequest& request) {
+  PageOf<model::Machine> page(request);
+  MachineRow row;
+  const auto columns = [&](soci::statement& s) { row.into(s); };
+  const std::string start = page_start(request);
+  const int limit = rows_to_read(request);
+  connection.each_row(
+      kPage, [&] { page.add(row.said.size() + row.zone.size(), [&] { return row.machine(); }); },
+      columns, use(start, "start"), use(limit, "limit"));
+  Page<model::Machine> made = std::move(page).finish();
+  return MachinePage{std::move(made.items), std::move(made.next), now};
 }
 
 Result<std::optional<model::Machine>> machine_by_token(Connection& connection,
@@ -250,7 +298,7 @@ Result<std::optional<model::Job>> take_job(Connection& connection, base::TimePoi
     return std::optional(row.job(connection, now));
   }
   if (!connection.one_row(kTake, columns, use(claimant, "claimant"),
-                          use(lease_until, "lease_until"), use(us, "now"),
+                          use(lease_until, "lease_until"), use(us, "now"), use(us, "now1"),
                           use(id.str(), "machine"))) {
     return std::optional<model::Job>();
   }
@@ -266,11 +314,20 @@ void tell_waiting(Connection& connection, const model::RunId& id, const std::str
 }
 
 bool give_up(Connection& connection, base::TimePoint now, const model::RunId& id,
-             const model::Failure& why) {
+             const model::Failure& why, const CostRules& rules) {
   const long long us = to_us(now);
   const FailureColumns failure(why);
   const auto failure_values = [&](soci::statement& s) { failure.use_in(s); };
-  return connection.execute(kGiveUp, use(us, "now"), failure_values, use(id.str(), "id")) > 0;
+  const bool done =
+      connection.execute(kGiveUp, use(us, "now"), failure_values, use(id.str(), "id")) > 0;
+  if (done) charge_ended(connection, rules, id);
+  return done;
+}
+
+bool any_machine_left(Connection& connection) {
+  int left = 0;
+  connection.one_row(kAnyLeft, soci::into(left));
+  return left > 0;
 }
 
 Result<std::vector<Lease>> dead_at_home(Connection& connection, base::TimePoint now, int limit) {
@@ -290,6 +347,35 @@ Result<std::vector<Lease>> dead_at_home(Connection& connection, base::TimePoint 
 void renew_at_home(Connection& connection, base::TimePoint now, std::chrono::microseconds lease) {
   const long long lease_until = to_us(now + lease);
   connection.execute(kRenew, use(lease_until, "lease_until"), use(lease_until, "lease_until2"));
+}
+
+Result<int> leave_machines_of(Connection& connection, base::TimePoint now, const CostRules& rules,
+                              const std::string& placer) {
+  int live = 0;
+  connection.one_row(kLiveOf, soci::into(live), use(placer, "placer"));
+  if (live > 0) {
+    return fail(ErrorCode::conflict,
+                std::to_string(live) + " machines of " + placer + " may be at work");
+  }
+  std::vector<model::MachineId> ending;
+  std::string id;
+  connection.each_row(
+      kEndingOf, [&] { ending.push_back(trusted_id<model::MachineId>(id)); }, soci::into(id),
+      use(placer, "placer"));
+  const long long us = to_us(now);
+  int left = 0;
+  for (const model::MachineId& one : ending) {
+    lock_run_of(connection, one);
+    if (connection.execute(kLeaveOne, use(us, "now"), use(one.str(), "id")) == 0) continue;
+    charge_machine(connection, now, rules, one);
+    ++left;
+  }
+  return left;
+}
+
+void leave_machines(Connection& connection, base::TimePoint now, const std::string& why) {
+  const long long us = to_us(now);
+  connection.execute(kLeave, use(us, "now"), use(why, "why"));
 }
 
 }  // namespace mecapy::store

@@ -180,6 +180,63 @@ const std::vector<Migration>& migrations() {
            "CREATE INDEX machines_of_run ON machines (run_id, id)",
            "CREATE INDEX machines_left ON machines (id) WHERE state <> 'gone'",
        }},
+      {8,
+       "what machines leave behind",
+       {
+           R"sql(CREATE TABLE reapings (
+             placer TEXT PRIMARY KEY NOT NULL,
+             owner TEXT NOT NULL,
+             owned_until $INTEGER NOT NULL,
+             begun_at $INTEGER NOT NULL,
+             done_at $INTEGER,
+             failing_since $INTEGER,
+             trouble TEXT NOT NULL DEFAULT ''))sql",
+           R"sql(CREATE TABLE leftovers (
+             placer TEXT NOT NULL,
+             kind TEXT NOT NULL,
+             zone TEXT NOT NULL,
+             id TEXT NOT NULL,
+             machine TEXT NOT NULL,
+             since $INTEGER NOT NULL,
+             reaped_by TEXT NOT NULL,
+             said TEXT NOT NULL,
+             PRIMARY KEY (placer, kind, zone, id)))sql",
+       }},
+      {9,
+       "what attempts save for those after them",
+       {
+           "ALTER TABLE runs ADD COLUMN checkpoint_attempt $INTEGER NOT NULL DEFAULT 0",
+           "ALTER TABLE runs ADD COLUMN checkpoint_number $INTEGER NOT NULL DEFAULT 0",
+           "ALTER TABLE runs ADD COLUMN checkpoint_bytes $INTEGER NOT NULL DEFAULT 0",
+           "ALTER TABLE runs ADD COLUMN checkpoint_at $INTEGER NOT NULL DEFAULT 0",
+           "ALTER TABLE runs ADD COLUMN resumed_from $INTEGER NOT NULL DEFAULT 0",
+           "ALTER TABLE runs ADD COLUMN checkpoint_sha256 TEXT NOT NULL DEFAULT ''",
+       }},
+      {10,
+       "what runs cost, and the budgets of their owners",
+       {
+           // EUR are counted in units of 10^-12.
+           "ALTER TABLE runs ADD COLUMN claimed_at $INTEGER",
+           "ALTER TABLE runs ADD COLUMN expected_cost $INTEGER NOT NULL DEFAULT 0",
+           "ALTER TABLE runs ADD COLUMN cost $INTEGER",
+           "ALTER TABLE runs ADD COLUMN cost_complete $INTEGER NOT NULL DEFAULT 1",
+           "ALTER TABLE runs ADD COLUMN cost_parts TEXT NOT NULL DEFAULT ''",
+           R"sql(CREATE TABLE costs (
+             owner $ID NOT NULL,
+             day $INTEGER NOT NULL,
+             task_id $ID NOT NULL,
+             backend $ID NOT NULL,
+             shard $INTEGER NOT NULL,
+             runs $INTEGER NOT NULL,
+             incomplete $INTEGER NOT NULL,
+             eur $INTEGER NOT NULL,
+             PRIMARY KEY (owner, day, task_id, backend, shard)) $COMPACT)sql",
+           "CREATE INDEX costs_by_day ON costs (day)",
+           // Submits of one owner with a budget go through it one after another.
+           R"sql(CREATE TABLE budget_gates (
+             owner TEXT PRIMARY KEY NOT NULL,
+             passed $INTEGER NOT NULL))sql",
+       }},
   };
   return table;
 }

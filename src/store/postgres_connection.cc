@@ -127,7 +127,8 @@ Result<std::unique_ptr<Connection>> connect_postgres(const std::string& complete
   try {
     auto session = std::make_unique<soci::session>(soci::postgresql, complete_url);
     *session << session_settings(limits);
-    return std::make_unique<Connection>(std::move(session), translate_postgres);
+    return std::make_unique<Connection>(std::move(session), translate_postgres,
+                                        Connection::Locks::rows);
   } catch (const soci::soci_error& e) {
     std::string reason = e.what();
     std::ranges::replace(reason, '\n', ' ');

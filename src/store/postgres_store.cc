@@ -62,7 +62,8 @@ Result<std::unique_ptr<Store>> open_postgres(PostgresOptions options) {
   auto connection = connect_postgres(options.url, kWhileMigrating);
   if (!connection) return connection.error();
   if (auto done = prepare(**connection, options.on_migration); !done) return done.error();
-  return make_sql_store(std::make_unique<PostgresPool>(std::move(options)));
+  CostRules costs = std::move(options.costs);
+  return make_sql_store(std::make_unique<PostgresPool>(std::move(options)), std::move(costs));
 }
 
 }  // namespace mecapy::store

@@ -9,7 +9,7 @@
 #include <string>
 #include <vector>
 
-#include "store/machine_contract.h"
+#include "store/cost_contract.h"
 #include "store/migrations.h"
 #include "store/postgres_connection.h"
 #include "store/test_postgres.h"
@@ -39,7 +39,11 @@ struct OwnedStore {
 StoreUnderTest make_owned() {
   auto owned = std::make_shared<OwnedStore>();
   owned->schema.stop_clock();
-  const auto open = [owned = owned.get()] { owned->store = open_ok(options_of(owned->schema, 4)); };
+  const auto open = [owned = owned.get()] {
+    PostgresOptions options = options_of(owned->schema, 4);
+    options.costs = test_costs();
+    owned->store = open_ok(options);
+  };
   open();
   const auto reopen = [owned, open](const std::vector<std::string>& statements) {
     owned->store.reset();
@@ -58,6 +62,10 @@ StoreUnderTest make_owned() {
 INSTANTIATE_TEST_SUITE_P(Postgres, StoreContract,
                          testing::Values(StoreFactory{"postgres", make_owned}));
 INSTANTIATE_TEST_SUITE_P(Postgres, MachineContract,
+                         testing::Values(StoreFactory{"postgres", make_owned}));
+INSTANTIATE_TEST_SUITE_P(Postgres, CostContract,
+                         testing::Values(StoreFactory{"postgres", make_owned}));
+INSTANTIATE_TEST_SUITE_P(Postgres, BudgetContract,
                          testing::Values(StoreFactory{"postgres", make_owned}));
 
 model::Task task_named(const std::string& name) {

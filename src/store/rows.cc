@@ -1,5 +1,6 @@
 #include "store/rows.h"
 
+#include "model/cost.h"
 #include "store/text_codec.h"
 
 namespace mecapy::store {
@@ -42,7 +43,9 @@ void RunRow::into(soci::statement& statement) {
            started_at, finished_at, failure_code, failure_line, failure_column);
   for (const model::UsageRow& row : model::kUsageTable) add_into(statement, usage.*row.field);
   add_into(statement, artifact_count, log_truncated, environment, cached_from, failure_message,
-           backend, estimate_s, estimate_from, estimate_samples, moved_from, waiting);
+           backend, estimate_s, estimate_from, estimate_samples, moved_from, waiting,
+           checkpoint_attempt, checkpoint_number, checkpoint_bytes, checkpoint_at, resumed_from,
+           checkpoint_sha256, cost, cost_complete, cost_parts);
 }
 
 void RunRow::into_payloads(soci::statement& statement) {
@@ -72,7 +75,10 @@ model::Run RunRow::run() const {
           .backend = backend,
           .estimate = estimate(),
           .moved_from = moved_from,
+          .checkpoint = checkpoint(),
+          .resumed_from = resumed_from,
           .waiting = waiting,
+          .cost = kept_cost(now),
           .queued_at = from_us(queued_at),
           .started_at = from_us(started_at),
           .finished_at = from_us(finished_at)};
@@ -82,6 +88,25 @@ std::optional<model::Estimate> RunRow::estimate() const {
   const auto seconds = estimate_s.get();
   if (!seconds) return std::nullopt;
   return model::Estimate{*seconds, estimate_from, estimate_samples};
+}
+
+std::optional<model::Checkpoint> RunRow::checkpoint() const {
+  if (checkpoint_number == 0) return std::nullopt;
+  return model::Checkpoint{checkpoint_attempt, checkpoint_number, checkpoint_bytes,
+                           checkpoint_sha256, from_us(checkpoint_at)};
+}
+
+std::optional<model::Cost> RunRow::kept_cost(model::RunStatus now) const {
+  const auto pico = cost.get();
+  if (!pico) return std::nullopt;
+  model::Cost kept = decode_cost(cost_parts);
+  kept.eur = model::euros_of(*pico);
+  kept.complete = cost_complete != 0;
+  if (kept.complete) return kept;
+  kept.why = model::unknown_prices(kept);
+  const std::string_view open = model::is_end(now) ? model::kMachineThere : model::kStillRuns;
+  if (kept.why.empty()) kept.why = open;
+  return kept;
 }
 
 std::optional<model::Failure> RunRow::failure() const {

@@ -43,7 +43,9 @@ inline constexpr char kRunColumns[] =
     " peak_memory_bytes, setup_us, log_bytes, result_bytes, artifact_bytes, written_bytes, "
     "artifact_count,"
     " log_truncated, environment, cached_from, failure_message, backend, estimate_s, estimate_from,"
-    " estimate_samples, moved_from, waiting";
+    " estimate_samples, moved_from, waiting, checkpoint_attempt, checkpoint_number,"
+    " checkpoint_bytes, checkpoint_at, resumed_from, checkpoint_sha256, cost, cost_complete, "
+    "cost_parts";
 // The row that holds the payloads and artifacts, where it is another one, and those of this row.
 inline constexpr char kRunPayloadColumns[] =
     "payloads_of, failure_traceback, inputs_key, result_key, log_key, inputs, result, log";
@@ -68,6 +70,13 @@ struct RunRow {
   std::string estimate_from;
   int estimate_samples = 0;
   std::string moved_from, waiting;
+  int checkpoint_attempt = 0;
+  long long checkpoint_number = 0, checkpoint_bytes = 0, checkpoint_at = 0;
+  int resumed_from = 0;
+  std::string checkpoint_sha256;
+  Nullable<long long> cost;
+  int cost_complete = 1;
+  std::string cost_parts;
 
   Nullable<std::string> payloads_of, failure_traceback;
   std::string inputs_key, result_key, log_key, inputs, result, log;
@@ -81,7 +90,9 @@ struct RunRow {
 
  private:
   std::optional<model::Estimate> estimate() const;
+  std::optional<model::Checkpoint> checkpoint() const;
   std::optional<model::Failure> failure() const;
+  std::optional<model::Cost> kept_cost(model::RunStatus now) const;
 };
 
 // An id that the database holds. It was checked before it was written.

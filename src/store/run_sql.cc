@@ -2,8 +2,11 @@
 
 #include <utility>
 
+#include "model/cost.h"
 #include "store/artifact_sql.h"
 #include "store/column.h"
+#include "store/cost_sql.h"
+#include "store/costs_sql.h"
 #include "store/end_sql.h"
 #include "store/idempotency_sql.h"
 #include "store/paging.h"
@@ -18,9 +21,9 @@ using soci::use;
 // Inserts nothing when the task is not there for this user, or has no such version.
 constexpr Sql kSubmit =
     "INSERT INTO runs (id, task_id, owner, version, status, queued_at, not_before, cache_key,"
-    " inputs_key, inputs, backend, estimate_s, estimate_from, estimate_samples)"
+    " inputs_key, inputs, backend, estimate_s, estimate_from, estimate_samples, expected_cost)"
     " SELECT :id, t.id, t.owner, :version, 'queued', :now, :now2, :cache_key, :inputs_key, :inputs,"
-    " :backend, :estimate_s, :estimate_from, :estimate_samples"
+    " :backend, :estimate_s, :estimate_from, :estimate_samples, :expected_cost"
     " FROM tasks t WHERE t.id = :task AND t.owner = :owner AND t.deleted = 0"
     " AND 1 <= :version2 AND :version3 <= t.latest_version";
 
@@ -40,14 +43,15 @@ constexpr auto kCachedText =
     join_sql(kSelect, kRunColumns, kComma, kRunPayloadColumns, kFrom,
              "owner = :owner AND cache_key = :cache_key AND environment = :environment"
              " AND finished_at >= :since AND cache_key <> '' AND status = 'completed'"
-             " AND cached_from IS NULL ORDER BY finished_at DESC LIMIT 1");
+             " AND cached_from IS NULL AND resumed_from = 0 ORDER BY finished_at DESC LIMIT 1");
 constexpr Sql kCached = kCachedText;
 
-// The newest alone, however many runs other versions had.
+// Of one that was taken up from a checkpoint, the last part is no measure of the whole. The newest
+// alone, however many runs other versions had.
 constexpr Sql kDurations =
-    "SELECT wall_us FROM (SELECT version, wall_us, cached_from FROM runs"
+    "SELECT wall_us FROM (SELECT version, wall_us, cached_from, resumed_from FROM runs"
     " WHERE task_id = :task AND status = 'completed' ORDER BY id DESC LIMIT 2000) newest"
-    " WHERE version = :version AND cached_from IS NULL LIMIT :limit";
+    " WHERE version = :version AND cached_from IS NULL AND resumed_from = 0 LIMIT :limit";
 
 // One statement for each filter, so that each has its index.
 constexpr char kPageEnd[] = " AND id < :after ORDER BY id DESC LIMIT :limit";
@@ -84,10 +88,12 @@ Result<void> insert_run(Connection& connection, base::TimePoint now, model::Run&
   const long long us = to_us(now);
   const model::Estimate estimate = run.estimate.value_or(model::Estimate());
   const Nullable<double> estimate_s(run.estimate ? std::optional(estimate.seconds) : std::nullopt);
+  const long long expected_cost = model::pico_euros(run.expected_eur);
   const auto estimate_values = [&](soci::statement& s) {
     s.exchange(store::use(estimate_s, "estimate_s"));
     s.exchange(use(estimate.from, "estimate_from"));
     s.exchange(use(estimate.samples, "estimate_samples"));
+    s.exchange(use(expected_cost, "expected_cost"));
   };
   const long long inserted = connection.execute(
       kSubmit, use(run.id.str(), "id"), use(run.version, "version"), use(us, "now"),
@@ -143,6 +149,18 @@ Result<Created<model::Run>> made_earlier(Connection& connection, const std::stri
   return Created<model::Run>{std::move(**run), false};
 }
 
+Result<Created<model::Run>> new_run(Connection& connection, base::TimePoint now, model::Run run,
+                                    const SubmitTerms& terms) {
+  std::optional<double> used;
+  if (terms.budget && run.cached_from.empty()) {  // what another run answers costs nothing
+    const auto passed = pass_budget(connection, now, run, *terms.budget, terms.costs);
+    if (!passed) return passed.error();
+    used = *passed;
+  }
+  if (auto inserted = insert_run(connection, now, run); !inserted) return inserted.error();
+  return Created<model::Run>{std::move(run), true, used};
+}
+
 Sql list_statement(const RunFilter& filter) {
   if (filter.task_id) return filter.status ? kListTaskStatus : kListTask;
   return filter.status ? kListStatus : kList;
@@ -151,23 +169,21 @@ Sql list_statement(const RunFilter& filter) {
 }  // namespace
 
 Result<Created<model::Run>> submit_run(Connection& connection, base::TimePoint now, model::Run run,
-                                       const std::optional<Idempotency>& key) {
-  auto earlier = take_key(connection, key, {run.user, kRunKind, run.id.str(), now});
+                                       const SubmitTerms& terms) {
+  auto earlier = take_key(connection, terms.key, {run.user, kRunKind, run.id.str(), now});
   if (!earlier) return earlier.error();
   if (*earlier) return made_earlier(connection, run.user, **earlier);
-  if (auto inserted = insert_run(connection, now, run); !inserted) return inserted.error();
-  return Created<model::Run>{std::move(run), true};
+  return new_run(connection, now, std::move(run), terms);
 }
 
 Result<Created<model::Run>> submit_ad_hoc(Connection& connection, base::TimePoint now,
                                           model::Task task, model::Run run,
-                                          const std::optional<Idempotency>& key) {
-  auto earlier = take_key(connection, key, {run.user, kRunKind, run.id.str(), now});
+                                          const SubmitTerms& terms) {
+  auto earlier = take_key(connection, terms.key, {run.user, kRunKind, run.id.str(), now});
   if (!earlier) return earlier.error();
   if (*earlier) return made_earlier(connection, run.user, **earlier);
   insert_task(connection, now, task);
-  if (auto inserted = insert_run(connection, now, run); !inserted) return inserted.error();
-  return Created<model::Run>{std::move(run), true};
+  return new_run(connection, now, std::move(run), terms);
 }
 
 Result<std::optional<model::Run>> run_made_by(Connection& connection, const std::string& user,
@@ -233,11 +249,13 @@ Result<Page<model::Run>> list_runs(Connection& connection, const std::string& us
 }
 
 Result<model::Run> request_cancel(Connection& connection, base::TimePoint now,
-                                  const std::string& user, const model::RunId& id) {
+                                  const std::string& user, const model::RunId& id,
+                                  const CostRules& rules) {
   const long long us = to_us(now);
   const bool done = connection.execute(kAskToCancel, use(id.str(), "id"), use(user, "owner")) > 0;
-  if (done) {
-    connection.execute(kCancelQueued, use(us, "now"), use(id.str(), "id"), use(user, "owner"));
+  if (done && connection.execute(kCancelQueued, use(us, "now"), use(id.str(), "id"),
+                                 use(user, "owner")) > 0) {
+    charge_ended(connection, rules, id);
   }
   Result<model::Run> run = get_run(connection, user, id);
   if (run && !done) {

@@ -14,11 +14,17 @@
 
 namespace mecapy::store {
 
+// What a submit comes with.
+struct SubmitTerms {
+  std::optional<Idempotency> key{};
+  std::optional<Budget> budget{};
+  const CostRules& costs;
+};
 Result<Created<model::Run>> submit_run(Connection& connection, base::TimePoint now, model::Run run,
-                                       const std::optional<Idempotency>& key);
+                                       const SubmitTerms& terms);
 Result<Created<model::Run>> submit_ad_hoc(Connection& connection, base::TimePoint now,
                                           model::Task task, model::Run run,
-                                          const std::optional<Idempotency>& key);
+                                          const SubmitTerms& terms);
 Result<std::optional<model::Run>> run_made_by(Connection& connection, const std::string& user,
                                               const Idempotency& key);
 Result<model::Run> get_run(Connection& connection, const std::string& user, const model::RunId& id);
@@ -32,6 +38,7 @@ Result<std::vector<std::chrono::microseconds>> durations(Connection& connection,
 Result<Page<model::Run>> list_runs(Connection& connection, const std::string& user,
                                    const RunFilter& filter, const PageRequest& page);
 Result<model::Run> request_cancel(Connection& connection, base::TimePoint now,
-                                  const std::string& user, const model::RunId& id);
+                                  const std::string& user, const model::RunId& id,
+                                  const CostRules& rules);
 
 }  // namespace mecapy::store

@@ -3,12 +3,15 @@
 #include <utility>
 
 #include "base/id.h"
+#include "store/checkpoint_sql.h"
 #include "store/column.h"
+#include "store/costs_sql.h"
 #include "store/dispatch_sql.h"
 #include "store/end_sql.h"
 #include "store/idempotency_sql.h"
 #include "store/machine_sql.h"
 #include "store/object_sql.h"
+#include "store/reap_sql.h"
 #include "store/run_sql.h"
 #include "store/secret_sql.h"
 #include "store/task_sql.h"
@@ -25,7 +28,8 @@ using model::Task;
 
 class SqlStore final : public Store, private Machines {
  public:
-  explicit SqlStore(std::unique_ptr<Database> database) : database_(std::move(database)) {}
+  SqlStore(std::unique_ptr<Database> database, CostRules costs)
+      : costs_(std::move(costs)), database_(std::move(database)) {}
 
   awaitable<Result<Created<Task>>> create_task(Task task, Key key) override {
     return write<Created<Task>>([task = std::move(task), key = std::move(key)](Connection& c) {
@@ -61,15 +65,19 @@ class SqlStore final : public Store, private Machines {
     });
   }
 
-  awaitable<Result<Created<Run>>> submit_run(Run run, Key key) override {
-    return write<Created<Run>>([run = std::move(run), key = std::move(key)](Connection& c) {
-      return store::submit_run(c, c.now(), run, key);
-    });
-  }
-  awaitable<Result<Created<Run>>> submit_ad_hoc(Task task, Run run, Key key) override {
+  awaitable<Result<Created<Run>>> submit_run(Run run, Key key,
+                                             std::optional<Budget> budget) override {
     return write<Created<Run>>(
-        [task = std::move(task), run = std::move(run), key = std::move(key)](Connection& c) {
-          return store::submit_ad_hoc(c, c.now(), task, run, key);
+        [run = std::move(run), terms = SubmitTerms{std::move(key), budget, costs_}](Connection& c) {
+          return store::submit_run(c, c.now(), run, terms);
+        });
+  }
+  awaitable<Result<Created<Run>>> submit_ad_hoc(Task task, Run run, Key key,
+                                                std::optional<Budget> budget) override {
+    return write<Created<Run>>(
+        [task = std::move(task), run = std::move(run),
+         terms = SubmitTerms{std::move(key), budget, costs_}](Connection& c) {
+          return store::submit_ad_hoc(c, c.now(), task, run, terms);
         });
   }
   awaitable<Result<std::optional<Run>>> cached_run(std::string user, CacheQuery query) override {
@@ -109,9 +117,13 @@ class SqlStore final : public Store, private Machines {
         });
   }
   awaitable<Result<Run>> request_cancel(std::string user, model::RunId id) override {
-    return write<Run>([user = std::move(user), id = std::move(id)](Connection& c) {
-      return store::request_cancel(c, c.now(), user, id);
+    return write<Run>([this, user = std::move(user), id = std::move(id)](Connection& c) {
+      return store::request_cancel(c, c.now(), user, id, costs_);
     });
+  }
+  awaitable<Result<CostsPage>> costs(CostsQuery query) override {
+    return read<CostsPage>(
+        [query = std::move(query)](Connection& c) { return store::costs(c, query); });
   }
 
   awaitable<Result<std::optional<Job>>> claim(model::RunId id, std::string claimant,
@@ -148,15 +160,15 @@ class SqlStore final : public Store, private Machines {
         Durability::process_death);
   }
   awaitable<Result<bool>> record_end(Lease lease, model::RunEnd end) override {
-    return write<bool>([lease = std::move(lease), end = std::move(end)](Connection& c) {
-      return store::record_end(c, c.now(), lease, end);
+    return write<bool>([this, lease = std::move(lease), end = std::move(end)](Connection& c) {
+      return store::record_end(c, c.now(), lease, end, costs_);
     });
   }
   awaitable<Result<std::optional<model::RunStatus>>> requeue(Requeue request) override {
     const Lease lease = request.lease;
     const auto queued = co_await write<bool>(
-        [request = std::move(request)](Connection& c) -> Result<bool> {
-          return store::requeue(c, c.now(), request);
+        [this, request = std::move(request)](Connection& c) -> Result<bool> {
+          return store::requeue(c, c.now(), request, costs_);
         },
         Durability::process_death);
     if (!queued) co_return queued.error();
@@ -169,20 +181,22 @@ class SqlStore final : public Store, private Machines {
   }
   awaitable<Result<bool>> move(Lease lease, model::Failure why) override {
     return write<bool>(
-        [lease = std::move(lease), why = std::move(why)](Connection& c) -> Result<bool> {
-          return store::move(c, c.now(), lease, why);
+        [this, lease = std::move(lease), why = std::move(why)](Connection& c) -> Result<bool> {
+          return store::move(c, c.now(), lease, why, costs_);
         });
   }
   awaitable<Result<bool>> end_cancelled(Lease lease) override {
-    return write<bool>([lease = std::move(lease)](Connection& c) -> Result<bool> {
-      return store::end_cancelled(c, c.now(), lease);
+    return write<bool>([this, lease = std::move(lease)](Connection& c) -> Result<bool> {
+      return store::end_cancelled(c, c.now(), lease, costs_);
     });
   }
   awaitable<Result<std::vector<Lease>>> dead_leases(std::optional<std::string> also_not_of,
                                                     int limit) override {
-    return read<std::vector<Lease>>([also_not_of = std::move(also_not_of), limit](Connection& c) {
-      return store::dead_leases(c, c.now(), also_not_of, limit);
-    });
+    return write<std::vector<Lease>>(
+        [also_not_of = std::move(also_not_of), limit](Connection& c) {
+          return store::dead_leases(c, c.now(), also_not_of, limit);
+        },
+        Durability::process_death);
   }
   awaitable<Result<std::vector<QueuedRun>>> queued_runs(std::string after, int limit) override {
     return read<std::vector<QueuedRun>>([after = std::move(after), limit](Connection& c) {
@@ -211,16 +225,22 @@ class SqlStore final : public Store, private Machines {
     return write<void>(
         [keeper = std::move(keeper), care](Connection& c) -> Result<void> {
           store::take_over(c, c.now(), keeper, care);
+          forget_reapers(c);
           return {};
         },
         Durability::process_death);
   }
   awaitable<Result<bool>> change(MachineChange change) override {
-    return write<bool>(
-        [change = std::move(change)](Connection& c) { return change_machine(c, c.now(), change); });
+    return write<bool>([this, change = std::move(change)](Connection& c) {
+      return change_machine(c, c.now(), change, costs_);
+    });
   }
   awaitable<Result<std::vector<model::Machine>>> left() override {
     return read<std::vector<model::Machine>>([](Connection& c) { return machines_left(c); });
+  }
+  awaitable<Result<MachinePage>> page(PageRequest page) override {
+    return read<MachinePage>(
+        [page = std::move(page)](Connection& c) { return store::machine_page(c, c.now(), page); });
   }
   awaitable<Result<std::optional<model::Machine>>> by_token(std::string token_hash) override {
     return read<std::optional<model::Machine>>(
@@ -243,9 +263,13 @@ class SqlStore final : public Store, private Machines {
         Durability::process_death);
   }
   awaitable<Result<bool>> give_up(model::RunId id, model::Failure why) override {
-    return write<bool>([id = std::move(id), why = std::move(why)](Connection& c) -> Result<bool> {
-      return store::give_up(c, c.now(), id, why);
-    });
+    return write<bool>(
+        [this, id = std::move(id), why = std::move(why)](Connection& c) -> Result<bool> {
+          return store::give_up(c, c.now(), id, why, costs_);
+        });
+  }
+  awaitable<Result<bool>> any_left() override {
+    return read<bool>([](Connection& c) -> Result<bool> { return any_machine_left(c); });
   }
   awaitable<Result<std::vector<Lease>>> dead_at_home(int limit) override {
     return read<std::vector<Lease>>(
@@ -260,6 +284,57 @@ class SqlStore final : public Store, private Machines {
         Durability::process_death);
   }
 
+  awaitable<Result<bool>> begin_reaping(std::string placer, std::string keeper,
+                                        std::chrono::microseconds lease,
+                                        std::chrono::microseconds pause) override {
+    return write<bool>(
+        [placer = std::move(placer), keeper = std::move(keeper), lease,
+         pause](Connection& c) -> Result<bool> {
+          return store::begin_reaping(c, c.now(), placer, keeper, lease, pause);
+        },
+        Durability::process_death);
+  }
+  awaitable<Result<bool>> renew_reaping(std::string placer, std::string keeper,
+                                        std::chrono::microseconds lease) override {
+    return write<bool>(
+        [placer = std::move(placer), keeper = std::move(keeper), lease](Connection& c)
+            -> Result<bool> { return store::renew_reaping(c, c.now(), placer, keeper, lease); },
+        Durability::process_death);
+  }
+  awaitable<Result<void>> end_reaping(Reaped reaped) override {
+    return write<void>([reaped = std::move(reaped)](Connection& c) -> Result<void> {
+      store::end_reaping(c, c.now(), reaped);
+      return {};
+    });
+  }
+  awaitable<Result<bool>> forget_placer(std::string placer) override {
+    return write<bool>([this, placer = std::move(placer)](Connection& c) -> Result<bool> {
+      auto left = store::leave_machines_of(c, c.now(), costs_, placer);
+      if (!left) return left.error();
+      return store::forget_reaping(c, placer) || *left > 0;
+    });
+  }
+  awaitable<Result<std::vector<Reaping>>> reapings() override {
+    return read<std::vector<Reaping>>([](Connection& c) { return store::reapings(c); });
+  }
+  awaitable<Result<std::vector<Leftover>>> leftovers() override {
+    return read<std::vector<Leftover>>([](Connection& c) { return store::leftovers(c); });
+  }
+  awaitable<Result<std::optional<std::string>>> keep_checkpoint(
+      Lease lease, model::Checkpoint checkpoint) override {
+    return write<std::optional<std::string>>(
+        [lease = std::move(lease),
+         checkpoint = std::move(checkpoint)](Connection& c) -> Result<std::optional<std::string>> {
+          return store::keep_checkpoint(c, c.now(), lease, checkpoint);
+        });
+  }
+  awaitable<Result<std::optional<std::string>>> drop_checkpoint(Lease lease) override {
+    return write<std::optional<std::string>>(
+        [lease = std::move(lease)](Connection& c) -> Result<std::optional<std::string>> {
+          return store::drop_checkpoint(c, lease);
+        });
+  }
+
   awaitable<Result<std::vector<RunObjects>>> run_objects(std::vector<model::RunId> ids) override {
     return read<std::vector<RunObjects>>(
         [ids = std::move(ids)](Connection& c) { return store::run_objects(c, ids); });
@@ -269,6 +344,13 @@ class SqlStore final : public Store, private Machines {
     return write<std::string>([proposed = base::random_hex(32)](Connection& c) {
       return store::shared_secret(c, proposed);
     });
+  }
+
+  awaitable<Result<std::string>> installation(std::string name) override {
+    return write<std::string>(
+        [name = std::move(name), proposed = base::random_hex(8)](Connection& c) {
+          return store::installation(c, c.now(), name, proposed);
+        });
   }
 
   Connections connections() const override { return database_->connections(); }
@@ -300,13 +382,14 @@ class SqlStore final : public Store, private Machines {
     });
   }
 
+  CostRules costs_;  // used by its threads
   std::unique_ptr<Database> database_;
 };
 
 }  // namespace
 
-std::unique_ptr<Store> make_sql_store(std::unique_ptr<Database> database) {
-  return std::make_unique<SqlStore>(std::move(database));
+std::unique_ptr<Store> make_sql_store(std::unique_ptr<Database> database, CostRules costs) {
+  return std::make_unique<SqlStore>(std::move(database), std::move(costs));
 }
 
 }  // namespace mecapy::store

@@ -27,6 +27,6 @@ class Database {
 };
 
 // `database` has the newest schema (migrations.h).
-std::unique_ptr<Store> make_sql_store(std::unique_ptr<Database> database);
+std::unique_ptr<Store> make_sql_store(std::unique_ptr<Database> database, CostRules costs);
 
 }  // namespace mecapy::store

@@ -27,7 +27,8 @@ Result<std::unique_ptr<Connection>> connect(const std::string& path, SqliteUse u
   } else {
     for (const char* pragma : kReadPragmas) *session << pragma;
   }
-  return std::make_unique<Connection>(std::move(session), translate_sqlite);
+  return std::make_unique<Connection>(std::move(session), translate_sqlite,
+                                      Connection::Locks::database);
 }
 
 }  // namespace

@@ -46,7 +46,8 @@ class SqliteDatabase final : public Database {
 
 Result<std::unique_ptr<Store>> open_sqlite(const std::string& path,
                                            std::shared_ptr<const base::Clock> clock,
-                                           const std::function<void()>& on_migration) {
+                                           const std::function<void()>& on_migration,
+                                           CostRules costs) {
   auto lock = lock_sqlite(path);
   if (!lock) return lock.error();
   if (auto made = make_sqlite_file(path); !made) return made.error();
@@ -63,7 +64,8 @@ Result<std::unique_ptr<Store>> open_sqlite(const std::string& path,
     readers.push_back(std::move(*reader));
   }
   return make_sql_store(std::make_unique<SqliteDatabase>(std::move(*lock), std::move(*writer),
-                                                         std::move(readers), clock));
+                                                         std::move(readers), clock),
+                        std::move(costs));
 }
 
 }  // namespace mecapy::store

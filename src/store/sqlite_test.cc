@@ -14,7 +14,7 @@
 
 #include "base/fd.h"
 #include "base/test_folder.h"
-#include "store/machine_contract.h"
+#include "store/cost_contract.h"
 #include "store/migrations.h"
 
 namespace mecapy::store {
@@ -55,7 +55,7 @@ StoreUnderTest make_owned() {
   auto owned = std::make_shared<OwnedStore>();
   const auto clock = std::make_shared<base::ManualClock>(base::TimePoint());
   const auto open = [owned = owned.get(), clock] {
-    owned->store = open_sqlite(owned->folder.path("db"), clock).value();
+    owned->store = open_sqlite(owned->folder.path("db"), clock, {}, test_costs()).value();
   };
   open();
   const auto reopen = [owned, open](const std::vector<std::string>& statements) {
@@ -75,6 +75,9 @@ StoreUnderTest make_owned() {
 INSTANTIATE_TEST_SUITE_P(Sqlite, StoreContract,
                          testing::Values(StoreFactory{"sqlite", make_owned}));
 INSTANTIATE_TEST_SUITE_P(Sqlite, MachineContract,
+                         testing::Values(StoreFactory{"sqlite", make_owned}));
+INSTANTIATE_TEST_SUITE_P(Sqlite, CostContract, testing::Values(StoreFactory{"sqlite", make_owned}));
+INSTANTIATE_TEST_SUITE_P(Sqlite, BudgetContract,
                          testing::Values(StoreFactory{"sqlite", make_owned}));
 
 TEST(Sqlite, WhatWasWritten_IsThereAfterReopening) {

@@ -38,6 +38,7 @@
 #include "base/result.h"
 #include "model/run.h"
 #include "model/task.h"
+#include "store/costs.h"
 #include "store/machines.h"
 
 namespace mecapy::store {
@@ -55,6 +56,8 @@ template <class T>
 struct Created {
   T value;
   bool created = true;
+  // What its owner has used of a budget before it, EUR, where one was asked about.
+  std::optional<double> used{};
 };
 
 // The texts of a page: names, descriptions and tags, or the messages of failures. One that reaches
@@ -165,11 +168,15 @@ class Store {
   // artifacts are read from there, and what the caller says of them is not kept. not_found when
   // that is no run of this user's that was calculated and completed. No row that another one reads
   // from can be removed: the database refuses it.
+  // With a budget, budget_exhausted when the owner has spent it, or has it in runs that have not
+  // ended, or this run would go beyond it: of submits at the same time, each sees the ones before.
   virtual awaitable<Result<Created<model::Run>>> submit_run(model::Run run,
-                                                            std::optional<Idempotency> key) = 0;
+                                                            std::optional<Idempotency> key,
+                                                            std::optional<Budget> budget = {}) = 0;
   // A task and its first run in one transaction.
-  virtual awaitable<Result<Created<model::Run>>> submit_ad_hoc(model::Task task, model::Run run,
-                                                               std::optional<Idempotency> key) = 0;
+  virtual awaitable<Result<Created<model::Run>>> submit_ad_hoc(
+      model::Task task, model::Run run, std::optional<Idempotency> key,
+      std::optional<Budget> budget = {}) = 0;
   // The latest completed and calculated run of the user that the query is about, if there is one.
   virtual awaitable<Result<std::optional<model::Run>>> cached_run(std::string user,
                                                                   CacheQuery query) = 0;
@@ -184,6 +191,9 @@ class Store {
   // Runs as listed hold no inputs, results, logs, artifacts or tracebacks.
   virtual awaitable<Result<Page<model::Run>>> list_runs(std::string user, RunFilter filter,
                                                         PageRequest page) = 0;
+  // What runs cost, in sums. The store was opened with a pricing, by which it keeps what a run
+  // costs in the transaction that records the end of an attempt, or that a machine is gone.
+  virtual awaitable<Result<CostsPage>> costs(CostsQuery query) = 0;
   // How long the newest completed and calculated runs of a version took, newest first.
   virtual awaitable<Result<std::vector<std::chrono::microseconds>>> durations(model::TaskId task,
                                                                               int version,
@@ -204,6 +214,14 @@ class Store {
   // Records the end when `lease` is the run's current attempt and it is running. False when it is
   // not: then nothing was written.
   virtual awaitable<Result<bool>> record_end(Lease lease, model::RunEnd end) = 0;
+  // What the holder of the attempt saved, as of now; what it saved before is forgotten. The object
+  // that nobody needs any more: that of the one before, or the new one's where the attempt is not
+  // the holder's, or has saved a later one; nothing where there is none. Safe to repeat.
+  virtual awaitable<Result<std::optional<std::string>>> keep_checkpoint(
+      Lease lease, model::Checkpoint checkpoint) = 0;
+  // The holder could not begin with what it was given: its run begins anew. The object that nobody
+  // needs any more.
+  virtual awaitable<Result<std::optional<std::string>>> drop_checkpoint(Lease lease) = 0;
   // running -> queued for the holder of the attempt, or -> cancelled when a cancel was asked for:
   // which of them. Nothing when it is not the holder.
   virtual awaitable<Result<std::optional<model::RunStatus>>> requeue(Requeue request) = 0;
@@ -215,6 +233,8 @@ class Store {
   virtual awaitable<Result<bool>> end_cancelled(Lease lease) = 0;
   // Running runs whose lease is over, or, with `also_not_of` set, which belong to any
   // other claimant (a store with one owner knows at its start that they are dead). At most `limit`.
+  // Without those that a transaction of another process changes: their lease may be a new one, and
+  // who waited for one that stands still would leave all others dead.
   virtual awaitable<Result<std::vector<Lease>>> dead_leases(std::optional<std::string> also_not_of,
                                                             int limit) = 0;
   // Queued runs in the order they were accepted, after run id `after`.
@@ -228,6 +248,12 @@ class Store {
   // A secret that all processes on this database have and nobody else: 64 hexadecimal digits, made
   // once.
   virtual awaitable<Result<std::string>> shared_secret() = 0;
+
+  // The name by which all that is made elsewhere for this database is told from others': 16
+  // hexadecimal digits, made once; a copy of the database has the same. With `name` it is that from
+  // now on, and when it was another one, the machines there were are left to that: none of them is
+  // looked after here any more.
+  virtual awaitable<Result<std::string>> installation(std::string name) = 0;
 
   // How busy the connections are now; asks nobody.
   virtual Connections connections() const = 0;
@@ -243,7 +269,8 @@ class Store {
 // is told, on this thread, before the database is brought to another schema, which may take long.
 Result<std::unique_ptr<Store>> open_sqlite(const std::string& path,
                                            std::shared_ptr<const base::Clock> clock,
-                                           const std::function<void()>& on_migration = {});
+                                           const std::function<void()>& on_migration = {},
+                                           CostRules costs = {});
 
 // What the server itself ends.
 struct StatementLimits {
@@ -261,6 +288,7 @@ struct PostgresOptions {
   std::function<void(std::optional<std::string>)> on_change{};
   // As of open_sqlite; also before another process is waited for, which does it.
   std::function<void()> on_migration{};
+  CostRules costs{};
 };
 
 // Opens the PostgreSQL database at options.url (version 15 or later) and migrates it; several

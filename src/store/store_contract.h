@@ -84,6 +84,11 @@ struct Answered {
 // A completed run of ann's with one artifact, and one that it answers.
 Answered answer_one(Store& store);
 
+// By what the stores of these tests keep costs: a second of a CPU costs a cent, an hour of a
+// machine 3 EUR, and a machine of the type "new" nobody knows what. Bytes in objects cost 1 EUR
+// each GB.
+CostRules test_costs();
+
 // What takes the newest schema back to number 3, where an answered run has a copy of all it shows.
 std::vector<std::string> back_to_3();
 

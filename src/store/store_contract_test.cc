@@ -123,8 +123,47 @@ Answered answer_one(Store& store) {
   return {origin.id, answered.id};
 }
 
+CostRules test_costs() {
+  const auto price = [](const model::Billed& billed) {
+    model::Cost cost;
+    cost.prices_of = "2026-01";
+    const auto line = [&](model::CostComponent part) {
+      if (part.eur_each) part.eur = part.quantity * *part.eur_each;
+      cost.eur += part.eur.value_or(0);
+      cost.components.push_back(std::move(part));
+    };
+    if (billed.backend != model::kDedicated) {
+      line({"vcpu", billed.backend + ".vcpu", billed.wall_s * billed.cpus, "vCPU-s", 0, 0.01});
+    } else if (!billed.placer.empty()) {
+      std::optional<double> each;
+      if (billed.type != "new") each = 3;
+      line({"machine", billed.placer + "/" + billed.type, billed.machine_s / 3600, "h", 0, each});
+    }
+    if (billed.stored_bytes > 0) {
+      line({"storage", "objects.storage", double(billed.stored_bytes) / 1e9, "GB-month", 0, 1});
+    }
+    return cost;
+  };
+  return {price, true, [](const model::Limits&, double seconds) { return seconds / 100; }};
+}
+
 std::vector<std::string> back_to_3() {
-  return {"DROP TABLE machines",
+  return {"DROP TABLE costs",
+          "DROP TABLE budget_gates",
+          "ALTER TABLE runs DROP COLUMN claimed_at",
+          "ALTER TABLE runs DROP COLUMN expected_cost",
+          "ALTER TABLE runs DROP COLUMN cost",
+          "ALTER TABLE runs DROP COLUMN cost_complete",
+          "ALTER TABLE runs DROP COLUMN cost_parts",
+          "ALTER TABLE runs DROP COLUMN checkpoint_attempt",
+          "ALTER TABLE runs DROP COLUMN checkpoint_number",
+          "ALTER TABLE runs DROP COLUMN checkpoint_bytes",
+          "ALTER TABLE runs DROP COLUMN checkpoint_at",
+          "ALTER TABLE runs DROP COLUMN checkpoint_sha256",
+          "ALTER TABLE runs DROP COLUMN resumed_from",
+          "DROP TABLE leftovers",
+          "DROP TABLE reapings",
+          "DROP TABLE machines",
           "DROP INDEX runs_that_want_a_machine",
           "ALTER TABLE runs DROP COLUMN backend",
           "ALTER TABLE runs DROP COLUMN estimate_s",

@@ -5,9 +5,15 @@
 #include <string_view>
 #include <vector>
 
+#include "model/cost.h"
 #include "model/limits.h"
 
 namespace mecapy::store {
+
+// What the components say, a line each after that with the date of their prices: fields with tabs
+// between them, "-" for a price that is not known.
+std::string encode_cost(const model::Cost& cost);
+model::Cost decode_cost(std::string_view text);
 
 // "timeout_s=600 memory_mb=2048 ...", exact to the last bit. A limit that the text does not name
 // (it was written before the limit existed) has its default; one that limit_table() does not know

@@ -2,6 +2,7 @@
 
 #include <cmath>
 
+#include "wire/cost_json.h"
 #include "wire/json.h"
 #include "wire/run_parts.h"
 #include "wire/schema.h"
@@ -153,11 +154,12 @@ std::string public_usage(const model::Usage& usage) {
 
 enum class Shown : std::uint8_t { whole, listed };
 
-std::string estimate_json(const model::Estimate& estimate) {
-  ObjectWriter out;
-  out.number("duration_s", estimate.seconds).text("source", estimate.from);
-  if (estimate.from == "history") out.integer("samples", estimate.samples);
-  return std::move(out).finish();
+std::string checkpoint_json(const model::Checkpoint& checkpoint) {
+  return std::move(ObjectWriter()
+                       .text("saved_at", base::to_rfc3339(checkpoint.saved_at))
+                       .integer("attempt", checkpoint.attempt)
+                       .integer("bytes", checkpoint.size))
+      .finish();
 }
 
 ObjectWriter begin_run(const model::Run& run, Shown shown) {
@@ -172,6 +174,10 @@ ObjectWriter begin_run(const model::Run& run, Shown shown) {
   if (!run.backend.empty()) out.text("backend", run.backend);
   if (run.estimate) out.raw("estimate", estimate_json(*run.estimate));
   if (!run.moved_from.empty()) out.text("moved_from", run.moved_from);
+  // With the run it ends.
+  const bool kept = run.checkpoint && !model::is_end(run.status);
+  if (kept) out.raw("checkpoint", checkpoint_json(*run.checkpoint));
+  if (run.resumed_from > 0) out.integer("resumed_from", run.resumed_from);
   const bool queued = run.status == model::RunStatus::queued;
   if (queued && !run.waiting.empty()) out.text("waiting", run.waiting);
   if (run.end.failure) out.raw("error", failure_json(*run.end.failure));
@@ -188,6 +194,7 @@ ObjectWriter begin_run(const model::Run& run, Shown shown) {
     }
     out.boolean("log_truncated", run.end.log_truncated);
   }
+  if (run.cost) out.raw("cost", cost_json(*run.cost));
   return out;
 }
 

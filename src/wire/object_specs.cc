@@ -1,6 +1,8 @@
 // The table of shapes. One row a field; parsing, OpenAPI and the docs page read it.
 #include <cstdlib>
 
+#include "model/cost.h"
+#include "wire/machine_json.h"
 #include "wire/schema.h"
 
 namespace mecapy::wire {
@@ -93,8 +95,16 @@ std::vector<ObjectSpec> request_specs() {
         {"attempt", integer, optional, "1 for the first", 1, 1e6},
         {"inputs", any, optional, "the inputs themselves, instead of inputs_s3_key"},
         kLimits,
+        {"checkpoint", nested, optional, "the state that an attempt before saved", 0, 0,
+         "WorkerCheckpoint"},
         {"environment", text, optional, "name of the Python environment", 0, 64},
         {"entry", text, optional, "name of the function; calculate", 0, 64}}},
+      {"WorkerCheckpoint",
+       "A state of the run that an attempt saved, as the object checkpoints/RUN/NUMBER",
+       {{"attempt", integer, required, "which", 1, 1e6},
+        {"number", integer, required, "among those it saved", 1, 1e9},
+        {"bytes", integer, required, "its size", 1, 1e9},
+        {"sha256", text, required, "of its bytes, hexadecimal", 64, 64}}},
       {"WorkerCheck",
        "Code to look at without running it",
        {{"code", text, required, "the Python source, base64", 1, 2 * kCodeLimit}}},
@@ -116,10 +126,17 @@ ObjectSpec run_spec() {
         "where it goes, or went: local, serverless_container, dedicated_instance"},
        {"estimate", nested, optional, "by which that was chosen", 0, 0, "Estimate"},
        {"moved_from", text, optional, "the backend whose limit it outlived"},
+       {"checkpoint", nested, optional, "queued and running ones: the state it saved last", 0, 0,
+        "Checkpoint"},
+       {"resumed_from", integer, optional,
+        "the attempt whose checkpoint the last one began with, where it began with one"},
        {"waiting", text, optional, "queued ones, where it is known: why it does not run yet"},
        {"progress", nested, optional, "running ones that told it: the latest", 0, 0, "Progress"},
        {"error", nested, optional, "failed runs; or the platform's last fault", 0, 0, "RunError"},
        {"usage", nested, optional, "ended runs", 0, 0, "Usage"},
+       {"cost", nested, optional,
+        "runs that have ended or cost something: of all attempts and machines so far", 0, 0,
+        "Cost"},
        kArtifactCount,
        {"artifacts", nested_list, optional, "ended runs", 0, 0, "Artifact"},
        {"log_truncated", boolean, optional, "the log was longer than its limit"},
@@ -160,6 +177,11 @@ std::vector<ObjectSpec> run_specs() {
          "not "
          "exceed), task or default"},
         {"samples", integer, optional, "history: how many earlier runs"}}},
+      {"Checkpoint",
+       "A state that the run saved: it is given to the attempt after it, when there must be one",
+       {{"saved_at", time, required, "when it was here"},
+        {"attempt", integer, required, "which saved it"},
+        {"bytes", integer, required, "its size"}}},
       {"Usage",
        "What the attempt used",
        {{"wall_ms", number, required, "from there to the end of the calculation"},
@@ -203,6 +225,102 @@ std::vector<ObjectSpec> run_specs() {
        {{"status", status, required, "queued or running"},
         {"task_id", uuid, required, "its task"},
         {"run_id", uuid, required, "the run"}}},
+  };
+}
+
+std::vector<FieldSpec> cost_fields() {
+  return {{"eur", number, required, "EUR, of what has a known price"},
+          {"complete", boolean, required, "all prices are known, and nothing more is to come"},
+          {"why", text, optional, "why it is not complete"},
+          {"prices_of", text, optional, "date of the oldest price in it"},
+          {"free_allowances", text, required,
+           "left_out: what an account has for nothing every month is not taken off"},
+          {"components", nested_list, required, "the lines of it", 0, 0, "CostComponent"}};
+}
+
+// As cost_fields, of a run that may not be possible there.
+std::vector<FieldSpec> backend_cost_fields() {
+  std::vector<FieldSpec> fields = {
+      {"configured", boolean, required, "runs can go there on this server"},
+      {"machine", text, optional, "the kind of machine that would be made for it"},
+      {"not_possible", text, optional, "why it cannot hold the run; then no cost is told"}};
+  for (FieldSpec field : cost_fields()) fields.push_back(optional_field(field));
+  return fields;
+}
+
+// What the lines of a cost are called, and counted in, as people read it.
+struct KindWords {
+  std::string names;
+  std::string units;
+};
+KindWords kind_words() {
+  KindWords words;
+  for (const model::CostKindRow& row : model::kCostKinds) {
+    const bool last = &row == &model::kCostKinds.back();
+    const char* const between = words.names.empty() ? "" : last ? " or " : ", ";
+    words.names.append(between).append(row.name);
+    words.units.append(between).append(row.unit);
+  }
+  return words;
+}
+
+std::vector<ObjectSpec> cost_specs() {
+  static const KindWords kinds = kind_words();  // which the rows point into
+  return {
+      {"Estimated",
+       "A run to be estimated",
+       {{"inputs", object, optional, "what calculate would receive; it changes no estimate"},
+        {"version", integer, optional, "instead of the latest", 1, 1e9},
+        kLimits,
+        kCallerEstimate}},
+      {"AdHocEstimated",
+       "A run without a task to be estimated",
+       {{"inputs", object, optional, "what calculate would receive; it changes no estimate"},
+        kLimits,
+        kCallerEstimate}},
+      {"Cost", "What a run cost, or would", cost_fields()},
+      {"CostComponent",
+       "One line of a cost",
+       {{"name", text, required, kinds.names},
+        {"item", text, required, "of the table of prices"},
+        {"quantity", number, required, "how much of it"},
+        {"unit", text, required, kinds.units},
+        {"free", number, required, "of the quantity, for nothing"},
+        {"eur_each", number, optional, "price of one unit; not there when nobody knows it"},
+        {"eur", number, optional, "the same of all"}}},
+      {"CostSum",
+       "What some runs cost",
+       {{"key", text, optional,
+         "the day, user, task (ad_hoc: of none that is kept) or backend; not of the total"},
+        {"runs", integer, required,
+         "that have ended or cost something, but those that earlier ones answered"},
+        {"eur", number, required, "EUR"},
+        {"incomplete_runs", integer, required, "of them, those whose cost is not complete"}}},
+      {"Costs",
+       "What runs cost, by the day they were accepted on",
+       {{"by", text, required, "day, user, task or backend"},
+        {"from", text, required, "the first day, UTC"},
+        {"to", text, required, "the last day"},
+        {"items", nested_list, required, "in the order of their keys", 0, 0, "CostSum"},
+        {"total", nested, required, "of all pages", 0, 0, "CostSum"},
+        {"next", text, optional, "cursor of the next page; absent on the last"}}},
+      {"RunEstimate",
+       "What a run would take and cost, and where it would go",
+       {{"task_id", uuid, optional, "the task"},
+        {"version", integer, optional, "of the task"},
+        {"duration", nested, required, "how long it is expected to take", 0, 0, "Estimate"},
+        {"backend", nested, required, "where it would go", 0, 0, "BackendChoice"},
+        {"cost", nested, required, "on each backend", 0, 0, "BackendCosts"}}},
+      {"BackendChoice",
+       "Where a run would go",
+       {{"chosen", text, required, "local, serverless_container or dedicated_instance"},
+        {"why", text, required, "the rule of router.rules"}}},
+      {"BackendCosts",
+       "What a run would cost on each backend",
+       {{"local", nested, optional, "the worker beside the server", 0, 0, "BackendCost"},
+        {"serverless_container", nested, optional, "a container", 0, 0, "BackendCost"},
+        {"dedicated_instance", nested, optional, "a machine made for it", 0, 0, "BackendCost"}}},
+      {"BackendCost", "What a run would cost on one backend", backend_cost_fields()},
   };
 }
 
@@ -259,8 +377,8 @@ std::vector<ObjectSpec> other_specs() {
        "Who calls",
        {{"user", text, required, "whose tasks and runs the caller has"},
         {"admin", boolean, required,
-         "whether the identity provider gave the administrators' role (oidc.admin_role); it opens "
-         "nothing more"},
+         "whether the identity provider gave the administrators' role (oidc.admin_role), which "
+         "shows everybody's costs and opens nothing more"},
         {"proof", text, required,
          "token: one of this server's own; openid_connect: the identity provider's"}}},
       {"ProtectedResource",
@@ -286,7 +404,7 @@ std::vector<ObjectSpec> other_specs() {
 const std::vector<ObjectSpec>& object_specs() {
   static const std::vector<ObjectSpec> specs = [] {
     std::vector<ObjectSpec> all = request_specs();
-    for (auto&& more : {run_specs(), other_specs()})
+    for (auto&& more : {run_specs(), cost_specs(), machine_specs(), other_specs()})
       all.insert(all.end(), more.begin(), more.end());
     return all;
   }();

@@ -8,6 +8,13 @@
 
 namespace mecapy::wire {
 
+std::string estimate_json(const model::Estimate& estimate) {
+  ObjectWriter out;
+  out.number("duration_s", estimate.seconds).text("source", estimate.from);
+  if (estimate.from == "history") out.integer("samples", estimate.samples);
+  return std::move(out).finish();
+}
+
 std::string limits_json(const model::Limits& limits) {
   ObjectWriter out;
   for (const model::LimitRow& row : model::limit_table()) out.number(row.name, limits.*row.field);

@@ -3,6 +3,7 @@
 #include <charconv>
 #include <map>
 
+#include "wire/cost_json.h"
 #include "wire/json.h"
 #include "wire/worker_json.h"
 
@@ -10,7 +11,7 @@ namespace mecapy::wire {
 namespace {
 
 // The shape of a record: another version reads no other's.
-constexpr std::string_view kShape = "3";
+constexpr std::string_view kShape = "4";
 
 std::int64_t us_of(base::TimePoint time) { return time.time_since_epoch().count(); }
 
@@ -89,11 +90,13 @@ std::string run_record(const model::Run& run) {
   if (!run.cached_from.empty()) out.text("cached_from", run.cached_from.str());
   if (!run.backend.empty()) out.text("backend", run.backend);
   if (!run.moved_from.empty()) out.text("moved_from", run.moved_from);
+  if (run.resumed_from > 0) out.integer("resumed_from", run.resumed_from);
   if (run.estimate) {
     out.number("estimate_s", run.estimate->seconds)
         .text("estimate_from", run.estimate->from)
         .integer("estimate_samples", run.estimate->samples);
   }
+  if (run.cost) out.raw("cost", cost_json(*run.cost));
   out.raw("end", end_line(run.end));
   return std::move(out).finish();
 }
@@ -114,9 +117,16 @@ std::optional<model::Run> read_run_record(std::string_view text) {
   if (record.has("cached_from")) run.cached_from = record.id<model::RunId>("cached_from");
   if (record.has("backend")) run.backend = record.text("backend");
   if (record.has("moved_from")) run.moved_from = record.text("moved_from");
+  if (record.has("resumed_from")) {
+    run.resumed_from = static_cast<int>(record.integer("resumed_from"));
+  }
   if (record.has("estimate_s")) {
     run.estimate = model::Estimate{record.number("estimate_s"), record.text("estimate_from"),
                                    static_cast<int>(record.integer("estimate_samples"))};
+  }
+  if (record.has("cost")) {
+    run.cost = read_cost(record.raw("cost"));
+    if (!run.cost) return std::nullopt;
   }
   auto end = read_worker_line(record.raw("end"));
   if (record.broken || !end || end->type != WorkerLine::Type::end) return std::nullopt;

@@ -25,7 +25,15 @@ model::Run ended(model::RunStatus status) {
   run.end.usage.cpu_us = 17;
   run.backend = model::kDedicated;
   run.moved_from = model::kServerless;
+  run.resumed_from = 1;
   run.estimate = model::Estimate{7.5, "history", 12};
+  run.cost.emplace();
+  run.cost->eur = 0.1;
+  run.cost->complete = false;
+  run.cost->why = "its machine is not gone yet";
+  run.cost->prices_of = "2026-07";
+  run.cost->components = {{"vcpu", "local.vcpu", 3, "vCPU-s", 0, 0.1, 0.3},
+                          {"machine", "a/new", 0.1, "h"}};
   return run;
 }
 
@@ -56,6 +64,10 @@ TEST(RunRecord, ACompletedRun_IsReadBackWhole) {
   EXPECT_EQ(read->end.usage.cpu_us, 17);
   ASSERT_EQ(read->end.artifacts.size(), 1);
   EXPECT_EQ(read->end.artifacts[0].key, "artifacts/x/p.png");
+  EXPECT_EQ(read->cost->eur, 0.1);
+  EXPECT_EQ(read->cost->why, "its machine is not gone yet");
+  EXPECT_EQ(read->cost->components.at(0).eur, 0.3);
+  EXPECT_FALSE(read->cost->components.at(1).eur);
 }
 
 TEST(RunRecord, AFailedRun_KeepsItsReason) {

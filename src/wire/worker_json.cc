@@ -5,6 +5,7 @@
 #include <cctype>
 #include <map>
 
+#include "model/bounds.h"
 #include "wire/base64.h"
 #include "wire/json.h"
 #include "wire/run_parts.h"
@@ -14,6 +15,11 @@ namespace mecapy::wire {
 namespace {
 
 namespace json = boost::json;
+
+constexpr std::int64_t kMostCheckpoints = 1'000'000'000;  // of an attempt
+// Bytes: more than a sandbox lets through, whose bounds are its own.
+constexpr std::size_t kMostMessage = 16 * 1024;
+constexpr std::size_t kMostTraceback = 128 * 1024;
 
 bool is_plain_id(std::string_view id) {
   return !id.empty() && id.size() <= 64 && std::ranges::all_of(id, [](char c) {
@@ -99,8 +105,26 @@ Result<model::Failure> read_failure(std::string_view raw) {
   const Object error(value);
   const auto code = model::parse_outcome(error.text("code"));
   if (!code) return fail(ErrorCode::invalid_request, "the worker named an unknown outcome");
-  return model::Failure{*code, error.text("message"), error.text("traceback"),
-                        error.maybe_int("line"), error.maybe_int("column")};
+  model::Failure failure{*code, error.text("message"), error.text("traceback"),
+                         error.maybe_int("line"), error.maybe_int("column")};
+  if (failure.message.size() > kMostMessage || failure.traceback.size() > kMostTraceback) {
+    return fail(ErrorCode::too_large, "the worker sent a failure that is too long");
+  }
+  return failure;
+}
+
+bool is_progress(std::string_view raw) {
+  if (raw.size() > model::kMostProgress) return false;
+  const json::value value = parse(raw);
+  const Object progress(value);
+  const json::value* fraction = progress.find("fraction");
+  const json::value* message = progress.find("message");
+  if (fraction == nullptr || message == nullptr || !message->is_string()) return false;
+  if (message->as_string().size() > model::kMostProgressMessage) return false;
+  if (fraction->is_null()) return true;
+  if (!fraction->is_number()) return false;
+  const double part = fraction->to_number<double>();
+  return part >= 0 && part <= 1;
 }
 
 bool is_environment(std::string_view name) {
@@ -135,6 +159,20 @@ Result<std::vector<model::Artifact>> read_artifacts(std::string_view raw) {
     out.push_back(std::move(artifact));
   }
   return out;
+}
+
+Result<model::Checkpoint> read_checkpoint(std::string_view line) {
+  const json::value value = parse(line);
+  const Object told(value);
+  model::Checkpoint checkpoint;
+  checkpoint.number = told.integer("number");
+  checkpoint.size = told.integer("bytes");
+  checkpoint.sha256 = told.text("sha256");
+  if (checkpoint.number < 1 || checkpoint.number > kMostCheckpoints || checkpoint.size < 1 ||
+      !is_sha256(checkpoint.sha256)) {
+    return fail(ErrorCode::invalid_request, "the worker sent a bad checkpoint");
+  }
+  return checkpoint;
 }
 
 using Raw = std::map<std::string, std::string_view, std::less<>>;
@@ -203,6 +241,14 @@ std::string execute_json(const model::Job& job) {
       .integer("attempt", job.attempt)
       .raw("limits", limits_json(job.limits));
   if (!job.inputs.stored()) out.raw("inputs", job.inputs.inline_bytes);
+  if (job.checkpoint) {
+    out.raw("checkpoint", std::move(ObjectWriter()
+                                        .integer("attempt", job.checkpoint->attempt)
+                                        .integer("number", job.checkpoint->number)
+                                        .integer("bytes", job.checkpoint->size)
+                                        .text("sha256", job.checkpoint->sha256))
+                              .finish());
+  }
   return std::move(out).finish();
 }
 
@@ -249,6 +295,13 @@ Result<WorkerJob> read_worker_execute(std::string_view body, const model::Limits
   if (!out.job.inputs.stored() && out.job.inputs.inline_bytes.empty()) {
     return wrong_field("/inputs_s3_key", "inputs or inputs_s3_key is required");
   }
+  if (const auto checkpoint = fields->nested("checkpoint")) {
+    out.job.checkpoint = model::Checkpoint{*checkpoint->integer("attempt"),
+                                           *checkpoint->integer("number"),
+                                           *checkpoint->integer("bytes"),
+                                           *checkpoint->text("sha256"),
+                                           {}};
+  }
   out.job.limits = fields->limits("limits", model::lower_to(model::Limits{}, ceilings));
   if (auto fit = model::check_limits(out.job.limits, ceilings); !fit) return fit.error();
   return out;
@@ -277,6 +330,18 @@ std::string progress_line(std::string_view progress_json) {
              .finish() +
          "\n";
 }
+
+std::string checkpoint_line(const model::Checkpoint& checkpoint) {
+  return std::move(ObjectWriter()
+                       .text("type", "checkpoint")
+                       .integer("number", checkpoint.number)
+                       .integer("bytes", checkpoint.size)
+                       .text("sha256", checkpoint.sha256))
+             .finish() +
+         "\n";
+}
+
+std::string anew_line() { return "{\"type\":\"anew\"}\n"; }
 
 std::string end_line(const model::RunEnd& end) {
   ObjectWriter out;
@@ -317,6 +382,16 @@ Result<WorkerLine> read_worker_line(std::string_view line) {
   } else if (type == "progress" && raw.contains("progress")) {
     out.type = WorkerLine::Type::progress;
     out.text = raw.find("progress")->second;
+    if (!is_progress(out.text)) {
+      return fail(ErrorCode::invalid_request, "the worker sent a progress that is none");
+    }
+  } else if (type == "checkpoint") {
+    out.type = WorkerLine::Type::checkpoint;
+    auto checkpoint = read_checkpoint(line);
+    if (!checkpoint) return checkpoint.error();
+    out.checkpoint = std::move(*checkpoint);
+  } else if (type == "anew") {
+    out.type = WorkerLine::Type::anew;
   } else if (type == "end" || (type.empty() && raw.contains("status"))) {
     out.type = WorkerLine::Type::end;
     auto end = read_end(raw);

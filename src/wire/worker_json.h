@@ -1,6 +1,8 @@
 // The JSON of the worker's contract: POST /execute (as in the seed, plus optional fields) and its
 // streamed answer, one JSON object a line:
 //   {"type":"started"}  {"type":"log","text":...}  {"type":"progress",...}  {"type":"end",...}
+//   {"type":"checkpoint","number":...,"bytes":...,"sha256":...}  a state that the attempt saved
+//   {"type":"anew"}  the checkpoint it was given cannot be used
 // The last line alone is the seed's answer {status, result_key, ...}.
 #pragma once
 
@@ -37,15 +39,18 @@ std::string read_health_environment(std::string_view body);
 
 // One line of a worker's answer.
 struct WorkerLine {
-  enum class Type : std::uint8_t { started, log, progress, end };
+  enum class Type : std::uint8_t { started, log, progress, checkpoint, anew, end };
   Type type = Type::started;
-  std::string text;     // log: UTF-8, wrong bytes as U+FFFD; progress: JSON
-  model::RunEnd end{};  // end only
+  std::string text;                // log: UTF-8, wrong bytes as U+FFFD; progress: JSON
+  model::RunEnd end{};             // end only
+  model::Checkpoint checkpoint{};  // checkpoint only; without its attempt
 };
 
 std::string started_line();
 std::string log_line(std::string_view text);
 std::string progress_line(std::string_view progress_json);
+std::string checkpoint_line(const model::Checkpoint& checkpoint);
+std::string anew_line();
 std::string end_line(const model::RunEnd& end);
 // Untrusted: from a peer. A line without a type is an end, as a worker of the seed's sends it.
 Result<WorkerLine> read_worker_line(std::string_view line);

@@ -26,10 +26,12 @@ std::string on_one_line(std::string json) {
 }  // namespace
 
 Collector::Collector(asio::thread_pool& threads, const model::Limits& limits, Sink& sink,
-                     ArtifactKeeper& artifacts, std::function<void()> kill)
+                     ArtifactKeeper& artifacts, CheckpointKeeper& checkpoints,
+                     std::function<void()> kill)
     : threads_(threads),
       sink_(sink),
       artifacts_(artifacts),
+      checkpoints_(checkpoints),
       kill_(std::move(kill)),
       parser_(limits),
       log_limit_(static_cast<std::size_t>(limits.log_kb * 1024)) {}
@@ -72,6 +74,11 @@ awaitable<void> Collector::take_frames(std::vector<sandbox::Frame>& frames) {
         break;
       case sandbox::Frame::Type::failure:
         collected_.report.failure_json = std::move(frame.payload);
+        break;
+      case sandbox::Frame::Type::checkpoint_begin:
+      case sandbox::Frame::Type::checkpoint_data:
+      case sandbox::Frame::Type::checkpoint_end:
+        co_await checkpoints_.accept(frame);
         break;
       default:
         if (collected_.storage_error) break;

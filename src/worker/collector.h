@@ -15,6 +15,7 @@
 #include "objects/objects.h"
 #include "sandbox/channel.h"
 #include "sandbox/verdict.h"
+#include "worker/checkpoint_keeper.h"
 #include "worker/log_text.h"
 #include "worker/runner.h"
 
@@ -54,7 +55,9 @@ class Collector {
   // `kill` ends the run; called when the log passes its limit or the channel breaks its rules.
   // Large results are checked on `threads`.
   Collector(boost::asio::thread_pool& threads, const model::Limits& limits, Sink& sink,
-            ArtifactKeeper& artifacts, std::function<void()> kill);
+            ArtifactKeeper& artifacts, CheckpointKeeper& checkpoints, std::function<void()> kill);
+  // What the platform has to say first; before read_log().
+  void begin_log(const std::string& note) { add_log(note); }
   // Each returns when its pipe is closed by every process of the run.
   awaitable<void> read_channel(boost::asio::posix::stream_descriptor& channel);
   awaitable<void> read_log(boost::asio::posix::stream_descriptor& log);
@@ -68,6 +71,7 @@ class Collector {
   boost::asio::thread_pool& threads_;
   Sink& sink_;
   ArtifactKeeper& artifacts_;
+  CheckpointKeeper& checkpoints_;
   std::function<void()> kill_;
   sandbox::FrameParser parser_;
   std::size_t log_limit_;

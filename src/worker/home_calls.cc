@@ -63,6 +63,28 @@ awaitable<Result<net::Response>> HomeCalls::call(std::string method, std::string
   }
 }
 
+awaitable<Result<net::Response>> HomeCalls::follow(std::string method, std::string url,
+                                                   net::Headers headers,
+                                                   std::variant<std::string, net::FilePart> body,
+                                                   std::int64_t max_response) {
+  if (!net::check_url(url)) co_return fail(ErrorCode::unavailable, "the link leads nowhere safe");
+  net::Outgoing request;
+  request.method = std::move(method);
+  request.url = std::move(url);
+  request.headers = std::move(headers);
+  request.body = std::move(body);
+  request.max_response = max_response;
+  const auto* file = std::get_if<net::FilePart>(&request.body);
+  const std::int64_t bytes = file != nullptr ? file->size : max_response;
+  const base::Deadline deadline =
+      base::after(options_.call + std::chrono::seconds(bytes / options_.slowest));
+  auto answered = co_await http_.send(std::move(request), deadline);
+  if (auto* response = std::get_if<net::Response>(&answered)) co_return std::move(*response);
+  co_return fail(
+      ErrorCode::unavailable,
+      "no answer: " + std::string(base::row(std::get<net::NoAnswer>(answered).error.code).name));
+}
+
 std::string told_by(const net::Response& response) {
   return std::to_string(response.status) +
          (response.body.empty() ? "" : " " + base::one_line(response.body, kShown));

@@ -26,6 +26,9 @@ constexpr milliseconds kGather{250};
 // That it is at work is told as often, and whether it is to stop is heard.
 constexpr milliseconds kHeartbeat{5'000};
 
+// So far apart signals to all of a job may come.
+constexpr milliseconds kTogether{2'000};
+
 struct HomeAnswer {
   milliseconds lease{30'000};
   bool stop = false;
@@ -48,6 +51,12 @@ std::optional<HomeAnswer> read_answer(const std::string& body) {
   return answer;
 }
 
+// Whether the calculation came to it by itself: no stop makes such an end.
+bool is_of_the_run(const model::RunEnd& end) {
+  if (end.failure) return !model::is_platform_fault(end.failure->code);
+  return end.status == model::RunStatus::completed;
+}
+
 }  // namespace
 
 HomeVisit::HomeVisit(asio::io_context& io, HomeCalls& calls, Runner& runner)
@@ -62,6 +71,13 @@ void HomeVisit::progress(std::string_view json) {
   progress_ = json;
   news_.cancel();
 }
+
+void HomeVisit::checkpoint(const model::Checkpoint& checkpoint) {
+  saved_ += wire::checkpoint_line(checkpoint);
+  news_.cancel();
+}
+
+void HomeVisit::anew() { saved_ += wire::anew_line(); }
 
 void HomeVisit::interrupt() {
   interrupted_ = true;
@@ -83,6 +99,8 @@ awaitable<Result<Attempt>> HomeVisit::take() {
   attempt.code = std::move(job->job.code);
   attempt.inputs = std::move(job->job.inputs);
   attempt.limits = job->job.limits;
+  attempt.checkpoint = std::move(job->job.checkpoint);
+  attempt.keeps_checkpoints = true;
   co_return attempt;
 }
 
@@ -101,11 +119,23 @@ awaitable<Visit> HomeVisit::run() {
   };
   co_await (calculate() && tell());
   if (became_ != Visit::told) co_return became_;
-  if (interrupted_) {
+  if (co_await left_quietly(end)) co_return Visit::left;
+  if (interrupted_ && !is_of_the_run(end)) {
     end = model::failed_end(model::OutcomeCode::worker_lost, "its machine was ended");
   }
   co_await say(wire::end_line(end));
   co_return became_;
+}
+
+// A run that a signal ended may have been told to stop together with us, who then hear it as well.
+awaitable<bool> HomeVisit::left_quietly(const model::RunEnd& end) {
+  const bool crashed = end.failure && end.failure->code == model::OutcomeCode::crashed;
+  if (!quiet_ || (is_of_the_run(end) && !crashed)) co_return false;
+  if (end.failure && !interrupted_) {
+    asio::steady_timer patience(io_, kTogether);
+    co_await patience.async_wait(asio::use_awaitable);
+  }
+  co_return interrupted_;
 }
 
 awaitable<void> HomeVisit::news_or(milliseconds longest) {
@@ -136,6 +166,7 @@ awaitable<bool> HomeVisit::say(const std::string& end) {
     std::string body;
     if (log_.size() > heard_) body += wire::log_line(std::string_view(log_).substr(heard_));
     if (!progress_.empty()) body += wire::progress_line(std::exchange(progress_, ""));
+    body += std::exchange(saved_, "");
     auto answer = co_await calls_.call("POST", path, body + end);
     if (!answer) {
       became_ = Visit::away;

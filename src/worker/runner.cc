@@ -14,8 +14,10 @@
 #include "base/id.h"
 #include "base/log.h"
 #include "base/offload.h"
+#include "base/sha256.h"
 #include "sandbox/verdict.h"
 #include "wire/json.h"
+#include "worker/checkpoint_keeper.h"
 #include "worker/collector.h"
 
 namespace mecapy::worker {
@@ -193,13 +195,55 @@ awaitable<Result<std::string>> Runner::fetch_inputs(std::string key) {
   co_return std::move(inputs);
 }
 
+awaitable<Result<void>> Runner::fetch_checkpoint(Attempt& attempt, Sink& sink) {
+  if (!attempt.checkpoint) co_return Result<void>{};
+  const model::Checkpoint& there = *attempt.checkpoint;
+  std::string why = "it is larger than the run's limit";
+  if (static_cast<double>(there.size) <= attempt.limits.checkpoint_mb * (1 << 20)) {
+    auto bytes = co_await objects_.read(model::checkpoint_key(attempt.run_id, there), 0,
+                                        there.size + 1, base::after(kStoreDeadline));
+    if (!bytes && bytes.error().code != ErrorCode::not_found) {
+      co_return fail(bytes.error().code,
+                     "the checkpoint could not be read: " + bytes.error().message);
+    }
+    why = "it is not there any more";
+    if (bytes) {
+      const std::string& text = *bytes;
+      auto sha256 = co_await base::beside_loop<std::string>(
+          threads_, text.size(),
+          [&text]() -> Result<std::string> { return base::sha256_hex(text); });
+      if (!sha256) co_return sha256.error();
+      why = "it is damaged";
+      if (*sha256 == there.sha256) {
+        attempt.state = std::move(*bytes);
+        co_return Result<void>{};
+      }
+    }
+  }
+  base::log_warn("a checkpoint cannot be used", {{"run", attempt.run_id},
+                                                 {"attempt", attempt.number},
+                                                 {"saved_by", there.attempt},
+                                                 {"why", why}});
+  sink.anew();
+  attempt.note = "mecapy: the checkpoint of attempt " + std::to_string(there.attempt) +
+                 " cannot be used, " + why + ": from the beginning\n";
+  co_return Result<void>{};
+}
+
 awaitable<model::RunEnd> Runner::run(Attempt attempt, Sink& sink, Stop& stop) {
+  if (attempt.limits.gpus > options_.gpus) {
+    co_return model::failed_end(model::OutcomeCode::backend_unavailable,
+                                "its machine has not the graphics processors it asked for");
+  }
   if (attempt.inputs.stored()) {
     auto inputs = co_await fetch_inputs(attempt.inputs.key);
     if (!inputs) {
       co_return model::failed_end(model::OutcomeCode::storage_unavailable, inputs.error().message);
     }
     attempt.inputs.inline_bytes = std::move(*inputs);
+  }
+  if (auto fetched = co_await fetch_checkpoint(attempt, sink); !fetched) {
+    co_return model::failed_end(model::OutcomeCode::storage_unavailable, fetched.error().message);
   }
   model::RunEnd end;
   end.status = model::RunStatus::cancelled;
@@ -233,7 +277,7 @@ awaitable<sandbox::ZygoteKind> Runner::choose_zygote(const Attempt& attempt, Sto
 
 namespace {
 
-awaitable<void> write_job(asio::posix::stream_descriptor& channel, const std::string& job) {
+awaitable<void> write_job(asio::posix::stream_descriptor& channel, std::string job) {
   error_code ec;
   // A run that dies early breaks the pipe; its evidence says why.
   co_await asio::async_write(channel, asio::buffer(job),
@@ -282,12 +326,18 @@ awaitable<model::RunEnd> Runner::run_in_slot(Attempt& attempt, Sink& sink, Stop&
   asio::posix::stream_descriptor log(io_, pipes->log.release());
   ArtifactKeeper artifacts(objects_,
                            "artifacts/" + model::object_stem(attempt.run_id, attempt.number) + "/");
-  Collector collector(threads_, attempt.limits, sink, artifacts,
+  CheckpointKeeper checkpoints(io_, objects_, attempt, sink);
+  Collector collector(threads_, attempt.limits, sink, artifacts, checkpoints,
                       [this, run] { sandbox_->kill(run); });
-  const std::string job =
-      sandbox::encode_job(attempt.kind, attempt.code, attempt.inputs.inline_bytes, attempt.limits);
-  co_await (write_job(channel, job) && collector.read_channel(channel) && collector.read_log(log) &&
-            live.ended());
+  const auto over = [&]() -> awaitable<void> {
+    co_await live.ended();
+    checkpoints.hurry();
+  };
+  std::string job = sandbox::encode_job(attempt.kind, attempt.code, attempt.inputs.inline_bytes,
+                                        attempt.limits, std::exchange(attempt.state, ""));
+  collector.begin_log(attempt.note);
+  co_await (write_job(channel, std::move(job)) && collector.read_channel(channel) &&
+            collector.read_log(log) && over());
   live_.erase(run);
   stop.hook = nullptr;
 

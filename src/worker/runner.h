@@ -33,6 +33,10 @@ class Sink {
   virtual void started() = 0;
   virtual void log(std::string_view text) = 0;
   virtual void progress(std::string_view json) = 0;
+  // It saved a state, which is an object now.
+  virtual void checkpoint(const model::Checkpoint&) {}
+  // It begins without the checkpoint it was given, which cannot be used.
+  virtual void anew() {}
 };
 
 struct RunnerOptions {
@@ -42,6 +46,7 @@ struct RunnerOptions {
   std::size_t max_waiting = 64;  // runs waiting for a slot
   std::size_t max_waiting_checks = 8;
   std::int64_t inputs_limit = 16 * 1024 * 1024;  // of inputs that are an object, bytes
+  double gpus = 0;                               // graphics processors that runs may use
   std::string environment{};                     // told of each run; see environment.h
 };
 
@@ -53,8 +58,13 @@ struct Attempt {
   std::string code;
   model::Payload inputs;
   model::Limits limits;
+  std::optional<model::Checkpoint> checkpoint{};  // that an attempt before saved
+  bool keeps_checkpoints = false;                 // whether somebody takes care of what it saves
   bool inline_allowed = true;  // false: the seed's traffic, the result is always an object
-  sandbox::ZygoteKind zygote = sandbox::ZygoteKind::bare;  // chosen by the runner
+  // By the runner:
+  sandbox::ZygoteKind zygote = sandbox::ZygoteKind::bare;
+  std::string state{};  // the checkpoint's bytes
+  std::string note{};   // with which the log begins
 };
 
 // A look at `code`: parsed, not run.
@@ -97,6 +107,8 @@ class Runner {
   struct Live;
   using Line = std::deque<boost::asio::steady_timer*>;
   awaitable<Result<std::string>> fetch_inputs(std::string key);
+  // Reads what the attempt is to begin with. Of what cannot be used `sink` is told.
+  awaitable<Result<void>> fetch_checkpoint(Attempt& attempt, Sink& sink);
   // Who is asked to stop leaves the line.
   awaitable<Result<void>> acquire_slot(sandbox::JobKind kind, Stop& stop);
   void release_slot(sandbox::JobKind kind);

@@ -45,7 +45,8 @@ bool same_secret(std::string_view a, std::string_view b) {
 }  // namespace
 
 // One attempt that runs now, for any number of callers. It holds the log (bounded by the run's
-// limit) and the latest progress, not every line: a caller that lags misses progress, never log.
+// limit), the latest progress and checkpoint, not every line: a caller that lags misses of those,
+// never log.
 class Execution final : public Sink {
  public:
   Execution(asio::io_context& io, std::string key) : io_(io), key_(std::move(key)) {}
@@ -63,6 +64,14 @@ class Execution final : public Sink {
     ++progress_count_;
     wake();
   }
+  void checkpoint(const model::Checkpoint& checkpoint) override {
+    checkpoint_ = checkpoint;
+    wake();
+  }
+  void anew() override {
+    anew_ = true;
+    wake();
+  }
   void end(std::string line) {
     end_line_ = std::move(line);
     wake();
@@ -73,6 +82,8 @@ class Execution final : public Sink {
     bool started = false;
     std::size_t log = 0;  // bytes
     std::uint64_t progress = 0;
+    std::int64_t checkpoint = 0;  // its number
+    bool anew = false;
     bool end = false;
   };
   // The lines `told` has not heard yet, waiting for some; nothing after the end.
@@ -108,6 +119,10 @@ class Execution final : public Sink {
     told.log = log_.size();
     if (progress_count_ > told.progress) lines += wire::progress_line(progress_);
     told.progress = progress_count_;
+    if (anew_ && !told.anew) lines += wire::anew_line();
+    told.anew = anew_;
+    if (checkpoint_.number > told.checkpoint) lines += wire::checkpoint_line(checkpoint_);
+    told.checkpoint = checkpoint_.number;
     lines += end_line_;
     told.end = !end_line_.empty();
     return lines;
@@ -122,6 +137,8 @@ class Execution final : public Sink {
   std::string log_;
   std::string progress_;
   std::uint64_t progress_count_ = 0;
+  model::Checkpoint checkpoint_;  // the latest
+  bool anew_ = false;
   std::string end_line_;  // "" until the end
   std::unordered_set<asio::steady_timer*> waiters_;
   Runner::Stop stop_;
@@ -219,6 +236,8 @@ awaitable<void> Service::execute(net::Exchange& exchange) {
     attempt.inline_allowed = job->inline_allowed;
     attempt.inputs = std::move(job->job.inputs);
     attempt.limits = job->job.limits;
+    attempt.checkpoint = std::move(job->job.checkpoint);
+    attempt.keeps_checkpoints = job->inline_allowed;
     execution = begin(std::move(key), std::move(attempt));
   }
   co_await answer(exchange, std::move(execution));

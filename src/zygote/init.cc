@@ -147,6 +147,7 @@ void be_init(base::Fd ctl, const RunKit& kit) {
     RunPlace place;
     place.mounted = setup.disk;
     place.files = {{"/"}, {"/dev/null", "/work", "/tmp", "/dev/shm"}};
+    place.files.writable.insert(place.files.writable.end(), kit.devices.begin(), kit.devices.end());
     be_run(std::move(ctl), place, kit);
   }
   watch_over(run, ctl, writes);

@@ -1,6 +1,6 @@
-// mecapy-zygote KIND MODULES RUNTIME PACKAGES CACHE [READABLE...]: CPython with some packages
-// loaded, waiting to be copied. READABLE: what runs may read, where no template hides the rest
-// (profile container).
+// mecapy-zygote KIND MODULES DEVICES RUNTIME PACKAGES CACHE [READABLE...]: CPython with some
+// packages loaded, waiting to be copied. DEVICES: of graphics processors. READABLE: what runs may
+// read, where no template hides the rest (profile container).
 //
 // Started by the supervisor only (zygote_process.cc), inside the template, as a user of its own,
 // without capabilities, secrets or open files but a socket at descriptor 3. It loads Python,
@@ -12,7 +12,9 @@
 #include <unistd.h>
 
 #include <filesystem>
+#include <iterator>
 #include <span>
+#include <sstream>
 #include <string>
 #include <vector>
 
@@ -49,6 +51,11 @@ bool is_single_threaded() {
   return !failed && std::distance(begin(tasks), end(tasks)) == 1;
 }
 
+std::vector<std::string> words_of(const char* text) {
+  std::istringstream in(text);
+  return {std::istream_iterator<std::string>(in), {}};
+}
+
 [[noreturn]] void serve(Births& births) {
   while (true) {
     ZygoteRequest request;
@@ -66,8 +73,8 @@ bool is_single_threaded() {
   }
 }
 
-[[noreturn]] void live(const char* modules, const PythonPlaces& places,
-                       std::vector<std::string> readable) {
+[[noreturn]] void live(const char* modules, std::vector<std::string> devices,
+                       const PythonPlaces& places, std::vector<std::string> readable) {
   std::string error;
   if (!start_interpreter(modules, places, error)) refuse(error, 0);
   const bool at_root = readable.empty();
@@ -79,10 +86,13 @@ bool is_single_threaded() {
   if (!is_single_threaded()) refuse("the zygote has more than one thread", EBUSY);
   sandbox::FilterProgram zygote_filter;
   RunKit kit;
+  kit.devices = std::move(devices);
+  const auto kind =
+      kit.devices.empty() ? sandbox::FilterKind::zygote : sandbox::FilterKind::zygote_with_gpus;
   Births births(kit, std::move(readable));
   if (!births.prepare()) refuse("PR_GET_TID_ADDRESS", errno);
-  for (StepFailure step : {build_filter(sandbox::FilterKind::zygote, zygote_filter),
-                           build_filter(sandbox::FilterKind::run, kit.filter)}) {
+  for (StepFailure step :
+       {build_filter(kind, zygote_filter), build_filter(sandbox::FilterKind::run, kit.filter)}) {
     if (step) refuse(step.step, step.error);
   }
   if (!prepare_for_forks()) refuse("prepare Python for forks", EPROTO);
@@ -108,9 +118,9 @@ bool is_single_threaded() {
 
 int main(int count, char** arguments) {
   using namespace mecapy::zygote;
-  constexpr std::size_t kFixed = 6;
+  constexpr std::size_t kFixed = 7;
   const std::span<char*> all(arguments, static_cast<std::size_t>(count));
   if (all.size() < kFixed) refuse("started with too few arguments", 0);
   const std::span<char*> readable = all.subspan(kFixed);
-  live(all[2], {all[3], all[4], all[5]}, {readable.begin(), readable.end()});
+  live(all[2], words_of(all[3]), {all[4], all[5], all[6]}, {readable.begin(), readable.end()});
 }

@@ -3,6 +3,7 @@
 
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "base/fd.h"
 #include "sandbox/filter.h"
@@ -27,6 +28,7 @@ struct RunPlace {
 struct RunKit {
   sandbox::FilterProgram filter{};
   const HotPages* hot_pages = nullptr;  // where the kernel tells
+  std::vector<std::string> devices{};   // of graphics processors
 };
 
 // Wakes Python, says `prepared` and waits for its go on `ctl`; then takes from this process all it

@@ -9,6 +9,7 @@ from docs.building import build_site
 from support import services
 from support.server import ROOT, Server
 from support.services import Managed
+from support.slurm import Cluster
 
 
 @pytest.fixture(scope="session")
@@ -42,3 +43,13 @@ def managed() -> Iterator[Managed]:
 def keycloak() -> None:
     """Keycloak runs."""
     services.start("keycloak")
+
+
+@pytest.fixture(scope="session")
+def cluster() -> Iterator[Cluster]:
+    """A Slurm cluster that belongs to one page."""
+    own = Cluster()
+    try:
+        yield own
+    finally:
+        own.stop()

@@ -1,5 +1,6 @@
 """A reader who follows one page, block by block, on a machine of his own."""
 
+import contextlib
 import json
 import os
 import re
@@ -8,23 +9,30 @@ import socket
 import subprocess
 import sys
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 from docs.blocks import Block
+from docs.machine import Machine
 from support import services
+from support.person import Terminal
 from support.server import ROOT, binary, environment
 
 # Parts of a clone that pages write into; the others are links.
 COPIED = {"deploy"}
 SERVE = Path(__file__).with_name("serve.py")
 PROGRAM = """#!/bin/sh
-# `serve` goes on while the reader opens another terminal.
-[ "$1" = serve ] && exec {python} {serve} {binary} "$@"
+# These go on while the reader opens another terminal.
+case $1 in serve | worker) exec {python} {serve} {binary} "$@" ;; esac
 exec {binary} "$@"
 """
 SAVE = '\nenv -0 >"$READER_STATE"; pwd >"$READER_STATE.folder"\n'
+SHELLS = {
+    "sh": ("bash", "-aeuo", "pipefail", "-c"),
+    "zsh": ("zsh", "-feuc"),  # what stands in ~/.zshrc
+}
+COMPINIT = "autoload -Uz compinit; compinit -D\n"
 
 
 def free_port() -> int:
@@ -37,19 +45,26 @@ def free_port() -> int:
 class Reader:
     """Folders, shell and Python of one who reads a page."""
 
-    def __init__(self, there: Mapping[str, str], here: Mapping[str, str]) -> None:
+    def __init__(
+        self, there: Mapping[str, str], here: Mapping[str, str], *,
+        alone: bool = False, builds: bool = False,
+    ) -> None:  # fmt: skip
         """`there` says which server is there already, and who calls it; `here` what stands for
-        the addresses of the page.
+        the addresses of the page. One who is `alone` will have a machine of his own, where all
+        that a page names is as it names it. One who `builds` has files in his clone, not links to
+        them, and time.
         """
         self.folder = Path(tempfile.mkdtemp(prefix="mecapy-docs-", dir="/tmp"))
         self.folder.chmod(0o755)  # serve gives root up and must still reach its data below
-        self.clone = self._clone()
+        self.clone = self._clone(builds)
+        self._patience_s = 3000 if builds else 240
         self.empty = self.folder / "empty"
         self.empty.mkdir()
         self.data = self.folder / "data"
         self.data.mkdir(mode=0o700)
         self.state = self.folder / "state"
         self.port = free_port()
+        self.machine: Machine | None = None
         # What a page says of a machine of one's own, and what it is here.
         self.here = {
             "127.0.0.1:8080": f"127.0.0.1:{self.port}",
@@ -60,23 +75,33 @@ class Reader:
         } | dict(here)
         (self.folder / "backup").mkdir()
         own = {
+            "ROOT": str(ROOT),
             "HOME": str(self.folder),
             "XDG_CONFIG_HOME": str(self.folder / "config"),
             "PATH": f"{self.clone / 'build'}:{os.environ['PATH']}",
-            "MECAPY_SERVER_PORT": str(self.port),
-            "MECAPY_DATA_DIR": str(self.data),
+            "READER_SERVE": str(self.folder / "other-terminal"),
             "READER_STATE": str(self.state),
             "READER_STOP": f"{sys.executable} {SERVE} stop",  # ends `mecapy serve`
             "PYTHONDONTWRITEBYTECODE": "1",
+            "PIP_CACHE_DIR": str(Path.home() / ".cache/pip"),  # what pip fetched for others, too
+            "PIP_NO_COMPILE": "1",
         }
-        self.environment = environment(own | dict(there))
+        places = {"MECAPY_SERVER_PORT": str(self.port), "MECAPY_DATA_DIR": str(self.data)}
+        self.environment = environment(own | ({} if alone else places) | dict(there))
         self.place = self.empty
         self._python: subprocess.Popen[str] | None = None
 
-    def _clone(self) -> Path:
+    def _clone(self, whole: bool) -> Path:
         clone = self.folder / "mecapy"
         (clone / "build").mkdir(parents=True)
-        for path in ROOT.iterdir():
+        if whole:
+            files = subprocess.run(
+                ["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, check=True, text=True
+            ).stdout.split("\0")
+            for name in filter(None, files):
+                (clone / name).parent.mkdir(parents=True, exist_ok=True)
+                shutil.copy2(ROOT / name, clone / name)
+        for path in () if whole else ROOT.iterdir():
             if path.name in COPIED:
                 shutil.copytree(path, clone / path.name)
             elif not path.name.startswith((".", "build")):
@@ -92,28 +117,59 @@ class Reader:
         """For pages that are read in the clone."""
         self.place = self.clone
 
+    @contextlib.contextmanager
+    def on(self, machine: Machine) -> Iterator[None]:
+        """The shell is there meanwhile."""
+        before, self.machine = self.machine, machine
+        try:
+            yield
+        finally:
+            self.machine = before
+
     def act(self, page: Path, text: str) -> None:
         """Shell that stands nowhere on the page."""
         self.follow(Block(page, 0, "sh", text))
 
-    def follow(self, block: Block) -> str:
-        """Do what a block says; what it printed on standard output."""
+    def follow(self, block: Block, typed: str = "") -> str:
+        """Do what a block says; what it printed on standard output. `typed` is what the reader
+        types at a terminal, once he is asked.
+        """
         text = block.text
-        for said, real in self.here.items():
-            text = text.replace(said, real)
-        return self._shell(block, text) if block.language == "sh" else self._py(block, text)
+        if self.machine is None:
+            for said, real in self.here.items():
+                text = text.replace(said, real)
+        if block.language == "python":
+            return self._py(block, text)
+        return self._shell(block, text, typed)
 
-    def _shell(self, block: Block, text: str) -> str:
-        done = subprocess.run(
-            ["bash", "-aeuo", "pipefail", "-c", text + SAVE],
-            env=self.environment, cwd=self.place, stdin=subprocess.DEVNULL,
-            capture_output=True, text=True, timeout=240,
-        )  # fmt: skip
-        assert done.returncode == 0, f"{block.place}: {done.stdout}\n{done.stderr}"
+    def _shell(self, block: Block, text: str, typed: str) -> str:
+        text = (COMPINIT if block.language == "zsh" else "") + text + SAVE
+        command = [*SHELLS[block.language], text]
+        if self.machine is not None:
+            command = self.machine.command(self.place, *command)
+        printed = self._at_terminal(command, typed) if typed else self._piped(block, command)
         pairs = (one.split("=", 1) for one in self.state.read_text().split("\0") if "=" in one)
         self.environment = dict((name, value) for name, value in pairs)
         self.place = Path(self.state.with_name("state.folder").read_text().rstrip("\n"))
+        return printed
+
+    def _piped(self, block: Block, command: list[str]) -> str:
+        done = subprocess.run(
+            command, env=self.environment, cwd=self.place, stdin=subprocess.DEVNULL,
+            capture_output=True, text=True, timeout=self._patience_s,
+        )  # fmt: skip
+        assert done.returncode == 0, f"{block.place}: {done.stdout}\n{done.stderr}"
         return done.stdout
+
+    def _at_terminal(self, command: list[str], typed: str) -> str:
+        with tempfile.TemporaryFile("w+") as out:
+            terminal = Terminal(command, self.environment, self.place, out.fileno())
+            terminal.expect(": ")  # asks
+            terminal.types(typed + "\n")
+            status = terminal.ends()
+            assert status == 0, terminal.shown
+            out.seek(0)
+            return out.read()
 
     def _py(self, block: Block, text: str) -> str:
         if self._python is None:
@@ -139,16 +195,19 @@ class Reader:
             env=around, cwd=self.place, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
         )  # fmt: skip
 
-    def leave(self) -> None:
-        """End what was started, and remove the folder."""
+    def end(self) -> None:
+        """End what was started."""
         if self._python is not None:
             assert self._python.stdin is not None
             self._python.stdin.close()
             self._python.wait(30)
-        if self.data.with_name("data.serve").exists():
+        if Path(self.environment["READER_SERVE"]).exists():
             subprocess.run(
                 [sys.executable, SERVE, "stop"], env=self.environment, check=True, timeout=60
             )
+
+    def leave(self) -> None:
+        """Remove the folder."""
         shutil.rmtree(self.folder)
 
 

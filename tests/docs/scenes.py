@@ -4,33 +4,24 @@ A block is named by its page and its first line.
 """
 
 import json
-from collections.abc import Callable
-from dataclasses import dataclass
 
 import httpx
 
+from docs.addresses import a_server, alone, on_the_network
+from docs.blocks import blocks_of
+from docs.cloud_scenes import OF_CLOUDS
 from docs.page import Reader
+from docs.scene import Scene
 from support import services
 from support.keycloak import PASSWORD, Browser, Realm, trusting
-from support.server import DEV_TOKEN
+from support.server import DEV_TOKEN, ROOT
 
 CLI = "docs/cli.md"
 OPERATIONS = "docs/operations.md"
 KEYCLOAK = "docs/keycloak.md"
 CONTAINERS = "docs/containers.md"
-
-
-@dataclass(frozen=True)
-class Scene:
-    """Around one block. `before` and `after` are shell, `meanwhile` is what the reader does
-    elsewhere before it; `prints` is what a block of a generated reference prints, which has no
-    place of its own for that: `...` is anything.
-    """
-
-    before: str = ""
-    meanwhile: Callable[[Reader], None] | None = None
-    prints: str | None = None
-    after: str = ""
+LOCAL = "docs/backends/local.md"
+SLURM = "docs/backends/slurm.md"
 
 
 def agree(reader: Reader) -> None:
@@ -104,7 +95,201 @@ for name in $(grep -oP '\\$\\{\\K[A-Z0-9_]+(?=:\\?)' deploy/compose.yaml | sort 
   grep -qE "^$name=[0-9a-f]{48}$" deploy/.env
 done
 """
+# A calculation through a server that was started as the block before says; $TOKEN is who asks.
+CALCULATES = """
+build/mecapy serve
+test $(MECAPY_TOKEN=${TOKEN-} build/mecapy run examples/bolt-stress/calc.py \\
+  -i force=1000 -i section=10 --remote) = '{"stress":100.0}'
+"""
+# By the beginning of a block.
+IN_README = {
+    # From an address, into ~/mecapy; what was built for this reader is there again afterwards.
+    "apt-get update && apt-get install -y git make curl": Scene(
+        on=on_the_network,
+        before="cd; mv mecapy built; mkdir empty/new; cd empty/new; git config --global "
+        'safe.directory "*"; for name in ADDRESS-OF-THIS-REPOSITORY ADRESSE-DE-CE-DEPOT; do '
+        'ln -s "$ROOT" $name; done',
+        prints="...",
+        after='test "$PWD" = "$HOME/mecapy"; test "$(git rev-parse HEAD)" = '
+        '"$(git -C "$ROOT" rev-parse HEAD)"; make help | grep demo; cd; rm -rf mecapy; '
+        "mv built mecapy; cd mecapy",
+    ),
+    # In the clone that has the build.
+    "make demo     #": Scene(
+        before='cd "$ROOT"', prints='...\n{"stress": 100}\n...make help...', after="cd ~/mecapy"
+    ),
+    "export MECAPY_DATABASE_URL=": Scene(
+        after=CALCULATES
+        + 'test "$(psql "$MECAPY_DATABASE_URL" -qtAc "SELECT count(*) FROM runs")" = 1'
+    ),
+    "export MECAPY_OBJECTS_URL=": Scene(
+        after=CALCULATES
+        + """
+echo 'def calculate(inputs): open("table.csv", "w").write("1")' >~/file.py
+build/mecapy run ~/file.py --remote
+find ~/s3/buckets/bucket -type f | xargs grep -lx 1
+"""
+    ),
+    "export MECAPY_REDIS_URL=": Scene(
+        after=CALCULATES
+        + """
+redis-cli --cacert /etc/mecapy/redis.pem -u ${MECAPY_REDIS_URL%\\?*} \\
+  xinfo consumers mecapy:jobs mecapy | grep -q idle
+"""
+    ),
+    "export MECAPY_OIDC_ISSUER=": Scene(
+        after="""
+TOKEN=$(curl -sS --fail-with-body $MECAPY_OIDC_ISSUER/protocol/openid-connect/token \\
+  -d grant_type=client_credentials -d client_id=mecapy-worker -d client_secret=mecapy-for-tests |
+  sed 's/.*"access_token":"\\([^"]*\\)".*/\\1/')
+"""
+        + CALCULATES
+        + """
+curl -sS -H "Authorization: Bearer $TOKEN" http://127.0.0.1:8080/api/me | grep openid_connect
+"""
+    ),
+}
+# What a reader of the page of containers looks at when a command of Docker's has begun something.
+UNTIL = "for i in $(seq 600); do {0} && break; sleep 0.2; done >/dev/null 2>&1; {0}\n"
+HEALTHY = 'test "$(docker inspect -f {{.State.Health.Status}} $CONTAINER)" = healthy'
+OF_USER_1000 = """
+for image in mecapy-worker mecapy-api; do
+  test "$(docker inspect -f '{{.Config.User}} {{.Config.ExposedPorts}}' $image)" = \
+    '1000:1000 map[8080/tcp:{}]'
+done
+"""
+ITS_WORKER = (
+    "CONTAINER=$(docker ps -q --filter ancestor=mecapy-worker)\n"
+    + UNTIL.format(HEALTHY)
+    + """
+test "$(docker inspect -f '{{.HostConfig.Memory}} {{.HostConfig.CapDrop}}' $CONTAINER)" = \
+  '2147483648 [all]'
+test $(curl -sS -o answer -w '%{http_code}' -d '{}' http://127.0.0.1:8081/execute) = 401
+"""
+)
+# What is larger than an answer goes through the bucket, both ways.
+THROUGH_ALL = """
+python3 -c 'import json; print(json.dumps({"text": "y" * 100_000}))' >inputs.json
+echo 'def calculate(inputs): open("f", "w").write("1"); return inputs["text"] + "z"' >large.py
+test "$(build/mecapy run examples/bolt-stress/calc.py -i force=1000 -i section=10 --remote)" = \
+  '{"stress":100.0}'
+test $(build/mecapy run large.py -i @inputs.json --remote | wc -c) = 100004
+"""
+ITS_API = (
+    "CONTAINER=$(docker ps -q --filter ancestor=mecapy-api)\n"
+    + UNTIL.format(HEALTHY)
+    + "MECAPY_URL=http://127.0.0.1:8080 MECAPY_TOKEN=$(docker exec $CONTAINER mecapy token ada)\n"
+    + THROUGH_ALL
+    + "find ~/s3/buckets/bucket -type f | xargs grep -lx 1\n"
+)
+# All containers run, and each probe passes; of the server's parts each is well.
+STATES = """
+STATE='{{.Name}} {{.State.Status}} {{if .State.Health}}{{.State.Health.Status}}{{end}}'
+IDS=$(docker compose -f deploy/compose.yaml ps -q)
+"""
+ALL_IS_WELL = (
+    STATES
+    + UNTIL.format('{ docker inspect -f "$STATE" $IDS >states; ! grep -q starting states; }')
+    + """
+test $(grep -cE ' running (healthy)?$' states) = $(grep -c . states)
+test $(grep -c healthy states) -ge 4
+"""
+    # What it says is a moment old.
+    + UNTIL.format(
+        "{ curl -sSf http://127.0.0.1:8080/health/ready >ready; "
+        'test $(grep -o \'"status":"ok"\' ready | wc -l) = 5; }'
+    )
+)
+IN_KEYCLOAK = """
+SECRET=$(. deploy/.env; echo $KEYCLOAK_WORKER_SECRET)
+MECAPY_TOKEN=$(curl -sS --fail-with-body \
+  http://127.0.0.1:8180/realms/mecapy/protocol/openid-connect/token \
+  -d grant_type=client_credentials -d client_id=mecapy-worker -d client_secret=$SECRET |
+  sed 's/.*"access_token":"\\([^"]*\\)".*/\\1/')
+curl -sS -H "Authorization: Bearer $MECAPY_TOKEN" http://127.0.0.1:8080/api/me | grep openid_connect
+"""
+OF_CONTAINERS = {
+    "docker build -f deploy/worker.Dockerfile -t mecapy-worker .": Scene(after=OF_USER_1000),
+    "cat >shared.env <<END": Scene(after='test "$(stat -c %a shared.env)" = 600'),
+    "docker run -d -p 127.0.0.1:8081:8080 --cap-drop all --memory 2g --stop-timeout 30 "
+    "--env-file shared.env \\": Scene(prints="...profile container...", after=ITS_WORKER),
+    "docker run -d -p 127.0.0.1:8080:8080 -v mecapy:/var/lib/mecapy --stop-timeout 30 "
+    "--env-file shared.env \\": Scene(prints="...", after=ITS_API),
+    f"for name in {SECRETS}; do": Scene(after=DEMANDED),
+    # In place of the two containers from before.
+    "docker compose -f deploy/compose.yaml up -d --build": Scene(
+        before="docker stop $(docker ps -q)",
+        prints="...",  # of the build
+        after=UNTIL.format("build/mecapy health http://127.0.0.1:8080")
+        + "MECAPY_TOKEN=$(. deploy/.env; echo $MECAPY_DEV_TOKEN)\n"
+        + THROUGH_ALL
+        + ALL_IS_WELL,
+    ),
+    "docker compose -f deploy/compose.yaml --profile keycloak up -d": Scene(
+        after=UNTIL.format("curl -sSf http://127.0.0.1:8180/realms/mecapy")
+        + UNTIL.format("build/mecapy health http://127.0.0.1:8080")
+        + IN_KEYCLOAK
+        + THROUGH_ALL
+        + ALL_IS_WELL
+    ),
+}
+IN_CONTRIBUTING = "make build            # programs in build/"
+READMES = ("README.md", "README.fr.md")
+HOSTS = "docs/isolation-hosts.md"
+CALLER = f"""
+export MECAPY_DEV_TOKEN={DEV_TOKEN} MECAPY_TOKEN={DEV_TOKEN}
+export MECAPY_URL=http://127.0.0.1:$MECAPY_SERVER_PORT
+"""
+# A machine goes a moment after the end of its run.
+NO_MACHINE = """
+for i in $(seq 300); do [ -n "$(ls /var/lib/mecapy/machines)" ] || break; sleep 0.1; done
+"""
+NO_JOB = """
+for i in $(seq 300); do [ -n "$(squeue --noheader; ls /shared/mecapy/*)" ] || break; sleep 0.1; done
+"""
+WRITE_SETTINGS = "cat >mecapy.toml <<'END'"
+A_USER = "useradd --system --uid 64100 --home-dir /nonexistent --shell /usr/sbin/nologin mecapy"
 SCENES = {
+    (LOCAL, WRITE_SETTINGS): Scene(before=CALLER),
+    (LOCAL, "ls /var/lib/mecapy/machines"): Scene(before=NO_MACHINE),
+    (SLURM, A_USER): Scene(on=alone, after="id mecapy"),
+    # The user is another one here, who is in the cluster's packages.
+    (SLURM, WRITE_SETTINGS): Scene(
+        before=CALLER + "chown slurm: /var/lib/mecapy; install -d -o slurm -m 700 /shared/mecapy"
+    ),
+    (SLURM, "squeue --noheader --format=%j | grep -c ^mecapy- || true"): Scene(before=NO_JOB),
+    **{
+        (page, block.first): scene
+        for page in READMES
+        for block in blocks_of(ROOT / page)
+        for begin, scene in IN_README.items()
+        if block.first.startswith(begin)
+    },
+    ("CONTRIBUTING.md", IN_CONTRIBUTING): Scene(before='cd "$ROOT"', prints="..."),
+    (HOSTS, "MECAPY_WORKER_PROFILE=container   # never chosen by itself"): Scene(
+        on=alone,
+        after="mecapy worker --port 8080; curl -sS --fail-with-body http://127.0.0.1:8080/health; "
+        "test $(curl -sS -o answer -w '%{http_code}' -H 'X-Auth-Token: SECRET' -d '{}' "
+        "http://127.0.0.1:8080/execute) = 422; "
+        "test $(curl -sS -o answer -w '%{http_code}' -d '{}' http://127.0.0.1:8080/execute) = 401; "
+        "$READER_STOP",
+    ),
+    (CLI, "mecapy login https://mecapy.example.org"): Scene(
+        on=a_server,
+        before=f"echo {DEV_TOKEN} >token",
+        typed=DEV_TOKEN,
+        after="grep -q mecapy.example.org $XDG_CONFIG_HOME/mecapy/login.json; "
+        "(unset MECAPY_URL MECAPY_TOKEN; mecapy whoami | grep mecapy.example.org; mecapy logout)",
+    ),
+    (CLI, "mecapy worker --port 8080"): Scene(
+        on=alone,
+        before="READER_SERVE=$READER_SERVE.worker",  # beside the page's server
+        after="curl -sS --fail-with-body http://127.0.0.1:8080/health; $READER_STOP; "
+        "READER_SERVE=${READER_SERVE%.worker}",
+    ),
+    (CLI, "source <(mecapy completion zsh)       # in ~/.zshrc, behind compinit"): Scene(
+        after="[[ $_comps[mecapy] == _mecapy ]]"
+    ),
     (CLI, "mecapy run calc.py -i force=1000 -i section=10"): Scene(
         prints="100.0\n100.0", after="test -s out/table.csv"
     ),
@@ -122,6 +307,13 @@ SCENES = {
     ),
     (CLI, "mecapy task delete bolt"): Scene(after="if mecapy task show bolt; then exit 1; fi"),
     (CLI, "mecapy task run bolt -i force=2000 -i section=10"): Scene(prints="200.0"),
+    (CLI, "mecapy task estimate bolt"): Scene(
+        prints="It would take ...\nBACKEND...It would take 5 min..., as you say, and go to local..."
+    ),
+    (CLI, "mecapy costs --by task --from 2026-11-01"): Scene(
+        prints="What runs cost ...together..."
+    ),
+    (CLI, "mecapy machines"): Scene(after="mecapy machines --json | grep -qF '\"machines\":[]'"),
     (CLI, "mecapy runs --status failed"): Scene(
         before=FAILED, prints="RUN...\n...user_error...\nrun  ...\nstatus...failed..."
     ),
@@ -165,5 +357,6 @@ SCENES = {
     ),
     (KEYCLOAK, "TOKEN=$($CURL $OIDC/token -d grant_type=" + DEVICE_GRANT): Scene(meanwhile=agree),
     (KEYCLOAK, "KEYCLOAK=${MECAPY_OIDC_ISSUER%/realms/*}"): Scene(meanwhile=forget_ada),
-    (CONTAINERS, "for name in " + SECRETS + "; do"): Scene(after=DEMANDED),
+    **{(CONTAINERS, first): scene for first, scene in OF_CONTAINERS.items()},
+    **OF_CLOUDS,
 }

@@ -1,6 +1,7 @@
-"""`mecapy serve` in another terminal: starts it, waits until it is ready, and leaves it there.
+"""What goes on in another terminal: starts it, waits until it is ready, and leaves it there.
 
-serve.py PROGRAM serve ... | serve.py stop; one at a time, which MECAPY_DATA_DIR tells.
+serve.py PROGRAM serve ... | serve.py PROGRAM worker ... | serve.py stop; one at a time, whose files
+begin with READER_SERVE.
 """
 
 import os
@@ -10,9 +11,8 @@ import sys
 import time
 from pathlib import Path
 
-DATA = Path(os.environ["MECAPY_DATA_DIR"])
-RUNNING = DATA.with_name(DATA.name + ".serve")  # holds its process id
-SAID = DATA.with_name(DATA.name + ".said")
+RUNNING = Path(os.environ["READER_SERVE"])  # holds its process id
+SAID = RUNNING.with_suffix(".said")
 
 
 def alive(pid: int) -> bool:
@@ -45,7 +45,7 @@ def start(command: list[str]) -> None:
         )
     RUNNING.write_text(str(server.pid))
     deadline = time.monotonic() + 30
-    while "MecaPy is ready" not in SAID.read_text():
+    while " is ready at " not in SAID.read_text():
         if server.poll() is not None or time.monotonic() > deadline:
             sys.exit(SAID.read_text() + SAID.with_suffix(".errors").read_text())
         time.sleep(0.02)

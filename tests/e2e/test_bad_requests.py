@@ -323,7 +323,7 @@ def test_a_version_that_is_not_there_is_told_with_the_latest(api: Api, version: 
     ):
         problem = expect_problem(response, 404, "not_found", pointer)
         assert problem["detail"] == f"this task has no version {version}; its latest is 2"
-        assert detail_at(problem, pointer) == "the latest version is 2"
+        assert detail_at(problem, pointer) == "its latest is 2"
     assert api.read(f"{path}/status")["run_id"] is None
 
 

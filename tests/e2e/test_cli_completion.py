@@ -1,34 +1,52 @@
 """Shell completion in real shells, and docs/cli.md, which is made from the same table."""
 
+import contextlib
+import os
 import re
+import socket
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from support.person import Person, Terminal
-from support.server import ROOT, binary, environment, run_mecapy
+from support.server import ROOT, Server, binary, environment, run_mecapy
 
 SHELLS = {
-    "bash": (["bash", "--norc", "-i"], "mecapy() { echo GOT:$*; }; PS1='> '; source {}\n"),
+    "bash": (
+        ["bash", "--norc", "-i"],
+        "mecapy() { (IFS=,; echo \"GOT:$*\"); }; PS1='> '; source {}\n",
+    ),
     "zsh": (
         ["zsh", "-f", "-i"],
-        "mecapy() {{ print -r -- GOT:$* }}; PS1='> '; autoload -Uz compinit; compinit -D; "
-        "source {}\n",
+        "mecapy() {{ print -r -- GOT:${{(j:,:)@}} }}; PS1='> '; autoload -Uz compinit; "
+        "compinit -D; source {}\n",
     ),
     "fish": (
         ["fish", "--no-config", "-i"],
-        "function mecapy; echo GOT:(string join -- ' ' $argv); end; source {}\n",
+        "function mecapy; echo GOT:(string join -- , $argv); end; source {}\n",
     ),
 }
-# What is typed, a tab for each ~, and what the command gets.
+# What is typed, a tab for each ~, and the words that the command gets.
 TYPED = {
-    "mecapy task cre~--desc~x": "task create --description x",
-    "mecapy run cal~--prof~conta~": "run calc.py --profile container",
-    "mecapy logs --fol~last": "logs --follow last",
-    "mecapy completion fi~": "completion fish",
-    "mecapy run calc.py -o fold~": "run calc.py -o folder",
+    "mecapy task cre~--desc~x": "task,create,--description,x",
+    "mecapy run cal~--prof~conta~": "run,calc.py,--profile,container",
+    "mecapy logs --fol~last": "logs,--follow,last",
+    "mecapy completion fi~": "completion,fish",
+    "mecapy run calc.py -o fold~": "run,calc.py,-o,folder",
+}
+# The same of what a server knows: the task, whose name begins so, "two words", and the only run.
+ASKED = {
+    "mecapy task show bol~--code": "task,show,bolt,--code",
+    "mecapy task run two~": "task,run,two words",
+    "mecapy task delete go~": "task,delete,go; touch owned",
+    "mecapy task update -i a=1 bol~cal~": "task,update,-i,a=1,bolt,calc.py",
+    "mecapy runs --task bol~": "runs,--task,bolt",
+    "mecapy logs -f 0~": "logs,-f,RUN",
+    "mecapy result las~": "result,last",
+    "mecapy result --server http://a.example las~": "result,--server,http://a.example,las",
 }
 
 
@@ -49,18 +67,22 @@ def script(folder: Path, shell: str) -> Path:
     return path
 
 
-@pytest.mark.parametrize("shell", SHELLS)
-def test_a_shell_completes_commands_flags_words_and_files(shell: str, tmp_path: Path) -> None:
-    (tmp_path / "calc.py").write_text("")
-    (tmp_path / "folder").mkdir()
+def at_shell(shell: str, folder: Path, settings: dict[str, str]) -> Terminal:
+    """A shell that has read its completion, and shows what `mecapy` would get."""
     command, set_up = SHELLS[shell]
-    path = str(script(tmp_path, shell))
-    variables = environment({}) | {"HOME": str(tmp_path), "TERM": "xterm", "LC_ALL": "C.UTF-8"}
-    terminal = Terminal(command, variables, tmp_path)
+    path = str(script(folder, shell))
+    own = {"HOME": str(folder), "XDG_CONFIG_HOME": str(folder / "config"), "TERM": "xterm"}
+    own |= {"LC_ALL": "C.UTF-8", "PATH": f"{binary().parent}:{os.environ['PATH']}"}
+    terminal = Terminal(command, environment(settings) | own, folder)
     terminal.types(set_up.replace("{{", "{").replace("}}", "}").replace("{}", path))
     terminal.types("mecapy ready\n")
     terminal.expect("GOT:ready")
-    for typed, got in TYPED.items():
+    return terminal
+
+
+def completes(terminal: Terminal, lines: dict[str, str]) -> None:
+    """Each line becomes what is said of it."""
+    for typed, got in lines.items():
         for piece in re.findall(r"[^~]*~|[^~]+$", typed):
             terminal.types(piece.replace("~", "\t"))
             terminal.settles()
@@ -68,6 +90,58 @@ def test_a_shell_completes_commands_flags_words_and_files(shell: str, tmp_path: 
         terminal.expect(f"GOT:{got}")
     terminal.types("exit\n")
     terminal.ends()
+
+
+@pytest.mark.parametrize("shell", SHELLS)
+def test_a_shell_completes_commands_flags_words_and_files(shell: str, tmp_path: Path) -> None:
+    (tmp_path / "calc.py").write_text("")
+    (tmp_path / "folder").mkdir()
+    completes(at_shell(shell, tmp_path, {}), TYPED)
+
+
+@pytest.mark.parametrize("shell", SHELLS)
+def test_a_shell_completes_what_the_server_knows(
+    shell: str, tmp_path: Path, server: Server
+) -> None:
+    (tmp_path / "calc.py").write_text("def calculate(inputs):\n    return 1\n")
+    person = Person(tmp_path, server.url, server.add_user(f"completes-{shell}"))
+    for name in ("bolt", "two words", "go; touch owned", "bad\x1b[2Jname"):
+        person.does("task", "create", "calc.py", "--name", name)
+    run = person.gets("task", "run", "bolt", "--json")["id"]
+    asked = {typed: got.replace("RUN", run) for typed, got in ASKED.items()}
+    completes(at_shell(shell, tmp_path, person.settings), asked)
+    assert not (tmp_path / "owned").exists()
+
+
+def test_what_a_server_knows_is_offered_in_silence_or_not_at_all(
+    tmp_path: Path, server: Server
+) -> None:
+    (tmp_path / "calc.py").write_text("def calculate(inputs):\n    return 1\n")
+    person = Person(tmp_path, server.url, server.add_user("completes-alone"))
+    assert person.does("completion", "runs").stdout == ""
+    for name in ("bolt", "bad\x1b[2Jname", "-rf"):
+        person.does("task", "create", "calc.py", f"--name={name}", "--description", "a\tb")
+    run = person.gets("task", "run", "bolt", "--json")["id"]
+    assert person.does("completion", "tasks").stdout == "bolt\ta b\n"
+    lines = person.does("completion", "runs").stdout.splitlines()
+    assert lines[0] == "last\tthe newest"
+    assert re.fullmatch(rf"{run}\tcompleted, \d+ s ago", lines[1])
+    with silent_server() as url:
+        for nobody in (
+            Person(tmp_path),
+            Person(tmp_path, server.url, "a-token-of-nobody"),
+            Person(tmp_path, "http://127.0.0.1:9", "a-token-of-nobody"),
+            Person(tmp_path, url, "a-token-of-nobody"),
+        ):
+            done = nobody.does("completion", "tasks", timeout_s=10)
+            assert (done.stdout, done.stderr) == ("", "")
+
+
+@contextlib.contextmanager
+def silent_server() -> Iterator[str]:
+    """One that takes connections, and says nothing."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        yield f"http://127.0.0.1:{listener.getsockname()[1]}"
 
 
 def test_bash_offers_every_flag_that_a_command_has(reference: str, tmp_path: Path) -> None:

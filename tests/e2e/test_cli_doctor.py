@@ -15,6 +15,7 @@ def test_doctor_says_what_works_here(open_folder: Path) -> None:
     text = done.stdout.lower()
     for layer in ("namespace", "seccomp", "cgroup", "no_new_privs"):
         assert layer in text, layer
+    assert "machines: none are made for runs (machines.placers is empty)" in text
 
 
 def test_doctor_fails_where_runs_would_not_be_isolated(open_folder: Path) -> None:

@@ -78,6 +78,12 @@ def test_words_of_a_server_have_no_power_over_a_terminal(hostile: Hostile, perso
         usage={"wall_ms": 1e300, "cpu_ms": 1e300, "peak_memory_mb": 1e300},
         attempt=2**40,
         version=2**62,
+        backend=evil,
+        estimate={"duration_s": 1e300, "source": evil, "samples": 2**62},
+        waiting=evil,
+        moved_from=evil,
+        checkpoint={"saved_at": evil, "attempt": 2**40, "bytes": 2**62},
+        resumed_from=7,
     )
     items = json.dumps({"items": [{"id": RUN, "status": evil, "name": evil, "tags": [evil]}]})
     problem = json.dumps({"code": "conflict", "detail": evil, "errors": [{"detail": evil}]})
@@ -105,6 +111,23 @@ def test_words_of_a_server_have_no_power_over_a_terminal(hostile: Hostile, perso
         shown = terminal.shown.replace("\r\x1b[K", "")
         for power in ("\x1b", "\x07", "\x9b", "\u202e"):
             assert power not in shown, (words, shown)
+
+
+def test_why_a_run_waits_is_one_harmless_line_of_the_terminals_width(
+    hostile: Hostile, person: Person
+) -> None:
+    hostile.run(status="queued", waiting="\x1b]0;owned\x07\n\u202e" + "no machine " * 30)
+    hostile.streams = [b'id: 0.1.0\nevent: status\ndata: {"status":"queued"}\n\n']
+    hostile.streams += [b": still here\n\n"] * 10_000
+    terminal = person.at_terminal("logs", "-f", RUN, NO_COLOR="1")
+    terminal.expect("queued  \\x1b]0;owned\\x07")
+    line = terminal.expect("\u2026  0:0")
+    terminal.types("\x03")
+    assert terminal.ends() == 130
+    assert len("queued  \\x1b]0;owned\\x07" + line + "\u2026  0:00") == 79
+    assert "no machine no machine" in line
+    for power in ("\x1b", "\x07", "\n", "\u202e"):
+        assert power not in line
 
 
 @pytest.mark.parametrize("body", [b"", b"[]", b"nonsense", b'{"id":', b"\xff", b"null"])

@@ -71,6 +71,16 @@ def test_a_page_is_no_success(
     assert done.stdout == ""
 
 
+@pytest.mark.parametrize("body", [b"", PORTAL, b'{"answer":"yes"}', b"[]", b"null"])
+def test_what_does_not_tell_its_status_is_not_well(
+    hostile: Hostile, person: Person, body: bytes
+) -> None:
+    hostile.everywhere = (200, {"Content-Type": "application/json"}, body)
+    done = person.does("health", hostile.url, status=69)
+    assert f"no answer of MecaPy came from {hostile.url}/health/ready" in done.stderr
+    assert done.stdout == ""
+
+
 @pytest.mark.parametrize("words", [one for one in COMMANDS if one[0] != "logs"], ids=" ".join)
 def test_other_json_is_no_success(hostile: Hostile, person: Person, words: tuple[str, ...]) -> None:
     (person.home / "calc.py").write_text("def calculate(inputs): return 1\n")

@@ -49,12 +49,33 @@ def test_of_a_file_that_is_nowhere(person: Person, where: list[str]) -> None:
     assert "cannot read blot.py: No such file or directory; did you mean bolt.py?" in done.stderr
 
 
+@pytest.mark.parametrize(
+    ("code", "told"),
+    [
+        ("def calculte(inputs):\n    return 1\n", "; it has calculte"),
+        ("def calc(inputs):\n    return 1\n", "; it has calc"),
+        ("import math\ndef stress(inputs):\n    return 1\n", "; it has stress"),
+        ("def f(x):\n    return 1\ndef g(x):\n    return 2\n", ""),
+        ("x = 1\n", ""),
+    ],
+    ids=["near", "calc", "only", "two", "none"],
+)
 @pytest.mark.parametrize("where", [[], ["--remote"]], ids=["here", "there"])
-def test_of_a_mistyped_calculate(person: Person, where: list[str]) -> None:
+def test_of_a_mistyped_calculate(person: Person, code: str, told: str, where: list[str]) -> None:
     for more in ("", "globals()\n"):  # which is seen before anything runs, and after
-        (person.home / "bolt.py").write_text(f"{more}def calculte(inputs):\n    return 1\n")
+        (person.home / "bolt.py").write_text(more + code)
         done = person.does("run", "bolt.py", *where, status=10)
-        assert "the code has no function calculate(inputs); it has calculte" in done.stderr
+        assert f"the code has no function calculate(inputs){told}\n" in done.stderr
+
+
+@pytest.mark.parametrize("where", [[], ["--remote"]], ids=["here", "there"])
+def test_of_an_error_of_syntax(person: Person, where: list[str]) -> None:
+    (person.home / "bolt.py").write_text("def calculate(inputs):\n    x = {'a': 1\n")
+    done = person.does("run", "bolt.py", *where, status=10)
+    shown = "  File \"bolt.py\", line 2\n    x = {'a': 1\n        ^\n"
+    told = "mecapy: invalid_code (line 2): SyntaxError: '{' was never closed\n"
+    assert shown in done.stderr
+    assert done.stderr.endswith(told)
 
 
 def test_of_a_limit_over_its_ceiling(person: Person) -> None:
@@ -68,6 +89,22 @@ def test_of_a_limit_over_its_ceiling(person: Person) -> None:
         assert "->" not in done.stderr
 
 
+def test_of_settings_that_were_not_read(person: Person) -> None:
+    (person.home / "bolt.py").write_text(ECHO)
+    wants = ("run", "bolt.py", "-l", "memory_mb=4096")
+    hint = "; ./mecapy.toml was not read: --config mecapy.toml takes it\n"
+    assert "./mecapy.toml" not in person.does(*wants, status=65).stderr
+    (person.home / "mecapy.toml").write_text("[limits]\nmax_memory_mb = 4096\n")
+    assert person.does(*wants, status=65).stderr.endswith(hint)
+    (person.home / "big.py").write_text(BIG)
+    done = person.does("run", "big.py", "-l", "memory_mb=64", status=21)
+    assert done.stderr.endswith(f"MECAPY_LIMITS_MAX_MEMORY_MB=N raises it{hint}")
+    person.does(*wants, "--config", "mecapy.toml")
+    done = person.does(*wants[:-1], "memory_mb=8192", "--config", "mecapy.toml", status=65)
+    assert "->" in done.stderr
+    assert "./mecapy.toml" not in done.stderr
+
+
 def test_of_a_file_that_the_run_has_not(person: Person) -> None:
     (person.home / "bolt.py").write_text(ECHO)
     person.does("run", "bolt.py", "--remote")
@@ -76,7 +113,55 @@ def test_of_a_file_that_the_run_has_not(person: Person) -> None:
     assert "-> mecapy runs RUN shows the files of a run" in done.stderr
 
 
-LIMITS = "timeout_s, cpu_s, memory_mb, cpus, disk_mb, log_kb, result_mb, artifacts_mb, processes"
+@pytest.mark.parametrize(
+    "words", [["show"], ["run"], ["run", "-i", "x=1"], ["estimate"]], ids=" ".join
+)
+def test_of_a_version_that_a_task_has_not(person: Person, words: list[str]) -> None:
+    (person.home / "bolt.py").write_text(ECHO)
+    person.does("task", "create", "bolt.py")
+    done = person.does("task", words[0], "bolt", *words[1:], "--version", "9", status=66)
+    told = "mecapy: this task has no version 9; its latest is 1"
+    assert done.stderr.splitlines() == [told, "  -> mecapy task show bolt shows the latest"]
+    done = person.does("task", words[0], "blot", "--version", "9", status=66)
+    assert done.stderr.endswith("-> mecapy task list shows yours\n")
+
+
+@pytest.mark.parametrize(
+    "words",
+    [["task", "run"], ["task", "show"], ["task", "update"], ["task", "delete"], ["runs", "--task"]],
+    ids=" ".join,
+)
+def test_of_a_name_that_two_tasks_have(person: Person, words: list[str]) -> None:
+    (person.home / "bolt.py").write_text(ECHO)
+    for _ in range(2):
+        person.does("task", "create", "bolt.py")
+    change = ["--name", "nut"] if "update" in words else []
+    told = person.does(*words, "bolt", *change, status=64).stderr.splitlines()[-1]
+    before, _, command = told.partition("; give an id: ")
+    assert before.startswith('mecapy: "bolt" names several of your tasks: ')
+    assert command.split()[:-1] == ["mecapy", *words]
+    person.does(*command.split()[1:], *change)
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (["runs", "--status", "done"], "--status: must be queued, "),
+        (["costs", "--from", "tomorrow"], "--from: must be "),
+        (["costs", "--from", "2026-02-01", "--to", "2026-01-01"], "--to: "),
+    ],
+    ids=lambda x: x[1] if isinstance(x, list) else "",
+)
+def test_of_an_option_that_the_server_refuses(person: Person, words: list[str], told: str) -> None:
+    first, second = person.does(*words, status=65).stderr.splitlines()
+    assert first == "mecapy: some options are wrong"
+    assert second.startswith(f"  {told}")
+
+
+LIMITS = (
+    "timeout_s, cpu_s, memory_mb, cpus, disk_mb, log_kb, result_mb, artifacts_mb, checkpoint_mb,"
+    " processes, gpus"
+)
 
 
 @pytest.mark.parametrize(
@@ -105,11 +190,15 @@ def test_the_help_names_every_limit(person: Person) -> None:
         (
             "inputs['length']",
             ["-i", "lenght=2", "-i", "force=1"],
-            "inputs given: lenght, force; did you mean lenght?",
+            "the code asks for length; did you mean -i length=...? inputs given: lenght, force",
         ),
-        ("inputs['length']", ["-i", "b=1"], "inputs given: b"),
+        ("inputs['length']", ["-i", "b=1"], "the code asks for length; inputs given: b"),
         ("inputs['length']", [], "no inputs were given: -i length=VALUE gives this one"),
-        ("inputs['length']['x']", ["-i", 'length={"y": 1}'], "inputs given: length"),
+        (
+            "inputs['length']['x']",
+            ["-i", 'length={"y": 1}'],
+            "the code asks for x; inputs given: length",
+        ),
         ("{}[inputs['force']]", ["-i", "force=force"], ""),
         ("{}[inputs['force']]", ["-i", "force=1"], ""),
         (
@@ -131,6 +220,42 @@ def test_of_an_exception(
         assert lines[-1] == f"  -> {advice}"
     else:
         assert "->" not in lines[-1]
+
+
+NUMBER = "; a number is written without unit, with a point, such as 1.5"
+
+
+@pytest.mark.parametrize(
+    ("code", "inputs", "advice"),
+    [
+        ("inputs['force'] / 2", ["force=1kN"], 'force is text "1kN"' + NUMBER),
+        ("inputs['force'] * 2.0", ["force=abc", "n=9 mm"], 'force is text "abc"' + NUMBER),
+        ("1 + inputs['force']", ["force=abc"], 'force is text "abc"' + NUMBER),
+        ("float(inputs['force'])", ["force=1,5"], 'force is text "1,5"' + NUMBER),
+        ("math.sqrt(inputs['force'])", ["force=1kN"], 'force is text "1kN"' + NUMBER),
+        ("np.sqrt(inputs['force'])", ["force=1kN"], 'force is text "1kN"' + NUMBER),
+        ("np.array(inputs['force']) * 2", ["force=1kN"], 'force is text "1kN"' + NUMBER),
+        ("half(*inputs.values())", ["force=-1kN", "n=M12"], 'force is text "-1kN"' + NUMBER),
+        ("half(*inputs.values())", ["force=abc", "n=M12"], ""),
+        ("'2' / 3", ["force=1"], ""),
+        ("len(inputs['force'], 1)", ["force=abc"], ""),
+    ],
+    ids=lambda x: x if isinstance(x, str) else " ".join(x),
+)
+@pytest.mark.parametrize("where", [[], ["--remote"]], ids=["here", "there"])
+def test_of_a_text_where_a_number_was_wanted(
+    person: Person, code: str, inputs: list[str], advice: str, where: list[str]
+) -> None:
+    (person.home / "bolt.py").write_text(
+        "import math\n"
+        "import numpy as np\n"
+        "def half(force, n):\n"
+        "    return force / 2\n"
+        f"def calculate(inputs):\n    return {code}\n"
+    )
+    flags = [word for one in inputs for word in ("-i", one)]
+    lines = person.does("run", "bolt.py", *flags, *where, status=11).stderr.splitlines()
+    assert lines[-1] == f"  -> {advice}" if advice else "->" not in lines[-1]
 
 
 BIG = "def calculate(inputs):\n    return len(bytearray(400 << 20))\n"

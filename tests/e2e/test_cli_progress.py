@@ -41,5 +41,7 @@ def test_progress_is_a_line_of_words_on_standard_error_and_the_result_alone_is_o
     assert terminal.ends() == 0
     assert "fraction" not in terminal.shown
     assert "done" not in terminal.shown
+    assert "completed" not in terminal.shown  # with the bar at its last value
+    assert "%" not in terminal.shown.rpartition("\r\x1b[K")[2]
     with os.fdopen(reading) as out:
         assert out.read() == '"done"\n'

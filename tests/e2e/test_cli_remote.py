@@ -99,7 +99,12 @@ def test_a_run_can_be_left_to_itself_and_asked_for_later(person: Person) -> None
 
 def test_flags_of_a_server_are_refused_without_remote(person: Person) -> None:
     name = person.file(ECHO)
-    for flag in (["--detach"], ["--fresh"], ["--server", "http://127.0.0.1:1"]):
+    for flag in (
+        ["--detach"],
+        ["--fresh"],
+        ["--seconds", "60"],
+        ["--server", "http://127.0.0.1:1"],
+    ):
         assert "are for run --remote" in person.does("run", name, *flag, status=64).stderr
 
 

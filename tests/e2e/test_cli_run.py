@@ -6,6 +6,8 @@ import signal
 import subprocess
 from pathlib import Path
 
+import pytest
+
 from support.processes import find_process
 from support.server import binary, environment, run_mecapy
 from support.waiting import wait_until
@@ -49,6 +51,28 @@ def test_run_takes_json_values_and_plain_words(tmp_path: Path) -> None:
     assert json.loads(done.stdout) == expected | {"empty": ""}
 
 
+def test_an_input_comes_from_a_file_of_its_own(tmp_path: Path) -> None:
+    file = calculation(tmp_path, "def calculate(inputs):\n    return inputs\n")
+    data = tmp_path / "l.json"
+    data.write_text("[1,\n 0.10]\n")
+    done = run_mecapy("run", file, "-i", f"data=@{data}", "-i", 'text="@x"')
+    assert (done.returncode, json.loads(done.stdout)) == (0, {"data": [1, 0.1], "text": "@x"})
+    command = [str(binary()), "run", file, "-i", "data=@-"]
+    out = subprocess.run(command, env=environment({}), input=b"[2]\n", capture_output=True)
+    assert json.loads(out.stdout) == {"data": [2]}
+    done = run_mecapy("run", "-", "-i", "data=@-")
+    assert "code and inputs cannot both be standard input" in done.stderr
+    data.write_text("[1,\n x]")
+    done = run_mecapy("run", file, "-i", f"data=@{data}")
+    assert done.returncode == 64
+    assert f"{data}: " in done.stderr
+    assert "in line 2, column 2" in done.stderr
+    done = run_mecapy("run", file, "-i", "data=@me")
+    assert done.returncode == 64
+    assert "cannot read me: No such file" in done.stderr
+    assert """; the text itself is -i 'data="@me"'""" in done.stderr
+
+
 def test_a_failure_of_run_shows_the_authors_line(tmp_path: Path) -> None:
     code = "def calculate(inputs):\n    return 1 / inputs['zero']\n"
     done = run_mecapy("run", calculation(tmp_path, code), "--inputs", "zero=0")
@@ -56,6 +80,46 @@ def test_a_failure_of_run_shows_the_authors_line(tmp_path: Path) -> None:
     assert "ZeroDivisionError" in done.stderr
     assert "return 1 / inputs['zero']" in done.stderr
     assert f'File "{tmp_path}/calc.py", line 2' in done.stderr
+
+
+ASYNC = "calculate is async: a calculation is a plain function"
+GENERATOR = "calculate is a generator: return a value, do not yield"
+COROUTINE = (
+    "calculate returned a coroutine, which nothing awaits: a calculation is a plain function"
+)
+
+
+@pytest.mark.parametrize(
+    ("code", "told"),
+    [
+        ("async def calculate(i):\n    return 1\n", f"invalid_code (line 1): {ASYNC}"),
+        ("async def calculate(i):\n    yield 1\n", f"invalid_code (line 1): {ASYNC}"),
+        ("def calculate(i):\n    yield 1\n", f"invalid_code (line 1): {GENERATOR}"),
+        (
+            "async def f():\n    return 1\ndef calculate(i):\n    return f()\n",
+            f"invalid_result: {COROUTINE}",
+        ),
+    ],
+    ids=["async", "async generator", "generator", "coroutine"],
+)
+def test_a_calculation_is_a_plain_function(tmp_path: Path, code: str, told: str) -> None:
+    done = run_mecapy("run", calculation(tmp_path, code))
+    assert done.stderr.endswith(f"mecapy: {told}\n"), done.stderr
+    assert "Warning" not in done.stdout + done.stderr
+
+
+def test_an_import_after_the_answer_does_no_damage(tmp_path: Path) -> None:
+    code = (
+        "class Last:\n"
+        "    def __del__(self):\n"
+        "        import wave\n"
+        "def calculate(i):\n"
+        "    last = Last()\n"
+        "    raise ValueError('bad')\n"
+    )
+    done = run_mecapy("run", calculation(tmp_path, code))
+    assert "damaged" not in done.stderr
+    assert "mecapy: user_error (line 6): ValueError: bad" in done.stderr
 
 
 def test_progress_of_run_is_told_on_stderr(tmp_path: Path) -> None:
@@ -132,6 +196,21 @@ def test_a_result_is_printed_even_when_an_artifact_cannot_be_kept(tmp_path: Path
     assert done.returncode == 74
     assert "cannot keep" in done.stderr
     assert done.stdout.strip() == "7"
+
+
+def test_progress_in_percent_is_told_of_in_the_log(tmp_path: Path) -> None:
+    code = (
+        "from mecapy import progress\n"
+        "def calculate(i):\n"
+        "    progress(40, 'percent')\n"
+        "    progress(60, 'percent')\n"
+        "    return 1\n"
+    )
+    file = calculation(tmp_path, code)
+    done = run_mecapy("run", file)
+    assert (done.returncode, done.stdout) == (0, "1\n")
+    assert f"{file}:3: UserWarning: progress is from 0 to 1, not 40\n" in done.stderr
+    assert done.stderr.count("UserWarning") == 1
 
 
 def test_a_ceiling_below_the_default_lowers_the_default_only(tmp_path: Path) -> None:

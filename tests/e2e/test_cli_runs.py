@@ -64,7 +64,7 @@ def test_runs_are_chosen_by_their_status(person: Person) -> None:
     [run] = person.gets("runs", "--status", "completed", "--json")
     assert run["status"] == "completed"
     done = person.does("runs", "--status", "lost", status=65)
-    assert "#query/status" in done.stderr
+    assert "--status: " in done.stderr
     assert "return 1 / i['x']" in person.does("runs", "last").stdout
 
 

@@ -67,7 +67,12 @@ def test_the_demo_gives_the_result_tells_its_stages_and_leaves_nothing(folder: P
     assert all(ms >= 0 for ms in stages), stages
     assert sum(stages[:-1]) == pytest.approx(stages[-1], abs=0.5)  # the parts are the whole
     assert lines.index("How to go on:") > lines.index('{"stress": 100}')
-    for word in ("mecapy serve", "/docs", "examples/bolt-stress/calc.py", "make help"):
+    for word in (
+        "mecapy serve",
+        ":8080/docs/contract ",
+        "examples/bolt-stress/calc.py",
+        "make help",
+    ):
         assert any(word in line for line in lines[lines.index("How to go on:") :]), word
     assert os.listdir(folder) == []
     assert lines[-1] == "left in /run:"

@@ -8,7 +8,7 @@ import httpx
 import pytest
 
 from support.api import expect, expect_problem
-from support.raw_http import RawConnection, request
+from support.raw_http import RawConnection, refuses_connections, request
 from support.server import DEV_TOKEN, Server
 from support.waiting import wait_until
 
@@ -121,7 +121,7 @@ def test_a_repeated_request_is_answered_while_the_server_drains(own_server: Make
         two.send(new[:20])
         assert api.run(run_id)["status"] == "running"  # by now the server has seen both
         server.signal(signal.SIGTERM)
-        wait_until("it takes no more connections", lambda: refuses_connections(server))
+        wait_until("it takes no more connections", lambda: refuses_connections(server.port))
         one.send(known[20:])
         answer = one.read_answer()
         assert answer.status == 202, answer
@@ -132,15 +132,6 @@ def test_a_repeated_request_is_answered_while_the_server_drains(own_server: Make
         assert answer.problem["code"] == "draining"
     assert server.wait() == 0
     assert server.start().api().run(run_id)["status"] == "completed"
-
-
-def refuses_connections(server: Server) -> bool:
-    """Whether the server has closed the door."""
-    try:
-        RawConnection(server.port).close()
-    except ConnectionRefusedError:
-        return True
-    return False
 
 
 def test_a_waiting_client_gets_its_answer_while_the_server_drains(own_server: MakeServer) -> None:

@@ -30,6 +30,7 @@ LIMITS = [
     Limit("log_kb", 1, 1024, whole=True),
     Limit("result_mb", 0.001, 8),
     Limit("artifacts_mb", 0, 64),
+    Limit("checkpoint_mb", 0, 64),
     Limit("processes", 1, 256, whole=True),
 ]
 

@@ -1,14 +1,21 @@
 """Runs that are long or large get a machine of their own, here by the placer of this machine."""
 
 import os
+import re
 import signal
+import socket
+import subprocess
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from support.api import Json, expect
-from support.server import DEV_TOKEN, Server
+from support.long_runs import ended, read, running, worker_of, workers_at_home
+from support.metrics import free_port, scrape
+from support.person import Person
+from support.server import DEV_TOKEN, Server, run_mecapy
 from support.waiting import wait_until
 
 STRESS = """
@@ -35,6 +42,7 @@ def server() -> Iterator[Server]:
         machines_placers="local",
         machines_capacity=1,
         limits_max_timeout_s=5,
+        limits_max_cpu_s=40,
         router_default_duration_s=1,
     )
     try:
@@ -50,38 +58,10 @@ def begin(server: Server, inputs: Json, seconds: float | None = 3600, code: str 
     return str(expect(server.api().post("/api/tasks/execute", body), 202)["run_id"])
 
 
-def read(server: Server, run_id: str) -> Json:
-    return server.api().read(f"/api/runs/{run_id}/results")
-
-
-def ended(server: Server, run_id: str, timeout_s: float = 60) -> Json:
-    ends = ("completed", "failed", "cancelled")
-    wait_until("the end", lambda: read(server, run_id)["status"] in ends, timeout_s)
-    return read(server, run_id)
-
-
-def running(server: Server, run_id: str) -> None:
-    wait_until("the run runs", lambda: read(server, run_id)["status"] == "running", 30)
-
-
-def workers_at_home() -> dict[str, int]:
-    """Workers that have called home, by the folder of their machine."""
-    found = {}
-    for process in Path("/proc").iterdir():
-        try:
-            words = (process / "cmdline").read_bytes().split(b"\0")
-        except OSError:
-            continue
-        if process.name.isdigit() and b"--token-file" in words:
-            found[words[words.index(b"--token-file") + 1].decode()] = int(process.name)
-    return found
-
-
-def worker_of(server: Server) -> int:
-    [pid] = [
-        pid for file, pid in workers_at_home().items() if file.startswith(str(server.data_dir))
-    ]
-    return pid
+def rows_of(person: Person, run_id: str) -> dict[str, str]:
+    """What the command line shows of a run."""
+    lines = person.does("runs", run_id).stdout.splitlines()
+    return {name: rest for name, rest in (re.split(r" {2,}", line, maxsplit=1) for line in lines)}
 
 
 def nothing_left(server: Server) -> None:
@@ -102,10 +82,64 @@ def test_a_long_run_has_a_machine_of_its_own(server: Server) -> None:
     nothing_left(server)
 
 
+def test_who_says_at_the_command_line_how_long_a_run_takes_is_believed(
+    server: Server, tmp_path: Path
+) -> None:
+    person = Person(tmp_path, server.url, DEV_TOKEN)
+    file = person.file(STRESS)
+    person.does("task", "create", file, "--name", "stress-cli", "-i", "force=10")
+    for _ in range(2):  # enough of a history
+        person.does("task", "run", "stress-cli")
+    said = ("--seconds", "3600", "--json")
+    runs = [
+        person.gets("task", "run", "stress-cli", *said),
+        person.gets("run", file, "-i", "force=10", "--remote", *said),
+    ]
+    for run in runs:
+        assert run["backend"] == "dedicated_instance", run
+        assert run["estimate"]["source"] == "caller", run
+    assert rows_of(person, runs[0]["id"])["expected"].endswith("as you say")
+    nothing_left(server)
+
+
+def test_graphics_processors_are_refused_where_there_are_none(server: Server) -> None:
+    body = {"code": STRESS, "limits": {"gpus": 1}, "estimated_duration_s": 1}
+    [problem] = expect(server.api().post("/api/tasks/execute", body), 422)["errors"]
+    assert problem["pointer"] == "/limits/gpus"
+    assert problem["detail"] == "1 GPU is over the ceiling of 0 GPU"
+
+
+def test_graphics_processors_without_their_driver_stop_the_start() -> None:
+    one = Server(machines_placers="local", machines_local_gpus=1)
+    try:
+        with pytest.raises(
+            AssertionError, match="machines.local_gpus: /dev/nvidiactl is no device"
+        ):
+            one.start()
+    finally:
+        one.remove()
+
+
 def test_a_short_run_does_not(server: Server) -> None:
     run = ended(server, begin(server, {"force": 10}, seconds=1))
     assert run["result"] == {"stress": 1.0}
     assert run["backend"] == "local"
+
+
+def test_what_the_cache_answers_asks_for_no_history(server: Server) -> None:
+    task = {"name": "stress", "code": STRESS, "inputs": {"force": 10}, "cache": {"ttl": 600}}
+    task_id = expect(server.api().post("/api/tasks", task), 201)["id"]
+
+    def execute(**headers: str) -> Json:
+        path = f"/api/tasks/{task_id}/execute"
+        begun = server.api().http.post(path, json={}, headers=headers)
+        return ended(server, expect(begun, 202)["run_id"])
+
+    assert execute()["estimate"]["source"] == "default"
+    again = execute(**{"Cache-Control": "no-cache"})
+    assert ("cached_from" in again, again["estimate"]["source"]) == (False, "history")
+    cached = execute()
+    assert ("cached_from" in cached, cached["estimate"]["source"]) == (True, "default")
 
 
 def test_what_is_large_goes_there_and_comes_back(server: Server) -> None:
@@ -118,12 +152,18 @@ def test_what_is_large_goes_there_and_comes_back(server: Server) -> None:
     assert len(server.api().get(f"/api/runs/{run['id']}/logs").text) == 100_001
 
 
-def test_a_run_that_outlives_its_backend_is_moved_once_and_says_so(server: Server) -> None:
+def test_a_run_that_outlives_its_backend_is_moved_once_and_says_so(
+    server: Server, tmp_path: Path
+) -> None:
     run = ended(server, begin(server, {"force": 10, "seconds": 6}, seconds=None))
     assert run["status"] == "completed", run
     assert (run["moved_from"], run["backend"]) == ("local", "dedicated_instance")
     assert run["attempt"] == 2
     assert run["estimate"]["source"] == "default"
+    shown = rows_of(Person(tmp_path, server.url, DEV_TOKEN), run["id"])
+    assert shown["moved from"] == "local"
+    assert shown["expected"] == "1.0 s, as nobody knows better"
+    assert {"cpu", "memory"} <= shown.keys()
 
 
 def test_its_own_limit_still_ends_it_there(server: Server) -> None:
@@ -134,15 +174,29 @@ def test_its_own_limit_still_ends_it_there(server: Server) -> None:
     assert run["moved_from"] == "local"
 
 
-def test_full_means_queued_visibly_and_a_cancel_takes_the_machine_away(server: Server) -> None:
+def test_full_means_queued_visibly_and_a_cancel_takes_the_machine_away(
+    server: Server, tmp_path: Path
+) -> None:
+    person = Person(tmp_path, server.url, DEV_TOKEN)
     first = begin(server, {"force": 1, "seconds": 60})
     running(server, first)
     second = begin(server, {"force": 1, "seconds": 60})
     full = "1 of 1 machines are in use"
     wait_until("the second waits", lambda: read(server, second).get("waiting") == full)
+    shown = rows_of(person, second)
+    assert shown["waiting"] == full
+    assert shown["backend"] == "dedicated_instance"
+    assert shown["expected"] == "2 min 0 s, as you say"
+    terminal = person.at_terminal("logs", "-f", second)
+    terminal.expect(f"queued  {full}  0:")
+    terminal.types("\x03")
+    assert terminal.ends() == 130
     for run_id in (second, first):
         expect(server.api().post(f"/api/runs/{run_id}/cancel"), 200)
     assert ended(server, second, 5)["status"] == "cancelled"
+    shown = rows_of(person, second)
+    assert shown["status"] == "cancelled"
+    assert not {"waiting", "cpu", "memory"} & shown.keys()  # nothing was measured
     # The worker hears of it when it next calls.
     assert ended(server, first)["status"] == "cancelled"
     nothing_left(server)
@@ -173,6 +227,21 @@ def test_a_worker_that_dies_is_replaced(server: Server) -> None:
     nothing_left(server)
 
 
+def test_a_worker_that_is_told_to_stop_costs_its_run_an_attempt_and_no_more(
+    server: Server,
+) -> None:
+    run_id = begin(server, {"force": 30, "seconds": 4})
+    running(server, run_id)
+    os.kill(worker_of(server), signal.SIGTERM)
+    wait_until("it waits again", lambda: read(server, run_id)["status"] == "queued", 20)
+    waits = server.api().read(f"/api/runs/{run_id}")
+    assert waits["error"]["message"] == "its machine was ended", waits
+    run = ended(server, run_id)
+    assert (run["status"], run["attempt"]) == ("completed", 2), run
+    assert run["result"] == {"stress": 3.0}
+    nothing_left(server)
+
+
 def test_a_killed_server_finds_its_runs_again() -> None:
     server = Server(machines_placers="local", limits_max_timeout_s=5)
     try:
@@ -184,6 +253,81 @@ def test_a_killed_server_finds_its_runs_again() -> None:
         run = ended(server, run_id)
         assert (run["status"], run["result"]) == ("completed", {"stress": 2.0})
         nothing_left(server)
+    finally:
+        server.remove()
+
+
+def test_metrics_and_doctor_tell_of_machines_and_of_what_could_not_be_removed() -> None:
+    port = free_port()
+    settings = {"machines_placers": "local", "limits_max_timeout_s": "5"}
+    server = Server(machines_reap_grace_s=0, machines_reap_s=1, metrics_port=port, **settings)
+
+    def doctor() -> "subprocess.CompletedProcess[str]":
+        own = {f"MECAPY_{name.upper()}": value for name, value in settings.items()}
+        return run_mecapy("doctor", "--data-dir", str(server.data_dir), settings=own)
+
+    kind = {"placer": "local", "type": "process"}
+    ward = {"placer": f"local at {socket.gethostname()}"}
+    try:
+        server.start()
+        run_id = begin(server, {"force": 20, "seconds": 60})
+        running(server, run_id)
+        at_work = {"state": "working", **kind}
+        wait_until("it is told", lambda: scrape(port).value("mecapy_machines", **at_work) == 1, 15)
+        told = scrape(port)
+        assert told.value("mecapy_machines_oldest_seconds", **kind) > 0
+        assert told.value("mecapy_machines_unpriced", **kind) == 0
+        assert told.value("mecapy_machine_placings_total", placer="local", answer="placed") == 1
+        compared = told.value("mecapy_machines_compared_timestamp_seconds", **ward)
+        assert abs(compared - time.time()) < 60
+        said = doctor().stdout
+        assert "machines: 1, EUR so far: 0\n" in said, said
+        assert re.search(rf"local process +working +\d+ s ago +0 +{run_id}", said), said
+        # What cannot be removed: a folder of somebody else's.
+        left = server.data_dir / "machines" / "0190a0a0-0000-7000-8000-000000000000"
+        left.mkdir()
+        (left / "token").write_text("0" * 64)
+        leftovers = "mecapy_machine_leftovers"
+        wait_until("it is told", lambda: scrape(port).value(leftovers, **ward) == 1, 15)
+        done = doctor()
+        assert f"folder {left.name} belongs to no run, could not be removed" in done.stdout, done
+        assert "not now: its folder: Permission denied" in done.stdout, done
+        assert done.returncode == 69, done
+        os.chown(left, *(lambda owner: (owner.st_uid, owner.st_gid))(left.parent.stat()))
+        wait_until("it is gone", lambda: scrape(port).value(leftovers, **ward) == 0, 15)
+        assert not left.exists()
+        assert scrape(port).value("mecapy_machine_removals_total", **ward) == 1
+        expect(server.api().post(f"/api/runs/{run_id}/cancel"), 200)
+        ended(server, run_id)
+        wait_until("none is told", lambda: scrape(port).sum("mecapy_machines") == 0, 15)
+        done = doctor()
+        assert "machines: none is there" in done.stdout, done
+        assert f"{ward['placer']}: compared with the machines" in done.stdout, done
+        assert done.returncode == 0, done
+    finally:
+        server.remove()
+
+
+def test_what_a_dead_server_left_behind_is_removed_at_the_next_start() -> None:
+    server = Server(machines_placers="local", machines_reap_grace_s=0, limits_max_timeout_s=5)
+    try:
+        server.start()
+        run_id = begin(server, {"force": 20, "seconds": 60})
+        running(server, run_id)
+        left = server.data_dir / "machines" / "0190a0a0-0000-7000-8000-000000000000"
+        left.mkdir()
+        owner = (server.data_dir / "machines").stat()
+        os.chown(left, owner.st_uid, owner.st_gid)
+        (left / "token").write_text("0" * 64)
+        [machine] = [f.name for f in (server.data_dir / "machines").iterdir() if f != left]
+        server.kill()
+        server.start()
+        wait_until("it is gone", lambda: not left.exists(), 20)
+        expect(server.api().post(f"/api/runs/{run_id}/cancel"), 200)
+        ended(server, run_id)
+        nothing_left(server)
+        removed = [line for line in server.errors().splitlines() if "no run owns" in line]
+        assert [left.name in line for line in removed] == [True], (machine, removed)
     finally:
         server.remove()
 

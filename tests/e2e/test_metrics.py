@@ -33,6 +33,7 @@ COUNTERS = {
     "mecapy_leases_lost": set(),
     "mecapy_dead_letters": set(),
     "mecapy_cache_requests": {"cache", "result"},
+    "mecapy_budget_submits": {"result"},
     "mecapy_http_requests": {"route", "method", "status"},
     "process_cpu_seconds": set(),
 }

@@ -27,7 +27,7 @@ def calculate(inputs):
     return [inputs['scale'] * x for x in inputs['x']]
 """
 X = list(range(30_000))  # larger than what a row holds
-PARTS = ("database", "objects", "queue", "identity", "worker")
+PARTS = ("database", "objects", "queue", "identity", "worker", "machines")
 WORKER_TOKEN = "the-workers-token"
 OWN = ("postgres", "s3", "redis")  # services of this test's own; Keycloak is everybody's
 

@@ -14,7 +14,7 @@ from support.server import Server
 from support.services import Managed, pid
 from support.waiting import wait_until
 
-PARTS = ("database", "objects", "queue", "identity", "worker")
+PARTS = ("database", "objects", "queue", "identity", "worker", "machines")
 
 
 @pytest.fixture(scope="module")

@@ -26,6 +26,19 @@ def calculate(inputs):
     time.sleep(60)
 """
 
+# Saves what it was given, and one more; then waits, unless it was given something.
+COUNTS = """
+import time
+from mecapy import checkpoint
+
+def calculate(inputs):
+    before = checkpoint.load(0)
+    print("had", before, flush=True)
+    checkpoint.save(before + 1)
+    time.sleep(0 if before else 60)
+    return before
+"""
+
 
 @pytest.fixture(scope="module")
 def elsewhere() -> Iterator[Elsewhere]:
@@ -70,6 +83,20 @@ def test_who_hangs_up_at_the_gateway_stops_the_run(api: Api, worker: Worker) -> 
     api.cancel(run_id)
     assert api.end(run_id)["status"] == "cancelled"
     wait_until("the worker stops", lambda: worker.http.get("/health").json()["running"] == 0)
+
+
+def test_a_run_whose_container_dies_is_taken_up_from_what_it_saved(
+    api: Api, elsewhere: Elsewhere
+) -> None:
+    run_id = api.start(str(api.create(COUNTS)["id"]))
+    wait_until("a checkpoint is told", lambda: "checkpoint" in api.run(run_id), 30)
+    assert api.run(run_id)["checkpoint"]["attempt"] == 1
+    elsewhere.lose_worker()
+    run = api.end(run_id)
+    assert (run["status"], run["attempt"], run["resumed_from"]) == ("completed", 2, 1), run
+    assert api.read(f"/api/runs/{run_id}/results")["result"] == 1
+    assert api.get(f"/api/runs/{run_id}/logs").text == "had 1\n"
+    assert "checkpoint" not in api.run(run_id)
 
 
 def test_nobody_of_it_is_root(server: Server) -> None:

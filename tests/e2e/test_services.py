@@ -266,7 +266,8 @@ def test_readiness_tells_of_each_part(apis: tuple[Api, Api]) -> None:
     ready = apis[0].read("/health/ready")
     assert ready["status"] == "ready"
     assert ready["parts"] == {
-        part: {"status": "ok"} for part in ("database", "objects", "queue", "identity", "worker")
+        part: {"status": "ok"}
+        for part in ("database", "objects", "queue", "identity", "worker", "machines")
     }
 
 

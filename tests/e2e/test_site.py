@@ -11,6 +11,7 @@ import pytest
 from support.api import Api, expect_problem
 from support.raw_http import RawConnection
 from support.server import Server, binary, run_mecapy
+from support.waiting import wait_until
 
 SECRET = b"nobody's business"
 LARGE = bytes(range(256)) * 1200  # several pieces
@@ -183,7 +184,10 @@ def test_without_documents_docs_leads_to_the_contract(
     own_server: Callable[..., Server], open_folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("MECAPY_BINARY", str(without_documents(open_folder)))
-    anyone = own_server().api(None)
+    server = own_server()
+    line = f"docs:  {server.url}/docs/contract (the guides: make docs)\n"
+    wait_until("the contract is named", lambda: line in server.said)
+    anyone = server.api(None)
     response = anyone.get("/docs")
     assert (response.status_code, response.headers["location"]) == (303, "/docs/contract")
     problem = expect_problem(anyone.get("/docs/"), 404, "not_found")
@@ -198,7 +202,9 @@ def test_a_site_beside_the_program_is_shown_without_a_setting(
     monkeypatch.setenv("MECAPY_BINARY", str(without_documents(open_folder)))
     (open_folder / "site").mkdir()
     (open_folder / "site/index.html").write_text("<h1>start</h1>")
-    anyone = own_server().api(None)
+    server = own_server()
+    wait_until("the site is named", lambda: f"docs:  {server.url}/docs\n" in server.said)
+    anyone = server.api(None)
     assert anyone.get("/docs", follow_redirects=True).text == "<h1>start</h1>"
 
 

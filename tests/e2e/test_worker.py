@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from support.raw_http import RawConnection, request
+from support.raw_http import RawConnection, refuses_connections, request
 from support.server import run_mecapy
 from support.waiting import wait_until
 from support.worker import Worker
@@ -265,15 +265,6 @@ def calculate(inputs):
             assert one.wait() == 0
         finally:
             one.stop()
-
-
-def refuses_connections(port: int) -> bool:
-    """Whether nobody listens there."""
-    try:
-        RawConnection(port).close()
-    except ConnectionRefusedError:
-        return True
-    return False
 
 
 def test_a_worker_open_to_the_network_without_a_token_does_not_start() -> None:

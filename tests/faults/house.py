@@ -26,13 +26,13 @@ PARTS = ("postgres", "redis", "s3")
 _URL_OF = {"postgres": "database_url", "redis": "redis_url", "s3": "objects_url"}
 _PORT = re.compile(r"127\.0\.0\.1:\d+")
 
-# What the database itself notes: every end that is recorded, every change of an ended run, and
-# every attempt that begins.
+# What the database itself notes: every end that is recorded, every change of an ended run but of
+# what it cost (its machine is gone later), and every attempt that begins.
 _RECORDER = """
 CREATE TABLE recorded (run_id TEXT NOT NULL, was TEXT NOT NULL, became TEXT NOT NULL);
 CREATE FUNCTION record() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
   INSERT INTO recorded VALUES (OLD.id, OLD.status, NEW.status); RETURN NULL; END $$;
-CREATE TRIGGER record AFTER UPDATE ON runs FOR EACH ROW
+CREATE TRIGGER record AFTER UPDATE OF status, finished_at, result, result_key ON runs FOR EACH ROW
   WHEN (NEW.status NOT IN ('queued', 'running') OR OLD.status NOT IN ('queued', 'running'))
   EXECUTE FUNCTION record();
 CREATE TABLE claimed (run_id TEXT NOT NULL, attempt INTEGER NOT NULL, at TIMESTAMPTZ NOT NULL);

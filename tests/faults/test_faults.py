@@ -19,8 +19,9 @@ BEFORE_S = 0.5  # load before the fault begins
 AFTER_S = 1.0
 ACCEPTED_WITHIN_S = 45
 ENDED_WITHIN_S = 20  # after the last was accepted
-LEAST_RUNS = 2000  # that were calculated
-# And what else was judged.
+# Of each fault, that were calculated: of 80 orders 32 may be answered from the cache, 8 cancelled.
+LEAST_RUNS = 40
+# And what else was judged, of all.
 LEAST = {
     "cached": 200,
     "cancelled": 100,
@@ -134,5 +135,5 @@ def test_enough_runs_were_judged(tally: Counter[str]) -> None:
         pytest.skip("only some of the faults were played")
     beside = {kind: tally.pop(kind, 0) for kind in LEAST}
     print(f"{tally.total()} runs under {len(tally)} faults; {beside}")
-    assert tally.total() >= LEAST_RUNS
+    assert {name: runs for name, runs in tally.items() if runs < LEAST_RUNS} == {}
     assert {kind: beside[kind] for kind in LEAST if beside[kind] < LEAST[kind]} == {}

@@ -15,6 +15,7 @@ model::Limits small_limits() {
   model::Limits limits;
   limits.result_mb = 64.0 / (1024 * 1024);
   limits.artifacts_mb = 48.0 / (1024 * 1024);
+  limits.checkpoint_mb = 48.0 / (1024 * 1024);
   return limits;
 }
 
@@ -44,7 +45,9 @@ Parsed parse(const std::vector<std::string_view>& parts) {
 void check_frames(const Parsed& parsed) {
   std::set<std::string> names;
   std::size_t artifact_bytes = 0;
+  std::size_t checkpoint_bytes = 0;
   bool inside = false;
+  bool saving = false;
   for (std::size_t i = 0; i < parsed.frames.size(); ++i) {
     const Frame& frame = parsed.frames[i];
     switch (frame.type) {
@@ -70,6 +73,20 @@ void check_frames(const Parsed& parsed) {
       case Frame::Type::artifact_end:
         promise(inside, "what ends had begun");
         inside = false;
+        break;
+      case Frame::Type::checkpoint_begin:
+        promise(!saving, "checkpoints one by one");
+        saving = true;
+        checkpoint_bytes = 0;
+        break;
+      case Frame::Type::checkpoint_data:
+        promise(saving && !frame.payload.empty(), "bytes belong to a checkpoint");
+        checkpoint_bytes += frame.payload.size();
+        promise(checkpoint_bytes <= 48, "checkpoints are bounded");
+        break;
+      case Frame::Type::checkpoint_end:
+        promise(saving && checkpoint_bytes > 0, "what ends had begun");
+        saving = false;
         break;
       case Frame::Type::result:
         promise(!inside && frame.payload.size() <= 64, "results are bounded");

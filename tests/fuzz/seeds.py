@@ -36,6 +36,8 @@ CHANNEL: Seeds = {
     "progress_then_result": progress(0.5, "half") + progress(None, "") + frame("R", [1, 2]),
     "importing": frame("I", b"pandas") + frame("I", b"") + frame("R", None),
     "artifacts": artifact("a/b.txt", b"xyz") + artifact("plot.png", b"") + frame("R", None),
+    "checkpoint": frame("C", {"size": 2}) + frame("K", b"xy") + frame("S") + frame("R", None),
+    "checkpoint_over_the_limit": frame("C", {"size": 1 << 30}),
     "artifact_in_pieces": frame("A", {"name": "a", "size": 3})
     + frame("D", b"xy")
     + frame("D", b"z")
@@ -101,6 +103,7 @@ JOB = {
     "environment": "default",
     "entry": "calculate",
 }
+SAVED = {"number": 1, "bytes": 5, "sha256": "a" * 64}
 USAGE = {"wall_us": 1, "cpu_us": 2, "peak_memory_bytes": 3, "setup_us": 4}
 ARTIFACT = {
     "name": "a/b.txt",
@@ -132,10 +135,12 @@ BODIES: list[list[object]] = [
     [{"name": "y", "estimated_duration_s": None}, {"limits": {"cpus": 2}}, {"tags": ["a"]}],
     [{}, {"inputs": {"a": 1}, "version": 3}, {"version": 0}],
     [{}, {"a": 1}],
-    [JOB, {"task_id": "a/b", "code": CODE64}, JOB | {"code": "%%%"}],
+    [JOB, {"task_id": "a/b", "code": CODE64}, JOB | {"code": "%%%"}]
+    + [JOB | {"checkpoint": SAVED | {"attempt": 1}}],
     [{"code": CODE64}, {"code": "="}],
     [{"type": "started"}, {"type": "log", "text": "x"}, END, FAILED, END | {"status": "running"}]
-    + [{"type": "progress", "progress": {"fraction": 0.5, "message": "half"}}],
+    + [{"type": "progress", "progress": {"fraction": 0.5, "message": "half"}}]
+    + [{"type": "checkpoint"} | SAVED, {"type": "anew"}, {"type": "checkpoint", "number": 1e9}],
 ]
 
 LOG: Seeds = {

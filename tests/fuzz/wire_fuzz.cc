@@ -1,5 +1,6 @@
 // Bodies of requests, and lines of a worker (wire/api_json.h, wire/worker_json.h).
 #include "fuzz.h"
+#include "model/bounds.h"
 #include "wire/api_json.h"
 #include "wire/json.h"
 #include "wire/worker_json.h"
@@ -51,16 +52,36 @@ void worker_execute(std::string_view body) {
   check_limits(job->job.limits);
   promise(job->run_id.find_first_of("/\\") == std::string::npos && !job->run_id.starts_with('.'),
           "run ids are safe as keys");
+  const auto& saved = job->job.checkpoint;
+  promise(!saved || (saved->attempt > 0 && saved->number > 0 && saved->size > 0),
+          "attempts, checkpoints and their bytes count from 1");
 }
 
 void worker_check(std::string_view body) {
   if (const auto code = wire::read_worker_check(body); !code) check_error(code.error());
 }
 
+void check_progress(const std::string& progress) {
+  promise(progress.size() <= model::kMostProgress, "a progress is short");
+  const auto again = wire::read_worker_line(wire::progress_line(progress));
+  promise(again.has_value() && again->text == progress, "a progress can be told on");
+}
+
+void check_checkpoint(const model::Checkpoint& checkpoint) {
+  const auto again = wire::read_worker_line(wire::checkpoint_line(checkpoint));
+  promise(again.has_value() && again->checkpoint.number == checkpoint.number &&
+              again->checkpoint.size == checkpoint.size &&
+              again->checkpoint.sha256 == checkpoint.sha256,
+          "a checkpoint can be told on");
+}
+
 void worker_line(std::string_view text) {
   const auto line = wire::read_worker_line(text);
   if (!line) return check_error(line.error());
-  if (line->type != wire::WorkerLine::Type::end) return;
+  using Type = wire::WorkerLine::Type;
+  if (line->type == Type::progress) return check_progress(line->text);
+  if (line->type == Type::checkpoint) return check_checkpoint(line->checkpoint);
+  if (line->type != Type::end) return;
   for (const model::Artifact& artifact : line->end.artifacts) {
     promise(model::is_artifact_name(artifact.name), "names of artifacts are safe");
   }

@@ -2,6 +2,7 @@
 
 import tempfile
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from support.gateway import Gateway
 from support.server import Server
@@ -36,6 +37,12 @@ class Elsewhere:
             dispatcher_lease_s=2,
             dispatcher_backoff_ms=10,
         )
+
+    def lose_worker(self) -> None:
+        """Kill it; the gateway has another one from then on."""
+        self.worker.kill()
+        self.worker = Worker(self.folder, worker_token=TOKEN, **self.objects)
+        self.gateway.worker = urlsplit(self.worker.url)
 
     def remove(self) -> int:
         """End them; the worker's exit status."""

@@ -110,12 +110,13 @@ class Terminal:
         )
         os.close(theirs)
 
-    def expect(self, text: str, timeout_s: float = 20) -> None:
-        """Wait until `text` is shown, behind what was expected before."""
+    def expect(self, text: str, timeout_s: float = 20) -> str:
+        """Wait until `text` is shown, behind what was expected before; what stands between."""
         deadline = time.monotonic() + timeout_s
         while text not in self.shown:
             assert self._read(deadline), f"{text!r} is not in {self.shown!r}"
-        self.shown = self.shown.partition(text)[2]
+        before, _, self.shown = self.shown.partition(text)
+        return before
 
     def settles(self, silence_s: float = 0.3) -> None:
         """Wait until nothing more is shown for a while; a shell reads what it completes itself."""

@@ -113,6 +113,17 @@ class RawConnection:
         self._buffer += data
 
 
+def refuses_connections(port: int) -> bool:
+    """Whether nobody listens at `port`; one that closes while it is asked is asked again."""
+    try:
+        RawConnection(port).close()
+    except ConnectionRefusedError:
+        return True
+    except ConnectionResetError:  # taken by the kernel, closed before the server took it
+        return False
+    return False
+
+
 def request(
     method: str, path: str, token: str, body: bytes | None = None, extra: str = ""
 ) -> bytes:

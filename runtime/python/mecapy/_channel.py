@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 MIB = 1024 * 1024
+_ANSWERS = (b"R", b"F")  # the result, the failure: the last frame
 
 
 @dataclass(frozen=True)
@@ -18,8 +19,10 @@ class Job:
     kind: str
     code: bytes
     inputs: bytes
+    checkpoint: bytes  # what an attempt before saved; empty for none
     result_bytes: int
     artifacts_bytes: int
+    most_checkpoint_bytes: int
     memory_mb: float
     disk_mb: float
     processes: float
@@ -30,13 +33,15 @@ class Channel:
     """A stream socket, used by the process that opened it only.
 
     A forked child of the calculation holds the descriptor too, but its writes would damage the
-    parent's frames: `send` does nothing there.
+    parent's frames: `send` does nothing there. Nothing is sent after the answer, whatever imports
+    and reports there still are while the interpreter ends.
     """
 
     def __init__(self, fd: int) -> None:
         self._fd = fd
         self._pid = os.getpid()
         self._lock = threading.Lock()
+        self._answered = False
 
     def is_mine(self) -> bool:
         """Whether this is the process the channel was given to."""
@@ -48,7 +53,8 @@ class Channel:
         header: dict[str, Any] = json.loads(self._read(size))
         code = self._read(header.pop("code_bytes"))
         inputs = self._read(header.pop("inputs_bytes"))
-        return Job(code=code, inputs=inputs, **header)
+        checkpoint = self._read(header.pop("checkpoint_bytes"))
+        return Job(code=code, inputs=inputs, checkpoint=checkpoint, **header)
 
     def send(self, kind: bytes, payload: bytes = b"", *, droppable: bool = False) -> None:
         """Send one frame whole. A front that hung up is not the calculation's concern.
@@ -59,6 +65,9 @@ class Channel:
         if not self.is_mine() or not self._lock.acquire(blocking=not droppable):
             return
         try:
+            if self._answered:
+                return
+            self._answered = kind in _ANSWERS
             head = kind + len(payload).to_bytes(4, "little")
             if len(payload) < 65536:
                 self._write(memoryview(head + payload))

@@ -70,16 +70,25 @@ def shorten(text: str, most: int) -> str:
 def from_syntax(error: BaseException) -> Failure:
     """The failure of code that does not compile."""
     if isinstance(error, SyntaxError):
-        text = (error.text or "").rstrip("\n")
         where = f"line {error.lineno}: " if error.lineno else ""
         column = error.offset if error.offset and error.offset > 0 else None
-        shown = f"{text}\n{' ' * (column - 1)}^" if text and column else text
         name = type(error).__name__
         line = error.lineno or None
+        shown = _syntax_line(error.text or "", line, column)
         return Failure("invalid_code", f"{name}: {where}{error.msg}", shown, line, column)
     if isinstance(error, ValueError):
         return Failure("invalid_code", f"the code cannot be read: {error}")
     return Failure("invalid_code", f"the code is too large or too deeply nested ({_name(error)})")
+
+
+def _syntax_line(text: str, line: int | None, column: int | None) -> str:
+    """A line that does not compile, as `python` shows it; empty when it is not known."""
+    code = text.strip()
+    if not code or line is None:
+        return ""
+    shown = f'  File "{CODE_FILE}", line {line}\n    {code}\n'
+    indent = len(text) - len(text.lstrip())
+    return shown if column is None else shown + " " * (4 + max(0, column - 1 - indent)) + "^"
 
 
 def from_exception(error: BaseException) -> Failure:

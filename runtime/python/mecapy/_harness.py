@@ -17,7 +17,7 @@ import types
 from collections.abc import Iterable
 from typing import Any
 
-from mecapy import _artifacts, _importing, _places, _progress
+from mecapy import _artifacts, _checkpoint, _importing, _places, _progress
 from mecapy._blas import set_threads
 from mecapy._channel import MIB, Channel, Job
 from mecapy._decoding import decode
@@ -36,6 +36,7 @@ def main(fd: int, blas_threads: int) -> int:
     if b"plot" in job.code:  # matplotlib, also by way of pandas; whoever hides it waits longer
         use_cache()
     _progress.connect(channel)
+    _checkpoint.connect(channel, job.checkpoint, job.most_checkpoint_bytes)
     status = 0
     try:
         if job.kind == "check":
@@ -104,17 +105,25 @@ def _compile(code: bytes) -> types.CodeType:
     except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
         raise from_syntax(error) from None
     if not _may_define_calculate(compiled):
-        raise _no_calculate(compiled.co_names)
+        raise _no_calculate(code, compiled.co_names)
     return compiled
 
 
-def _no_calculate(names: Iterable[str]) -> Failure:
-    """The failure of code that names no ``calculate``, with the name most like it."""
+def _no_calculate(code: bytes, names: Iterable[str]) -> Failure:
+    """The failure of code that names no ``calculate``, with the name that was meant.
+
+    That is the one most like it, or that of the only function.
+    """
     import difflib
 
     text = "the code has no function calculate(inputs)"
-    near = difflib.get_close_matches("calculate", names, 1, 0.7)
-    return Failure("invalid_code", f"{text}; it has {near[0]}" if near else text)
+    meant = difflib.get_close_matches("calculate", names, 1, 0.7)
+    if not meant:
+        kinds = ast.FunctionDef, ast.AsyncFunctionDef
+        body = ast.parse(_source(code)).body
+        defined = {node.name for node in body if isinstance(node, kinds)}
+        meant = list(defined) if len(defined) == 1 else []
+    return Failure("invalid_code", f"{text}; it has {meant[0]}" if meant else text)
 
 
 def _imports(code: bytes) -> list[str]:
@@ -183,19 +192,37 @@ def _call(compiled: types.CodeType, code: bytes, inputs: Any) -> Any:
     exec(compiled, module.__dict__)
     calculate = getattr(module, "calculate", None)
     if calculate is None:
-        raise _no_calculate(module.__dict__)
+        raise _no_calculate(code, module.__dict__)
     if not callable(calculate):
         text = f"calculate is {type(calculate).__name__}, not a function"
         raise Failure("invalid_code", text)
+    code_of = getattr(calculate, "__code__", None)
+    line = getattr(code_of, "co_firstlineno", None)
+    if isinstance(code_of, types.CodeType) and (text := _not_plain(code_of.co_flags)):
+        raise Failure("invalid_code", text, _line_of(lines, line), line)
     try:
-        return calculate(inputs)
+        value = calculate(inputs)
     except TypeError as error:
         trace = error.__traceback__
         if trace is None or trace.tb_next is not None:
             raise  # from inside
-        line = getattr(getattr(calculate, "__code__", None), "co_firstlineno", None)
         text = f"calculate must take the inputs, calculate(inputs): {error}"
         raise Failure("invalid_code", text, _line_of(lines, line), line) from None
+    if isinstance(value, types.CoroutineType):
+        value.close()  # else Python warns of it
+        raise _invalid(f"calculate returned a coroutine, which nothing awaits: {_PLAIN}")
+    return value
+
+
+_PLAIN = "a calculation is a plain function"
+
+
+def _not_plain(flags: int) -> str:
+    """Why a function of these flags of code (`dis.COMPILER_FLAG_NAMES`) gives no result."""
+    kinds = {name for flag, name in dis.COMPILER_FLAG_NAMES.items() if flags & flag}
+    if kinds & {"COROUTINE", "ASYNC_GENERATOR"}:
+        return f"calculate is async: {_PLAIN}"
+    return "calculate is a generator: return a value, do not yield" if "GENERATOR" in kinds else ""
 
 
 def _line_of(lines: list[str], line: int | None) -> str:

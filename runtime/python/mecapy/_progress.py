@@ -6,6 +6,7 @@ import json
 import math
 import sys
 import time
+import warnings
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -15,8 +16,11 @@ _MAX_TEXT = 200  # bytes of UTF-8
 _MIN_PERIOD = 0.05  # seconds between two reports that are sent, in the long run
 _BURST = 20  # reports that may follow each other at once after a pause
 
+_ROUNDING = 1e-6  # what a sum of steps may be beside 0 or 1
+
 _channel: Channel | None = None
 _spent_until = -math.inf  # each report that is sent moves this on by a period
+_warned = False  # of a fraction outside 0 to 1
 _pending: bytes | None = None  # the newest report, not sent yet
 
 
@@ -37,8 +41,8 @@ def progress(fraction: float | None = None, message: str = "") -> None:
     Parameters
     ----------
     fraction : float, optional
-        Done part of the work, from 0 to 1; values outside are moved to the nearer end. None when it
-        is not known.
+        Done part of the work, from 0 to 1; values outside are moved to the nearer end, and a
+        warning says so once. None when it is not known.
     message : str, optional
         What is being done, up to 200 bytes; longer text is cut.
 
@@ -48,9 +52,12 @@ def progress(fraction: float | None = None, message: str = "") -> None:
     in 50 ms; the last step (1.0) and the newest call before the end always are. Outside the
     platform a line goes to standard error.
     """
-    global _pending, _spent_until
+    global _pending, _spent_until, _warned
     if fraction is not None:
         fraction = float(fraction)
+        if not _warned and (fraction < -_ROUNDING or fraction > 1 + _ROUNDING):
+            _warned = True
+            warnings.warn(f"progress is from 0 to 1, not {fraction:g}", stacklevel=2)
         fraction = None if math.isnan(fraction) else min(1.0, max(0.0, fraction))
     text = cut(str(message), _MAX_TEXT)
     if _channel is None:

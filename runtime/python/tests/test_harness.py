@@ -7,6 +7,7 @@ import json
 import os
 import pathlib
 import socket
+import warnings
 from collections.abc import Iterator
 
 import mecapy
@@ -34,7 +35,7 @@ def frames(far: socket.socket, count: int) -> list[tuple[bytes, bytes]]:
 
 
 def test_public_surface() -> None:
-    assert mecapy.__all__ == ["progress"]
+    assert mecapy.__all__ == ["checkpoint", "progress"]
 
 
 @pytest.mark.parametrize(
@@ -178,6 +179,19 @@ def test_progress_without_a_platform_says_a_line(capsys: pytest.CaptureFixture[s
     assert capsys.readouterr().err == "progress: 50% half\n"
 
 
+def test_progress_in_percent_is_warned_of_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(_progress, "_warned", False)
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        for fraction in (0.0, 1.0, 1 + 1e-9, -1e-9, float("nan")):
+            mecapy.progress(fraction)
+        assert caught == []
+        mecapy.progress(40)
+        mecapy.progress(50)
+    assert [str(one.message) for one in caught] == ["progress is from 0 to 1, not 40"]
+    assert caught[0].filename == __file__
+
+
 def test_progress_is_bounded_and_its_newest_report_arrives(
     wire: tuple[Channel, socket.socket], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -186,6 +200,7 @@ def test_progress_is_bounded_and_its_newest_report_arrives(
     monkeypatch.setattr(_progress, "_channel", channel)
     monkeypatch.setattr(_progress, "_spent_until", -1e9)
     monkeypatch.setattr(_progress.time, "monotonic", lambda: now)
+    monkeypatch.setattr(_progress, "_warned", True)
     mecapy.progress(7, "é" * 150)
     for step in range(1000):
         mecapy.progress(0.1, str(step))
@@ -222,17 +237,20 @@ def test_job_is_read_as_it_was_written(wire: tuple[Channel, socket.socket]) -> N
         "kind": "calculate",
         "code_bytes": 4,
         "inputs_bytes": 2,
+        "checkpoint_bytes": 3,
         "result_bytes": 1,
         "artifacts_bytes": 2,
+        "most_checkpoint_bytes": 5,
         "memory_mb": 3.0,
         "disk_mb": 4.0,
         "processes": 5.0,
         "cpus": 1.0,
     }
     text = json.dumps(header).encode()
-    far.sendall(len(text).to_bytes(4, "little") + text + b"code{}")
+    far.sendall(len(text).to_bytes(4, "little") + text + b"code{}[1]")
     job = channel.read_job()
     assert (job.kind, job.code, job.inputs, job.disk_mb) == ("calculate", b"code", b"{}", 4.0)
+    assert (job.checkpoint, job.most_checkpoint_bytes) == (b"[1]", 5)
 
 
 def test_forked_child_does_not_write(wire: tuple[Channel, socket.socket]) -> None:
@@ -244,3 +262,11 @@ def test_forked_child_does_not_write(wire: tuple[Channel, socket.socket]) -> Non
     os.waitpid(pid, 0)
     channel.send(b"R", b"parent")
     assert frames(far, 1) == [(b"R", b"parent")]
+
+
+def test_nothing_follows_the_answer(wire: tuple[Channel, socket.socket]) -> None:
+    channel, far = wire
+    channel.send(b"R", b"1")
+    channel.send(b"I", droppable=True)
+    channel.send(b"F", b"{}")
+    assert far.recv(100) == b"R\1\0\0\0" + b"1"

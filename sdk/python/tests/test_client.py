@@ -241,6 +241,23 @@ def test_a_run_as_it_goes(client: MecaPy) -> None:
     assert run.progress is None
 
 
+def test_a_run_tells_what_it_saved(client: MecaPy) -> None:
+    code = (
+        "from mecapy import checkpoint, progress\nimport time\n"
+        "def calculate(inputs):\n    checkpoint.save([1.5] * 10)\n    time.sleep(1)\n"
+        "    progress(0.5)\n    time.sleep(60)\n"
+    )
+    run = client.submit(code)
+    next(event for event in run.stream() if isinstance(event, ProgressEvent))
+    told = client.runs.get(run.id).checkpoint
+    assert told is not None
+    assert (told.attempt, run.resumed_from) == (1, None)
+    assert told.bytes == len(json.dumps([1.5] * 10, separators=(",", ":")))
+    assert told.saved_at.tzinfo is not None
+    run.cancel()
+    assert run.wait(20).checkpoint is None
+
+
 def test_a_run_that_has_ended_stays_as_it_is_when_it_is_cancelled(client: MecaPy) -> None:
     run = client.submit("def calculate(inputs): return {1, 2}")
     assert client.runs.get(run.wait().id).cancel().result() == {1, 2}
@@ -282,7 +299,7 @@ def calculate(inputs):
     shown = figure._repr_mimebundle_()
     assert list(shown) == ["image/png"]
     assert run.usage.peak_memory_mb > 1
-    assert run.cost is None
+    assert (run.cost.eur, run.cost.complete) == (0, True)  # of a machine of one's own
     assert (run.finished_at - run.started_at).total_seconds() > 0
     assert "<b" in run._repr_html_()
 
@@ -315,8 +332,10 @@ def test_the_callers_mistakes(client: MecaPy, server: Server) -> None:
     assert caught.value.problems[0].line == 1
     with pytest.raises(InvalidRequestError, match="memory_mb"):
         client.run("def calculate(inputs): return 1", limits=Limits(memory="99 TiB"))
-    with pytest.raises(NotFoundError):
+    with pytest.raises(NotFoundError) as missed:
         client.runs.get("01a21820-1b45-7000-bf57-cfd597ce9366")
+    # Once, and without the place in the address.
+    assert str(missed.value) == "no such run: runs.list() shows yours"
     with pytest.raises(AuthenticationError, match="mecapy login"):
         MecaPy(token="wrong", base_url=server.url).me()
     assert client.me() == {"user": "local", "admin": False, "proof": "token"}

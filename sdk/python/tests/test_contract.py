@@ -20,6 +20,8 @@ import mecapy
 from mecapy import (
     Artifact,
     AsyncMecaPy,
+    CostComponent,
+    CostSum,
     Estimate,
     Failure,
     Limits,
@@ -99,6 +101,8 @@ JSON_TYPES = {"number": {float}, "integer": {int}, "string": {str}}
         (Failure, "RunError"),
         (Progress, "Progress"),
         (Estimate, "Estimate"),
+        (CostComponent, "CostComponent"),
+        (CostSum, "CostSum"),
     ],
 )
 def test_what_comes_has_the_members_of_the_contract(
@@ -117,6 +121,18 @@ def test_what_comes_has_the_members_of_the_contract(
             known = {str} if hint is typing.get_type_hints(Failure)["fault"] else parts
             assert known - {types.NoneType} == JSON_TYPES[member["type"]], name
     assert documented(kind) == set(fields)
+
+
+def test_lines_of_a_cost_have_the_names_and_units_of_the_contract(
+    schemas: dict[str, Json],
+) -> None:
+    text = inspect.getdoc(CostComponent) or ""
+    for member in ("name", "unit"):
+        told = schemas["CostComponent"]["properties"][member]["description"]
+        said = re.search(rf"^{member} : str\n(.*)", text, re.MULTILINE)
+        quoted = re.sub(r"(\S+?)(,| or |$)", r"``\1``\2", told)
+        assert said is not None
+        assert said[1].strip() == quoted + "."
 
 
 def documented(kind: type) -> set[str]:

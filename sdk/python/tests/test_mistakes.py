@@ -19,7 +19,9 @@ from mecapy import (
     AsyncMecaPy,
     AsyncTask,
     CalculationError,
+    ConfigurationError,
     EncodingError,
+    InvalidRequestError,
     MecaPy,
     MecaPyError,
     NotFoundError,
@@ -62,6 +64,44 @@ CODE = "def calculate(inputs): return 1"
 def test_the_callers_mistakes_are_told_as_such_before_anything_is_sent(ask: Any, kind: Any) -> None:
     with pytest.raises(kind):  # nobody is there: asking would be a NetworkError
         ask()
+
+
+@pytest.mark.parametrize("client", [MecaPy, AsyncMecaPy])
+def test_an_address_in_another_place_is_told_where_it_goes(client: Any) -> None:
+    right = re.escape(f"{client.__name__}(base_url=...)")
+    address = "http://127.0.0.1:9"
+    for give in (lambda: client(address), lambda: client(token=address)):
+        with pytest.raises(ConfigurationError, match=f"^that is an address, not a token: {right}$"):
+            give()
+    for name in ("url", "server"):
+        with pytest.raises(TypeError, match=f"^there is no argument {name}; .*: {right}$"):
+            client("t", **{name: address})
+    with pytest.raises(TypeError, match="unexpected keyword argument 'colour'"):
+        client("t", colour=1)
+    assert "base_url" in inspect.signature(client).parameters
+    assert client("t", base_url=address).base_url == address
+
+
+def test_a_name_where_an_id_is_wanted_is_told_what_shows_ids(client: MecaPy) -> None:
+    task = client.tasks.create("bolt-by-name", CODE)
+    told = "^no such task: an id is wanted, no name; tasks.list\\(\\) shows yours$"
+    with pytest.raises(NotFoundError, match=told):
+        client.tasks.get("bolt-by-name")
+    task.delete()
+    with pytest.raises(NotFoundError, match="^no such run: runs.list\\(\\) shows yours$"):
+        client.runs.get("bolt")
+
+
+def test_a_limit_over_its_ceiling_is_told_whose_that_is(client: MecaPy) -> None:
+    def stay():
+        return 1
+
+    told = "over the ceiling of .*; it is the server's: its operator raises limits.max_timeout_s$"
+    with pytest.raises(InvalidRequestError, match=told):
+        client.task(timeout="100 h")(stay).remote()
+    with pytest.raises(InvalidRequestError) as refused:
+        client.task(timeout=-1)(stay).remote()
+    assert "operator" not in str(refused.value)
 
 
 class Grade(enum.Enum):

@@ -107,8 +107,11 @@ def test_another_conflict_is_told() -> None:
             run.cancel()
 
 
+COST = {"eur": 0.25, "complete": True, "free_allowances": "left_out", "components": []}
+
+
 def test_what_a_run_cost_is_what_the_server_tells() -> None:
-    with scripted(Answer(200, DONE), Answer(200, DONE | {"cost": 0.25})) as server:
+    with scripted(Answer(200, DONE), Answer(200, DONE | {"cost": COST})) as server:
         client = client_of(server)
         assert client.runs.get("r").cost is None
-        assert client.runs.get("r").cost == 0.25
+        assert client.runs.get("r").cost.eur == 0.25

@@ -10,14 +10,16 @@ from mecapy import Failure, LimitError, Limits, WaitTimeout
 
 PUBLIC = {
     "Artifact", "AsyncArtifact", "AsyncCalculation", "AsyncMecaPy", "AsyncRun", "AsyncRuns",
-    "AsyncTask", "AsyncTasks", "AuthenticationError", "BusyError", "Calculation",
+    "AsyncTask", "AsyncTasks", "AuthenticationError", "BackendCost",
+    "BudgetExhausted", "BudgetWarning", "BusyError", "Calculation", "Cost", "CostComponent",
+    "CostSum", "RunEstimate",
     "CalculationError", "ConfigurationError", "ConflictError", "EncodingError", "Estimate", "Event",
     "Failure",
     "FieldProblem", "InvalidRequestError", "LimitError", "Limits", "LogEvent", "MecaPy",
     "MecaPyError", "NetworkError", "NotFoundError", "PlatformError", "Progress", "ProgressEvent",
     "Run", "RunCancelled", "RunError", "Runs", "SourceError", "StatusEvent", "Sweep",
     "SweepFailure", "Task", "Tasks", "Usage", "UsageError", "WaitTimeout", "__version__",
-    "progress",
+    "Checkpoint", "checkpoint", "progress",
 }  # fmt: skip
 
 
@@ -38,7 +40,7 @@ def test_what_is_exported_says_so_and_has_words() -> None:
         (Limits(memory="1 GiB", timeout="5 min"), {"memory_mb": 1024.0, "timeout_s": 300.0}),
         (Limits(memory="500MB"), {"memory_mb": pytest.approx(476.837158203125)}),
         (Limits(memory=512, timeout=2.5, cpus=2), {"memory_mb": 512, "timeout_s": 2.5, "cpus": 2}),
-        (Limits(log="2 MiB", processes=4), {"log_kb": 2048.0, "processes": 4}),
+        (Limits(log="2 MiB", processes=4, gpus=1), {"log_kb": 2048, "processes": 4, "gpus": 1}),
         (Limits(memory="1 Go", disk="64 Mio"), {"memory_mb": 1e9 / 2**20, "disk_mb": 64}),
         (Limits(log="1 MB"), {"log_kb": 977}),  # whole ones, as the platform wants them
         (Limits(timeout=datetime.timedelta(minutes=1)), {"timeout_s": 60.0}),

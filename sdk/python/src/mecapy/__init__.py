@@ -9,6 +9,7 @@
 100.0
 """
 
+from mecapy import checkpoint
 from mecapy._artifact import Artifact, AsyncArtifact
 from mecapy._async import AsyncMecaPy
 from mecapy._async_run import AsyncRun, AsyncRuns
@@ -17,6 +18,7 @@ from mecapy._calculation import AsyncCalculation, Calculation
 from mecapy._client import MecaPy
 from mecapy._errors import (
     AuthenticationError,
+    BudgetExhausted,
     BusyError,
     CalculationError,
     ConfigurationError,
@@ -36,10 +38,16 @@ from mecapy._errors import (
     WaitTimeout,
 )
 from mecapy._progress import progress
+from mecapy._rules import BudgetWarning
 from mecapy._run import Run, Runs
 from mecapy._sweep import Sweep, SweepFailure
 from mecapy._task import Task, Tasks
 from mecapy._values import (
+    BackendCost,
+    Checkpoint,
+    Cost,
+    CostComponent,
+    CostSum,
     Estimate,
     Event,
     Failure,
@@ -47,6 +55,7 @@ from mecapy._values import (
     LogEvent,
     Progress,
     ProgressEvent,
+    RunEstimate,
     StatusEvent,
     Usage,
 )
@@ -62,11 +71,18 @@ __all__ = [
     "AsyncTask",
     "AsyncTasks",
     "AuthenticationError",
+    "BackendCost",
+    "BudgetExhausted",
+    "BudgetWarning",
     "BusyError",
     "Calculation",
     "CalculationError",
+    "Checkpoint",
     "ConfigurationError",
     "ConflictError",
+    "Cost",
+    "CostComponent",
+    "CostSum",
     "EncodingError",
     "Event",
     "Failure",
@@ -86,6 +102,7 @@ __all__ = [
     "Run",
     "RunCancelled",
     "RunError",
+    "RunEstimate",
     "Runs",
     "SourceError",
     "StatusEvent",
@@ -97,5 +114,6 @@ __all__ = [
     "UsageError",
     "WaitTimeout",
     "__version__",
+    "checkpoint",
     "progress",
 ]

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import datetime
 import os
 from collections.abc import Callable, Mapping
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, TypeVar, overload
+from typing import TYPE_CHECKING, Any, Literal, TypeVar, overload
 
 import httpx
 
@@ -22,8 +23,8 @@ from mecapy._login import find_login
 from mecapy._origin import UNKNOWN, Origin
 from mecapy._rules import Order, Rules
 from mecapy._session import Session
-from mecapy._signatures import shows_options, takes_inputs
-from mecapy._values import Duration, Limits
+from mecapy._signatures import knows_the_address, shows_options, takes_inputs
+from mecapy._values import CostSum, Duration, Limits
 
 if TYPE_CHECKING:
     from mecapy._client import MecaPy
@@ -42,6 +43,7 @@ class AsyncMecaPy:
     42
     """
 
+    @knows_the_address
     def __init__(
         self,
         token: str | None = None,
@@ -122,7 +124,9 @@ class AsyncMecaPy:
         log: float | str | None = None,
         result: float | str | None = None,
         artifacts: float | str | None = None,
+        checkpoint: float | str | None = None,
         processes: int | None = None,
+        gpus: int | None = None,
         cache: Duration | None = None,
         estimated_duration: Duration | None = None,
     ) -> Callable[[F], AsyncCalculation]: ...
@@ -140,6 +144,22 @@ class AsyncMecaPy:
         if function is None:
             return lambda f: AsyncCalculation(self, f, made)
         return AsyncCalculation(self, function, made)
+
+    async def costs(
+        self,
+        by: Literal["day", "user", "task", "backend"] = "day",
+        *,
+        first: datetime.date | str | None = None,
+        last: datetime.date | str | None = None,
+    ) -> list[CostSum]:
+        """What runs cost, by the day they were accepted on, UTC; see `MecaPy.costs`.
+
+        Raises
+        ------
+        InvalidRequestError
+            See `MecaPy.costs`.
+        """
+        return await self._driver.run(self._rules.costs(by, first, last))
 
     async def me(self) -> Json:
         """Who calls: ``user``, ``admin`` and ``proof``.

@@ -11,7 +11,7 @@ from mecapy._fields import changes_of, fields_of
 from mecapy._rules import Order
 from mecapy._signatures import takes_inputs
 from mecapy._state import TaskState
-from mecapy._values import Duration, Limits, Status
+from mecapy._values import Duration, Limits, RunEstimate, Status
 
 if TYPE_CHECKING:
     from mecapy._async import AsyncMecaPy
@@ -140,6 +140,27 @@ class AsyncTask(TaskState["AsyncMecaPy"]):
         rule = self._client._rules.execute(self.id, fields, Order(fresh))
         record = await self._client._driver.run(rule)
         return AsyncRun(self._client, record, self._origin(inputs))
+
+    @takes_inputs
+    async def estimate(
+        self,
+        inputs: Mapping[str, Any] | None = None,
+        *,
+        limits: Limits | None = None,
+        version: int | None = None,
+        estimated_duration: Duration | None = None,
+    ) -> RunEstimate:
+        """What a run would take and cost, and where it would go; see `Task.estimate`.
+
+        Raises
+        ------
+        NotFoundError, InvalidRequestError, EncodingError
+            See `Task.estimate`.
+        """
+        fields = fields_of(
+            inputs=inputs, limits=limits, version=version, estimated_duration=estimated_duration
+        )
+        return await self._client._driver.run(self._client._rules.estimate(self.id, fields))
 
     async def latest(self) -> AsyncRun | None:
         """Its latest run, whoever started it; None when it never ran.

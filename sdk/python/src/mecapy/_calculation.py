@@ -12,13 +12,14 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from mecapy._duration import seconds
 from mecapy._errors import EncodingError
 from mecapy._fields import fields_of
 from mecapy._origin import Origin, Stretch
 from mecapy._rules import Order
 from mecapy._source import calculation_of, check, unwrapped, written_of
 from mecapy._taken import is_calculation
-from mecapy._values import Limits, seconds
+from mecapy._values import Limits, RunEstimate
 
 if TYPE_CHECKING:
     from mecapy._async import AsyncMecaPy
@@ -201,6 +202,14 @@ class _Calculation:
         names = tuple(inputs) if is_calculation(self._mecapy_function) else None
         return fields, Origin(stretches, names)
 
+    def _estimated(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Json:
+        """What is sent of a run that is only estimated; its inputs stay here."""
+        if args or kwargs:
+            self._inputs(args, kwargs)  # a wrong call is told
+        return fields_of(
+            limits=self._options.limits, estimated_duration=self._options.estimated_duration
+        )
+
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self.__name__}{self._signature}>"  # type: ignore[attr-defined]
 
@@ -265,6 +274,17 @@ class Calculation(_Calculation):
         fields, origin = self._ordered(self._inputs(args, kwargs))
         rule = self._client._rules.execute(None, fields, Order())
         return Run(self._client, self._client._driver.run(rule), origin)
+
+    def estimate(self, *args: Any, **kwargs: Any) -> RunEstimate:
+        """What a run would take and cost, and where it would go. Nothing is run or sent of it.
+
+        Raises
+        ------
+        InvalidRequestError
+            A limit is over its ceiling, or no backend takes such a run.
+        """
+        fields = self._estimated(args, kwargs)
+        return self._client._driver.run(self._client._rules.estimate(None, fields))
 
     def map(
         self,
@@ -346,6 +366,17 @@ class AsyncCalculation(_Calculation):
         fields, origin = self._ordered(self._inputs(args, kwargs))
         rule = self._client._rules.execute(None, fields, Order())
         return AsyncRun(self._client, await self._client._driver.run(rule), origin)
+
+    async def estimate(self, *args: Any, **kwargs: Any) -> RunEstimate:
+        """What a run would take and cost, and where it would go; see `Calculation.estimate`.
+
+        Raises
+        ------
+        InvalidRequestError
+            See `Calculation.estimate`.
+        """
+        fields = self._estimated(args, kwargs)
+        return await self._client._driver.run(self._client._rules.estimate(None, fields))
 
     async def map(
         self,

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import contextlib
+import datetime
 import os
 from collections.abc import Callable, Mapping
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, TypeVar, overload
+from typing import TYPE_CHECKING, Any, Literal, TypeVar, overload
 
 import httpx
 
@@ -20,9 +21,9 @@ from mecapy._origin import UNKNOWN, Origin
 from mecapy._rules import Order, Rules
 from mecapy._run import Run, Runs
 from mecapy._session import Session
-from mecapy._signatures import shows_options, takes_inputs
+from mecapy._signatures import knows_the_address, shows_options, takes_inputs
 from mecapy._task import Tasks
-from mecapy._values import Duration, Limits
+from mecapy._values import CostSum, Duration, Limits
 
 if TYPE_CHECKING:
     from mecapy._async import AsyncMecaPy
@@ -80,6 +81,7 @@ class MecaPy:
     42
     """
 
+    @knows_the_address
     def __init__(
         self,
         token: str | None = None,
@@ -182,7 +184,9 @@ class MecaPy:
         log: float | str | None = None,
         result: float | str | None = None,
         artifacts: float | str | None = None,
+        checkpoint: float | str | None = None,
         processes: int | None = None,
+        gpus: int | None = None,
         cache: Duration | None = None,
         estimated_duration: Duration | None = None,
     ) -> Callable[[F], Calculation]: ...
@@ -200,7 +204,7 @@ class MecaPy:
             A plain function.
         name : str, optional
             For people; the function's name.
-        timeout, memory, cpus, cpu_time, disk, log, result, artifacts, processes
+        timeout, memory, cpus, cpu_time, disk, log, result, artifacts, checkpoint, processes, gpus
             What a run may use, see `Limits`.
         cache : float, str or timedelta, optional
             For how long an earlier result of the same code and inputs answers: ``"1 h"``.
@@ -217,6 +221,31 @@ class MecaPy:
         if function is None:
             return lambda f: Calculation(self, f, made)
         return Calculation(self, function, made)
+
+    def costs(
+        self,
+        by: Literal["day", "user", "task", "backend"] = "day",
+        *,
+        first: datetime.date | str | None = None,
+        last: datetime.date | str | None = None,
+    ) -> list[CostSum]:
+        """What runs cost, by the day they were accepted on, UTC.
+
+        Yours; to who keeps the server, everybody's.
+
+        Parameters
+        ----------
+        by : {'day', 'user', 'task', 'backend'}
+            What is summed up in one.
+        first, last : date or str, optional
+            The days, as ``"2026-11-01"``; from the first of this month until today.
+
+        Raises
+        ------
+        InvalidRequestError
+            The days are none, or too far apart.
+        """
+        return self._driver.run(self._rules.costs(by, first, last))
 
     def me(self) -> Json:
         """Who calls: ``user``, ``admin`` and ``proof``.

@@ -15,6 +15,7 @@
     │   ├── NotFoundError       no such task, run or artifact of yours
     │   ├── InvalidRequestError `problems` names each wrong field
     │   ├── ConflictError       the state does not allow it
+    │   ├── BudgetExhausted     what you may spend this month is spent, or expected
     │   ├── EncodingError       an input has no encoding (also a TypeError)
     │   └── SourceError         a function cannot be taken along
     ├── RunCancelled            somebody cancelled the run
@@ -180,6 +181,13 @@ class NotFoundError(UsageError):
 
 class ConflictError(UsageError):
     """The state does not allow it."""
+
+
+class BudgetExhausted(UsageError):
+    """What you may spend this month is spent, or expected of runs that have not ended.
+
+    What runs goes on; nothing new begins.
+    """
 
 
 class EncodingError(UsageError, TypeError):

@@ -9,13 +9,14 @@ from pathlib import Path
 from typing import Any
 
 from mecapy._codec import encode_inputs
+from mecapy._duration import seconds
 from mecapy._entries import Pieces
 from mecapy._errors import EncodingError, SourceError
 from mecapy._origin import Origin, Stretch
 from mecapy._session import Body
 from mecapy._source import written_of
 from mecapy._taken import is_calculation
-from mecapy._values import Duration, Limits, seconds
+from mecapy._values import Duration, Limits
 
 Json = dict[str, Any]
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import datetime
 import hashlib
 import json
 import uuid
+import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -17,10 +19,15 @@ from mecapy._errors import MecaPyError, NetworkError
 from mecapy._event_reader import EventReader
 from mecapy._fields import body_of
 from mecapy._session import Session
-from mecapy._steps import Emit, Read, Rule
-from mecapy._values import ENDS, event_of
+from mecapy._steps import Emit, Read, Rule, understood
+from mecapy._values import ENDS, CostSum, RunEstimate, estimate_of, event_of, pick
 
 Json = dict[str, Any]
+
+
+class BudgetWarning(UserWarning):
+    """Most of what you may spend this month is spent, or expected."""
+
 
 _WAIT_S = 25.0  # of one call: proxies give up after a minute
 _PAGE = 100
@@ -127,7 +134,32 @@ class Rules:
             headers=headers,
             deadline=deadline,
         )
+        if "mecapy-warning" in reply.headers:
+            text = errors.harmless(reply.headers["mecapy-warning"])
+            warnings.warn(text, BudgetWarning, stacklevel=2)
         return _run_record(reply.content)
+
+    def estimate(self, task_id: str | None, fields: Mapping[str, Any]) -> Rule[RunEstimate]:
+        """What a run of a task, or of none, would take and cost."""
+        path = "/api/tasks/estimate" if task_id is None else f"/api/tasks/{_id(task_id)}/estimate"
+        reply = yield from self.session.call("POST", path, body=body_of(fields))
+        with understood():
+            return estimate_of(_json(reply.content))
+
+    def costs(
+        self, by: str, first: datetime.date | str | None, last: datetime.date | str | None
+    ) -> Rule[list[CostSum]]:
+        """The sums, in the order of their keys."""
+        asked: Json = {"by": by, "from": _day(first), "to": _day(last), "limit": _PAGE}
+        sums: list[CostSum] = []
+        while True:
+            reply = yield from self.session.call("GET", "/api/costs", params=asked)
+            with understood():
+                page = _json(reply.content)
+                sums += [pick(CostSum, one) for one in page["items"]]
+            if page.get("next") in (None, asked.get("cursor")):
+                return sums
+            asked["cursor"] = page["next"]
 
     def execute_and_finish(
         self,
@@ -285,6 +317,10 @@ def _run_record(content: bytes) -> Json:
 
 def _json(content: bytes) -> Json:
     return dict(json.loads(content))
+
+
+def _day(given: datetime.date | str | None) -> str | None:
+    return given.isoformat() if isinstance(given, datetime.date) else given
 
 
 def _id(given: str) -> str:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from mecapy._artifact import Artifact
 from mecapy._state import RunState
-from mecapy._values import Event, Failure, Progress, Status, Usage
+from mecapy._values import Cost, Event, Failure, Progress, Status, Usage
 
 if TYPE_CHECKING:
     from mecapy._client import MecaPy
@@ -78,8 +78,8 @@ class Run(RunState["MecaPy", Artifact]):
         return self._usage()
 
     @property
-    def cost(self) -> float | None:
-        """What it cost, as the server tells it; None when it tells nothing."""
+    def cost(self) -> Cost | None:
+        """What its attempts and machines cost so far; None when nothing is known of it."""
         self._refresh()
         return self._cost()
 

@@ -214,6 +214,7 @@ def retry_after(reply: Reply) -> float | None:
 _KINDS: dict[int, type[MecaPyError]] = {
     400: errors.InvalidRequestError,
     401: errors.AuthenticationError,
+    402: errors.BudgetExhausted,
     403: errors.AuthenticationError,
     404: errors.NotFoundError,
     405: errors.InvalidRequestError,
@@ -224,6 +225,13 @@ _KINDS: dict[int, type[MecaPyError]] = {
     422: errors.InvalidRequestError,
     429: errors.BusyError,
     431: errors.InvalidRequestError,
+}
+
+
+# What to do next, by what the server says.
+_NEXT_STEPS = {
+    "no such task": ": an id is wanted, no name; tasks.list() shows yours",
+    "no such run": ": runs.list() shows yours",
 }
 
 
@@ -241,7 +249,11 @@ def error_of(reply: Reply) -> MecaPyError:
         for p in problem.get("errors", [])
     )
     message = str(problem.get("detail") or problem.get("title") or f"HTTP {reply.status}")
-    message += "".join(f"\n  {_place(p)}: {p.detail}" for p in problems)
+    said = message  # what it tells already is not told again with its place
+    message += "".join(
+        f"\n  {_place(p)}: {p.detail}{_whose_ceiling(p)}" for p in problems if p.detail not in said
+    )
+    message += _NEXT_STEPS.get(said, "")
     request_id = problem.get("request_id") or reply.headers.get("x-request-id")
     if kind is errors.AuthenticationError:
         message += "; log in with `mecapy login`, or give token= or MECAPY_TOKEN"
@@ -254,6 +266,13 @@ def error_of(reply: Reply) -> MecaPyError:
     if isinstance(error, errors.BusyError):
         error.retry_after = retry_after(reply)
     return error
+
+
+def _whose_ceiling(problem: errors.FieldProblem) -> str:
+    limit = problem.pointer.removeprefix("/limits/")
+    if limit == problem.pointer or "over the ceiling" not in problem.detail:
+        return ""
+    return f"; it is the server's: its operator raises limits.max_{limit}"
 
 
 def _place(problem: errors.FieldProblem) -> str:

@@ -8,9 +8,12 @@ import inspect
 from collections.abc import Callable, Iterable
 from typing import Any, TypeVar, cast
 
+from mecapy._errors import ConfigurationError
 from mecapy._values import Limits
 
 F = TypeVar("F", bound=Callable[..., Any])
+# What else an address is called.
+_ADDRESSES = ("url", "server", "server_url", "address", "host", "endpoint")
 
 
 def takes_inputs(method: F) -> F:
@@ -36,6 +39,24 @@ def takes_inputs(method: F) -> F:
         return await method(*args, **kwargs)
 
     return cast(F, awaited if inspect.iscoroutinefunction(method) else told)
+
+
+def knows_the_address(method: F) -> F:
+    """A client's ``__init__`` says where the address goes to who gives it elsewhere."""
+    known = inspect.signature(method).parameters
+
+    @functools.wraps(method)
+    def told(self: Any, *args: Any, **kwargs: Any) -> Any:
+        right = f"{type(self).__name__}(base_url=...)"
+        unknown = next((one for one in kwargs if one not in known), None)
+        if unknown in _ADDRESSES:
+            raise TypeError(f"there is no argument {unknown}; the server's address: {right}")
+        token = args[0] if args else kwargs.get("token")
+        if isinstance(token, str) and "://" in token:
+            raise ConfigurationError(f"that is an address, not a token: {right}")
+        return method(self, *args, **kwargs)
+
+    return cast(F, told)
 
 
 def shows_options(method: F) -> F:

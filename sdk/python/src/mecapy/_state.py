@@ -14,7 +14,19 @@ from mecapy._origin import UNKNOWN, Origin
 from mecapy._outcome import failure_to_raise
 from mecapy._steps import understood
 from mecapy._taken import BY_NAME
-from mecapy._values import ENDS, Estimate, Failure, Progress, Status, Usage, moment, pick
+from mecapy._values import (
+    ENDS,
+    Checkpoint,
+    Cost,
+    Estimate,
+    Failure,
+    Progress,
+    Status,
+    Usage,
+    cost_of,
+    moment,
+    pick,
+)
 
 C = TypeVar("C")
 Json = dict[str, Any]
@@ -177,9 +189,9 @@ class RunState(Generic[C, A]):
     def _attempt(self) -> int:
         return int(self._told.get("attempt", 0))
 
-    def _cost(self) -> float | None:
+    def _cost(self) -> Cost | None:
         cost = self._told.get("cost")
-        return None if cost is None else float(cost)
+        return None if cost is None else cost_of(cost)
 
     def _artifacts(self) -> list[A]:
         records = self._told.get("artifacts", ())
@@ -222,6 +234,21 @@ class RunState(Generic[C, A]):
     def moved_from(self) -> str | None:
         """The backend whose limit it outlived; it began again on a machine of its own."""
         return self._told.get("moved_from")
+
+    @property
+    def checkpoint(self) -> Checkpoint | None:
+        """The state it saved last, until it has ended; None when it saved none."""
+        told = self._told.get("checkpoint")
+        if told is None:
+            return None
+        saved_at = moment(told["saved_at"])
+        assert saved_at is not None
+        return Checkpoint(saved_at, int(told["attempt"]), int(told["bytes"]))
+
+    @property
+    def resumed_from(self) -> int | None:
+        """The attempt whose checkpoint the last one began with; None when with none."""
+        return self._told.get("resumed_from")
 
     @property
     def cached_from(self) -> str | None:

@@ -11,7 +11,7 @@ from mecapy._rules import Order
 from mecapy._run import Run
 from mecapy._signatures import takes_inputs
 from mecapy._state import TaskState
-from mecapy._values import Duration, Limits, Status
+from mecapy._values import Duration, Limits, RunEstimate, Status
 
 if TYPE_CHECKING:
     from mecapy._client import MecaPy
@@ -185,6 +185,42 @@ class Task(TaskState["MecaPy"]):
         fields = fields_of(inputs=inputs, version=version, estimated_duration=estimated_duration)
         rule = self._client._rules.execute(self.id, fields, Order(fresh))
         return Run(self._client, self._client._driver.run(rule), self._origin(inputs))
+
+    @takes_inputs
+    def estimate(
+        self,
+        inputs: Mapping[str, Any] | None = None,
+        *,
+        limits: Limits | None = None,
+        version: int | None = None,
+        estimated_duration: Duration | None = None,
+    ) -> RunEstimate:
+        """What a run would take and cost, and where it would go. Nothing is run.
+
+        Parameters
+        ----------
+        inputs : mapping, optional
+            What it would receive; they change no estimate.
+        limits : Limits, optional
+            What it may use, over the task's.
+        version : int, optional
+            Instead of the latest.
+        estimated_duration : float, str or timedelta, optional
+            How long it takes, as far as you know.
+
+        Raises
+        ------
+        NotFoundError
+            There is no such task of yours, or not this version of it.
+        InvalidRequestError
+            No backend takes such a run.
+        EncodingError
+            An input has no encoding.
+        """
+        fields = fields_of(
+            inputs=inputs, limits=limits, version=version, estimated_duration=estimated_duration
+        )
+        return self._client._driver.run(self._client._rules.estimate(self.id, fields))
 
     @property
     def latest(self) -> Run | None:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import datetime
 import math
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
+
+from mecapy._duration import quantity, seconds
 
 Status = Literal["queued", "running", "completed", "failed", "cancelled"]
 Fault = Literal["calculation", "limit", "platform"]
@@ -107,6 +108,150 @@ class Estimate:
 
 
 @dataclass(frozen=True)
+class Checkpoint:
+    """A state that a run saved, for the attempt after it.
+
+    Attributes
+    ----------
+    saved_at : datetime
+        When it was with the server, UTC.
+    attempt : int
+        Which saved it.
+    bytes : int
+        Its size.
+    """
+
+    saved_at: datetime.datetime
+    attempt: int
+    bytes: int
+
+
+@dataclass(frozen=True)
+class CostComponent:
+    """One line of a cost.
+
+    Attributes
+    ----------
+    name : str
+        ``vcpu``, ``memory``, ``machine``, ``storage`` or ``egress``.
+    item : str
+        Of the table of prices.
+    quantity : float
+        How much of it.
+    unit : str
+        ``vCPU-s``, ``GB-s``, ``h``, ``GB-month`` or ``GB``.
+    free : float
+        Of the quantity, for nothing.
+    eur_each : float or None
+        Price of one unit; None when nobody knows it.
+    eur : float or None
+        The same of all.
+    """
+
+    name: str
+    item: str
+    quantity: float
+    unit: str
+    free: float
+    eur_each: float | None = None
+    eur: float | None = None
+
+
+@dataclass(frozen=True)
+class Cost:
+    """What a run cost, or would.
+
+    Attributes
+    ----------
+    eur : float
+        EUR, of what has a known price.
+    complete : bool
+        All prices are known, and nothing more is to come.
+    free_allowances : str
+        ``left_out``: what an account has for nothing every month is not taken off.
+    components : tuple of CostComponent
+        The lines of it.
+    why : str or None
+        Why it is not complete.
+    prices_of : str or None
+        Date of the oldest price in it.
+    """
+
+    eur: float
+    complete: bool
+    free_allowances: str
+    components: tuple[CostComponent, ...]
+    why: str | None = None
+    prices_of: str | None = None
+
+
+@dataclass(frozen=True)
+class BackendCost:
+    """What a run would cost on one backend.
+
+    Attributes
+    ----------
+    configured : bool
+        Runs can go there on this server.
+    cost : Cost or None
+        None when it cannot hold the run.
+    machine : str or None
+        The kind of machine that would be made for it.
+    not_possible : str or None
+        Why it cannot hold the run.
+    """
+
+    configured: bool
+    cost: Cost | None = None
+    machine: str | None = None
+    not_possible: str | None = None
+
+
+@dataclass(frozen=True)
+class RunEstimate:
+    """What a run would take and cost, and where it would go.
+
+    Attributes
+    ----------
+    duration : Estimate
+        How long it is expected to take.
+    backend : str
+        Where it would go.
+    why : str
+        The rule by which.
+    cost : dict of str to BackendCost
+        On each backend, by its name.
+    """
+
+    duration: Estimate
+    backend: str
+    why: str
+    cost: dict[str, BackendCost]
+
+
+@dataclass(frozen=True)
+class CostSum:
+    """What some runs cost.
+
+    Attributes
+    ----------
+    runs : int
+        That have ended or cost something, but those that earlier ones answered.
+    eur : float
+        EUR.
+    incomplete_runs : int
+        Of them, those whose cost is not complete.
+    key : str or None
+        The day, user, task (``ad_hoc``: of none that is kept) or backend; None of a total.
+    """
+
+    runs: int
+    eur: float
+    incomplete_runs: int
+    key: str | None = None
+
+
+@dataclass(frozen=True)
 class StatusEvent:
     """The run is somewhere else now; `attempt` counts from 1, 0 before the first."""
 
@@ -135,6 +280,24 @@ Event = StatusEvent | LogEvent | ProgressEvent
 def pick(kind: Any, record: Mapping[str, Any]) -> Any:
     """A dataclass of those members of `record` that it has: servers may tell more."""
     return kind(**{key: record[key] for key in kind.__dataclass_fields__ if key in record})
+
+
+def cost_of(record: Mapping[str, Any]) -> Cost:
+    """A cost as the server told it."""
+    parts = tuple(pick(CostComponent, part) for part in record["components"])
+    told: Cost = pick(Cost, {**record, "components": parts})
+    return told
+
+
+def estimate_of(record: Mapping[str, Any]) -> RunEstimate:
+    """An estimate as the server told it."""
+    costs = {
+        name: pick(BackendCost, {**one, "cost": cost_of(one) if "components" in one else None})
+        for name, one in record["cost"].items()
+    }
+    choice = record["backend"]
+    duration = pick(Estimate, record["duration"])
+    return RunEstimate(duration, choice["chosen"], choice["why"], costs)
 
 
 def event_of(name: str, data: Mapping[str, Any]) -> Event | None:
@@ -176,46 +339,11 @@ _SIZES_MIB = {
     "gio": 1024.0,
     "tio": 1024.0**2,
 }
-_TIMES_S = {
-    "ms": 0.001,
-    "s": 1.0,
-    "sec": 1.0,
-    "second": 1.0,
-    "seconds": 1.0,
-    "min": 60.0,
-    "minute": 60.0,
-    "minutes": 60.0,
-    "h": 3600.0,
-    "hour": 3600.0,
-    "hours": 3600.0,
-    "d": 86400.0,
-    "day": 86400.0,
-    "days": 86400.0,
-}
-_QUANTITY = re.compile(r"\s*(\d+(?:\.\d+)?(?:[eE][+-]?\d+)?)\s*([A-Za-z]+)\s*")
-
-
-def _quantity(name: str, value: float | str, units: Mapping[str, float], example: str) -> float:
-    if isinstance(value, (int, float)) and not isinstance(value, bool):
-        return float(value)
-    match = _QUANTITY.fullmatch(value) if isinstance(value, str) else None
-    unit = units.get(match[2].lower()) if match else None
-    if match is None or unit is None:
-        known = ", ".join(units)
-        raise ValueError(f"{name}={value!r}: write a number and a unit, {example} ({known})")
-    return float(match[1]) * unit
 
 
 def size_mib(name: str, value: float | str) -> float:
     """A size as MiB: ``"1 GiB"``, ``"500 MB"``, or a number that is MiB already."""
-    return _quantity(name, value, _SIZES_MIB, "as in '1 GiB'")
-
-
-def seconds(name: str, value: float | str | datetime.timedelta) -> float:
-    """A duration as seconds: ``"5 min"``, a timedelta, or a number that is seconds already."""
-    if isinstance(value, datetime.timedelta):
-        return value.total_seconds()
-    return _quantity(name, value, _TIMES_S, "as in '5 min'")
+    return quantity(name, value, _SIZES_MIB, "as in '1 GiB'")
 
 
 Duration = float | str | datetime.timedelta
@@ -235,10 +363,13 @@ class Limits:
         CPUs' worth of time, and threads of BLAS.
     cpu_time : float, str or timedelta, optional
         CPU time of all processes together: ``"10 min"``, or seconds.
-    disk, log, result, artifacts : float or str, optional
-        Of the working folder, the log, the encoded result, all artifacts: ``"64 MiB"``, or MiB.
+    disk, log, result, artifacts, checkpoint : float or str, optional
+        Of the working folder, the log, the encoded result, all artifacts, a saved state:
+        ``"64 MiB"``, or MiB.
     processes : int, optional
         Processes and threads at once.
+    gpus : int, optional
+        Graphics processors, of a machine that is made for the run.
 
     Raises
     ------
@@ -254,7 +385,9 @@ class Limits:
     log: float | str | None = None
     result: float | str | None = None
     artifacts: float | str | None = None
+    checkpoint: float | str | None = None
     processes: int | None = None
+    gpus: int | None = None
 
     def __post_init__(self) -> None:
         self.record()  # a mistake is told where it was made
@@ -265,15 +398,17 @@ class Limits:
         for name, value in (("timeout", self.timeout), ("cpu_time", self.cpu_time)):
             if value is not None:
                 found[_TABLE[name]] = seconds(name, value)
-        for name in ("memory", "disk", "log", "result", "artifacts"):
+        for name in ("memory", "disk", "log", "result", "artifacts", "checkpoint"):
             size: float | str | None = getattr(self, name)
             if size is not None:
                 mib = size_mib(name, size)
                 found[_TABLE[name]] = math.ceil(mib * 1024) if name == "log" else mib
         if self.cpus is not None:
             found["cpus"] = float(self.cpus)
-        if self.processes is not None:
-            found["processes"] = int(self.processes)
+        for name in ("processes", "gpus"):
+            count: int | None = getattr(self, name)
+            if count is not None:
+                found[name] = int(count)
         return found
 
 
@@ -286,4 +421,5 @@ _TABLE = {
     "log": "log_kb",
     "result": "result_mb",
     "artifacts": "artifacts_mb",
+    "checkpoint": "checkpoint_mb",
 }

@@ -1,0 +1,1 @@
+../../../../runtime/python/mecapy/_duration.py

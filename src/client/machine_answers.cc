@@ -1,0 +1,32 @@
+#include "client/machine_answers.h"
+
+#include "client/view.h"
+
+namespace mecapy::client {
+namespace {
+
+Error broken() { return fail(ErrorCode::unavailable, "the server's answer cannot be read"); }
+
+}  // namespace
+
+Result<MachineAnswer> read_machine(const std::string& text) {
+  const json::value whole = parsed(text);
+  if (!whole.is_object()) return broken();
+  const View machine(whole);
+  return MachineAnswer{machine.text("id"),     machine.text("run_id"),
+                       machine.text("placer"), machine.text("type"),
+                       machine.text("zone"),   machine.text("state"),
+                       machine.text("said"),   machine.number("age_s").value_or(0),
+                       machine.number("eur")};
+}
+
+Result<LeftoverAnswer> read_leftover(const std::string& text) {
+  const json::value whole = parsed(text);
+  if (!whole.is_object()) return broken();
+  const View part(whole);
+  return LeftoverAnswer{part.text("placer"),    part.text("kind"),  part.text("zone"),
+                        part.text("id"),        part.text("since"), part.text("said"),
+                        part.is_true("retired")};
+}
+
+}  // namespace mecapy::client
