@@ -71,7 +71,7 @@ class Openstack final : public Placer {
   bool is_ours(const OpenstackServer& server) const {
     return text_of(server, kHome) == options_.installation;
   }
-  awaitable<Answer<Done>> settle(std::string id, base::Deadline deadline);
+  awaitable<Answer<Done>> settle(std::string id, const Order& order, base::Deadline deadline);
   // The machine's: what was saved, and what carries its name.
   awaitable<Answer<Servers>> find(std::string machine, std::string parts, base::Deadline deadline);
 
@@ -104,13 +104,14 @@ awaitable<Answer<Done>> Openstack::place(Order order, Save save, base::Deadline 
   if (const auto* refusal = std::get_if<Refusal>(&created)) co_return *refusal;
   const std::string& id = std::get<std::string>(created);
   if (!co_await save(json::serialize(json::object{{"server", id}}))) co_return unsaved;
-  co_return co_await settle(id, deadline);
+  co_return co_await settle(id, order, deadline);
 }
 
-// Until it runs. A server for which there is no host is accepted first, and told as ERROR.
-awaitable<Answer<Done>> Openstack::settle(std::string id, base::Deadline deadline) {
+// Until it runs, or did. A server for which there is no host is accepted first, and told as ERROR.
+awaitable<Answer<Done>> Openstack::settle(std::string id, const Order& order,
+                                          base::Deadline deadline) {
   const base::Deadline until = std::min(deadline, base::after(options_.settle));
-  while (true) {
+  for (int looks = 1; looks == 1 || !order.overtaken(); ++looks) {
     auto answer = co_await api_.server(id, until);
     if (const auto* one = std::get_if<One>(&answer)) {
       if (!*one) {
@@ -121,11 +122,12 @@ awaitable<Answer<Done>> Openstack::settle(std::string id, base::Deadline deadlin
       }
       if ((*one)->status != "BUILD") co_return Done{};
     }
-    if (base::after(options_.poll) >= until) co_return Done{};  // looked at further on
+    if (base::after(options_.poll) >= until) break;  // looked at further on
     asio::steady_timer timer(co_await asio::this_coro::executor, options_.poll);
     boost::system::error_code ec;
     co_await timer.async_wait(asio::redirect_error(asio::use_awaitable, ec));
   }
+  co_return Done{};
 }
 
 awaitable<Answer<Servers>> Openstack::find(std::string machine, std::string parts,

@@ -65,6 +65,9 @@ struct Order {
   int cpus = 1;                  // of a placer that cuts machines to size
   std::int64_t memory_mb = 0;
   int gpus = 0;
+  // Asked while place() waits for what it made to be on. True once its worker has called home, or
+  // nobody wants the machine any more: place() is done then, whatever the cloud says of it.
+  std::function<bool()> overtaken = [] { return false; };
 };
 
 // A kind of machine that can be had.

@@ -38,7 +38,10 @@ std::vector<Kind> clouds() {
 class PlacerContract : public testing::TestWithParam<Kind> {
  protected:
   void TearDown() override {
-    if (!wrong_expected_) EXPECT_EQ(world_->wrong(), "[]");
+    if (TestCloud* cloud = world_->cloud()) {
+      if (!wrong_expected_) EXPECT_EQ(cloud->violations(), "[]");
+      EXPECT_EQ(cloud->crashes(), "[]");
+    }
     for (const std::string& text : told_) {
       for (const std::string& secret : world_->secrets()) {
         EXPECT_EQ(text.find(secret), std::string::npos) << text;
@@ -200,7 +203,7 @@ INSTANTIATE_TEST_SUITE_P(All, PlacerContract, testing::ValuesIn(kinds()),
 class CloudContract : public PlacerContract {};
 
 TEST_P(CloudContract, EachFaultOfEachCall_LeavesNothing) {
-  for (const std::string& fault : world_->faults()) {
+  for (const std::string& fault : world_->cloud()->faults()) {
     for (const char* on : {"images", "create_address", "create", "tag_volume", "user_data",
                            "poweron", "get", "list", "terminate", "delete", "delete_volume",
                            "delete_address", "list_volumes", "list_addresses", "token", "any"}) {
@@ -216,6 +219,21 @@ TEST_P(CloudContract, EachFaultOfEachCall_LeavesNothing) {
       cloud().control("calm", {});
     }
   }
+}
+
+// A cloud that is away, or slow to say so: the worker was there before.
+TEST_P(CloudContract, AMachineWhoseWorkerCalledHome_IsNotWaitedFor) {
+  cloud().control("hold", {{"held", true}});
+  Order order = world_->order();
+  int asked = 0;
+  order.overtaken = [&asked] { return ++asked == 3; };
+  const Placed placed = place(order);
+  EXPECT_FALSE(placed.refusal);
+  EXPECT_EQ(asked, 3);
+  EXPECT_EQ(look(order.machine, placed.parts()).phase, Phase::making);
+  cloud().control("hold", {{"held", false}});
+  destroy(order.machine, placed.parts());
+  EXPECT_EQ(world_->left(), 0U);
 }
 
 TEST_P(CloudContract, AnAnswerThatWasLost_IsUnknownAndFoundByItsTag) {

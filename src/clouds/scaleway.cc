@@ -90,7 +90,8 @@ class Scaleway final : public Placer {
                                base::Deadline deadline);
   awaitable<Answer<Done>> switch_on(const Known& known, const Order& order, const MachineType& type,
                                     base::Deadline deadline);
-  awaitable<Answer<Done>> settle(const Known& known, Refusal idle, base::Deadline deadline);
+  awaitable<Answer<Done>> settle(const Known& known, const Order& order, Refusal idle,
+                                 base::Deadline deadline);
   awaitable<Answer<bool>> clear(std::string zone, std::string machine, Known known,
                                 base::Deadline deadline);
   ScalewayOptions options_;
@@ -160,23 +161,23 @@ awaitable<Answer<Done>> Scaleway::switch_on(const Known& known, const Order& ord
     if (trouble != Trouble::passing && trouble != Trouble::unknown) co_return refused->refusal;
     idle = refused->refusal;
   }
-  co_return co_await settle(known, std::move(idle), deadline);
+  co_return co_await settle(known, order, std::move(idle), deadline);
 }
 
-// Until it runs. A machine for which its zone has no room goes back to "stopped"; one that never
-// left it is `idle`.
-awaitable<Answer<Done>> Scaleway::settle(const Known& known, Refusal idle,
+// Until it runs, or did. A machine for which its zone has no room goes back to "stopped"; one that
+// never left it is `idle`.
+awaitable<Answer<Done>> Scaleway::settle(const Known& known, const Order& order, Refusal idle,
                                          base::Deadline deadline) {
   const base::Deadline until = std::min(deadline, base::after(options_.settle));
   bool started = false;
-  for (int looks = 1;; ++looks) {
+  for (int looks = 1; looks == 1 || !order.overtaken(); ++looks) {
     auto answer = co_await api_.server(known.zone, known.server, until);
     if (const auto* one = std::get_if<One>(&answer)) {
       if (!*one) {
         co_return api_.calls().refusal(Trouble::passing, "a server", "it is gone before it ran");
       }
       const std::string& state = (*one)->state;
-      if (state == "running") co_return Done{};
+      if (state != "starting" && state != "stopped") co_return Done{};
       if (state == "starting") started = true;
       if (state == "stopped" && started) {
         co_return api_.calls().refusal(Trouble::out_of_stock, "a server",
@@ -188,11 +189,13 @@ awaitable<Answer<Done>> Scaleway::settle(const Known& known, Refusal idle,
         if (auto* refused = std::get_if<Refused>(&again)) idle = std::move(refused->refusal);
       }
     }
-    if (base::after(options_.poll) >= until) break;
+    if (base::after(options_.poll) >= until) {
+      if (started) break;
+      co_return idle;
+    }
     co_await pause(options_.poll);
   }
-  if (started) co_return Done{};
-  co_return idle;
+  co_return Done{};
 }
 
 // ---- look

@@ -9,6 +9,7 @@
 #include <chrono>
 #include <stdexcept>
 #include <string>
+#include <vector>
 
 #include "base/fd.h"
 #include "base/test_await.h"
@@ -74,6 +75,14 @@ class TestCloud {
   }
   // What of our requests was not as the facts say.
   std::string violations() { return boost::json::serialize(array_at(state(), {"violations"})); }
+  // Where the simulator itself failed.
+  std::string crashes() { return boost::json::serialize(array_at(state(), {"crashes"})); }
+  // Those of tests/clouds/fault_table.py that can befall it and do not take seconds.
+  std::vector<std::string> faults() const {
+    std::vector<std::string> names;
+    for (const auto& name : array_at(known_, {"faults"})) names.emplace_back(name.as_string());
+    return names;
+  }
   // All that came, but for our questions here.
   boost::json::array requests() { return array_at(ask("GET", "requests"), {"requests"}); }
 

@@ -45,10 +45,7 @@ class World {
   virtual std::unique_ptr<Placer> another(const std::string& installation) = 0;
   virtual std::size_t left() = 0;               // parts that are there, whoever knows them
   virtual std::size_t parts() const = 0;        // of a machine that was made
-  virtual std::string wrong() { return "[]"; }  // of what was asked
   virtual TestCloud* cloud() { return nullptr; }
-  // Those of tests/clouds/fault_table.py that can befall it and do not take seconds.
-  virtual std::vector<std::string> faults() { return {}; }
   // What must not be told.
   virtual std::vector<std::string> secrets() { return {}; }
 
@@ -86,14 +83,8 @@ class ScalewayWorld final : public World {
   }
   std::size_t left() override { return cloud_.left(); }
   std::size_t parts() const override { return 3; }
-  std::string wrong() override { return cloud_.violations(); }
   TestCloud* cloud() override { return &cloud_; }
   std::vector<std::string> secrets() override { return {cloud_.known("token")}; }
-  std::vector<std::string> faults() override {
-    return {"busy_empty", "busy",         "bad_gateway", "error",     "cut",
-            "transient",  "out_of_stock", "quota",       "forbidden", "quota_legacy",
-            "made_error", "made_cut",     "lost",        "fails",     "made_bad_gateway"};
-  }
 
  private:
   TestCloud cloud_{"scaleway"};
@@ -125,14 +116,8 @@ class OpenstackWorld final : public World {
   }
   std::size_t left() override { return cloud_.left(); }
   std::size_t parts() const override { return 1; }
-  std::string wrong() override { return cloud_.violations(); }
   TestCloud* cloud() override { return &cloud_; }
   std::vector<std::string> secrets() override { return {cloud_.known("credential_secret")}; }
-  std::vector<std::string> faults() override {
-    return {"busy_empty", "busy",  "bad_gateway", "error",           "cut",
-            "transient",  "quota", "forbidden",   "expired",         "made_error",
-            "made_cut",   "lost",  "fails",       "made_bad_gateway"};
-  }
 
  private:
   TestCloud cloud_{"openstack"};

@@ -200,6 +200,27 @@ TEST_F(KeeperTest, ACancelWhileItIsMade_TakesTheMachineAway) {
   });
 }
 
+TEST_F(KeeperTest, AMachineWhoseCloudNeverSaysThatItIsOn_IsOvertakenByItsWorker_OrByACancel) {
+  placer_.waits_until_overtaken = true;
+  with_keeper([&](Keeper&) -> awaitable<void> {
+    const model::RunId worked = co_await accept();
+    EXPECT_TRUE(co_await until_orders(1));
+    EXPECT_TRUE(co_await until([&]() -> awaitable<bool> {
+      co_return (co_await call_home(placer_.orders[0])).has_value();
+    }));
+    model::RunEnd end;
+    end.status = RunStatus::completed;
+    store::Lease lease{worked, 1};
+    EXPECT_TRUE((co_await store_->record_end(lease, std::move(end))).value());
+    EXPECT_TRUE(co_await until_nothing_left());
+    const model::RunId cancelled = co_await accept();
+    EXPECT_TRUE(co_await until_orders(2));
+    EXPECT_TRUE(co_await store_->request_cancel("u", cancelled));
+    EXPECT_TRUE(co_await until_nothing_left());
+    EXPECT_TRUE(placer_.there.empty());
+  });
+}
+
 TEST_F(KeeperTest, AWorkerThatNeverCallsHome_IsReplaced_UntilTheRunIsGivenUp) {
   options_.terms.tries = 2;
   with_keeper([&](Keeper&) -> awaitable<void> {

@@ -23,7 +23,8 @@ constexpr std::size_t kWords = 500;  // bytes of what a placer says
 }  // namespace
 
 struct PlacerCalls::Memory {
-  bool busy = false;    // a placer is asked something about it
+  bool busy = false;       // a placer is asked something about it
+  bool overtaken = false;  // while it was placed, its row got further
   std::string token{};  // until it is placed
   model::Limits limits{};
   base::Deadline next_look{};
@@ -106,12 +107,15 @@ void PlacerCalls::place(const model::Machine& machine) {
   order.cpus = static_cast<int>(std::ceil(memory.limits.cpus));
   order.memory_mb = std::llround(memory.limits.memory_mb);
   order.gpus = static_cast<int>(memory.limits.gpus);
+  memory.overtaken = false;
+  order.overtaken = [&memory] { return memory.overtaken; };  // it outlives the call
   order.life = std::chrono::duration_cast<seconds>(machine.life_until - machine.made_at);
   spawn(machine.id, ask_place(machine, std::move(order)));
 }
 
 void PlacerCalls::look(const model::Machine& machine) {
   Memory& memory = memory_[machine.id];
+  memory.overtaken = true;
   if (memory.busy || steady_clock::now() < memory.next_look) return;
   memory.next_look = base::after(options_.look_every);
   spawn(machine.id, ask_look(machine));
@@ -119,6 +123,7 @@ void PlacerCalls::look(const model::Machine& machine) {
 
 void PlacerCalls::destroy(const model::Machine& machine) {
   Memory& memory = memory_[machine.id];
+  memory.overtaken = true;
   if (memory.busy || steady_clock::now() < memory.next_destroy) return;
   if (memory.pause.count() == 0) memory.stuck_at = base::after(options_.stuck);
   spawn(machine.id, ask_destroy(machine));

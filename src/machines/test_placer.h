@@ -1,6 +1,9 @@
 // A placer that does as a test says.
 #pragma once
 
+#include <boost/asio/post.hpp>
+#include <boost/asio/this_coro.hpp>
+#include <boost/asio/use_awaitable.hpp>
 #include <deque>
 #include <functional>
 #include <map>
@@ -32,6 +35,10 @@ class ScriptedPlacer final : public clouds::Placer {
       co_return clouds::Refusal{clouds::Trouble::passing, "not saved"};
     }
     if (on_place) co_await on_place(order);
+    while (waits_until_overtaken && !order.overtaken()) {
+      co_await boost::asio::post(co_await boost::asio::this_coro::executor,
+                                 boost::asio::use_awaitable);
+    }
     if (!refusals.empty()) {
       const auto refusal = refusals.front();
       refusals.pop_front();
@@ -83,6 +90,7 @@ class ScriptedPlacer final : public clouds::Placer {
   std::deque<std::optional<clouds::Refusal>> refusals;
   std::map<std::string, std::string> destroyed_with;
   std::function<awaitable<void>(const clouds::Order&)> on_place;
+  bool waits_until_overtaken = false;  // place(), as if the cloud did not say that it is on
   int deaf = 0;
   int steps = 0;  // that a removal takes, with an answer of "not yet" to each
   std::chrono::seconds in_queue{0};

@@ -128,8 +128,13 @@ TEST(Judge, HarnessKinds_AreOnlyTheCalculationsOrLimits) {
   EXPECT_EQ(code(exited(1), failure("user_error")), OutcomeCode::user_error);
   EXPECT_EQ(code(exited(1), failure("invalid_code")), OutcomeCode::invalid_code);
   EXPECT_EQ(code(exited(1), failure("output_limit")), OutcomeCode::output_limit);
-  for (const char* kind : {"worker_lost", "internal", "timeout", "", "nonsense"}) {
+  for (const char* kind : {"timeout", "", "nonsense"}) {
     EXPECT_EQ(code(exited(1), failure(kind)), OutcomeCode::invalid_result) << kind;
+  }
+  for (const model::OutcomeRow& row : model::outcome_table()) {
+    if (row.fault != model::Fault::platform) continue;
+    EXPECT_EQ(code(exited(1), failure(std::string(row.name))), OutcomeCode::invalid_result)
+        << row.name;
   }
   ChannelReport garbage;
   garbage.failure_json = "[[[";

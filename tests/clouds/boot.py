@@ -12,6 +12,7 @@ import shutil
 import subprocess
 import sys
 import threading
+import traceback
 from collections.abc import Callable
 from pathlib import Path
 
@@ -25,6 +26,11 @@ CHASSIS = Path(__file__).parent / "machine" / "chassis.py"
 # What cloud-init is told here, of all it knows: a word that is not played is not passed over.
 KNOWN = {"bootcmd": list, "write_files": list, "runcmd": list}
 KNOWN_OF_FILES = {"path", "permissions", "encoding", "content"}
+FATES = (
+    *("never_boots", "boots_slowly", "two_at_once"),
+    *("dies_half_way", "hangs_half_way", "boots_twice"),
+)
+FATES_OF_CLOUDS = ("", "fails", "stops_in_place")  # which their simulators see to
 SLOW_BOOT_S = 3.0
 HALF_WAY_S = (0.05, 3.0)
 
@@ -149,6 +155,8 @@ class ProcessBoots:
         self, machine: str, user_data: bytes, fate: str, when_off: Callable[[], None]
     ) -> Computer:
         """See Boots."""
+        if fate not in (*FATES, *FATES_OF_CLOUDS):
+            raise ValueError(f"no machine here meets the fate {fate}")
         several = Several()
         try:
             config = read_cloud_config(user_data)
@@ -156,7 +164,7 @@ class ProcessBoots:
             self.wrong.append(f"cloud-init of {machine}: {error}")
             return several
         if fate == "never_boots":
-            later(0.0, lambda: self.told(machine, fate, True))
+            self._later(0.0, lambda: self.told(machine, fate, True))
             return several
         config["clock"] = self._clock
         with self._lock:
@@ -189,15 +197,28 @@ class ProcessBoots:
             act()
             self.told(machine, fate, on)
 
-        later(SLOW_BOOT_S if fate == "boots_slowly" else 0.0, boot)
+        self._later(SLOW_BOOT_S if fate == "boots_slowly" else 0.0, boot)
         match fate:
             case "dies_half_way":
-                later(half_way, lambda: strike(lambda: several.die(when_off)))
+                self._later(half_way, lambda: strike(lambda: several.die(when_off)))
             case "hangs_half_way":
-                later(half_way, lambda: strike(several.cut_off))
+                self._later(half_way, lambda: strike(several.cut_off))
             case "boots_twice":
-                later(half_way, lambda: strike(several.reset))
+                self._later(half_way, lambda: strike(several.reset))
         return several
+
+    def _later(self, seconds: float, act: Callable[[], object]) -> None:
+        """On a thread of its own; that it fails is noted."""
+
+        def guarded() -> None:
+            try:
+                act()
+            except Exception:
+                self.wrong.append(traceback.format_exc())
+
+        timer = threading.Timer(seconds, guarded)
+        timer.daemon = True
+        timer.start()
 
     def running(self) -> list[str]:
         """See Boots."""
@@ -220,13 +241,6 @@ class ProcessBoots:
         for several in self._on.values():
             several.cut_off()
         shutil.rmtree(self._folder, ignore_errors=True)
-
-
-def later(seconds: float, act: Callable[[], object]) -> None:
-    """On a thread of its own."""
-    timer = threading.Timer(seconds, act)
-    timer.daemon = True
-    timer.start()
 
 
 def _image_environment() -> str:

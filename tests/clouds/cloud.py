@@ -21,6 +21,7 @@ Handler = Callable[..., Answer]
 # is about to go (True). It may take its time, and says whether who asked is dead now: then nothing
 # more is done.
 Tap = Callable[[str, bool], bool]
+_CRASHED = b"the simulator itself failed: GET /_control/state tells how"
 _HTML = b"<html>\n<head><title>502 Bad Gateway</title></head>\n<body></body>\n</html>\n"
 
 
@@ -146,7 +147,9 @@ class Cloud(ABC):
             answer = Answer(0, cut=True)
         else:
             fault = self.faults.take(operation)
-            answer = self._befallen(fault, route, request, groups)
+            answer = self.timeline.guard(
+                lambda: self._befallen(fault, route, request, groups), Answer(500, _CRASHED)
+            )
             if self.tap(operation, True):
                 answer = Answer(0, cut=True)
         self._keep(kept, request, operation, fault, answer)
@@ -175,11 +178,13 @@ class Cloud(ABC):
             delay.start()
             return Answer(0, cut=True)
         with self.lock:
-            self._pretend = fault is not None and fault.kind is Kind.LOST
             if unknown := request.query.keys() - set(route.query):
                 request.wrong.append(f"its query names {sorted(unknown)}")
-            answer = self.authorize(request, route.operation) or route.handler(request, *groups)
-            self._pretend = False
+            self._pretend = fault is not None and fault.kind is Kind.LOST
+            try:
+                answer = self.authorize(request, route.operation) or route.handler(request, *groups)
+            finally:
+                self._pretend = False
         if fault is None or fault.kind is not Kind.AFTER:
             return answer
         if fault.name == "slow":
@@ -188,9 +193,12 @@ class Cloud(ABC):
         return self._spoiled(fault)
 
     def _late(self, route: Route, request: Request, groups: tuple[str, ...]) -> None:
-        with self.lock:
+        def act() -> None:
             if self.authorize(request, route.operation) is None:
                 route.handler(request, *groups)
+
+        with self.lock:
+            self.timeline.guard(act, None)
             request.wrong.clear()  # what it named may have been there when it was asked for
             self._pending -= 1
 
@@ -259,6 +267,7 @@ class Cloud(ABC):
                 "pending": self._pending,
                 "requests": len(self.requests),
                 "violations": violations,
+                "crashes": list(self.timeline.crashes),  # of the simulators, in all clouds' states
                 "played": dict(self.faults.played),
             }
 

@@ -18,6 +18,7 @@ def scaleway() -> Iterator[ScalewayClient]:
     _, server = opened["scaleway"]
     client = ScalewayClient(server.url)
     yield client
+    assert client.state()["crashes"] == []
     client.close()
     server.close()
 
@@ -30,5 +31,6 @@ def openstack() -> Iterator[OpenstackClient]:
     client = OpenstackClient(server.url)
     client.authenticate()
     yield client
+    assert client.state()["crashes"] == []
     client.close()
     server.close()

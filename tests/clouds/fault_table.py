@@ -33,6 +33,7 @@ class Fault:
     on: tuple[str, ...]  # operations it can befall; the first is the usual one
     chance: float = 0.0  # that it befalls one of them, of a cloud with a seed
     apis: tuple[str, ...] = ("scaleway", "openstack")
+    waits: bool = False  # it shows after seconds only, or on machines that boot
 
 
 _ASKS = (
@@ -51,7 +52,7 @@ TABLE = (
     Fault("bad_gateway", Kind.INSTEAD, _ALL, 0.01),  # 502 of HTML
     Fault("error", Kind.INSTEAD, _ALL, 0.01),  # 500 of JSON, nothing done
     Fault("cut", Kind.INSTEAD, _ALL, 0.01),  # the connection is cut, nothing done
-    Fault("silent", Kind.INSTEAD, _ALL),  # no answer for `faults.patience_s`, then cut
+    Fault("silent", Kind.INSTEAD, _ALL, waits=True),  # no answer for `faults.patience_s`, then cut
     Fault("transient", Kind.INSTEAD, _MAKES + _ENDS, 0.005),  # 409: not now
     Fault("out_of_stock", Kind.INSTEAD, ("create", "poweron"), 0.03, _SCALEWAY),
     Fault("quota", Kind.INSTEAD, ("create", "create_address"), 0.01),
@@ -61,19 +62,18 @@ TABLE = (
     Fault("made_error", Kind.AFTER, ("create", *_ALL), 0.02),  # 500
     Fault("made_bad_gateway", Kind.AFTER, ("create", *_ALL), 0.01),  # 502 of HTML
     Fault("made_cut", Kind.AFTER, ("create", *_ALL), 0.02),
-    Fault(
-        "made_late", Kind.LATE, ("create", "create_address"), 0.02
-    ),  # cut, and done `faults.late_s` later
-    Fault("slow", Kind.AFTER, _ALL, 0.02),  # done and told, after `faults.slow_s`
+    # Cut, and done `faults.late_s` later.
+    Fault("made_late", Kind.LATE, ("create", "create_address"), 0.02, waits=True),
+    Fault("slow", Kind.AFTER, _ALL, 0.02, waits=True),  # done and told, after `faults.slow_s`
     Fault("lost", Kind.LOST, ("terminate", "poweron", *_ENDS), 0.05),
-    Fault("never_boots", Kind.FATE, ("create",), 0.03),
-    Fault("boots_slowly", Kind.FATE, ("create",), 0.03),
-    Fault("dies_half_way", Kind.FATE, ("create",), 0.06),
-    Fault("hangs_half_way", Kind.FATE, ("create",), 0.03),  # the cloud says that it runs
-    Fault("boots_twice", Kind.FATE, ("create",), 0.06),  # the first is cut off: a reset
-    Fault("two_at_once", Kind.FATE, ("create",), 0.04),  # both are there: an evacuated host
+    Fault("never_boots", Kind.FATE, ("create",), 0.03, waits=True),
+    Fault("boots_slowly", Kind.FATE, ("create",), 0.03, waits=True),
+    Fault("dies_half_way", Kind.FATE, ("create",), 0.06, waits=True),
+    Fault("hangs_half_way", Kind.FATE, ("create",), 0.03, waits=True),  # yet it "runs"
+    Fault("boots_twice", Kind.FATE, ("create",), 0.06, waits=True),  # the first is cut off: a reset
+    Fault("two_at_once", Kind.FATE, ("create",), 0.04, waits=True),  # an evacuated host
     Fault("fails", Kind.FATE, ("create",), 0.04),  # starting, then stopped; BUILD, then ERROR
-    Fault("stops_in_place", Kind.FATE, ("create",), 0.2, _SCALEWAY),  # powered off from inside
+    Fault("stops_in_place", Kind.FATE, ("create",), 0.2, _SCALEWAY, waits=True),  # from inside
 )
 BY_NAME = {fault.name: fault for fault in TABLE}
 

@@ -373,11 +373,11 @@ class House:
         return sum((cloud.faults.played for cloud in self.clouds.values()), Counter[str]())
 
     def wrong(self) -> list[str]:
-        """What the clouds and the machines were told that the facts do not know."""
+        """What they were told that the facts do not know, and where a simulator failed."""
         found = [
             f"{name}: {one}"
             for name, cloud in self.clouds.items()
-            for one in cloud.state()["violations"]
+            for one in cloud.state()["violations"] + cloud.state()["crashes"]
         ]
         consoles = self.boots.consoles()
         return (

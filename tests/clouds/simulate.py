@@ -87,6 +87,8 @@ def told(opened: dict[str, tuple[Cloud, Server]]) -> dict[str, Any]:
         },
     }
     found = {name: {"url": server.url} | known[name] for name, (_, server) in opened.items()}
+    for name, one in found.items():
+        one["faults"] = [row.name for row in TABLE if name in row.apis and not row.waits]
     if "openstack" in found:
         found["openstack"]["auth_url"] = found["openstack"]["url"] + "/v3"
     return found

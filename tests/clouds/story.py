@@ -10,10 +10,10 @@ import httpx
 
 from clouds.lives import House, Killer
 from clouds.web import Json
+from support.contract import outcomes
 
 CANCELLED = 0.05
 MORE_AT_A_TIME = 6
-PLATFORM = {"worker_lost", "backend_unavailable", "storage_unavailable", "internal"}
 
 
 class Story:
@@ -133,6 +133,6 @@ class Story:
             case "cancelled":
                 return "" if run["id"] in self.cancelled else "nobody cancelled it"
             case "failed":
-                fine = run["error"]["code"] in PLATFORM and run["error"]["fault"] == "platform"
+                fine = run["error"]["code"] in outcomes("platform")
                 return "" if fine else "it is not the platform that failed"
         return "it has not ended"

@@ -12,6 +12,7 @@ import pytest
 
 from clouds.boot import IMAGE, ProcessBoots, read_cloud_config
 from clouds.client import OpenstackClient, ScalewayClient
+from clouds.fault_table import TABLE, Kind
 from clouds.simulate import open_clouds
 from support.waiting import wait_until
 
@@ -73,10 +74,12 @@ class World:
     def close(self) -> None:
         """Nothing is left."""
         self.boots.close()
+        crashes = self.scaleway.state()["crashes"]  # of both
         for client in (self.scaleway, self.openstack):
             client.close()
         for _, server in self._opened.values():
             server.close()
+        assert crashes == []
 
 
 @pytest.fixture
@@ -144,18 +147,28 @@ def test_a_terminated_machine_runs_no_more(world: World) -> None:
     wait_until("nothing of it runs", lambda: world.boots.running() == [])
 
 
-@pytest.mark.parametrize(
-    ("fate", "state", "begun"),
-    [
-        ("never_boots", "running", 0),
-        ("dies_half_way", "stopped", 1),
-        ("hangs_half_way", "running", 1),
-        ("boots_slowly", "stopped", 1),
-        ("boots_twice", "stopped", 2),
-        ("two_at_once", "stopped", 2),
-    ],
-)
-def test_a_fate(world: World, fate: str, state: str, begun: int) -> None:
+# What each does to a machine: how the cloud tells of it then, and how often its work began.
+FATES = {
+    "never_boots": ("running", 0),
+    "dies_half_way": ("stopped", 1),
+    "hangs_half_way": ("running", 1),
+    "boots_slowly": ("stopped", 1),
+    "boots_twice": ("stopped", 2),
+    "two_at_once": ("stopped", 2),
+}
+
+
+def test_every_fate_of_the_table_is_played_by_somebody(world: World) -> None:
+    fates = {fault.name for fault in TABLE if fault.kind is Kind.FATE}
+    # What the clouds see to is in test_cloud_faults.py, test_simulators.py.
+    assert fates == FATES.keys() | {"fails", "stops_in_place"}
+    with pytest.raises(ValueError, match="moon"):
+        world.boots.start("one", cloud_init("").encode(), "moon", lambda: None)
+
+
+@pytest.mark.parametrize("fate", FATES)
+def test_a_fate(world: World, fate: str) -> None:
+    state, begun = FATES[fate]
     world.boots.half_way_s = (1.5, 1.5)
     told: list[tuple[str, bool]] = []
     world.boots.told = lambda _machine, fate, on: told.append((fate, on))

@@ -4,7 +4,11 @@ import heapq
 import itertools
 import threading
 import time
+import traceback
 from collections.abc import Callable
+from typing import TypeVar
+
+_T = TypeVar("_T")
 
 
 class Timeline:
@@ -13,6 +17,7 @@ class Timeline:
     def __init__(self, scale: float) -> None:
         """Begin."""
         self.scale = scale
+        self.crashes: list[str] = []  # of the simulators' own: whoever looks finds them
         self._moments: list[tuple[float, int, Callable[[], None]]] = []
         self._order = itertools.count()
         self._changed = threading.Condition()
@@ -38,7 +43,15 @@ class Timeline:
                 while (wait := self._wait()) is None or wait > 0:
                     self._changed.wait(wait)
                 act = heapq.heappop(self._moments)[2]
-            act()
+            self.guard(act, None)
+
+    def guard(self, act: Callable[[], _T], otherwise: _T) -> _T:
+        """What `act` returns; that the simulator fails at it is kept, and ends nothing else."""
+        try:
+            return act()
+        except Exception:
+            self.crashes.append(traceback.format_exc())
+            return otherwise
 
     def _wait(self) -> float | None:
         """Seconds until the next moment; nothing when there is none to wait for."""

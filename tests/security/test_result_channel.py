@@ -16,6 +16,7 @@ from security.host import Host
 from security.profile import Profile, opened
 from security.stage import Stage
 from support.api import detail_at, expect_problem
+from support.contract import outcomes
 from support.server import Server
 
 FRAMES = [
@@ -89,7 +90,7 @@ FAILURES = [
     *(
         forged(f"blames the platform: {kind}", f"b'{{\"kind\":\"{kind}\",\"message\":\"retry\"}}'",
                "invalid_result: in a wrong form")
-        for kind in ("worker_lost", "backend_unavailable", "storage_unavailable", "internal")
+        for kind in sorted(outcomes("platform"))
     ),
     *(
         forged(f"claims a limit that was not reached: {kind}",

@@ -13,6 +13,8 @@ def contract() -> dict[str, Any]:
     return dict(json.loads(run_mecapy("contract").stdout))
 
 
-def outcomes() -> set[str]:
-    """The codes that a failed run may have."""
-    return {str(row["code"]) for row in contract()["outcomes"]}
+def outcomes(fault: str | None = None) -> set[str]:
+    """The codes that a failed run may have; those of one party's fault when it is named."""
+    return {
+        str(row["code"]) for row in contract()["outcomes"] if fault in (None, str(row["fault"]))
+    }
