@@ -43,8 +43,8 @@ class World {
   virtual Placer& placer() = 0;
   // Another one on the same account, which knows nothing of what the first did.
   virtual std::unique_ptr<Placer> another(const std::string& installation) = 0;
-  virtual std::size_t left() = 0;               // parts that are there, whoever knows them
-  virtual std::size_t parts() const = 0;        // of a machine that was made
+  virtual std::size_t left() = 0;         // parts that are there, whoever knows them
+  virtual std::size_t parts() const = 0;  // of a machine that was made
   virtual TestCloud* cloud() { return nullptr; }
   // What must not be told.
   virtual std::vector<std::string> secrets() { return {}; }

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <chrono>
 
+#include "model/run.h"
+
 namespace mecapy::machines {
 namespace {
 
@@ -27,14 +29,16 @@ std::string name_of(std::string_view placer, const std::string& type, const std:
   return std::string(placer) + " " + type + (zone.empty() ? "" : " in " + zone);
 }
 
-bool holds(const clouds::Offer& offer, const model::Limits& limits) {
-  // Machines with graphics processors are for who needs them.
-  const bool gpus = limits.gpus > 0 ? limits.gpus <= offer.gpus : offer.gpus == 0;
-  return gpus && limits.cpus <= offer.cpus &&
-         limits.memory_mb <= static_cast<double>(offer.memory_mb);
-}
-
 }  // namespace
+
+router::Offer offer_of(const clouds::Offer& machine, double seconds) {
+  return {.backend = std::string(model::kDedicated),
+          .duration_s = router::Amount(seconds),
+          .cpus = router::Amount(machine.cpus),
+          .memory_mb = router::Amount(static_cast<double>(machine.memory_mb)),
+          .gpus = router::Amount(machine.gpus),
+          .for_gpus_only = machine.gpus > 0};
+}
 
 std::string offer_name(const clouds::Placer& placer, const clouds::Offer& offer) {
   return name_of(placer.name(), offer.type, offer.zone);
@@ -47,9 +51,10 @@ std::string offer_name(const model::Machine& machine) {
 Offers::Pick Offers::pick(const model::Limits& limits) const {
   Pick found;
   const auto now = std::chrono::steady_clock::now();
+  const router::Need need = router::need_of(limits.timeout_s, limits);
   for (clouds::Placer* placer : placers_) {
     for (const clouds::Offer& offer : placer->offers()) {
-      if (!holds(offer, limits)) continue;
+      if (!router::lacking(offer_of(offer, limits.timeout_s), need).empty()) continue;
       const std::string name = offer_name(*placer, offer);
       const auto refused = refused_.find(name);
       if (refused == refused_.end() || refused->second.until <= now) return {placer, &offer, {}};

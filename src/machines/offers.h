@@ -11,12 +11,16 @@
 #include "clouds/placer.h"
 #include "model/limits.h"
 #include "model/machine.h"
+#include "router/rules.h"
 
 namespace mecapy::machines {
 
 // "scaleway DEV1-S in fr-par-1"
 std::string offer_name(const clouds::Placer& placer, const clouds::Offer& offer);
 std::string offer_name(const model::Machine& machine);
+
+// For runs of so many seconds. Machines with graphics processors are for runs that ask for them.
+router::Offer offer_of(const clouds::Offer& machine, double seconds);
 
 class Offers {
  public:

@@ -25,7 +25,7 @@ constexpr std::size_t kWords = 500;  // bytes of what a placer says
 struct PlacerCalls::Memory {
   bool busy = false;       // a placer is asked something about it
   bool overtaken = false;  // while it was placed, its row got further
-  std::string token{};  // until it is placed
+  std::string token{};     // until it is placed
   model::Limits limits{};
   base::Deadline next_look{};
   base::Deadline next_destroy{};

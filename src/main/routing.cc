@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "cost/cost.h"
+#include "machines/offers.h"
 #include "main/parts.h"
 #include "router/estimate.h"
 
@@ -15,15 +16,6 @@ namespace {
 // Whose machines are looked at where none are configured.
 constexpr const char* kKnownPlacer = "scaleway";
 constexpr double kHour = 3600;  // seconds
-
-// A kind of machine whose runs may take so many seconds.
-router::Offer offer_of(const clouds::Offer& machine, double seconds) {
-  return {.backend = std::string(model::kDedicated),
-          .duration_s = router::Amount(seconds),
-          .cpus = router::Amount(machine.cpus),
-          .memory_mb = router::Amount(static_cast<double>(machine.memory_mb)),
-          .gpus = router::Amount(machine.gpus)};
-}
 
 // The machine that a run of `seconds` would have; nothing when there is none for it. Of those that
 // are configured the first that is large enough, as it is made; else the cheapest of a placer that
@@ -39,7 +31,7 @@ std::optional<model::UsedMachine> machine_for(const Routing& routing, const mode
   }
   const router::Need need = router::need_of(seconds, limits);
   for (const auto& [placer, offer] : routing.machines) {
-    if (!router::lacking(offer_of(offer, seconds), need).empty()) continue;
+    if (!router::lacking(machines::offer_of(offer, seconds), need).empty()) continue;
     return model::UsedMachine{placer, offer.type, seconds};
   }
   return std::nullopt;
@@ -122,7 +114,7 @@ Result<Routing> make_routing(const config::Settings& settings) {
   routing.offers.push_back(router::offer_of(name, here));
   if (makes_machines(settings)) {
     for (const clouds::Offer& there : machine_offers(settings)) {
-      routing.offers.push_back(offer_of(there, settings.machines_max_timeout_s));
+      routing.offers.push_back(machines::offer_of(there, settings.machines_max_timeout_s));
     }
   }
   return routing;

@@ -223,6 +223,28 @@ TEST(Routing, ARunGoes_ByWhatItNeeds) {
   EXPECT_EQ(goes(30, {.memory_mb = 1000, .cpus = 1, .gpus = 1}), "dedicated_instance");
 }
 
+// The machine of an estimate is the one that is made.
+TEST(Routing, ARunThatAsksForNoGraphicsProcessor_IsNotReckonedOnAMachineThatHasSome) {
+  config::Settings settings;
+  settings.worker_concurrency = 1;
+  settings.machines_placers = "scaleway";
+  settings.machines_scaleway_zones = "fr-par-2";
+  settings.machines_scaleway_types = "L4-1-24G:8:49152:1 DEV1-S:2:2048";
+  const auto machine = [&](double gpus) {
+    for (const wire::BackendCost& one : backend_costs(
+             make_routing(settings).value(), {.memory_mb = 512, .cpus = 1, .gpus = gpus}, 60)) {
+      if (one.backend == model::kDedicated) return one.machine + one.why_not;
+    }
+    return std::string();
+  };
+  EXPECT_EQ(machine(0), "scaleway/DEV1-S");
+  EXPECT_EQ(machine(1), "scaleway/L4-1-24G");
+  settings.machines_scaleway_types = "L4-1-24G:8:49152:1";
+  EXPECT_EQ(
+      machine(0),
+      "of dedicated_instance, machines with graphics processors are for runs that ask for them");
+}
+
 TEST(Routing, TheSettingAndThePage_NameEveryCondition) {
   std::string meaning;
   for (const config::SettingRow& row : config::setting_table()) {

@@ -125,6 +125,10 @@ std::string lacking(const Offer& offer, const Need& need) {
     return offer.backend + " has " + number(offered) + " " + std::string(quantity.unit) +
            " of the " + number(needed) + " needed";
   }
+  if (offer.for_gpus_only && need.gpus.of <= 0) {
+    return "of " + offer.backend +
+           ", machines with graphics processors are for runs that ask for them";
+  }
   return "";
 }
 

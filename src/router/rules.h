@@ -32,6 +32,7 @@ struct Offer {
   Amount cpus;
   Amount memory_mb;
   Amount gpus;
+  bool for_gpus_only = false;  // not for runs that ask for no graphics processor
 };
 
 // Of a run with `limits` that takes so many seconds.
@@ -68,7 +69,7 @@ struct Choice {
   std::string why;  // the rule, for people
 };
 
-// What `offer` has too little of for the run, in words; "" when it has enough.
+// Why `offer` is not for the run, in words: what it has too little of; "" when it is.
 std::string lacking(const Offer& offer, const Need& need);
 
 // The first rule whose conditions hold and whose backend is offered with all that is needed.

@@ -52,6 +52,18 @@ TEST(Rules, GraphicsProcessors_AreWhereTheyAre) {
             "dedicated_instance");
 }
 
+TEST(Rules, MachinesWithGraphicsProcessors_AreForRunsThatAskForThem) {
+  Offer kept = kMachine;
+  kept.gpus = Amount(2);
+  kept.for_gpus_only = true;
+  EXPECT_EQ(backend({kept}, need_of(1, {.gpus = 2})), "dedicated_instance");
+  EXPECT_EQ(backend({kept, kMachine}, need_of(1, {})), "dedicated_instance");
+  EXPECT_EQ(
+      backend({kept}, need_of(1, {})),
+      "no backend takes this run: of dedicated_instance, machines with graphics processors are "
+      "for runs that ask for them");
+}
+
 TEST(Rules, OfSeveralMachines_OneMustHaveAllThatIsNeeded) {
   Offer fast = kMachine;
   fast.cpus = Amount(32);
