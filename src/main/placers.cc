@@ -8,6 +8,7 @@
 #include <cmath>
 #include <utility>
 
+#include "base/listed.h"
 #include "main/placer_table.h"
 
 namespace mecapy::main {
@@ -17,14 +18,11 @@ constexpr char kAt[] = " at ";  // before the host, where each sees its own
 
 constexpr std::chrono::hours kDeserted{24};
 
-// Those there are, with "and" before the last.
+// Those there are.
 std::string all_names() {
-  std::string all;
-  for (const PlacerRow& row : placer_table()) {
-    const bool last = &row == &placer_table().back();
-    all += std::string(all.empty() ? "" : last ? " and " : ", ") + std::string(row.name);
-  }
-  return all;
+  std::vector<std::string_view> names;
+  for (const PlacerRow& row : placer_table()) names.push_back(row.name);
+  return base::listed(names, " and ");
 }
 
 }  // namespace

@@ -70,7 +70,7 @@ TEST(Outcomes, TableIsCompleteAndExitStatusesAreDistinct) {
     EXPECT_TRUE(statuses.insert(outcome_table()[i].exit_code).second);
     EXPECT_EQ(parse_outcome(outcome_table()[i].name), outcome_table()[i].code);
   }
-  EXPECT_EQ(outcome_table().size(), static_cast<std::size_t>(OutcomeCode::internal) + 1);
+  EXPECT_EQ(outcome_table().size(), kOutcomeCodes);
   EXPECT_FALSE(parse_outcome("exit 137"));
 }
 

@@ -1,6 +1,7 @@
 // How a run can fail: the closed list, whose fault each is, and whether the platform tries again.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -31,6 +32,8 @@ enum class OutcomeCode : std::uint8_t {
   storage_unavailable,
   internal,
 };
+inline constexpr auto kOutcomeCodes =
+    static_cast<std::size_t>(OutcomeCode::internal) + 1;  // the last
 
 struct OutcomeRow {
   OutcomeCode code;

@@ -4,6 +4,7 @@
 #include <array>
 
 #include "base/file_name.h"
+#include "base/listed.h"
 
 namespace mecapy::model {
 namespace {
@@ -24,12 +25,7 @@ std::optional<RunStatus> parse_status(std::string_view name) {
 }
 
 std::string status_names(std::string_view between, std::string_view before_last) {
-  std::string all(kStatusNames.front());
-  for (std::size_t i = 1; i < kStatusNames.size(); ++i) {
-    all += i + 1 == kStatusNames.size() ? before_last : between;
-    all += kStatusNames[i];
-  }
-  return all;
+  return base::listed(kStatusNames, before_last, between);
 }
 
 RunEnd failed_end(OutcomeCode code, std::string message) {

@@ -7,6 +7,7 @@
 #include <optional>
 #include <utility>
 
+#include "base/listed.h"
 #include "model/run.h"
 
 namespace mecapy::router {
@@ -81,15 +82,9 @@ bool holds(const Rule& rule, const Need& need) {
 
 // What a rule is made of, for people.
 std::string rule_words() {
-  std::string words;
-  for (const std::string& condition : conditions()) words += condition + ", ";
-  words.resize(words.size() - 2);
-  words += " or *, then ";
-  for (const std::string_view backend : kBackends) {
-    const bool last = backend == kBackends.back();
-    words += (backend == kBackends.front() ? ":" : last ? " or :" : ", :") + std::string(backend);
-  }
-  return words;
+  std::vector<std::string> all = conditions();
+  all.emplace_back("*");
+  return base::listed(all, " or ") + ", then :" + base::listed(kBackends, " or :", ", :");
 }
 
 }  // namespace

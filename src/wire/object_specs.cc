@@ -1,6 +1,7 @@
 // The table of shapes. One row a field; parsing, OpenAPI and the docs page read it.
 #include <cstdlib>
 
+#include "base/listed.h"
 #include "model/cost.h"
 #include "wire/machine_json.h"
 #include "wire/schema.h"
@@ -254,14 +255,13 @@ struct KindWords {
   std::string units;
 };
 KindWords kind_words() {
-  KindWords words;
+  std::vector<std::string_view> names;
+  std::vector<std::string_view> units;
   for (const model::CostKindRow& row : model::kCostKinds) {
-    const bool last = &row == &model::kCostKinds.back();
-    const char* const between = words.names.empty() ? "" : last ? " or " : ", ";
-    words.names.append(between).append(row.name);
-    words.units.append(between).append(row.unit);
+    names.push_back(row.name);
+    units.push_back(row.unit);
   }
-  return words;
+  return {base::listed(names, " or "), base::listed(units, " or ")};
 }
 
 std::vector<ObjectSpec> cost_specs() {

@@ -1,11 +1,20 @@
-"""Tables of settings that people write: each `machines.*` is in one, what they name exists."""
+"""Words of the code that pages name: each `machines.*` is in a table; what they name exists."""
 
 import json
 import re
 
+from support.contract import contract, outcomes
 from support.server import ROOT, run_mecapy
 
-PAGES = [ROOT / "docs" / "long-runs.md", *sorted((ROOT / "docs" / "backends").glob("*.md"))]
+BACKENDS = sorted((ROOT / "docs" / "backends").glob("*.md"))
+PAGES = [ROOT / "docs" / "long-runs.md", *BACKENDS]
+# An argument of the SDK, and a word of OpenStack's.
+ELSEWHERE = {"estimated_duration", "key_name"}
+
+
+def settings() -> set[str]:
+    """Their names, as `mecapy config` tells them."""
+    return {row["name"] for row in json.loads(run_mecapy("config", "--json").stdout)}
 
 
 def in_tables() -> set[str]:
@@ -15,5 +24,13 @@ def in_tables() -> set[str]:
 
 
 def test_each_setting_of_machines_is_in_a_table_and_none_else() -> None:
-    there = {row["name"] for row in json.loads(run_mecapy("config", "--json").stdout)}
-    assert in_tables() == {name for name in there if name.startswith("machines.")}
+    assert in_tables() == {name for name in settings() if name.startswith("machines.")}
+
+
+def test_codes_and_fields_that_the_pages_of_backends_name_are_there() -> None:
+    schemas = contract()["openapi"]["components"]["schemas"].values()
+    fields = {name for schema in schemas for name in schema.get("properties", ())}
+    leaves = {name.rpartition(".")[2] for name in settings()}
+    named = re.findall(r"`([a-z]+(?:_[a-z]+)+)`", "\n".join(page.read_text() for page in BACKENDS))
+    assert {"worker_lost", "backend_unavailable"} <= set(named)
+    assert set(named) <= outcomes() | fields | leaves | ELSEWHERE
