@@ -1,0 +1,238 @@
+#include "workflow/check.h"
+
+#include <algorithm>
+#include <set>
+#include <unordered_map>
+#include <utility>
+
+#include "base/json.h"
+#include "workflow/graph.h"
+
+namespace mecapy::workflow {
+namespace {
+
+constexpr std::size_t kLongestName = 64;
+constexpr int kMostAttempts = 10;
+
+bool is_name(const std::string& text) {
+  const auto letter = [](char c) {
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_';
+  };
+  return !text.empty() && text.size() <= kLongestName && letter(text.front()) &&
+         std::ranges::all_of(
+             text, [&](char c) { return letter(c) || (c >= '0' && c <= '9') || c == '-'; });
+}
+
+// RFC 6901.
+bool is_pointer(const std::string& text) {
+  if (!text.empty() && text.front() != '/') return false;
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    if (text[i] != '~') continue;
+    if (i + 1 == text.size() || (text[i + 1] != '0' && text[i + 1] != '1')) return false;
+  }
+  return true;
+}
+
+// The member of an object that a pointer begins with; nothing of the whole.
+std::optional<std::string> first_member(const std::string& at) {
+  if (at.empty()) return std::nullopt;
+  std::string name;
+  for (std::size_t i = 1; i < at.size() && at[i] != '/'; ++i) {
+    if (at[i] == '~') {
+      name += at[++i] == '0' ? '~' : '/';
+    } else {
+      name += at[i];
+    }
+  }
+  return name;
+}
+
+const std::string* pointer_of(const Source& source) {
+  if (const auto* from = std::get_if<FromInput>(&source)) return &from->at;
+  if (const auto* from = std::get_if<FromNode>(&source)) return &from->at;
+  if (const auto* from = std::get_if<FromElement>(&source)) return &from->at;
+  return nullptr;
+}
+
+class Checker {
+ public:
+  Checker(const Definition& definition, const TaskLookup& tasks)
+      : definition_(definition), graph_(graph_of(definition)) {
+    for (const Node& node : definition.nodes) {
+      facts_.push_back(tasks(node.task, node.version));
+      places_.emplace(node.name, facts_.size() - 1);
+    }
+    for (const Input& input : definition.inputs) inputs_.insert(input.name);
+  }
+
+  std::vector<base::FieldProblem> all() {
+    check_names("/inputs", definition_.inputs, [](const Input& one) { return one.name; });
+    check_names("/nodes", definition_.nodes, [](const Node& one) { return one.name; });
+    if (definition_.nodes.empty()) tell("/nodes", "there is no node");
+    for (std::size_t i = 0; i < definition_.nodes.size(); ++i) check_node(i);
+    check_names("/outputs", definition_.outputs, [](const auto& one) { return one.first; });
+    if (definition_.outputs.empty()) tell("/outputs", "there is no output");
+    for (const auto& [name, source] : definition_.outputs) {
+      check_source(base::pointer_to("/outputs", name), source, false);
+    }
+    check_order();
+    return std::move(problems_);
+  }
+
+ private:
+  void tell(std::string pointer, std::string detail) {
+    problems_.push_back({std::move(pointer), std::move(detail), {}, {}});
+  }
+
+  template <class Things, class NameOf>
+  void check_names(const std::string& below, const Things& things, NameOf name_of) {
+    std::set<std::string> seen;
+    for (const auto& one : things) {
+      const std::string name = name_of(one);
+      if (!is_name(name)) {
+        tell(base::pointer_to(below, name),
+             "a name has 1 to 64 letters, digits, _ and -, and begins with a letter or _");
+      } else if (!seen.insert(name).second) {
+        tell(base::pointer_to(below, name), "it is there twice");
+      }
+    }
+  }
+
+  std::string pointer_to(std::size_t node) const {
+    return base::pointer_to("/nodes", definition_.nodes[node].name);
+  }
+
+  void check_node(std::size_t place) {
+    const Node& node = definition_.nodes[place];
+    const std::string here = pointer_to(place);
+    if (!facts_[place]) {
+      const std::string version =
+          node.version == 0 ? "" : " of version " + std::to_string(node.version);
+      tell(here + "/task", "there is no task " + node.task + version);
+    }
+    for (const PlacedSource& one : sources_of(node)) {
+      const bool is_input = one.source != (node.each ? &*node.each : nullptr) &&
+                            one.source != (node.when ? &*node.when : nullptr);
+      check_source(here + one.pointer, *one.source, is_input && node.each);
+    }
+    check_inputs(place, here);
+    const auto* each = node.each ? std::get_if<Constant>(&*node.each) : nullptr;
+    if (each != nullptr && !each->json.starts_with('[')) tell(here + "/for_each", "it is no list");
+    const auto* when = node.when ? std::get_if<Constant>(&*node.when) : nullptr;
+    if (when != nullptr && when->json != "true" && when->json != "false") {
+      tell(here + "/when", "it is neither true nor false");
+    }
+    if (node.attempts < 1 || node.attempts > kMostAttempts) {
+      tell(here + "/attempts", "must be between 1 and " + std::to_string(kMostAttempts));
+    }
+    if (node.on_error == OnError::by_default && node.default_json.empty()) {
+      tell(here + "/default", "it is missing: on_error says that it is the result of a failed run");
+    }
+    if (node.on_error != OnError::by_default && !node.default_json.empty()) {
+      tell(here + "/default", "it is for on_error \"default\" only");
+    }
+  }
+
+  void check_inputs(std::size_t place, const std::string& here) {
+    const Node& node = definition_.nodes[place];
+    std::set<std::string> given;
+    for (const auto& [name, source] : node.inputs) {
+      if (!given.insert(name).second) {
+        tell(base::pointer_to(here + "/inputs", name), "it is given twice");
+      }
+    }
+    if (!facts_[place] || !facts_[place]->inputs) return;
+    const auto& known = *facts_[place]->inputs;
+    for (const std::string& name : given) {
+      if (std::ranges::find(known, name, &TaskFacts::Input::name) == known.end()) {
+        tell(base::pointer_to(here + "/inputs", name), node.task + " has no such input");
+      }
+    }
+    for (const TaskFacts::Input& one : known) {
+      if (one.required && !given.contains(one.name)) {
+        tell(base::pointer_to(here + "/inputs", one.name),
+             "it is missing: " + node.task + " needs it");
+      }
+    }
+  }
+
+  void check_source(const std::string& here, const Source& source, bool element_is_there) {
+    const std::string* const at = pointer_of(source);
+    if (at != nullptr && !is_pointer(*at)) {
+      tell(here, "\"" + *at + "\" is no JSON pointer: it begins with /");
+      return;
+    }
+    if (const auto* input = std::get_if<FromInput>(&source)) {
+      if (!inputs_.contains(input->name)) tell(here, "the workflow has no input " + input->name);
+    } else if (const auto* from = std::get_if<FromNode>(&source)) {
+      check_result(here, *from);
+    } else if (std::holds_alternative<FromElement>(source) && !element_is_there) {
+      tell(here, "there is no element: it is in the inputs of a node with for_each only");
+    }
+  }
+
+  void check_result(const std::string& here, const FromNode& from) {
+    const auto place = places_.find(from.node);
+    if (place == places_.end()) {
+      tell(here, "there is no node " + from.node);
+      return;
+    }
+    const auto& facts = facts_[place->second];
+    const auto member = first_member(from.at);
+    // Of for_each the result is a list of such.
+    if (!facts || !facts->results || !member || definition_.nodes[place->second].each) return;
+    if (std::ranges::find(*facts->results, *member) == facts->results->end()) {
+      tell(here, "the result of " + from.node + " has no " + *member);
+    }
+  }
+
+  // A cycle is told by name, once; what needs a node of it can never begin. What no output needs is
+  // told as well.
+  void check_order() {
+    std::vector<std::size_t> wanted;
+    for (const auto& [name, source] : definition_.outputs) {
+      const auto* from = std::get_if<FromNode>(&source);
+      if (from == nullptr) continue;
+      const auto place = places_.find(from->node);
+      if (place != places_.end()) wanted.push_back(place->second);
+    }
+    const std::vector<bool> needed = reached(graph_.needs, wanted);
+    std::vector<bool> in_cycle(graph_.size(), false);
+    std::vector<std::string> stuck(graph_.size());  // by whom
+    for (const std::vector<std::size_t>& cycle : cycles_of(graph_)) {
+      std::string names;
+      for (const std::size_t node : cycle) {
+        in_cycle[node] = true;
+        names += (names.empty() ? "" : " -> ") + definition_.nodes[node].name;
+      }
+      tell(pointer_to(cycle.front()), "it needs itself: " + names);
+      const std::vector<bool> behind = reached(graph_.needed_by, cycle);
+      for (std::size_t i = 0; i < graph_.size(); ++i) {
+        if (behind[i]) stuck[i] = definition_.nodes[cycle.front()].name;
+      }
+    }
+    for (std::size_t i = 0; i < graph_.size(); ++i) {
+      if (!stuck[i].empty() && !in_cycle[i]) {
+        tell(pointer_to(i), "it can never begin: it needs " + stuck[i] + ", which needs itself");
+      }
+      if (!needed[i] && !definition_.outputs.empty()) {
+        tell(pointer_to(i), "no output needs it: name it in one, or take it out");
+      }
+    }
+  }
+
+  const Definition& definition_;
+  Graph graph_;
+  std::vector<std::optional<TaskFacts>> facts_;            // by node
+  std::unordered_map<std::string, std::size_t> places_{};  // of nodes, by name
+  std::set<std::string> inputs_{};
+  std::vector<base::FieldProblem> problems_{};
+};
+
+}  // namespace
+
+std::vector<base::FieldProblem> check(const Definition& definition, const TaskLookup& tasks) {
+  return Checker(definition, tasks).all();
+}
+
+}  // namespace mecapy::workflow

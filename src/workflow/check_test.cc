@@ -1,0 +1,124 @@
+#include "workflow/check.h"
+
+#include <gtest/gtest.h>
+
+#include <map>
+
+namespace mecapy::workflow {
+namespace {
+
+const std::map<std::string, TaskFacts> kTasks = {
+    {"stiffness", {{{{"bolt", true}, {"plates", false}}}, {{"stiffness", "plot"}}}},
+    {"preload", {{{{"stiffness", true}, {"torque", true}}}, {{"preload"}}}},
+    {"any", {}},
+};
+
+std::optional<TaskFacts> look_up(const std::string& task, int version) {
+  const auto found = kTasks.find(task);
+  if (found == kTasks.end() || version > 3) return std::nullopt;
+  return found->second;
+}
+
+// Two nodes that feed each other, and an output.
+Definition joint() {
+  Definition joint;
+  joint.inputs = {{"bolt"}, {"torque", "80"}};
+  joint.nodes = {{.name = "k", .task = "stiffness", .inputs = {{"bolt", FromInput{"bolt", ""}}}},
+                 {.name = "p",
+                  .task = "preload",
+                  .inputs = {{"stiffness", FromNode{"k", "/stiffness"}},
+                             {"torque", FromInput{"torque", ""}}}}};
+  joint.outputs = {{"preload", FromNode{"p", "/preload"}}};
+  return joint;
+}
+
+using Told = std::vector<std::pair<std::string, std::string>>;
+Told told(const Definition& definition) {
+  Told all;
+  for (const base::FieldProblem& problem : check(definition, look_up)) {
+    all.emplace_back(problem.pointer, problem.detail);
+  }
+  return all;
+}
+
+TEST(Check, WhatIsRight_HasNoProblem) { EXPECT_EQ(told(joint()), Told{}); }
+
+TEST(Check, Nothing_HasNoNodeAndNoOutput) {
+  EXPECT_EQ(told({}), (Told{{"/nodes", "there is no node"}, {"/outputs", "there is no output"}}));
+}
+
+TEST(Check, ACycle_IsNamed_AndWhatNeedsItAndWhatNobodyNeeds) {
+  Definition definition = joint();
+  definition.nodes[0].inputs.emplace_back("plates", FromNode{"p", "/preload"});
+  definition.nodes.push_back({.name = "q", .task = "any", .inputs = {{"x", FromNode{"p", ""}}}});
+  definition.nodes.push_back({.name = "loop", .task = "any", .when = FromNode{"loop", "/on"}});
+  EXPECT_EQ(told(definition),
+            (Told{{"/nodes/k", "it needs itself: k -> p -> k"},
+                  {"/nodes/loop", "it needs itself: loop -> loop"},
+                  {"/nodes/q", "it can never begin: it needs k, which needs itself"},
+                  {"/nodes/q", "no output needs it: name it in one, or take it out"},
+                  {"/nodes/loop", "no output needs it: name it in one, or take it out"}}));
+}
+
+TEST(Check, InputsThatAreMissingDoubledOrUnknown_AreAllTold) {
+  Definition definition = joint();
+  definition.nodes[0].inputs = {{"blot", FromInput{"bolt", ""}}};
+  definition.nodes[1].inputs.emplace_back("torque", Constant{"3"});
+  definition.inputs.push_back({"bolt"});
+  EXPECT_EQ(told(definition), (Told{{"/inputs/bolt", "it is there twice"},
+                                    {"/nodes/k/inputs/blot", "stiffness has no such input"},
+                                    {"/nodes/k/inputs/bolt", "it is missing: stiffness needs it"},
+                                    {"/nodes/p/inputs/torque", "it is given twice"}}));
+}
+
+TEST(Check, SourcesThatAreNotThere_AreTold) {
+  Definition definition = joint();
+  definition.nodes[0].inputs = {{"bolt", FromInput{"nut", ""}}, {"plates", FromElement{""}}};
+  definition.nodes[1].inputs = {{"stiffness", FromNode{"k", "/stifness"}},
+                                {"torque", FromNode{"m", "/a~2"}}};
+  definition.outputs.emplace_back("a/b", FromNode{"gone", ""});
+  EXPECT_EQ(told(definition),
+            (Told{{"/nodes/k/inputs/bolt", "the workflow has no input nut"},
+                  {"/nodes/k/inputs/plates",
+                   "there is no element: it is in the inputs of a node with for_each only"},
+                  {"/nodes/p/inputs/stiffness", "the result of k has no stifness"},
+                  {"/nodes/p/inputs/torque", "\"/a~2\" is no JSON pointer: it begins with /"},
+                  {"/outputs/a~1b",
+                   "a name has 1 to 64 letters, digits, _ and -, and begins with a letter or _"},
+                  {"/outputs/a~1b", "there is no node gone"}}));
+}
+
+TEST(Check, WhatANodeSaysOfItself_IsLookedAt) {
+  Definition definition = joint();
+  Node& k = definition.nodes[0];
+  k.task = "stifness";
+  k.each = Constant{"3"};
+  k.when = FromElement{"/on"};
+  k.attempts = 0;
+  k.default_json = "{}";
+  definition.nodes[1].version = 4;
+  definition.nodes[1].when = Constant{"1"};
+  definition.nodes[1].on_error = OnError::by_default;
+  EXPECT_EQ(told(definition),
+            (Told{{"/nodes/k/task", "there is no task stifness"},
+                  {"/nodes/k/when",
+                   "there is no element: it is in the inputs of a node with for_each only"},
+                  {"/nodes/k/for_each", "it is no list"},
+                  {"/nodes/k/attempts", "must be between 1 and 10"},
+                  {"/nodes/k/default", "it is for on_error \"default\" only"},
+                  {"/nodes/p/task", "there is no task preload of version 4"},
+                  {"/nodes/p/when", "it is neither true nor false"},
+                  {"/nodes/p/default",
+                   "it is missing: on_error says that it is the result of a failed run"}}));
+}
+
+TEST(Check, AnElement_IsThereInTheInputsOfItsNode_AndAListsResultIsNotLookedInto) {
+  Definition definition = joint();
+  definition.nodes[0].each = FromInput{"bolt", "/sizes"};
+  definition.nodes[0].inputs = {{"bolt", FromElement{""}}};
+  definition.nodes[1].inputs[0].second = FromNode{"k", "/0/stiffness"};
+  EXPECT_EQ(told(definition), Told{});
+}
+
+}  // namespace
+}  // namespace mecapy::workflow

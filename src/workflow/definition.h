@@ -1,0 +1,70 @@
+// A workflow as data: calculations that feed each other. Plain values; what is wrong with them
+// says check.h.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <utility>
+#include <variant>
+#include <vector>
+
+#include "model/limits.h"
+
+namespace mecapy::workflow {
+
+// ---- where a value comes from
+
+struct Constant {
+  std::string json;
+};
+// Of the workflow; `at` is a JSON pointer into the value, "" for all of it.
+struct FromInput {
+  std::string name;
+  std::string at;
+};
+// The result of another node.
+struct FromNode {
+  std::string node;
+  std::string at;
+};
+// That of the list which the node of it is for_each of.
+struct FromElement {
+  std::string at;
+};
+using Source = std::variant<Constant, FromInput, FromNode, FromElement>;
+using NamedSources = std::vector<std::pair<std::string, Source>>;
+
+// ---- nodes
+
+enum class OnError : std::uint8_t {
+  fail,        // the workflow fails: nothing new begins, what runs ends
+  skip,        // it has no result, and what needs one is skipped
+  by_default,  // its result is `default_json`
+};
+
+struct Node {
+  std::string name;
+  std::string task;
+  int version = 0;               // 0: the latest when the workflow is made
+  NamedSources inputs{};         // what calculate receives
+  std::optional<Source> each{};  // a list: one run for each element, results in its order
+  std::optional<Source> when{};  // a boolean: where it is false, the node is skipped
+  model::Limits limits{};
+  int attempts = 1;  // runs that may fail before the node does
+  OnError on_error = OnError::fail;
+  std::string default_json{};
+};
+
+struct Input {
+  std::string name;
+  std::optional<std::string> default_json{};  // none: it must be given
+};
+
+struct Definition {
+  std::vector<Input> inputs;
+  std::vector<Node> nodes;
+  NamedSources outputs;
+};
+
+}  // namespace mecapy::workflow

@@ -1,0 +1,195 @@
+#include "workflow/engine.h"
+
+#include <algorithm>
+#include <utility>
+
+namespace mecapy::workflow {
+namespace {
+
+template <class... Ts>
+struct Overloaded : Ts... {
+  using Ts::operator()...;
+};
+template <class... Ts>
+Overloaded(Ts...) -> Overloaded<Ts...>;
+
+bool is_over(Status status) {
+  return status == Status::completed || status == Status::failed || status == Status::cancelled;
+}
+
+std::size_t in_flight(const State& state) {
+  std::size_t count = 0;
+  for (const NodeState& node : state.nodes) count += node.in_flight;
+  return count;
+}
+
+}  // namespace
+
+Plan::Plan(const Definition& definition, std::size_t width)
+    : graph_(graph_of(definition)), width_(std::max<std::size_t>(width, 1)) {
+  for (const Node& node : definition.nodes) {
+    on_error_.push_back(node.on_error);
+    is_list_.push_back(node.each.has_value());
+  }
+}
+
+State Plan::start() const {
+  State state;
+  state.nodes.resize(graph_.size());
+  return state;
+}
+
+std::vector<Action> Plan::step(State& state, const Event& event) const {
+  std::vector<Action> actions;
+  if (is_over(state.status)) return actions;
+  std::visit(Overloaded{[](const Begun&) {}, [&](const Read& read_now) { read(state, read_now); },
+                        [&](const NotWanted& one) {
+                          NodeState& node = state.nodes[one.node];
+                          if (node.status == NodeStatus::reading) node.status = NodeStatus::skipped;
+                        },
+                        [&](const Unreadable& one) {
+                          if (state.nodes[one.node].status == NodeStatus::reading) {
+                            fail(state, one.node);
+                          }
+                        },
+                        [&](const Ended& ended) { end(state, ended); },
+                        [&](const CancelAsked&) {
+                          if (state.status == Status::cancelling) return;
+                          state.status = Status::cancelling;
+                          if (in_flight(state) > 0) actions.emplace_back(CancelRuns{});
+                        }},
+             event);
+  settle(state, actions);
+  return actions;
+}
+
+void Plan::read(State& state, const Read& event) const {
+  NodeState& node = state.nodes[event.node];
+  if (node.status != NodeStatus::reading) return;
+  node.elements = event.elements;
+  node.status = event.elements == 0 ? NodeStatus::completed : NodeStatus::running;
+}
+
+void Plan::end(State& state, const Ended& event) const {
+  NodeState& node = state.nodes[event.node];
+  if (event.element >= node.begun || node.ended[event.element]) return;
+  node.ended[event.element] = true;
+  --node.in_flight;
+  if (event.failed && state.status == Status::cancelling) return;  // we ended it
+  if (event.failed) {
+    ++node.failed;
+    if (on_error_[event.node] == OnError::fail || !is_list_[event.node]) fail(state, event.node);
+  }
+  if (node.status == NodeStatus::running && node.begun == node.elements && node.in_flight == 0) {
+    node.status = NodeStatus::completed;
+  }
+}
+
+// A node is failed at once, though others of its elements run.
+void Plan::fail(State& state, std::size_t place) const {
+  NodeState& node = state.nodes[place];
+  switch (on_error_[place]) {
+    case OnError::fail:
+      node.status = NodeStatus::failed;
+      if (state.status == Status::running) state.status = Status::failing;
+      break;
+    case OnError::skip:
+      node.status = NodeStatus::skipped;
+      break;
+    case OnError::by_default:
+      node.status = NodeStatus::completed;
+      break;
+  }
+}
+
+void Plan::settle(State& state, std::vector<Action>& actions) const {
+  if (state.status == Status::running) {
+    while (pass_on(state, actions)) {
+    }
+    begin_runs(state, actions);
+    const bool all = std::ranges::all_of(state.nodes, [](const NodeState& node) {
+      return node.status == NodeStatus::completed || node.status == NodeStatus::skipped;
+    });
+    if (all) finish(state, Status::completed, actions);
+    return;
+  }
+  // What is read now is not waited for: its event comes too late.
+  for (NodeState& node : state.nodes) {
+    if (node.status == NodeStatus::reading) node.status = NodeStatus::waiting;
+  }
+  if (in_flight(state) > 0) return;
+  finish(state, state.status == Status::failing ? Status::failed : Status::cancelled, actions);
+}
+
+// One step further from what is known of each node's needs; false when there is none.
+bool Plan::pass_on(State& state, std::vector<Action>& actions) const {
+  bool changed = false;
+  for (std::size_t i = 0; i < state.nodes.size(); ++i) {
+    NodeState& node = state.nodes[i];
+    if (node.status != NodeStatus::waiting) continue;
+    const auto is = [&](NodeStatus status) {
+      return [&state, status](std::size_t need) { return state.nodes[need].status == status; };
+    };
+    if (std::ranges::any_of(graph_.needs[i], is(NodeStatus::skipped))) {
+      node.status = NodeStatus::skipped;
+      changed = true;
+    } else if (std::ranges::all_of(graph_.needs[i], is(NodeStatus::completed))) {
+      node.status = NodeStatus::reading;
+      actions.emplace_back(ReadNode{i});
+      changed = true;
+    }
+  }
+  return changed;
+}
+
+void Plan::begin_runs(State& state, std::vector<Action>& actions) const {
+  std::size_t room = width_ - std::min(width_, in_flight(state));
+  for (std::size_t i = 0; i < state.nodes.size() && room > 0; ++i) {
+    NodeState& node = state.nodes[i];
+    if (node.status != NodeStatus::running) continue;
+    const std::size_t count = std::min(room, node.elements - node.begun);
+    if (count == 0) continue;
+    actions.emplace_back(BeginRuns{i, node.begun, count});
+    node.begun += count;
+    node.in_flight += count;
+    node.ended.resize(node.begun, false);
+    room -= count;
+  }
+}
+
+// A list that was broken off is waiting, as what never began.
+void Plan::finish(State& state, Status status, std::vector<Action>& actions) const {
+  state.status = status;
+  for (NodeState& node : state.nodes) {
+    if (node.status == NodeStatus::running) node = NodeState{};
+  }
+  actions.emplace_back(Finish{status});
+}
+
+std::vector<Action> Plan::again(const State& state) const {
+  std::vector<Action> actions;
+  for (std::size_t i = 0; i < state.nodes.size(); ++i) {
+    const NodeState& node = state.nodes[i];
+    if (node.status == NodeStatus::reading) actions.emplace_back(ReadNode{i});
+    for (std::size_t first = 0; node.in_flight > 0 && first < node.begun; ++first) {
+      std::size_t count = 0;
+      while (first + count < node.begun && !node.ended[first + count]) ++count;
+      if (count > 0) actions.emplace_back(BeginRuns{i, first, count});
+      first += count;
+    }
+  }
+  if (state.status == Status::cancelling) actions.emplace_back(CancelRuns{});
+  if (is_over(state.status)) actions.emplace_back(Finish{state.status});
+  return actions;
+}
+
+State Plan::resumed(const State& ended, const std::vector<std::size_t>& changed) const {
+  State state = start();
+  const std::vector<bool> anew = reached(graph_.needed_by, changed);
+  for (std::size_t i = 0; i < state.nodes.size(); ++i) {
+    if (ended.nodes[i].status == NodeStatus::completed && !anew[i]) state.nodes[i] = ended.nodes[i];
+  }
+  return state;
+}
+
+}  // namespace mecapy::workflow

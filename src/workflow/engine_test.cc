@@ -1,0 +1,164 @@
+#include "workflow/engine.h"
+
+#include <gtest/gtest.h>
+
+#include <string>
+
+namespace mecapy::workflow {
+namespace {
+
+// "read 0, begin 1 [0,2), cancel, finish failed"
+std::string text(const std::vector<Action>& actions) {
+  std::string all;
+  for (const Action& action : actions) {
+    if (!all.empty()) all += ", ";
+    if (const auto* read = std::get_if<ReadNode>(&action)) {
+      all += "read " + std::to_string(read->node);
+    } else if (const auto* runs = std::get_if<BeginRuns>(&action)) {
+      all += "begin " + std::to_string(runs->node) + " [" + std::to_string(runs->first) + "," +
+             std::to_string(runs->first + runs->count) + ")";
+    } else if (std::holds_alternative<CancelRuns>(action)) {
+      all += "cancel";
+    } else {
+      const Status status = std::get<Finish>(action).status;
+      all += status == Status::completed ? "completed"
+             : status == Status::failed  ? "failed"
+                                         : "cancelled";
+    }
+  }
+  return all;
+}
+
+// a, b that needs a, c that needs b.
+Definition chain() {
+  return {.inputs = {},
+          .nodes = {{.name = "a", .task = "t"},
+                    {.name = "b", .task = "t", .inputs = {{"x", FromNode{"a", ""}}}},
+                    {.name = "c", .task = "t", .inputs = {{"x", FromNode{"b", ""}}}}},
+          .outputs = {{"y", FromNode{"c", ""}}}};
+}
+
+class Played {
+ public:
+  explicit Played(const Definition& definition, std::size_t width = 8)
+      : plan(definition, width), state(plan.start()) {}
+  std::string operator()(const Event& event) { return text(plan.step(state, event)); }
+
+  Plan plan;
+  State state;
+};
+
+TEST(Engine, AChain_GoesNodeByNode) {
+  Played played(chain());
+  EXPECT_EQ(played(Begun{}), "read 0");
+  EXPECT_EQ(played(Read{0, 1}), "begin 0 [0,1)");
+  EXPECT_EQ(played(Ended{0, 0}), "read 1");
+  EXPECT_EQ(played(Read{1, 1}), "begin 1 [0,1)");
+  EXPECT_EQ(played(Ended{1, 0}), "read 2");
+  EXPECT_EQ(played(Read{2, 1}), "begin 2 [0,1)");
+  EXPECT_EQ(played(Ended{2, 0}), "completed");
+  EXPECT_EQ(played(Ended{2, 0}), "");
+  EXPECT_EQ(played(CancelAsked{}), "");
+}
+
+TEST(Engine, ALongList_IsBegunAsThereIsRoom) {
+  Definition definition = chain();
+  definition.nodes[0].each = Constant{"[]"};
+  Played played(definition, 2);
+  played(Begun{});
+  EXPECT_EQ(played(Read{0, 4}), "begin 0 [0,2)");
+  EXPECT_EQ(played(Ended{0, 1}), "begin 0 [2,3)");
+  EXPECT_EQ(played(Ended{0, 1}), "") << "it comes twice";
+  EXPECT_EQ(text(played.plan.again(played.state)), "begin 0 [0,1), begin 0 [2,3)");
+  EXPECT_EQ(played(Ended{0, 0}), "begin 0 [3,4)");
+  EXPECT_EQ(played(Ended{0, 2}), "");
+  EXPECT_EQ(played(Ended{0, 3}), "read 1");
+}
+
+TEST(Engine, AnEmptyList_IsCompletedAtOnce) {
+  Definition definition = chain();
+  definition.nodes[0].each = Constant{"[]"};
+  Played played(definition);
+  played(Begun{});
+  EXPECT_EQ(played(Read{0, 0}), "read 1");
+}
+
+TEST(Engine, WhatIsNotWanted_IsSkippedWithAllThatNeedsIt) {
+  Played played(chain());
+  played(Begun{});
+  EXPECT_EQ(played(NotWanted{0}), "completed");
+  for (const NodeState& node : played.state.nodes) EXPECT_EQ(node.status, NodeStatus::skipped);
+}
+
+TEST(Engine, AFailure_EndsSkipsOrIsReplaced) {
+  for (const auto& [on_error, then] : {std::pair(OnError::fail, "failed"),
+                                       {OnError::skip, "completed"},
+                                       {OnError::by_default, "read 1"}}) {
+    Definition definition = chain();
+    definition.nodes[0].on_error = on_error;
+    Played run(definition);
+    run(Begun{});
+    run(Read{0, 1});
+    EXPECT_EQ(run(Ended{0, 0, true}), then);
+    Played unread(definition);
+    unread(Begun{});
+    EXPECT_EQ(unread(Unreadable{0}), then);
+  }
+}
+
+TEST(Engine, AfterAFailure_WhatRunsEnds_AndNothingBegins) {
+  Definition definition = chain();
+  definition.nodes[1].inputs.clear();
+  definition.nodes[1].each = Constant{"[]"};
+  Played played(definition, 3);
+  EXPECT_EQ(played(Begun{}), "read 0, read 1");
+  EXPECT_EQ(played(Read{0, 1}), "begin 0 [0,1)");
+  EXPECT_EQ(played(Read{1, 5}), "begin 1 [0,2)");
+  EXPECT_EQ(played(Ended{0, 0, true}), "");
+  EXPECT_EQ(played(Ended{1, 0}), "");
+  EXPECT_EQ(played(Ended{1, 1}), "failed");
+  EXPECT_EQ(played.state.nodes[1].status, NodeStatus::waiting);
+}
+
+TEST(Engine, FailuresOfAList_AreKeptApart) {
+  Definition definition = chain();
+  definition.nodes[0].each = Constant{"[]"};
+  definition.nodes[0].on_error = OnError::skip;
+  Played played(definition);
+  played(Begun{});
+  played(Read{0, 3});
+  EXPECT_EQ(played(Ended{0, 1, true}), "");
+  EXPECT_EQ(played(Ended{0, 0}), "");
+  EXPECT_EQ(played(Ended{0, 2, true}), "read 1");
+  EXPECT_EQ(played.state.nodes[0].failed, 2U);
+}
+
+TEST(Engine, ACancel_WaitsForWhatRuns) {
+  Played played(chain());
+  played(Begun{});
+  played(Read{0, 1});
+  EXPECT_EQ(played(CancelAsked{}), "cancel");
+  EXPECT_EQ(played(CancelAsked{}), "");
+  EXPECT_EQ(text(played.plan.again(played.state)), "begin 0 [0,1), cancel");
+  EXPECT_EQ(played(Ended{0, 0, true}), "cancelled");
+  Played idle(chain());
+  idle(Begun{});
+  EXPECT_EQ(idle(CancelAsked{}), "cancelled");
+  EXPECT_EQ(idle(Read{0, 1}), "");
+}
+
+TEST(Engine, AResumedOne_KeepsWhatIsCompleted_ButForWhatChanged) {
+  Played played(chain());
+  played(Begun{});
+  played(Read{0, 1});
+  played(Ended{0, 0});
+  played(Read{1, 1});
+  EXPECT_EQ(played(Ended{1, 0, true}), "failed");
+  State state = played.plan.resumed(played.state, {});
+  EXPECT_EQ(text(played.plan.step(state, Begun{})), "read 1");
+  state = played.plan.resumed(played.state, {0});
+  EXPECT_EQ(text(played.plan.step(state, Begun{})), "read 0");
+}
+
+}  // namespace
+}  // namespace mecapy::workflow
