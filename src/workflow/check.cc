@@ -47,27 +47,29 @@ std::optional<std::string> first_member(const std::string& at) {
   return name;
 }
 
-const std::string* pointer_of(const Source& source) {
-  if (const auto* from = std::get_if<FromInput>(&source)) return &from->at;
-  if (const auto* from = std::get_if<FromNode>(&source)) return &from->at;
-  if (const auto* from = std::get_if<FromElement>(&source)) return &from->at;
+const std::string* pointer_of(const model::Source& source) {
+  if (const auto* from = std::get_if<model::FromInput>(&source)) return &from->at;
+  if (const auto* from = std::get_if<model::FromNode>(&source)) return &from->at;
+  if (const auto* from = std::get_if<model::FromElement>(&source)) return &from->at;
   return nullptr;
 }
 
 class Checker {
  public:
-  Checker(const Definition& definition, const TaskLookup& tasks)
+  Checker(const model::Workflow& definition, const TaskLookup& tasks)
       : definition_(definition), graph_(graph_of(definition)) {
-    for (const Node& node : definition.nodes) {
+    for (const model::WorkflowNode& node : definition.nodes) {
       facts_.push_back(tasks(node.task, node.version));
       places_.emplace(node.name, facts_.size() - 1);
     }
-    for (const Input& input : definition.inputs) inputs_.insert(input.name);
+    for (const model::WorkflowInput& input : definition.inputs) inputs_.insert(input.name);
   }
 
   std::vector<base::FieldProblem> all() {
-    check_names("/inputs", definition_.inputs, [](const Input& one) { return one.name; });
-    check_names("/nodes", definition_.nodes, [](const Node& one) { return one.name; });
+    check_names("/inputs", definition_.inputs,
+                [](const model::WorkflowInput& one) { return one.name; });
+    check_names("/nodes", definition_.nodes,
+                [](const model::WorkflowNode& one) { return one.name; });
     if (definition_.nodes.empty()) tell("/nodes", "there is no node");
     for (std::size_t i = 0; i < definition_.nodes.size(); ++i) check_node(i);
     check_names("/outputs", definition_.outputs, [](const auto& one) { return one.first; });
@@ -103,7 +105,7 @@ class Checker {
   }
 
   void check_node(std::size_t place) {
-    const Node& node = definition_.nodes[place];
+    const model::WorkflowNode& node = definition_.nodes[place];
     const std::string here = pointer_to(place);
     if (!facts_[place]) {
       const std::string version =
@@ -116,25 +118,25 @@ class Checker {
       check_source(here + one.pointer, *one.source, is_input && node.each);
     }
     check_inputs(place, here);
-    const auto* each = node.each ? std::get_if<Constant>(&*node.each) : nullptr;
+    const auto* each = node.each ? std::get_if<model::Constant>(&*node.each) : nullptr;
     if (each != nullptr && !each->json.starts_with('[')) tell(here + "/for_each", "it is no list");
-    const auto* when = node.when ? std::get_if<Constant>(&*node.when) : nullptr;
+    const auto* when = node.when ? std::get_if<model::Constant>(&*node.when) : nullptr;
     if (when != nullptr && when->json != "true" && when->json != "false") {
       tell(here + "/when", "it is neither true nor false");
     }
     if (node.attempts < 1 || node.attempts > kMostAttempts) {
       tell(here + "/attempts", "must be between 1 and " + std::to_string(kMostAttempts));
     }
-    if (node.on_error == OnError::by_default && node.default_json.empty()) {
+    if (node.on_error == model::OnError::by_default && node.default_json.empty()) {
       tell(here + "/default", "it is missing: on_error says that it is the result of a failed run");
     }
-    if (node.on_error != OnError::by_default && !node.default_json.empty()) {
+    if (node.on_error != model::OnError::by_default && !node.default_json.empty()) {
       tell(here + "/default", "it is for on_error \"default\" only");
     }
   }
 
   void check_inputs(std::size_t place, const std::string& here) {
-    const Node& node = definition_.nodes[place];
+    const model::WorkflowNode& node = definition_.nodes[place];
     std::set<std::string> given;
     for (const auto& [name, source] : node.inputs) {
       if (!given.insert(name).second) {
@@ -156,22 +158,22 @@ class Checker {
     }
   }
 
-  void check_source(const std::string& here, const Source& source, bool element_is_there) {
+  void check_source(const std::string& here, const model::Source& source, bool element_is_there) {
     const std::string* const at = pointer_of(source);
     if (at != nullptr && !is_pointer(*at)) {
       tell(here, "\"" + *at + "\" is no JSON pointer: it begins with /");
       return;
     }
-    if (const auto* input = std::get_if<FromInput>(&source)) {
+    if (const auto* input = std::get_if<model::FromInput>(&source)) {
       if (!inputs_.contains(input->name)) tell(here, "the workflow has no input " + input->name);
-    } else if (const auto* from = std::get_if<FromNode>(&source)) {
+    } else if (const auto* from = std::get_if<model::FromNode>(&source)) {
       check_result(here, *from);
-    } else if (std::holds_alternative<FromElement>(source) && !element_is_there) {
+    } else if (std::holds_alternative<model::FromElement>(source) && !element_is_there) {
       tell(here, "there is no element: it is in the inputs of a node with for_each only");
     }
   }
 
-  void check_result(const std::string& here, const FromNode& from) {
+  void check_result(const std::string& here, const model::FromNode& from) {
     const auto place = places_.find(from.node);
     if (place == places_.end()) {
       tell(here, "there is no node " + from.node);
@@ -191,7 +193,7 @@ class Checker {
   void check_order() {
     std::vector<std::size_t> wanted;
     for (const auto& [name, source] : definition_.outputs) {
-      const auto* from = std::get_if<FromNode>(&source);
+      const auto* from = std::get_if<model::FromNode>(&source);
       if (from == nullptr) continue;
       const auto place = places_.find(from->node);
       if (place != places_.end()) wanted.push_back(place->second);
@@ -221,7 +223,7 @@ class Checker {
     }
   }
 
-  const Definition& definition_;
+  const model::Workflow& definition_;
   Graph graph_;
   std::vector<std::optional<TaskFacts>> facts_;            // by node
   std::unordered_map<std::string, std::size_t> places_{};  // of nodes, by name
@@ -231,7 +233,7 @@ class Checker {
 
 }  // namespace
 
-std::vector<base::FieldProblem> check(const Definition& definition, const TaskLookup& tasks) {
+std::vector<base::FieldProblem> check(const model::Workflow& definition, const TaskLookup& tasks) {
   return Checker(definition, tasks).all();
 }
 

@@ -7,7 +7,7 @@
 #include <vector>
 
 #include "base/error.h"
-#include "workflow/definition.h"
+#include "model/workflow.h"
 
 namespace mecapy::workflow {
 
@@ -25,6 +25,6 @@ using TaskLookup = std::function<std::optional<TaskFacts>(const std::string& tas
 
 // In the order of the definition. Pointers are into its JSON, where inputs, nodes and outputs are
 // objects by name: "/nodes/preload/inputs/torque".
-std::vector<base::FieldProblem> check(const Definition& definition, const TaskLookup& tasks);
+std::vector<base::FieldProblem> check(const model::Workflow& definition, const TaskLookup& tasks);
 
 }  // namespace mecapy::workflow

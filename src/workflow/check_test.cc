@@ -20,20 +20,21 @@ std::optional<TaskFacts> look_up(const std::string& task, int version) {
 }
 
 // Two nodes that feed each other, and an output.
-Definition joint() {
-  Definition joint;
+model::Workflow joint() {
+  model::Workflow joint;
   joint.inputs = {{"bolt"}, {"torque", "80"}};
-  joint.nodes = {{.name = "k", .task = "stiffness", .inputs = {{"bolt", FromInput{"bolt", ""}}}},
-                 {.name = "p",
-                  .task = "preload",
-                  .inputs = {{"stiffness", FromNode{"k", "/stiffness"}},
-                             {"torque", FromInput{"torque", ""}}}}};
-  joint.outputs = {{"preload", FromNode{"p", "/preload"}}};
+  joint.nodes = {
+      {.name = "k", .task = "stiffness", .inputs = {{"bolt", model::FromInput{"bolt", ""}}}},
+      {.name = "p",
+       .task = "preload",
+       .inputs = {{"stiffness", model::FromNode{"k", "/stiffness"}},
+                  {"torque", model::FromInput{"torque", ""}}}}};
+  joint.outputs = {{"preload", model::FromNode{"p", "/preload"}}};
   return joint;
 }
 
 using Told = std::vector<std::pair<std::string, std::string>>;
-Told told(const Definition& definition) {
+Told told(const model::Workflow& definition) {
   Told all;
   for (const base::FieldProblem& problem : check(definition, look_up)) {
     all.emplace_back(problem.pointer, problem.detail);
@@ -48,10 +49,12 @@ TEST(Check, Nothing_HasNoNodeAndNoOutput) {
 }
 
 TEST(Check, ACycle_IsNamed_AndWhatNeedsItAndWhatNobodyNeeds) {
-  Definition definition = joint();
-  definition.nodes[0].inputs.emplace_back("plates", FromNode{"p", "/preload"});
-  definition.nodes.push_back({.name = "q", .task = "any", .inputs = {{"x", FromNode{"p", ""}}}});
-  definition.nodes.push_back({.name = "loop", .task = "any", .when = FromNode{"loop", "/on"}});
+  model::Workflow definition = joint();
+  definition.nodes[0].inputs.emplace_back("plates", model::FromNode{"p", "/preload"});
+  definition.nodes.push_back(
+      {.name = "q", .task = "any", .inputs = {{"x", model::FromNode{"p", ""}}}});
+  definition.nodes.push_back(
+      {.name = "loop", .task = "any", .when = model::FromNode{"loop", "/on"}});
   EXPECT_EQ(told(definition),
             (Told{{"/nodes/k", "it needs itself: k -> p -> k"},
                   {"/nodes/loop", "it needs itself: loop -> loop"},
@@ -61,9 +64,9 @@ TEST(Check, ACycle_IsNamed_AndWhatNeedsItAndWhatNobodyNeeds) {
 }
 
 TEST(Check, InputsThatAreMissingDoubledOrUnknown_AreAllTold) {
-  Definition definition = joint();
-  definition.nodes[0].inputs = {{"blot", FromInput{"bolt", ""}}};
-  definition.nodes[1].inputs.emplace_back("torque", Constant{"3"});
+  model::Workflow definition = joint();
+  definition.nodes[0].inputs = {{"blot", model::FromInput{"bolt", ""}}};
+  definition.nodes[1].inputs.emplace_back("torque", model::Constant{"3"});
   definition.inputs.push_back({"bolt"});
   EXPECT_EQ(told(definition), (Told{{"/inputs/bolt", "it is there twice"},
                                     {"/nodes/k/inputs/blot", "stiffness has no such input"},
@@ -72,11 +75,12 @@ TEST(Check, InputsThatAreMissingDoubledOrUnknown_AreAllTold) {
 }
 
 TEST(Check, SourcesThatAreNotThere_AreTold) {
-  Definition definition = joint();
-  definition.nodes[0].inputs = {{"bolt", FromInput{"nut", ""}}, {"plates", FromElement{""}}};
-  definition.nodes[1].inputs = {{"stiffness", FromNode{"k", "/stifness"}},
-                                {"torque", FromNode{"m", "/a~2"}}};
-  definition.outputs.emplace_back("a/b", FromNode{"gone", ""});
+  model::Workflow definition = joint();
+  definition.nodes[0].inputs = {{"bolt", model::FromInput{"nut", ""}},
+                                {"plates", model::FromElement{""}}};
+  definition.nodes[1].inputs = {{"stiffness", model::FromNode{"k", "/stifness"}},
+                                {"torque", model::FromNode{"m", "/a~2"}}};
+  definition.outputs.emplace_back("a/b", model::FromNode{"gone", ""});
   EXPECT_EQ(told(definition),
             (Told{{"/nodes/k/inputs/bolt", "the workflow has no input nut"},
                   {"/nodes/k/inputs/plates",
@@ -89,16 +93,16 @@ TEST(Check, SourcesThatAreNotThere_AreTold) {
 }
 
 TEST(Check, WhatANodeSaysOfItself_IsLookedAt) {
-  Definition definition = joint();
-  Node& k = definition.nodes[0];
+  model::Workflow definition = joint();
+  model::WorkflowNode& k = definition.nodes[0];
   k.task = "stifness";
-  k.each = Constant{"3"};
-  k.when = FromElement{"/on"};
+  k.each = model::Constant{"3"};
+  k.when = model::FromElement{"/on"};
   k.attempts = 0;
   k.default_json = "{}";
   definition.nodes[1].version = 4;
-  definition.nodes[1].when = Constant{"1"};
-  definition.nodes[1].on_error = OnError::by_default;
+  definition.nodes[1].when = model::Constant{"1"};
+  definition.nodes[1].on_error = model::OnError::by_default;
   EXPECT_EQ(told(definition),
             (Told{{"/nodes/k/task", "there is no task stifness"},
                   {"/nodes/k/when",
@@ -113,10 +117,10 @@ TEST(Check, WhatANodeSaysOfItself_IsLookedAt) {
 }
 
 TEST(Check, AnElement_IsThereInTheInputsOfItsNode_AndAListsResultIsNotLookedInto) {
-  Definition definition = joint();
-  definition.nodes[0].each = FromInput{"bolt", "/sizes"};
-  definition.nodes[0].inputs = {{"bolt", FromElement{""}}};
-  definition.nodes[1].inputs[0].second = FromNode{"k", "/0/stiffness"};
+  model::Workflow definition = joint();
+  definition.nodes[0].each = model::FromInput{"bolt", "/sizes"};
+  definition.nodes[0].inputs = {{"bolt", model::FromElement{""}}};
+  definition.nodes[1].inputs[0].second = model::FromNode{"k", "/0/stiffness"};
   EXPECT_EQ(told(definition), Told{});
 }
 

@@ -25,9 +25,9 @@ std::size_t in_flight(const State& state) {
 
 }  // namespace
 
-Plan::Plan(const Definition& definition, std::size_t width)
+Plan::Plan(const model::Workflow& definition, std::size_t width)
     : graph_(graph_of(definition)), width_(std::max<std::size_t>(width, 1)) {
-  for (const Node& node : definition.nodes) {
+  for (const model::WorkflowNode& node : definition.nodes) {
     on_error_.push_back(node.on_error);
     is_list_.push_back(node.each.has_value());
   }
@@ -78,7 +78,8 @@ void Plan::end(State& state, const Ended& event) const {
   if (event.failed && state.status == Status::cancelling) return;  // we ended it
   if (event.failed) {
     ++node.failed;
-    if (on_error_[event.node] == OnError::fail || !is_list_[event.node]) fail(state, event.node);
+    if (on_error_[event.node] == model::OnError::fail || !is_list_[event.node])
+      fail(state, event.node);
   }
   if (node.status == NodeStatus::running && node.begun == node.elements && node.in_flight == 0) {
     node.status = NodeStatus::completed;
@@ -89,14 +90,14 @@ void Plan::end(State& state, const Ended& event) const {
 void Plan::fail(State& state, std::size_t place) const {
   NodeState& node = state.nodes[place];
   switch (on_error_[place]) {
-    case OnError::fail:
+    case model::OnError::fail:
       node.status = NodeStatus::failed;
       if (state.status == Status::running) state.status = Status::failing;
       break;
-    case OnError::skip:
+    case model::OnError::skip:
       node.status = NodeStatus::skipped;
       break;
-    case OnError::by_default:
+    case model::OnError::by_default:
       node.status = NodeStatus::completed;
       break;
   }

@@ -19,7 +19,7 @@
 #include <variant>
 #include <vector>
 
-#include "workflow/definition.h"
+#include "model/workflow.h"
 #include "workflow/graph.h"
 
 namespace mecapy::workflow {
@@ -86,7 +86,7 @@ using Action = std::variant<ReadNode, BeginRuns, CancelRuns, Finish>;
 class Plan {
  public:
   // `width`: runs at a time, at least 1. The definition has no problems (check.h).
-  Plan(const Definition& definition, std::size_t width);
+  Plan(const model::Workflow& definition, std::size_t width);
 
   State start() const;
   // Changes `state` by `event`. An event that the state knows already, or that comes too late,
@@ -108,7 +108,7 @@ class Plan {
   void finish(State& state, Status status, std::vector<Action>& actions) const;
 
   Graph graph_;
-  std::vector<OnError> on_error_;
+  std::vector<model::OnError> on_error_;
   std::vector<bool> is_list_;
   std::size_t width_;
 };

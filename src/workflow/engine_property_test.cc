@@ -28,7 +28,7 @@ enum class Reading { single, list, not_wanted, unreadable };
 // What a node turns out to be, once it is asked.
 struct Nature {
   std::vector<std::size_t> needs;
-  OnError on_error = OnError::fail;
+  model::OnError on_error = model::OnError::fail;
   Reading reading = Reading::single;
   std::size_t elements = 1;
   std::set<std::size_t> fails;  // elements
@@ -63,8 +63,8 @@ rc::Gen<Nature> nature_before(std::size_t place) {
     for (std::size_t i = 0; i < place; ++i) {
       if (*any_of(0, 3) == 0) nature.needs.push_back(i);
     }
-    nature.on_error = *rc::gen::weightedElement<OnError>(
-        {{1, OnError::fail}, {2, OnError::skip}, {2, OnError::by_default}});
+    nature.on_error = *rc::gen::weightedElement<model::OnError>(
+        {{1, model::OnError::fail}, {2, model::OnError::skip}, {2, model::OnError::by_default}});
     nature.reading = *rc::gen::weightedElement<Reading>({{5, Reading::single},
                                                          {4, Reading::list},
                                                          {1, Reading::not_wanted},
@@ -97,15 +97,15 @@ rc::Gen<Case> cases() {
   });
 }
 
-Definition definition_of(const Case& from) {
-  Definition definition;
+model::Workflow definition_of(const Case& from) {
+  model::Workflow definition;
   for (std::size_t i = 0; i < from.nodes.size(); ++i) {
-    Node node{.name = "n" + std::to_string(i), .task = "t"};
+    model::WorkflowNode node{.name = "n" + std::to_string(i), .task = "t"};
     for (const std::size_t need : from.nodes[i].needs) {
       const std::string name = "n" + std::to_string(need);
-      node.inputs.emplace_back(name, FromNode{name, ""});
+      node.inputs.emplace_back(name, model::FromNode{name, ""});
     }
-    if (from.nodes[i].reading == Reading::list) node.each = Constant{"[]"};
+    if (from.nodes[i].reading == Reading::list) node.each = model::Constant{"[]"};
     node.on_error = from.nodes[i].on_error;
     definition.nodes.push_back(std::move(node));
   }
@@ -114,13 +114,13 @@ Definition definition_of(const Case& from) {
 
 // ---- what must come out, if nobody stops it
 
-NodeStatus after_failure(OnError on_error) {
+NodeStatus after_failure(model::OnError on_error) {
   switch (on_error) {
-    case OnError::fail:
+    case model::OnError::fail:
       return NodeStatus::failed;
-    case OnError::skip:
+    case model::OnError::skip:
       return NodeStatus::skipped;
-    case OnError::by_default:
+    case model::OnError::by_default:
       return NodeStatus::completed;
   }
   return NodeStatus::failed;
@@ -142,7 +142,7 @@ NodeStatus expected_of(const Case& from, std::size_t place, std::vector<NodeStat
   } else if (node.reading == Reading::unreadable) {
     status = after_failure(node.on_error);
   } else if (!node.fails.empty() &&
-             (node.reading == Reading::single || node.on_error == OnError::fail)) {
+             (node.reading == Reading::single || node.on_error == model::OnError::fail)) {
     status = after_failure(node.on_error);
   }
   return known[place] = status;

@@ -30,17 +30,17 @@ std::string text(const std::vector<Action>& actions) {
 }
 
 // a, b that needs a, c that needs b.
-Definition chain() {
+model::Workflow chain() {
   return {.inputs = {},
           .nodes = {{.name = "a", .task = "t"},
-                    {.name = "b", .task = "t", .inputs = {{"x", FromNode{"a", ""}}}},
-                    {.name = "c", .task = "t", .inputs = {{"x", FromNode{"b", ""}}}}},
-          .outputs = {{"y", FromNode{"c", ""}}}};
+                    {.name = "b", .task = "t", .inputs = {{"x", model::FromNode{"a", ""}}}},
+                    {.name = "c", .task = "t", .inputs = {{"x", model::FromNode{"b", ""}}}}},
+          .outputs = {{"y", model::FromNode{"c", ""}}}};
 }
 
 class Played {
  public:
-  explicit Played(const Definition& definition, std::size_t width = 8)
+  explicit Played(const model::Workflow& definition, std::size_t width = 8)
       : plan(definition, width), state(plan.start()) {}
   std::string operator()(const Event& event) { return text(plan.step(state, event)); }
 
@@ -62,8 +62,8 @@ TEST(Engine, AChain_GoesNodeByNode) {
 }
 
 TEST(Engine, ALongList_IsBegunAsThereIsRoom) {
-  Definition definition = chain();
-  definition.nodes[0].each = Constant{"[]"};
+  model::Workflow definition = chain();
+  definition.nodes[0].each = model::Constant{"[]"};
   Played played(definition, 2);
   played(Begun{});
   EXPECT_EQ(played(Read{0, 4}), "begin 0 [0,2)");
@@ -76,8 +76,8 @@ TEST(Engine, ALongList_IsBegunAsThereIsRoom) {
 }
 
 TEST(Engine, AnEmptyList_IsCompletedAtOnce) {
-  Definition definition = chain();
-  definition.nodes[0].each = Constant{"[]"};
+  model::Workflow definition = chain();
+  definition.nodes[0].each = model::Constant{"[]"};
   Played played(definition);
   played(Begun{});
   EXPECT_EQ(played(Read{0, 0}), "read 1");
@@ -91,10 +91,10 @@ TEST(Engine, WhatIsNotWanted_IsSkippedWithAllThatNeedsIt) {
 }
 
 TEST(Engine, AFailure_EndsSkipsOrIsReplaced) {
-  for (const auto& [on_error, then] : {std::pair(OnError::fail, "failed"),
-                                       {OnError::skip, "completed"},
-                                       {OnError::by_default, "read 1"}}) {
-    Definition definition = chain();
+  for (const auto& [on_error, then] : {std::pair(model::OnError::fail, "failed"),
+                                       {model::OnError::skip, "completed"},
+                                       {model::OnError::by_default, "read 1"}}) {
+    model::Workflow definition = chain();
     definition.nodes[0].on_error = on_error;
     Played run(definition);
     run(Begun{});
@@ -107,9 +107,9 @@ TEST(Engine, AFailure_EndsSkipsOrIsReplaced) {
 }
 
 TEST(Engine, AfterAFailure_WhatRunsEnds_AndNothingBegins) {
-  Definition definition = chain();
+  model::Workflow definition = chain();
   definition.nodes[1].inputs.clear();
-  definition.nodes[1].each = Constant{"[]"};
+  definition.nodes[1].each = model::Constant{"[]"};
   Played played(definition, 3);
   EXPECT_EQ(played(Begun{}), "read 0, read 1");
   EXPECT_EQ(played(Read{0, 1}), "begin 0 [0,1)");
@@ -121,9 +121,9 @@ TEST(Engine, AfterAFailure_WhatRunsEnds_AndNothingBegins) {
 }
 
 TEST(Engine, FailuresOfAList_AreKeptApart) {
-  Definition definition = chain();
-  definition.nodes[0].each = Constant{"[]"};
-  definition.nodes[0].on_error = OnError::skip;
+  model::Workflow definition = chain();
+  definition.nodes[0].each = model::Constant{"[]"};
+  definition.nodes[0].on_error = model::OnError::skip;
   Played played(definition);
   played(Begun{});
   played(Read{0, 3});

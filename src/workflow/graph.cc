@@ -52,7 +52,7 @@ std::optional<std::vector<std::size_t>> cycle_in(const Graph& graph,
 
 }  // namespace
 
-std::vector<PlacedSource> sources_of(const Node& node) {
+std::vector<PlacedSource> sources_of(const model::WorkflowNode& node) {
   std::vector<PlacedSource> all;
   for (const auto& [name, source] : node.inputs) {
     all.push_back({base::pointer_to("/inputs", name), &source});
@@ -62,7 +62,7 @@ std::vector<PlacedSource> sources_of(const Node& node) {
   return all;
 }
 
-Graph graph_of(const Definition& definition) {
+Graph graph_of(const model::Workflow& definition) {
   std::unordered_map<std::string, std::size_t> places;
   for (std::size_t i = 0; i < definition.nodes.size(); ++i) {
     places.emplace(definition.nodes[i].name, i);
@@ -73,7 +73,7 @@ Graph graph_of(const Definition& definition) {
   for (std::size_t i = 0; i < definition.nodes.size(); ++i) {
     std::vector<std::size_t>& needs = graph.needs[i];
     for (const PlacedSource& one : sources_of(definition.nodes[i])) {
-      const auto* from = std::get_if<FromNode>(one.source);
+      const auto* from = std::get_if<model::FromNode>(one.source);
       if (from == nullptr) continue;
       const auto place = places.find(from->node);
       if (place == places.end()) continue;

@@ -5,11 +5,11 @@
 #include <string>
 #include <vector>
 
-#include "workflow/definition.h"
+#include "model/workflow.h"
 
 namespace mecapy::workflow {
 
-// Nodes are their places in Definition::nodes.
+// Nodes are their places in model::Workflow::nodes.
 struct Graph {
   std::vector<std::vector<std::size_t>> needs;      // those whose results a node reads, each once
   std::vector<std::vector<std::size_t>> needed_by;  // the other way
@@ -17,7 +17,7 @@ struct Graph {
 };
 
 // Sources that name no node of the definition are left out.
-Graph graph_of(const Definition& definition);
+Graph graph_of(const model::Workflow& definition);
 
 // Cycles that share no node: each in the order of needs, its first node again at its end. Without
 // the nodes of these there is none.
@@ -30,8 +30,8 @@ std::vector<bool> reached(const std::vector<std::vector<std::size_t>>& edges,
 // All sources of a node, with where each stands below the node in JSON: "/inputs/force".
 struct PlacedSource {
   std::string pointer;
-  const Source* source;
+  const model::Source* source;
 };
-std::vector<PlacedSource> sources_of(const Node& node);
+std::vector<PlacedSource> sources_of(const model::WorkflowNode& node);
 
 }  // namespace mecapy::workflow

@@ -1,5 +1,5 @@
 // A workflow as data: calculations that feed each other. Plain values; what is wrong with them
-// says check.h.
+// says workflow/check.h.
 #pragma once
 
 #include <cstdint>
@@ -11,7 +11,7 @@
 
 #include "model/limits.h"
 
-namespace mecapy::workflow {
+namespace mecapy::model {
 
 // ---- where a value comes from
 
@@ -43,28 +43,28 @@ enum class OnError : std::uint8_t {
   by_default,  // its result is `default_json`
 };
 
-struct Node {
+struct WorkflowNode {
   std::string name;
   std::string task;
   int version = 0;               // 0: the latest when the workflow is made
   NamedSources inputs{};         // what calculate receives
   std::optional<Source> each{};  // a list: one run for each element, results in its order
   std::optional<Source> when{};  // a boolean: where it is false, the node is skipped
-  model::Limits limits{};
+  Limits limits{};
   int attempts = 1;  // runs that may fail before the node does
   OnError on_error = OnError::fail;
   std::string default_json{};
 };
 
-struct Input {
+struct WorkflowInput {
   std::string name;
   std::optional<std::string> default_json{};  // none: it must be given
 };
 
-struct Definition {
-  std::vector<Input> inputs;
-  std::vector<Node> nodes;
+struct Workflow {
+  std::vector<WorkflowInput> inputs;
+  std::vector<WorkflowNode> nodes;
   NamedSources outputs;
 };
 
-}  // namespace mecapy::workflow
+}  // namespace mecapy::model
