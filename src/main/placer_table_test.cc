@@ -117,6 +117,8 @@ TEST(Placers, AreNamedInTheSettingTheContractAndTheDocuments) {
   const std::string guide = page("long-runs.md");
   const std::string row_there = line_of(guide, "| `machines.placers` |");
   const std::string steps = line_of(guide, "Step by step: ");
+  const std::string index = page("index.md");
+  const std::string site = page("../mkdocs.yml");
   for (const PlacerRow& row : placer_table()) {
     const std::string name(row.name);
     const std::string link = "(backends/" + name + ".md)";
@@ -124,6 +126,8 @@ TEST(Placers, AreNamedInTheSettingTheContractAndTheDocuments) {
     EXPECT_TRUE(says(placer->meaning, name)) << name;
     EXPECT_TRUE(says(row_there, "[`" + name + "`]" + link)) << name;
     EXPECT_TRUE(says(steps, link)) << name;
+    EXPECT_TRUE(says(index, link)) << name;
+    EXPECT_TRUE(says(site, "- backends/" + name + ".md\n")) << name;
     EXPECT_TRUE(says(page("backends/" + name + ".md"), "\nplacers = \"" + name + "\"")) << name;
   }
 }
