@@ -386,7 +386,14 @@ def test_submits_at_once_stay_within_the_budget(
 
 
 def test_wrong_budgets_and_prices_stop_the_server(open_folder: Path) -> None:
+    unknown = open_folder / "unknown.toml"
+    unknown.write_text(
+        'price = [{item = "local.vcpu", unit = "vCPU-s", unknown = "nobody asked",'
+        ' date = "2026-11", source = "us"}]\n'
+    )
+    unpriced = {"MECAPY_BUDGET_MONTH_EUR": "5", "MECAPY_COST_PRICES": str(unknown)}
     for settings, words in (
+        (unpriced, "not known of local.vcpu: give it a row in the file of cost.prices"),
         ({"MECAPY_BUDGET_USERS": "ann:5"}, 'budget.users: "ann:5" is not USER=EUR'),
         ({"MECAPY_COST_PRICES": str(open_folder / "none.toml")}, "none.toml"),
     ):
