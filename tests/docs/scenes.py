@@ -197,7 +197,7 @@ test $(grep -c healthy states) -ge 4
     # What it says is a moment old: of itself that it is ready, of each part that it is ok.
     + UNTIL.format(
         "{ curl -sSf http://127.0.0.1:8080/health/ready >ready; "
-        "test $(grep -oE '\"status\":\"[a-z]+\"' ready | sort -u | wc -l) = 2; "
+        'test $(grep -oE \'"status":"[a-z]+"\' ready | sort -u | wc -l) = 2; '
         'grep \'"status":"ok"\' ready; }'
     )
 )
