@@ -14,6 +14,7 @@
 
 #include "sandbox/packet.h"
 #include "sandbox/protocol.h"
+#include "zygote/arguments.h"
 #include "zygote/hot_pages.h"
 #include "zygote/interpreter.h"
 #include "zygote/merge.h"
@@ -107,8 +108,9 @@ pid_t clone_fork(int* tid) {
 }  // namespace
 }  // namespace mecapy::zygote
 
-// As the zygote's: kind, modules, then where runtime, packages and cache are.
 int main(int count, char** arguments) {
-  if (count < 6) mecapy::zygote::refuse("started with too few arguments", 0);
-  mecapy::zygote::live(arguments[2], {arguments[3], arguments[4], arguments[5]});
+  using namespace mecapy::zygote;
+  const auto given = read_arguments(count, arguments);
+  if (!given) refuse("started with too few arguments", 0);
+  live(given->modules, given->places);
 }

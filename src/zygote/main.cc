@@ -12,15 +12,14 @@
 #include <unistd.h>
 
 #include <filesystem>
-#include <iterator>
-#include <span>
-#include <sstream>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "sandbox/filter.h"
 #include "sandbox/packet.h"
 #include "sandbox/protocol.h"
+#include "zygote/arguments.h"
 #include "zygote/birth.h"
 #include "zygote/hot_pages.h"
 #include "zygote/interpreter.h"
@@ -51,11 +50,6 @@ bool is_single_threaded() {
   return !failed && std::distance(begin(tasks), end(tasks)) == 1;
 }
 
-std::vector<std::string> words_of(const char* text) {
-  std::istringstream in(text);
-  return {std::istream_iterator<std::string>(in), {}};
-}
-
 [[noreturn]] void serve(Births& births) {
   while (true) {
     ZygoteRequest request;
@@ -73,11 +67,11 @@ std::vector<std::string> words_of(const char* text) {
   }
 }
 
-[[noreturn]] void live(const char* modules, std::vector<std::string> devices,
-                       const PythonPlaces& places, std::vector<std::string> readable) {
+[[noreturn]] void live(Arguments given) {
+  const PythonPlaces& places = given.places;
   std::string error;
-  if (!start_interpreter(modules, places, error)) refuse(error, 0);
-  const bool at_root = readable.empty();
+  if (!start_interpreter(given.modules, places, error)) refuse(error, 0);
+  const bool at_root = given.readable.empty();
   if (!load_rehearsal(
           places.runtime,
           at_root ? "" : std::string(places.cache) + "/rehearsal-" + std::to_string(::getpid()))) {
@@ -86,10 +80,10 @@ std::vector<std::string> words_of(const char* text) {
   if (!is_single_threaded()) refuse("the zygote has more than one thread", EBUSY);
   sandbox::FilterProgram zygote_filter;
   RunKit kit;
-  kit.devices = std::move(devices);
+  kit.devices = std::move(given.devices);
   const auto kind =
       kit.devices.empty() ? sandbox::FilterKind::zygote : sandbox::FilterKind::zygote_with_gpus;
-  Births births(kit, std::move(readable));
+  Births births(kit, std::move(given.readable));
   if (!births.prepare()) refuse("PR_GET_TID_ADDRESS", errno);
   for (StepFailure step :
        {build_filter(kind, zygote_filter), build_filter(sandbox::FilterKind::run, kit.filter)}) {
@@ -118,9 +112,7 @@ std::vector<std::string> words_of(const char* text) {
 
 int main(int count, char** arguments) {
   using namespace mecapy::zygote;
-  constexpr std::size_t kFixed = 7;
-  const std::span<char*> all(arguments, static_cast<std::size_t>(count));
-  if (all.size() < kFixed) refuse("started with too few arguments", 0);
-  const std::span<char*> readable = all.subspan(kFixed);
-  live(all[2], words_of(all[3]), {all[4], all[5], all[6]}, {readable.begin(), readable.end()});
+  auto given = read_arguments(count, arguments);
+  if (!given) refuse("started with too few arguments", 0);
+  live(std::move(*given));
 }
