@@ -11,6 +11,7 @@
 #include <optional>
 
 #include "base/nearest.h"
+#include "base/overloaded.h"
 #include "base/own_file.h"
 
 extern char** environ;
@@ -19,13 +20,6 @@ namespace mecapy::config {
 namespace {
 
 constexpr std::size_t kLargestFile = 1 << 20;  // bytes
-
-template <class... F>
-struct Overloaded : F... {
-  using F::operator()...;
-};
-template <class... F>
-Overloaded(F...) -> Overloaded<F...>;
 
 template <class Number>
 std::optional<Number> parse_number(std::string_view text) {
@@ -64,7 +58,7 @@ std::string joined(const std::vector<std::string_view>& words) {
 
 std::string put(const SettingRow& row, const std::string& text, Settings& settings) {
   return std::visit(
-      Overloaded{
+      base::Overloaded{
           [&](std::string Settings::*f) {
             if (!row.words.empty() && std::ranges::find(row.words, text) == row.words.end()) {
               return "must be one of " + joined(row.words);
@@ -210,10 +204,10 @@ Result<Loaded> load(const Sources& sources) {
 
 std::string value_text(const SettingRow& row, const Settings& settings) {
   return std::visit(
-      Overloaded{[&](std::string Settings::*f) { return settings.*f; },
-                 [&](std::int64_t Settings::*f) { return to_text(settings.*f); },
-                 [&](double Settings::*f) { return to_text(settings.*f); },
-                 [&](double model::Limits::*f) { return to_text(settings.ceilings.*f); }},
+      base::Overloaded{[&](std::string Settings::*f) { return settings.*f; },
+                       [&](std::int64_t Settings::*f) { return to_text(settings.*f); },
+                       [&](double Settings::*f) { return to_text(settings.*f); },
+                       [&](double model::Limits::*f) { return to_text(settings.ceilings.*f); }},
       row.field);
 }
 

@@ -3,15 +3,10 @@
 #include <algorithm>
 #include <utility>
 
+#include "base/overloaded.h"
+
 namespace mecapy::workflow {
 namespace {
-
-template <class... Ts>
-struct Overloaded : Ts... {
-  using Ts::operator()...;
-};
-template <class... Ts>
-Overloaded(Ts...) -> Overloaded<Ts...>;
 
 bool is_over(Status status) {
   return status == Status::completed || status == Status::failed || status == Status::cancelled;
@@ -42,23 +37,24 @@ State Plan::start() const {
 std::vector<Action> Plan::step(State& state, const Event& event) const {
   std::vector<Action> actions;
   if (is_over(state.status)) return actions;
-  std::visit(Overloaded{[](const Begun&) {}, [&](const Read& read_now) { read(state, read_now); },
-                        [&](const NotWanted& one) {
-                          NodeState& node = state.nodes[one.node];
-                          if (node.status == NodeStatus::reading) node.status = NodeStatus::skipped;
-                        },
-                        [&](const Unreadable& one) {
-                          if (state.nodes[one.node].status == NodeStatus::reading) {
-                            fail(state, one.node);
-                          }
-                        },
-                        [&](const Ended& ended) { end(state, ended); },
-                        [&](const CancelAsked&) {
-                          if (state.status == Status::cancelling) return;
-                          state.status = Status::cancelling;
-                          if (in_flight(state) > 0) actions.emplace_back(CancelRuns{});
-                        }},
-             event);
+  std::visit(
+      base::Overloaded{[](const Begun&) {}, [&](const Read& read_now) { read(state, read_now); },
+                       [&](const NotWanted& one) {
+                         NodeState& node = state.nodes[one.node];
+                         if (node.status == NodeStatus::reading) node.status = NodeStatus::skipped;
+                       },
+                       [&](const Unreadable& one) {
+                         if (state.nodes[one.node].status == NodeStatus::reading) {
+                           fail(state, one.node);
+                         }
+                       },
+                       [&](const Ended& ended) { end(state, ended); },
+                       [&](const CancelAsked&) {
+                         if (state.status == Status::cancelling) return;
+                         state.status = Status::cancelling;
+                         if (in_flight(state) > 0) actions.emplace_back(CancelRuns{});
+                       }},
+      event);
   settle(state, actions);
   return actions;
 }

@@ -7,7 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from support import long_runs
 from support.api import Json, expect
+from support.long_runs import read
 from support.server import Server
 from support.slurm import Cluster, SlurmServer
 from support.waiting import wait_until
@@ -65,14 +67,8 @@ def begin(server: Server, inputs: Json, code: str = STRESS, **limits: float) -> 
     return str(expect(server.api().post("/api/tasks/execute", body), 202)["run_id"])
 
 
-def read(server: Server, run_id: str) -> Json:
-    return server.api().read(f"/api/runs/{run_id}/results")
-
-
 def ended(server: Server, run_id: str, timeout_s: float = 90) -> Json:
-    ends = ("completed", "failed", "cancelled")
-    wait_until("the end", lambda: read(server, run_id)["status"] in ends, timeout_s)
-    return read(server, run_id)
+    return long_runs.ended(server, run_id, timeout_s)
 
 
 def running(server: Server, run_id: str, attempt: int = 1) -> None:
