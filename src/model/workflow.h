@@ -9,8 +9,6 @@
 #include <variant>
 #include <vector>
 
-#include "model/limits.h"
-
 namespace mecapy::model {
 
 // ---- where a value comes from
@@ -46,11 +44,11 @@ enum class OnError : std::uint8_t {
 struct WorkflowNode {
   std::string name;
   std::string task;
-  int version = 0;               // 0: the latest when the workflow is made
+  int version = 0;               // 0: the latest when a run of the workflow begins
   NamedSources inputs{};         // what calculate receives
   std::optional<Source> each{};  // a list: one run for each element, results in its order
   std::optional<Source> when{};  // a boolean: where it is false, the node is skipped
-  Limits limits{};
+  std::string limits_json = "{}";  // those that are not the task's (limits.h)
   int attempts = 1;  // runs that may fail before the node does
   OnError on_error = OnError::fail;
   std::string default_json{};

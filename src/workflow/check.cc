@@ -181,8 +181,8 @@ class Checker {
     }
     const auto& facts = facts_[place->second];
     const auto member = first_member(from.at);
-    // Of for_each the result is a list of such.
-    if (!facts || !facts->results || !member || definition_.nodes[place->second].each) return;
+    // Of for_each it is that of every element.
+    if (!facts || !facts->results || !member) return;
     if (std::ranges::find(*facts->results, *member) == facts->results->end()) {
       tell(here, "the result of " + from.node + " has no " + *member);
     }

@@ -116,12 +116,14 @@ TEST(Check, WhatANodeSaysOfItself_IsLookedAt) {
                    "it is missing: on_error says that it is the result of a failed run"}}));
 }
 
-TEST(Check, AnElement_IsThereInTheInputsOfItsNode_AndAListsResultIsNotLookedInto) {
+TEST(Check, AnElement_IsThereInTheInputsOfItsNode_AndAListsResultIsThatOfEach) {
   model::Workflow definition = joint();
   definition.nodes[0].each = model::FromInput{"bolt", "/sizes"};
   definition.nodes[0].inputs = {{"bolt", model::FromElement{""}}};
-  definition.nodes[1].inputs[0].second = model::FromNode{"k", "/0/stiffness"};
+  definition.nodes[1].inputs[0].second = model::FromNode{"k", "/stiffness"};
   EXPECT_EQ(told(definition), Told{});
+  definition.nodes[1].inputs[0].second = model::FromNode{"k", "/0/stiffness"};
+  EXPECT_EQ(told(definition).size(), 1U);
 }
 
 }  // namespace

@@ -8,20 +8,15 @@
 namespace mecapy::workflow {
 namespace {
 
-bool is_over(Status status) {
-  return status == Status::completed || status == Status::failed || status == Status::cancelled;
-}
-
 std::size_t in_flight(const State& state) {
   std::size_t count = 0;
-  for (const NodeState& node : state.nodes) count += node.in_flight;
+  for (const NodeState& node : state.nodes) count += node.open.size();
   return count;
 }
 
 }  // namespace
 
-Plan::Plan(const model::Workflow& definition, std::size_t width)
-    : graph_(graph_of(definition)), width_(std::max<std::size_t>(width, 1)) {
+Plan::Plan(const model::Workflow& definition) : graph_(graph_of(definition)) {
   for (const model::WorkflowNode& node : definition.nodes) {
     on_error_.push_back(node.on_error);
     is_list_.push_back(node.each.has_value());
@@ -34,9 +29,9 @@ State Plan::start() const {
   return state;
 }
 
-std::vector<Action> Plan::step(State& state, const Event& event) const {
+std::vector<Action> Plan::step(State& state, const Event& event, std::size_t width) const {
   std::vector<Action> actions;
-  if (is_over(state.status)) return actions;
+  if (model::is_end(state.status)) return actions;
   std::visit(
       base::Overloaded{[](const Begun&) {}, [&](const Read& read_now) { read(state, read_now); },
                        [&](const NotWanted& one) {
@@ -55,7 +50,7 @@ std::vector<Action> Plan::step(State& state, const Event& event) const {
                          if (in_flight(state) > 0) actions.emplace_back(CancelRuns{});
                        }},
       event);
-  settle(state, actions);
+  settle(state, width, actions);
   return actions;
 }
 
@@ -68,16 +63,16 @@ void Plan::read(State& state, const Read& event) const {
 
 void Plan::end(State& state, const Ended& event) const {
   NodeState& node = state.nodes[event.node];
-  if (event.element >= node.begun || node.ended[event.element]) return;
-  node.ended[event.element] = true;
-  --node.in_flight;
+  const auto open = std::ranges::lower_bound(node.open, event.element);
+  if (open == node.open.end() || *open != event.element) return;
+  node.open.erase(open);
   if (event.failed && state.status == Status::cancelling) return;  // we ended it
   if (event.failed) {
     ++node.failed;
     if (on_error_[event.node] == model::OnError::fail || !is_list_[event.node])
       fail(state, event.node);
   }
-  if (node.status == NodeStatus::running && node.begun == node.elements && node.in_flight == 0) {
+  if (node.status == NodeStatus::running && node.begun == node.elements && node.open.empty()) {
     node.status = NodeStatus::completed;
   }
 }
@@ -95,15 +90,16 @@ void Plan::fail(State& state, std::size_t place) const {
       break;
     case model::OnError::by_default:
       node.status = NodeStatus::completed;
+      node.by_default = true;
       break;
   }
 }
 
-void Plan::settle(State& state, std::vector<Action>& actions) const {
+void Plan::settle(State& state, std::size_t width, std::vector<Action>& actions) const {
   if (state.status == Status::running) {
     while (pass_on(state, actions)) {
     }
-    begin_runs(state, actions);
+    begin_runs(state, width, actions);
     const bool all = std::ranges::all_of(state.nodes, [](const NodeState& node) {
       return node.status == NodeStatus::completed || node.status == NodeStatus::skipped;
     });
@@ -139,17 +135,18 @@ bool Plan::pass_on(State& state, std::vector<Action>& actions) const {
   return changed;
 }
 
-void Plan::begin_runs(State& state, std::vector<Action>& actions) const {
-  std::size_t room = width_ - std::min(width_, in_flight(state));
+void Plan::begin_runs(State& state, std::size_t width, std::vector<Action>& actions) const {
+  std::size_t room = width - std::min(width, in_flight(state));
   for (std::size_t i = 0; i < state.nodes.size() && room > 0; ++i) {
     NodeState& node = state.nodes[i];
     if (node.status != NodeStatus::running) continue;
     const std::size_t count = std::min(room, node.elements - node.begun);
     if (count == 0) continue;
     actions.emplace_back(BeginRuns{i, node.begun, count});
+    for (std::size_t element = 0; element < count; ++element) {
+      node.open.push_back(node.begun + element);
+    }
     node.begun += count;
-    node.in_flight += count;
-    node.ended.resize(node.begun, false);
     room -= count;
   }
 }
@@ -168,15 +165,10 @@ std::vector<Action> Plan::again(const State& state) const {
   for (std::size_t i = 0; i < state.nodes.size(); ++i) {
     const NodeState& node = state.nodes[i];
     if (node.status == NodeStatus::reading) actions.emplace_back(ReadNode{i});
-    for (std::size_t first = 0; node.in_flight > 0 && first < node.begun; ++first) {
-      std::size_t count = 0;
-      while (first + count < node.begun && !node.ended[first + count]) ++count;
-      if (count > 0) actions.emplace_back(BeginRuns{i, first, count});
-      first += count;
-    }
+    for (const std::size_t element : node.open) actions.emplace_back(BeginRuns{i, element, 1});
   }
   if (state.status == Status::cancelling) actions.emplace_back(CancelRuns{});
-  if (is_over(state.status)) actions.emplace_back(Finish{state.status});
+  if (model::is_end(state.status)) actions.emplace_back(Finish{state.status});
   return actions;
 }
 

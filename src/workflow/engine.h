@@ -20,27 +20,15 @@
 #include <vector>
 
 #include "model/workflow.h"
+#include "model/workflow_run.h"
 #include "workflow/graph.h"
 
 namespace mecapy::workflow {
 
-enum class NodeStatus : std::uint8_t { waiting, reading, running, completed, failed, skipped };
-// Of the whole; `failing` and `cancelling` wait for what still runs.
-enum class Status : std::uint8_t { running, failing, cancelling, completed, failed, cancelled };
-
-struct NodeState {
-  NodeStatus status = NodeStatus::waiting;
-  std::size_t elements = 0;   // 1 where there is no list; known once it is read
-  std::size_t begun = 0;      // runs, in the order of elements
-  std::size_t failed = 0;     // of those that ended
-  std::vector<bool> ended{};  // by element, of those that have begun
-  std::size_t in_flight = 0;  // begun and not ended
-};
-
-struct State {
-  Status status = Status::running;
-  std::vector<NodeState> nodes;  // by their place in the definition
-};
+using model::NodeState;
+using model::NodeStatus;
+using State = model::WorkflowState;
+using Status = model::WorkflowStatus;
 
 // ---- what happens
 
@@ -85,13 +73,14 @@ using Action = std::variant<ReadNode, BeginRuns, CancelRuns, Finish>;
 // What an engine knows of a definition.
 class Plan {
  public:
-  // `width`: runs at a time, at least 1. The definition has no problems (check.h).
-  Plan(const model::Workflow& definition, std::size_t width);
+  // The definition has no problems (check.h).
+  explicit Plan(const model::Workflow& definition);
 
   State start() const;
   // Changes `state` by `event`. An event that the state knows already, or that comes too late,
-  // changes nothing and asks for nothing.
-  std::vector<Action> step(State& state, const Event& event) const;
+  // changes nothing and asks for nothing. `width`: runs at a time; what runs is let run when there
+  // is less room than before.
+  std::vector<Action> step(State& state, const Event& event, std::size_t width) const;
   // All actions that `state` has asked for and whose event has not come.
   std::vector<Action> again(const State& state) const;
   // How an ended workflow is taken up: what is completed stays, but for what `changed` names and
@@ -99,9 +88,9 @@ class Plan {
   State resumed(const State& ended, const std::vector<std::size_t>& changed) const;
 
  private:
-  void settle(State& state, std::vector<Action>& actions) const;
+  void settle(State& state, std::size_t width, std::vector<Action>& actions) const;
   bool pass_on(State& state, std::vector<Action>& actions) const;
-  void begin_runs(State& state, std::vector<Action>& actions) const;
+  void begin_runs(State& state, std::size_t width, std::vector<Action>& actions) const;
   void read(State& state, const Read& event) const;
   void end(State& state, const Ended& event) const;
   void fail(State& state, std::size_t node) const;
@@ -110,7 +99,6 @@ class Plan {
   Graph graph_;
   std::vector<model::OnError> on_error_;
   std::vector<bool> is_list_;
-  std::size_t width_;
 };
 
 }  // namespace mecapy::workflow

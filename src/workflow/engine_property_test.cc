@@ -21,7 +21,7 @@ namespace mecapy::workflow {
 namespace {
 
 // So many of each property, unless somebody asks for others.
-const int kGraphs = ::setenv("RC_PARAMS", "max_success=3000", 0);
+const int kGraphs = ::setenv("RC_PARAMS", "max_success=20000", 0);
 
 enum class Reading { single, list, not_wanted, unreadable };
 
@@ -160,7 +160,7 @@ class Asker {
  public:
   explicit Asker(const Case& of)
       : case_(of),
-        plan_(definition_of(of), of.width),
+        plan_(definition_of(of)),
         state_(plan_.start()),
         chance_(*rc::gen::noShrink(rc::gen::arbitrary<std::uint32_t>())) {}
   // Takes up what `ended` left.
@@ -202,7 +202,7 @@ class Asker {
   bool one_in(std::uint32_t count) { return chance_() % count == 0; }
 
   void tell(const Event& event) {
-    for (Action& action : plan_.step(state_, event)) {
+    for (Action& action : plan_.step(state_, event, case_.width)) {
       if (const auto* finish = std::get_if<Finish>(&action)) finishes_.push_back(finish->status);
       if (const auto* runs = std::get_if<BeginRuns>(&action)) {
         for (const std::size_t need : case_.nodes[runs->node].needs) {
@@ -212,7 +212,7 @@ class Asker {
       todo_.push_back(std::move(action));
     }
     std::size_t at_once = 0;
-    for (const NodeState& node : state_.nodes) at_once += node.in_flight;
+    for (const NodeState& node : state_.nodes) at_once += node.open.size();
     most_at_once_ = std::max(most_at_once_, at_once);
   }
 
@@ -253,7 +253,7 @@ void judge(const Case& from, const Asker& asker, bool cancelled) {
   RC_ASSERT(asker.finishes().front() == asker.state().status);
   RC_ASSERT(asker.most_at_once() <= from.width);
   for (const NodeState& node : asker.state().nodes) {
-    RC_ASSERT(node.in_flight == 0U);
+    RC_ASSERT(node.open.size() == 0U);
     RC_ASSERT(node.status != NodeStatus::running);
     RC_ASSERT(node.status != NodeStatus::reading);
   }

@@ -41,11 +41,14 @@ model::Workflow chain() {
 class Played {
  public:
   explicit Played(const model::Workflow& definition, std::size_t width = 8)
-      : plan(definition, width), state(plan.start()) {}
-  std::string operator()(const Event& event) { return text(plan.step(state, event)); }
+      : plan(definition), state(plan.start()), width_(width) {}
+  std::string operator()(const Event& event) { return text(plan.step(state, event, width_)); }
 
   Plan plan;
   State state;
+
+ private:
+  std::size_t width_;
 };
 
 TEST(Engine, AChain_GoesNodeByNode) {
@@ -155,9 +158,9 @@ TEST(Engine, AResumedOne_KeepsWhatIsCompleted_ButForWhatChanged) {
   played(Read{1, 1});
   EXPECT_EQ(played(Ended{1, 0, true}), "failed");
   State state = played.plan.resumed(played.state, {});
-  EXPECT_EQ(text(played.plan.step(state, Begun{})), "read 1");
+  EXPECT_EQ(text(played.plan.step(state, Begun{}, 8)), "read 1");
   state = played.plan.resumed(played.state, {0});
-  EXPECT_EQ(text(played.plan.step(state, Begun{})), "read 0");
+  EXPECT_EQ(text(played.plan.step(state, Begun{}, 8)), "read 0");
 }
 
 }  // namespace
