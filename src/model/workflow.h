@@ -9,6 +9,9 @@
 #include <variant>
 #include <vector>
 
+#include "base/clock.h"
+#include "model/ids.h"
+
 namespace mecapy::model {
 
 // ---- where a value comes from
@@ -63,6 +66,19 @@ struct Workflow {
   std::vector<WorkflowInput> inputs;
   std::vector<WorkflowNode> nodes;
   NamedSources outputs;
+};
+
+// One that somebody keeps. Its definition is in immutable versions 1, 2, 3 ...; name and description
+// belong to the workflow itself.
+struct KeptWorkflow {
+  WorkflowId id{};
+  std::string user;
+  std::string name;
+  std::string description;
+  int version = 1;              // the one asked for, else the latest
+  std::string definition_json;  // members inputs, nodes and outputs, the bytes they came in
+  base::TimePoint created_at{};
+  base::TimePoint updated_at{};
 };
 
 }  // namespace mecapy::model

@@ -5,6 +5,7 @@
 #include "model/cost.h"
 #include "wire/machine_json.h"
 #include "wire/schema.h"
+#include "wire/workflow_json.h"
 
 namespace mecapy::wire {
 namespace {
@@ -159,6 +160,14 @@ ObjectSpec run_summary_spec() {
   return spec;
 }
 
+ObjectSpec node_run_spec() {
+  ObjectSpec spec = run_summary_spec();
+  spec.name = "NodeRun";
+  spec.meaning = "A run of a node of a workflow";
+  spec.fields.insert(spec.fields.begin(), {"element", integer, required, "from 0; 0 without a list"});
+  return spec;
+}
+
 std::vector<ObjectSpec> run_specs() {
   return {
       {"RunError",
@@ -209,6 +218,7 @@ std::vector<ObjectSpec> run_specs() {
         {"url", text, optional, "where to get it"}}},
       run_spec(),
       run_summary_spec(),
+      node_run_spec(),
       {"Link",
        "Where an artifact can be read by anyone who has this",
        {{"url", text, required, "for GET, without a token"},
@@ -404,7 +414,7 @@ std::vector<ObjectSpec> other_specs() {
 const std::vector<ObjectSpec>& object_specs() {
   static const std::vector<ObjectSpec> specs = [] {
     std::vector<ObjectSpec> all = request_specs();
-    for (auto&& more : {run_specs(), cost_specs(), machine_specs(), other_specs()})
+    for (auto&& more : {run_specs(), cost_specs(), machine_specs(), workflow_specs(), other_specs()})
       all.insert(all.end(), more.begin(), more.end());
     return all;
   }();

@@ -113,6 +113,18 @@ std::string field_schema(const FieldSpec& spec) {
     case FieldType::nested_list:
       out.text("type", "array").raw("items", reference(spec.nested));
       break;
+    case FieldType::nested_map:
+      out.text("type", "object").raw("additionalProperties", reference(spec.nested));
+      break;
+    case FieldType::integer_map:
+      out.text("type", "object").raw("additionalProperties", R"({"type":"integer"})");
+      break;
+    case FieldType::choice: {
+      std::vector<std::string> words;
+      for (const std::string_view word : choices_of(spec)) words.push_back(quote(word));
+      out.text("type", "string").raw("enum", array_of(words));
+      break;
+    }
   }
   out.text("description", spec.meaning);
   return std::move(out).finish();
@@ -131,6 +143,13 @@ std::string object_schema(const ObjectSpec& spec) {
       .boolean("additionalProperties", false)
       .raw("properties", std::move(properties).finish());
   if (!required.empty()) out.raw("required", array_of(required));
+  if (!spec.one_of.empty()) {
+    std::vector<std::string> ways;
+    for (const std::string_view name : spec.one_of) {
+      ways.push_back(std::move(ObjectWriter().raw("required", array_of({quote(name)}))).finish());
+    }
+    out.raw("oneOf", array_of(ways));
+  }
   return std::move(out).finish();
 }
 

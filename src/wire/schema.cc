@@ -6,6 +6,7 @@
 
 #include "base/id.h"
 #include "base/json.h"
+#include "base/listed.h"
 #include "base/nearest.h"
 #include "wire/json.h"
 #include "wire/run_parts.h"
@@ -28,6 +29,22 @@ std::string range_text(const FieldSpec& spec) {
   return "between " + number_text(spec.min) + " and " + number_text(spec.max);
 }
 
+}  // namespace
+
+std::vector<std::string_view> choices_of(const FieldSpec& spec) {
+  std::vector<std::string_view> words;
+  std::string_view rest = spec.nested;
+  while (!rest.empty()) {
+    const std::size_t end = std::min(rest.find(", "), rest.find(" or "));
+    words.push_back(rest.substr(0, end));
+    if (end == std::string_view::npos) break;
+    rest.remove_prefix(end + (rest[end] == ',' ? 2 : 4));
+  }
+  return words;
+}
+
+namespace {
+
 // What is wrong with a value of a scalar type; "" when nothing is.
 std::string scalar_problem(const FieldSpec& spec, const json::value& value) {
   switch (spec.type) {
@@ -45,6 +62,13 @@ std::string scalar_problem(const FieldSpec& spec, const json::value& value) {
       return value.is_string() && base::is_uuid(value.get_string()) ? "" : "must be a UUID";
     case FieldType::boolean:
       return value.is_bool() ? "" : "must be true or false";
+    case FieldType::choice: {
+      const auto words = choices_of(spec);
+      const bool known = value.is_string() &&
+                         std::ranges::find(words, std::string_view(value.get_string())) !=
+                             words.end();
+      return known ? "" : "must be " + std::string(spec.nested);
+    }
     case FieldType::number:
     case FieldType::integer: {
       if (!value.is_number()) return "must be a number";
@@ -119,6 +143,26 @@ void check_nested(const FieldSpec& spec, std::string_view raw, const std::string
   }
 }
 
+// Each member of the object is looked at by `check_member`.
+template <class CheckMember>
+void check_map(const FieldSpec& spec, std::string_view raw, const std::string& pointer,
+               Problems& problems, CheckMember check_member) {
+  const auto members = object_members(raw);
+  if (!members) {
+    const auto& at = members.error().problems;
+    problems.push_back(
+        {at.empty() ? pointer : pointer + at.front().pointer, members.error().message, {}, {}});
+    return;
+  }
+  if (spec.type == FieldType::nested_map && static_cast<double>(members->size()) > spec.max) {
+    problems.push_back({pointer, "must have at most " + number_text(spec.max) + " members", {}, {}});
+    return;
+  }
+  for (const Member& member : *members) {
+    check_member(member.raw, pointer_to(pointer, member.key));
+  }
+}
+
 void check_field(const FieldSpec& spec, std::string_view raw, const std::string& pointer,
                  const model::Limits& ceilings, Problems& problems) {
   if (spec.null == Null::allowed && raw == "null") return;
@@ -134,6 +178,17 @@ void check_field(const FieldSpec& spec, std::string_view raw, const std::string&
       return check_limits_object(raw, pointer, ceilings, problems);
     case FieldType::nested:
       return check_nested(spec, raw, pointer, ceilings, problems);
+    case FieldType::nested_map:
+      return check_map(spec, raw, pointer, problems, [&](std::string_view one, const auto& place) {
+        check_nested(spec, one, place, ceilings, problems);
+      });
+    case FieldType::integer_map: {
+      FieldSpec number = spec;
+      number.type = FieldType::integer;
+      return check_map(spec, raw, pointer, problems, [&](std::string_view one, const auto& place) {
+        check_field(number, one, place, ceilings, problems);
+      });
+    }
     default:
       break;
   }
@@ -176,6 +231,11 @@ std::map<std::string, std::string_view, std::less<>> check_object(
     if (field.need == Need::required && !raw.contains(field.name)) {
       problems.push_back({pointer_to(pointer, field.name), "is required", {}, {}});
     }
+  }
+  const auto is_there = [&](std::string_view name) { return raw.contains(name); };
+  if (!spec.one_of.empty() && std::ranges::count_if(spec.one_of, is_there) != 1) {
+    problems.push_back(
+        {pointer, "must have exactly one of " + base::listed(spec.one_of, " and "), {}, {}});
   }
   return raw;
 }
@@ -243,6 +303,31 @@ std::optional<Fields> Fields::nested(std::string_view name) const {
   const auto members = object_members(it->second);
   for (const Member& member : *members) inner.raw_.emplace(member.key, member.raw);
   return inner;
+}
+
+std::vector<std::pair<std::string, Fields>> Fields::nested_map(std::string_view name) const {
+  std::vector<std::pair<std::string, Fields>> all;
+  const auto it = raw_.find(name);
+  if (it == raw_.end()) return all;
+  const auto members = object_members(it->second);
+  for (const Member& member : *members) {
+    Fields inner;
+    const auto fields = object_members(member.raw);
+    for (const Member& field : *fields) inner.raw_.emplace(field.key, field.raw);
+    all.emplace_back(member.key, std::move(inner));
+  }
+  return all;
+}
+
+std::vector<std::pair<std::string, int>> Fields::integer_map(std::string_view name) const {
+  std::vector<std::pair<std::string, int>> all;
+  const auto it = raw_.find(name);
+  if (it == raw_.end()) return all;
+  const auto members = object_members(it->second);
+  for (const Member& member : *members) {
+    all.emplace_back(member.key, static_cast<int>(parse_value(member.raw).to_number<double>()));
+  }
+  return all;
 }
 
 model::Limits Fields::limits(std::string_view name, model::Limits base) const {

@@ -6,6 +6,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "base/result.h"
@@ -29,7 +30,10 @@ enum class FieldType : std::uint8_t {
   text_list,   // array of at most `max` strings of 1-64 bytes
   limits,      // object of the limit table's names
   nested,      // object of the shape `nested`
-  nested_list  // array of objects of the shape `nested`
+  nested_list, // array of objects of the shape `nested`
+  nested_map,  // object whose members, by whatever name, are of the shape `nested`; at most `max`
+  choice,      // one of the words of `nested`: "fail, skip or default"
+  integer_map  // object whose members are whole numbers within [min, max]
 };
 
 enum class Need : std::uint8_t { required, optional };
@@ -42,7 +46,7 @@ struct FieldSpec {
   std::string_view meaning;
   double min = 0;
   double max = 0;
-  std::string_view nested = {};  // name of the ObjectSpec
+  std::string_view nested = {};  // name of the ObjectSpec; the words of a choice
   Null null = Null::refused;     // of a scalar or nested field of a request
 };
 
@@ -50,7 +54,11 @@ struct ObjectSpec {
   std::string_view name;  // in OpenAPI components/schemas
   std::string_view meaning;
   std::vector<FieldSpec> fields;
+  std::vector<std::string_view> one_of = {};  // optional fields, of which exactly one is there
 };
+
+// The words that a choice is one of.
+std::vector<std::string_view> choices_of(const FieldSpec& spec);
 
 // Every shape, requests first. find_spec aborts on an unknown name: names are ours.
 const std::vector<ObjectSpec>& object_specs();
@@ -68,6 +76,9 @@ class Fields {
   std::optional<std::string> raw(std::string_view name) const;
   std::optional<std::vector<std::string>> text_list(std::string_view name) const;
   std::optional<Fields> nested(std::string_view name) const;
+  // In the order of the body; none when the field is absent.
+  std::vector<std::pair<std::string, Fields>> nested_map(std::string_view name) const;
+  std::vector<std::pair<std::string, int>> integer_map(std::string_view name) const;
   // `base` with the given members of the limits object in place.
   model::Limits limits(std::string_view name, model::Limits base) const;
 

@@ -1,0 +1,118 @@
+#include "wire/workflow_json.h"
+
+#include <gtest/gtest.h>
+
+#include <map>
+
+namespace mecapy::wire {
+namespace {
+
+constexpr std::string_view kJoint = R"({
+  "name": "joint",
+  "inputs": {"bolt": {}, "torque": {"default": 8e1}},
+  "nodes": {
+    "k": {"task": "t1", "version": 2, "inputs": {"bolt": {"input": "bolt", "at": "/size"}}},
+    "p": {"task": "t2", "inputs": {"k": {"node": "k", "at": "/stiffness"}, "c": {"value": [1.0]},
+                                   "d": {"element": "/d"}},
+          "for_each": {"input": "bolt"}, "when": {"value": true}, "limits": {"memory_mb": 64},
+          "attempts": 3, "on_error": "default", "default": null}},
+  "outputs": {"margin": {"node": "p"}}})";
+
+model::Workflow joint() {
+  const auto body = read_workflow(kJoint, WorkflowUse::create, model::default_ceilings());
+  return *read_definition(definition_json(body->parts, ""));
+}
+
+TEST(WorkflowJson, ADefinition_IsReadWhole) {
+  const model::Workflow read = joint();
+  ASSERT_EQ(read.inputs.size(), 2U);
+  EXPECT_FALSE(read.inputs[0].default_json);
+  EXPECT_EQ(read.inputs[1].default_json, "8e1");
+  ASSERT_EQ(read.nodes.size(), 2U);
+  const model::WorkflowNode& k = read.nodes[0];
+  EXPECT_EQ(k.version, 2);
+  EXPECT_EQ(std::get<model::FromInput>(k.inputs[0].second).at, "/size");
+  EXPECT_EQ(k.limits_json, "{}");
+  EXPECT_EQ(k.on_error, model::OnError::fail);
+  const model::WorkflowNode& p = read.nodes[1];
+  EXPECT_EQ(p.version, 0);
+  EXPECT_EQ(std::get<model::FromNode>(p.inputs[0].second).at, "/stiffness");
+  EXPECT_EQ(std::get<model::Constant>(p.inputs[1].second).json, "[1.0]");
+  EXPECT_EQ(std::get<model::FromElement>(p.inputs[2].second).at, "/d");
+  EXPECT_EQ(std::get<model::FromInput>(*p.each).name, "bolt");
+  EXPECT_EQ(std::get<model::Constant>(*p.when).json, "true");
+  EXPECT_EQ(p.limits_json, R"({"memory_mb": 64})");
+  EXPECT_EQ(p.attempts, 3);
+  EXPECT_EQ(p.on_error, model::OnError::by_default);
+  EXPECT_EQ(p.default_json, "null");
+  EXPECT_EQ(read.outputs[0].first, "margin");
+}
+
+using Told = std::map<std::string, std::string>;
+Told told(std::string_view body) {
+  const auto read = read_workflow(body, WorkflowUse::create, model::default_ceilings());
+  Told all;
+  if (read) return all;
+  for (const FieldProblem& problem : read.error().problems) all[problem.pointer] = problem.detail;
+  return all;
+}
+
+TEST(WorkflowJson, WhatHasNotItsShape_IsToldAllAtOnce) {
+  EXPECT_EQ(told(R"({"name": "j",
+    "inputs": {"bolt": 3},
+    "nodes": {"k": {"inputs": {"a": {"input": "bolt", "value": 1}, "b": {}, "c": {"nodes": "k"}},
+                    "on_error": "stop", "attempts": 11, "limits": {"memory_mb": 1e9}}},
+    "outputs": []})"),
+            (Told{{"/inputs/bolt", "must be a JSON object"},
+                  {"/nodes/k/task", "is required"},
+                  {"/nodes/k/inputs/a", "must have exactly one of value, input, node and element"},
+                  {"/nodes/k/inputs/b", "must have exactly one of value, input, node and element"},
+                  {"/nodes/k/inputs/c", "must have exactly one of value, input, node and element"},
+                  {"/nodes/k/inputs/c/nodes", "unknown field; did you mean \"node\"?"},
+                  {"/nodes/k/on_error", "must be fail, skip or default"},
+                  {"/nodes/k/attempts", "must be between 1 and 10"},
+                  {"/nodes/k/limits/memory_mb", told(R"({"name": "j", "outputs": {}, "nodes":
+                     {"k": {"task": "t", "limits": {"memory_mb": 1e9}}}})")["/nodes/k/limits/memory_mb"]},
+                  {"/outputs", "must be a JSON object"}}));
+  EXPECT_EQ(told(R"({"name": "j", "outputs": {}, "nodes": {"k": {"task": "t"}, "k": {"task": "t"}}})"),
+            (Told{{"/nodes/k", "the key \"k\" is given twice"}}));
+}
+
+TEST(WorkflowJson, PartsOfAnUpdate_TakeThePlaceOfThoseBefore) {
+  EXPECT_EQ(definition_json({{}, R"({"n": 1})", {}}, R"({"inputs":{"a":{}},"nodes":{},"outputs":{"b":2}})"),
+            R"({"inputs":{"a":{}},"nodes":{"n": 1},"outputs":{"b":2}})");
+  EXPECT_EQ(definition_json({}, ""), R"({"inputs":{},"nodes":{},"outputs":{}})");
+}
+
+TEST(WorkflowJson, ARun_SaysWhatIsKnownOfItsNodes) {
+  const model::Workflow definition = joint();
+  model::WorkflowRun run;
+  run.state.status = model::WorkflowStatus::failing;
+  run.state.nodes.resize(2);
+  run.nodes.resize(2);
+  run.state.nodes[1] = {model::NodeStatus::running, 10, 7, 1, {5, 6}, false};
+  run.nodes[1].reused = 2;
+  run.nodes[1].error = model::NodeError{"timeout", "it took too long", {}, 3};
+  EXPECT_EQ(workflow_node_json(definition, run, 1),
+            R"({"name":"p","task_id":"","version":0,"status":"running","elements":10,"ended":5,)"
+            R"("failed":1,"reused":2,"error":{"code":"timeout","message":"it took too long",)"
+            R"("element":3}})");
+  EXPECT_NE(workflow_run_json(definition, run, R"({"margin":1.50})").find(R"("result":{"margin":1.50})"),
+            std::string::npos);
+  EXPECT_NE(workflow_run_summary_json(run).find(R"("status":"running")"), std::string::npos);
+}
+
+TEST(WorkflowJson, ExecuteAndResume_AreRead) {
+  EXPECT_EQ(read_workflow_execute("")->force.size(), 0U);
+  const auto execute = read_workflow_execute(R"({"inputs": {"a": 1.0}, "version": 3, "force": ["k"]})");
+  EXPECT_EQ(execute->inputs, R"({"a": 1.0})");
+  EXPECT_EQ(execute->version, 3);
+  EXPECT_EQ(execute->force, std::vector<std::string>{"k"});
+  const auto resume = read_workflow_resume(R"({"versions": {"k": 4}})");
+  ASSERT_EQ(resume->versions.size(), 1U);
+  EXPECT_EQ(resume->versions[0], std::pair(std::string("k"), 4));
+  EXPECT_FALSE(read_workflow_resume(R"({"versions": {"k": "4"}})"));
+}
+
+}  // namespace
+}  // namespace mecapy::wire
