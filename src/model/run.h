@@ -158,6 +158,15 @@ bool names_own_objects(const RunEnd& end, const RunId& run, std::optional<int> a
 // The end `failed` with `code` and `message`.
 RunEnd failed_end(OutcomeCode code, std::string message);
 
+// Where a run of a workflow belongs.
+struct NodePlace {
+  WorkflowRunId workflow_run_id{};
+  int node = 0;     // its place in the definition
+  int element = 0;
+  int attempt = 1;  // of the run of the workflow
+  int number = 1;   // among the runs of this element in that attempt
+};
+
 struct Run {
   RunId id{};
   TaskId task_id{};
@@ -166,6 +175,8 @@ struct Run {
   RunStatus status = RunStatus::queued;
   int attempt = 0;  // 0 until claimed; each claim raises it
   Payload inputs{};
+  std::optional<Limits> limits{};    // instead of those of its version; only on the way in
+  std::optional<NodePlace> place{};  // the same
   RunEnd end{};  // meaningful once is_end(status); after a retry, failure holds the last platform
                  // fault
   std::int64_t artifact_count = 0;  // as the store tells it, also where it leaves end.artifacts out

@@ -51,8 +51,8 @@ struct WorkflowState {
 struct NodeError {
   std::string code;  // an outcome's (outcome.h), or an error's (base/error.h)
   std::string message;
-  RunId run_id{};                         // of the run that failed, where one had begun
-  std::optional<std::size_t> element{};   // of a list
+  RunId run_id{};                        // of the run that failed, where one had begun
+  std::optional<std::size_t> element{};  // of a list
 };
 
 // What is remembered of a node for people, and for who calculates it again.
@@ -61,8 +61,8 @@ struct NodeRecord {
   int version = 0;  // of the task: that which every run of it has
   RunId run_id{};   // the last; of a node without a list
   RunId reused_from{};
-  std::size_t reused = 0;   // elements whose run was answered by an earlier one
-  bool fresh = false;       // no earlier run may answer for it
+  std::size_t reused = 0;              // elements whose run was answered by an earlier one
+  bool fresh = false;                  // no earlier run may answer for it
   std::map<std::size_t, int> tries{};  // runs of an open element that have failed, where some have
   std::optional<NodeError> error{};    // the first
   std::optional<base::TimePoint> started_at{};
@@ -75,26 +75,17 @@ struct WorkflowRun {
   WorkflowId workflow_id{};
   std::string user;
   int version = 1;
-  int attempt = 1;             // each resumption raises it
-  std::int64_t revision = 0;   // each change raises it
+  int attempt = 1;            // each resumption raises it
+  std::int64_t revision = 0;  // each change raises it
   bool cancel_requested = false;
-  Payload inputs{};            // an object by the names of the workflow's inputs
+  Payload inputs{};  // an object by the names of the workflow's inputs
   WorkflowState state{};
-  std::vector<NodeRecord> nodes{};  // as state.nodes
-  Payload result{};                 // an object by the names of its outputs, once completed
-  std::optional<NodeError> error{}; // of the whole; with the node it is of:
-  std::string failed_node{};        // "" where it is an output's
+  std::vector<NodeRecord> nodes{};   // as state.nodes
+  Payload result{};                  // an object by the names of its outputs, once completed
+  std::optional<NodeError> error{};  // of the whole; with the node it is of:
+  std::string failed_node{};         // "" where it is an output's
   base::TimePoint queued_at{};
   std::optional<base::TimePoint> finished_at{};
-};
-
-// Where a run of a workflow belongs.
-struct NodePlace {
-  WorkflowRunId workflow_run_id{};
-  int node = 0;          // its place in the definition
-  int element = 0;
-  int attempt = 1;       // of the workflow run
-  int number = 1;        // among the runs of this element in that attempt
 };
 
 }  // namespace mecapy::model

@@ -27,6 +27,7 @@ void ClaimRow::into(soci::statement& statement) {
   statement.exchange(soci::into(checkpoint_number));
   statement.exchange(soci::into(checkpoint_bytes));
   statement.exchange(soci::into(checkpoint_sha256));
+  statement.exchange(soci::into(own_limits));
 }
 
 model::Job ClaimRow::job(Connection& connection, base::TimePoint now) const {
@@ -39,7 +40,7 @@ model::Job ClaimRow::job(Connection& connection, base::TimePoint now) const {
   job.user = owner;
   job.attempt = attempt;
   job.inputs = {.inline_bytes = inputs, .key = inputs_key};
-  job.limits = decode_limits(limits);
+  job.limits = decode_limits(own_limits.empty() ? limits : own_limits);
   if (checkpoint_number > 0) {
     job.checkpoint = model::Checkpoint{
         checkpoint_attempt, checkpoint_number, checkpoint_bytes, checkpoint_sha256, {}};

@@ -14,7 +14,7 @@ namespace mecapy::store {
 // What a claim's statement returns, in this order.
 inline constexpr char kClaimColumns[] =
     "id, task_id, owner, version, attempt, inputs_key, inputs, queued_at, checkpoint_attempt,"
-    " checkpoint_number, checkpoint_bytes, checkpoint_sha256";
+    " checkpoint_number, checkpoint_bytes, checkpoint_sha256, own_limits";
 
 struct ClaimRow {
   std::string id, task, owner;
@@ -23,10 +23,10 @@ struct ClaimRow {
   long long queued_at = 0;
   int checkpoint_attempt = 0;
   long long checkpoint_number = 0, checkpoint_bytes = 0;
-  std::string checkpoint_sha256;
+  std::string checkpoint_sha256, own_limits;
 
   void into(soci::statement& statement);
-  // With the code and the limits of its version, which are read.
+  // With the code of its version and, where the run has none of its own, the limits: both are read.
   model::Job job(Connection& connection, base::TimePoint now) const;
 };
 

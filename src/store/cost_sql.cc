@@ -17,7 +17,8 @@ using soci::use;
 
 constexpr Sql kBill =
     "SELECT r.owner, CASE WHEN t.ad_hoc = 1 THEN '' ELSE r.task_id END, r.backend, r.moved_from,"
-    " r.status, r.queued_at, r.claimed_at, r.cost, r.cost_complete, r.cost_parts, v.limits,"
+    " r.status, r.queued_at, r.claimed_at, r.cost, r.cost_complete, r.cost_parts, "
+    "COALESCE(NULLIF(r.own_limits, ''), v.limits),"
     " (SELECT COUNT(*) FROM machines m WHERE m.run_id = r.id AND m.state <> 'gone')"
     " FROM runs r JOIN tasks t ON t.id = r.task_id"
     " JOIN task_versions v ON v.task_id = r.task_id AND v.number = r.version WHERE r.id = :id";

@@ -78,7 +78,8 @@ constexpr Sql kWaiting = kWaitingText;
 // has not made costs nothing.
 constexpr char kLiveColumns[] =
     "SELECT r.id, r.backend, CASE WHEN r.status = 'running' THEN r.claimed_at END,"
-    " CAST(COALESCE(r.cost, 0) AS BIGINT), r.expected_cost, v.limits, COALESCE(m.placer, ''),"
+    " CAST(COALESCE(r.cost, 0) AS BIGINT), r.expected_cost, COALESCE(NULLIF(r.own_limits, ''), "
+    "v.limits), COALESCE(m.placer, ''),"
     " COALESCE(m.type, ''), m.made_at FROM runs r"
     " JOIN task_versions v ON v.task_id = r.task_id AND v.number = r.version"
     " LEFT JOIN machines m ON m.run_id = r.id AND m.state <> 'gone'"

@@ -14,6 +14,8 @@ namespace mecapy::store {
 // What a key leads to. A key that was used for a task does not lead to a run.
 inline constexpr char kTaskKind[] = "task";
 inline constexpr char kRunKind[] = "run";
+inline constexpr char kWorkflowKind[] = "workflow";
+inline constexpr char kWorkflowRunKind[] = "workflow run";
 
 struct KeyUse {
   std::string owner;

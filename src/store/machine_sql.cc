@@ -17,7 +17,7 @@ using soci::use;
 
 // A machine counts as tried when it was made, and its worker never called home.
 constexpr Sql kWanted =
-    "SELECT r.id, r.owner, v.limits, r.waiting,"
+    "SELECT r.id, r.owner, COALESCE(NULLIF(r.own_limits, ''), v.limits), r.waiting,"
     " (SELECT COUNT(*) FROM machines t WHERE t.run_id = r.id AND t.placed_at IS NOT NULL"
     " AND t.called_at IS NULL AND t.state IN ('ending', 'gone'))"
     " FROM runs r JOIN task_versions v ON v.task_id = r.task_id AND v.number = r.version"
@@ -37,7 +37,8 @@ constexpr Sql kIntend =
 
 constexpr char kColumns[] =
     "m.id, m.run_id, m.placer, m.type, m.zone, m.state,"
-    " COALESCE((SELECT v.limits FROM runs o JOIN task_versions v ON v.task_id = o.task_id"
+    " COALESCE((SELECT COALESCE(NULLIF(o.own_limits, ''), v.limits) FROM runs o JOIN task_versions "
+    "v ON v.task_id = o.task_id"
     " AND v.number = o.version WHERE o.id = m.run_id), ''),"
     " m.attempt, m.token_hash, m.parts, m.said,"
     " m.made_at, m.boot_until, m.life_until, m.called_at, m.ending_at, m.gone_at";

@@ -11,13 +11,13 @@
 #include "base/result.h"
 #include "model/machine.h"
 #include "model/run.h"
+#include "store/calls.h"
 
 namespace mecapy::store {
 
 using boost::asio::awaitable;
 
 struct Lease;
-struct PageRequest;
 
 // A queued run of the backend dedicated_instance that has no live machine.
 struct WantsMachine {

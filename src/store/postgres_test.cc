@@ -13,6 +13,7 @@
 #include "store/migrations.h"
 #include "store/postgres_connection.h"
 #include "store/test_postgres.h"
+#include "store/workflow_contract.h"
 
 namespace mecapy::store {
 namespace {
@@ -62,6 +63,8 @@ StoreUnderTest make_owned() {
 INSTANTIATE_TEST_SUITE_P(Postgres, StoreContract,
                          testing::Values(StoreFactory{"postgres", make_owned}));
 INSTANTIATE_TEST_SUITE_P(Postgres, MachineContract,
+                         testing::Values(StoreFactory{"postgres", make_owned}));
+INSTANTIATE_TEST_SUITE_P(Postgres, WorkflowContract,
                          testing::Values(StoreFactory{"postgres", make_owned}));
 INSTANTIATE_TEST_SUITE_P(Postgres, CostContract,
                          testing::Values(StoreFactory{"postgres", make_owned}));

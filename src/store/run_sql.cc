@@ -12,6 +12,7 @@
 #include "store/paging.h"
 #include "store/rows.h"
 #include "store/task_sql.h"
+#include "store/text_codec.h"
 
 namespace mecapy::store {
 namespace {
@@ -21,9 +22,11 @@ using soci::use;
 // Inserts nothing when the task is not there for this user, or has no such version.
 constexpr Sql kSubmit =
     "INSERT INTO runs (id, task_id, owner, version, status, queued_at, not_before, cache_key,"
-    " inputs_key, inputs, backend, estimate_s, estimate_from, estimate_samples, expected_cost)"
+    " inputs_key, inputs, backend, estimate_s, estimate_from, estimate_samples, expected_cost,"
+    " workflow_run_id, node, element, workflow_attempt, number, own_limits)"
     " SELECT :id, t.id, t.owner, :version, 'queued', :now, :now2, :cache_key, :inputs_key, :inputs,"
-    " :backend, :estimate_s, :estimate_from, :estimate_samples, :expected_cost"
+    " :backend, :estimate_s, :estimate_from, :estimate_samples, :expected_cost, :workflow_run,"
+    " :node, :element, :workflow_attempt, :number, :own_limits"
     " FROM tasks t WHERE t.id = :task AND t.owner = :owner AND t.deleted = 0"
     " AND 1 <= :version2 AND :version3 <= t.latest_version";
 
@@ -89,6 +92,18 @@ Result<void> insert_run(Connection& connection, base::TimePoint now, model::Run&
   const model::Estimate estimate = run.estimate.value_or(model::Estimate());
   const Nullable<double> estimate_s(run.estimate ? std::optional(estimate.seconds) : std::nullopt);
   const long long expected_cost = model::pico_euros(run.expected_eur);
+  const model::NodePlace place = run.place.value_or(model::NodePlace{.attempt = 0, .number = 0});
+  const Nullable<std::string> workflow_run(run.place ? std::optional(place.workflow_run_id.str())
+                                                     : std::nullopt);
+  const std::string own_limits = run.limits ? encode_limits(*run.limits) : "";
+  const auto place_values = [&](soci::statement& s) {
+    s.exchange(store::use(workflow_run, "workflow_run"));
+    s.exchange(use(place.node, "node"));
+    s.exchange(use(place.element, "element"));
+    s.exchange(use(place.attempt, "workflow_attempt"));
+    s.exchange(use(place.number, "number"));
+    s.exchange(use(own_limits, "own_limits"));
+  };
   const auto estimate_values = [&](soci::statement& s) {
     s.exchange(store::use(estimate_s, "estimate_s"));
     s.exchange(use(estimate.from, "estimate_from"));
@@ -99,8 +114,8 @@ Result<void> insert_run(Connection& connection, base::TimePoint now, model::Run&
       kSubmit, use(run.id.str(), "id"), use(run.version, "version"), use(us, "now"),
       use(us, "now2"), use(run.cache_key, "cache_key"), use(run.inputs.key, "inputs_key"),
       use(run.inputs.inline_bytes, "inputs"), use(run.backend, "backend"), estimate_values,
-      use(run.task_id.str(), "task"), use(run.user, "owner"), use(run.version, "version2"),
-      use(run.version, "version3"));
+      place_values, use(run.task_id.str(), "task"), use(run.user, "owner"),
+      use(run.version, "version2"), use(run.version, "version3"));
   if (inserted == 0) return fail(ErrorCode::not_found, "no such task, or no such version of it");
   if (!answered) return {};
   if (!end_from_cache(connection, now, run)) {
@@ -149,6 +164,8 @@ Result<Created<model::Run>> made_earlier(Connection& connection, const std::stri
   return Created<model::Run>{std::move(**run), false};
 }
 
+}  // namespace
+
 Result<Created<model::Run>> new_run(Connection& connection, base::TimePoint now, model::Run run,
                                     const SubmitTerms& terms) {
   std::optional<double> used;
@@ -160,6 +177,8 @@ Result<Created<model::Run>> new_run(Connection& connection, base::TimePoint now,
   if (auto inserted = insert_run(connection, now, run); !inserted) return inserted.error();
   return Created<model::Run>{std::move(run), true, used};
 }
+
+namespace {
 
 Sql list_statement(const RunFilter& filter) {
   if (filter.task_id) return filter.status ? kListTaskStatus : kListTask;

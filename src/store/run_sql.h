@@ -22,6 +22,9 @@ struct SubmitTerms {
 };
 Result<Created<model::Run>> submit_run(Connection& connection, base::TimePoint now, model::Run run,
                                        const SubmitTerms& terms);
+// The same within a transaction that does more.
+Result<Created<model::Run>> new_run(Connection& connection, base::TimePoint now, model::Run run,
+                                    const SubmitTerms& terms);
 Result<Created<model::Run>> submit_ad_hoc(Connection& connection, base::TimePoint now,
                                           model::Task task, model::Run run,
                                           const SubmitTerms& terms);

@@ -12,9 +12,11 @@
 #include "store/machine_sql.h"
 #include "store/object_sql.h"
 #include "store/reap_sql.h"
+#include "store/requests.h"
 #include "store/run_sql.h"
 #include "store/secret_sql.h"
 #include "store/task_sql.h"
+#include "store/workflow_store.h"
 
 namespace mecapy::store {
 namespace {
@@ -204,6 +206,7 @@ class SqlStore final : public Store, private Machines {
     });
   }
 
+  Workflows& workflows() override { return *workflows_; }
   Machines& machines() override { return *this; }
   awaitable<Result<std::vector<WantsMachine>>> wanted(int limit) override {
     return read<std::vector<WantsMachine>>(
@@ -371,19 +374,17 @@ class SqlStore final : public Store, private Machines {
  private:
   template <class T, class Work>
   awaitable<Result<T>> write(Work work, Durability durability = Durability::power_loss) {
-    return await_request<T>(std::move(work), [this, durability](std::unique_ptr<Request> request) {
-      database_->write(std::move(request), durability);
-    });
+    return requests_.write<T>(std::move(work), durability);
   }
   template <class T, class Work>
   awaitable<Result<T>> read(Work work) {
-    return await_request<T>(std::move(work), [this](std::unique_ptr<Request> request) {
-      database_->read(std::move(request));
-    });
+    return requests_.read<T>(std::move(work));
   }
 
   CostRules costs_;  // used by its threads
   std::unique_ptr<Database> database_;
+  Requests requests_{*database_};
+  std::unique_ptr<Workflows> workflows_ = make_sql_workflows(*database_, costs_);
 };
 
 }  // namespace

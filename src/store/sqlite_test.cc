@@ -16,6 +16,7 @@
 #include "base/test_folder.h"
 #include "store/cost_contract.h"
 #include "store/migrations.h"
+#include "store/workflow_contract.h"
 
 namespace mecapy::store {
 using base::TestFolder;
@@ -75,6 +76,8 @@ StoreUnderTest make_owned() {
 INSTANTIATE_TEST_SUITE_P(Sqlite, StoreContract,
                          testing::Values(StoreFactory{"sqlite", make_owned}));
 INSTANTIATE_TEST_SUITE_P(Sqlite, MachineContract,
+                         testing::Values(StoreFactory{"sqlite", make_owned}));
+INSTANTIATE_TEST_SUITE_P(Sqlite, WorkflowContract,
                          testing::Values(StoreFactory{"sqlite", make_owned}));
 INSTANTIATE_TEST_SUITE_P(Sqlite, CostContract, testing::Values(StoreFactory{"sqlite", make_owned}));
 INSTANTIATE_TEST_SUITE_P(Sqlite, BudgetContract,

@@ -38,43 +38,14 @@
 #include "base/result.h"
 #include "model/run.h"
 #include "model/task.h"
+#include "store/calls.h"
 #include "store/costs.h"
 #include "store/machines.h"
+#include "store/workflows.h"
 
 namespace mecapy::store {
 
 using boost::asio::awaitable;
-
-// A client's Idempotency-Key (1-200 bytes) with a hash of the request it came with.
-struct Idempotency {
-  std::string key;
-  std::string request_hash;
-};
-
-// `created` is false when an Idempotency-Key led to what an earlier request made.
-template <class T>
-struct Created {
-  T value;
-  bool created = true;
-  // What its owner has used of a budget before it, EUR, where one was asked about.
-  std::optional<double> used{};
-};
-
-// The texts of a page: names, descriptions and tags, or the messages of failures. One that reaches
-// this ends before its limit.
-inline constexpr std::size_t kPageTextBytes = 512 * 1024;
-
-// Newest first. `after` is the id of the last item of the page before; empty for the first page.
-struct PageRequest {
-  std::string after;
-  int limit = 50;
-};
-
-template <class T>
-struct Page {
-  std::vector<T> items;
-  std::string next;  // empty on the last page
-};
 
 // Absent fields stay as they are. Any of code, inputs, limits makes a new version.
 struct TaskChange {
@@ -241,6 +212,8 @@ class Store {
   virtual awaitable<Result<std::vector<QueuedRun>>> queued_runs(std::string after, int limit) = 0;
   // ---- the part of machines: runs of the backend dedicated_instance
   virtual Machines& machines() = 0;
+  // ---- workflows, and their runs
+  virtual Workflows& workflows() = 0;
 
   // Of the runs among `ids` that there are, whoever's they are.
   virtual awaitable<Result<std::vector<RunObjects>>> run_objects(std::vector<model::RunId> ids) = 0;

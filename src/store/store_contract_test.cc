@@ -148,7 +148,18 @@ CostRules test_costs() {
 }
 
 std::vector<std::string> back_to_3() {
-  return {"DROP TABLE costs",
+  return {"DROP TABLE workflow_nodes",
+          "DROP TABLE workflow_runs",
+          "DROP TABLE workflow_versions",
+          "DROP TABLE workflows",
+          "DROP INDEX runs_of_nodes",
+          "ALTER TABLE runs DROP COLUMN workflow_run_id",
+          "ALTER TABLE runs DROP COLUMN node",
+          "ALTER TABLE runs DROP COLUMN element",
+          "ALTER TABLE runs DROP COLUMN workflow_attempt",
+          "ALTER TABLE runs DROP COLUMN number",
+          "ALTER TABLE runs DROP COLUMN own_limits",
+          "DROP TABLE costs",
           "DROP TABLE budget_gates",
           "ALTER TABLE runs DROP COLUMN claimed_at",
           "ALTER TABLE runs DROP COLUMN expected_cost",

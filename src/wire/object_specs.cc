@@ -164,7 +164,8 @@ ObjectSpec node_run_spec() {
   ObjectSpec spec = run_summary_spec();
   spec.name = "NodeRun";
   spec.meaning = "A run of a node of a workflow";
-  spec.fields.insert(spec.fields.begin(), {"element", integer, required, "from 0; 0 without a list"});
+  spec.fields.insert(spec.fields.begin(),
+                     {"element", integer, required, "from 0; 0 without a list"});
   return spec;
 }
 
@@ -414,7 +415,8 @@ std::vector<ObjectSpec> other_specs() {
 const std::vector<ObjectSpec>& object_specs() {
   static const std::vector<ObjectSpec> specs = [] {
     std::vector<ObjectSpec> all = request_specs();
-    for (auto&& more : {run_specs(), cost_specs(), machine_specs(), workflow_specs(), other_specs()})
+    for (auto&& more :
+         {run_specs(), cost_specs(), machine_specs(), workflow_specs(), other_specs()})
       all.insert(all.end(), more.begin(), more.end());
     return all;
   }();

@@ -10,7 +10,9 @@ namespace {
 constexpr std::string_view kJoint =
     R"( {"k": {"a/b": 1.10, "m~n": [10, {"x": null}, "t\"]"]}, "": 7, "01": 8} )";
 
-std::string at(std::string_view pointer) { return std::string(value_at(kJoint, pointer).value_or("nothing")); }
+std::string at(std::string_view pointer) {
+  return std::string(value_at(kJoint, pointer).value_or("nothing"));
+}
 
 TEST(Pointer, LeadsToTheBytesThatStandThere) {
   EXPECT_EQ(at("/k/a~1b"), "1.10");

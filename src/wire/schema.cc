@@ -64,9 +64,9 @@ std::string scalar_problem(const FieldSpec& spec, const json::value& value) {
       return value.is_bool() ? "" : "must be true or false";
     case FieldType::choice: {
       const auto words = choices_of(spec);
-      const bool known = value.is_string() &&
-                         std::ranges::find(words, std::string_view(value.get_string())) !=
-                             words.end();
+      const bool known =
+          value.is_string() &&
+          std::ranges::find(words, std::string_view(value.get_string())) != words.end();
       return known ? "" : "must be " + std::string(spec.nested);
     }
     case FieldType::number:
@@ -155,7 +155,8 @@ void check_map(const FieldSpec& spec, std::string_view raw, const std::string& p
     return;
   }
   if (spec.type == FieldType::nested_map && static_cast<double>(members->size()) > spec.max) {
-    problems.push_back({pointer, "must have at most " + number_text(spec.max) + " members", {}, {}});
+    problems.push_back(
+        {pointer, "must have at most " + number_text(spec.max) + " members", {}, {}});
     return;
   }
   for (const Member& member : *members) {

@@ -21,19 +21,19 @@ enum class FieldType : std::uint8_t {
   number,   // finite number within [min, max]
   integer,  // whole number within [min, max]
   boolean,
-  object,      // any JSON object, carried as bytes
-  any,         // any JSON value, carried as bytes
-  none,        // null
-  outcome,     // name of an outcome code
-  error,       // name of an error code
-  status,      // name of a run's status
-  text_list,   // array of at most `max` strings of 1-64 bytes
-  limits,      // object of the limit table's names
-  nested,      // object of the shape `nested`
-  nested_list, // array of objects of the shape `nested`
-  nested_map,  // object whose members, by whatever name, are of the shape `nested`; at most `max`
-  choice,      // one of the words of `nested`: "fail, skip or default"
-  integer_map  // object whose members are whole numbers within [min, max]
+  object,       // any JSON object, carried as bytes
+  any,          // any JSON value, carried as bytes
+  none,         // null
+  outcome,      // name of an outcome code
+  error,        // name of an error code
+  status,       // name of a run's status
+  text_list,    // array of at most `max` strings of 1-64 bytes
+  limits,       // object of the limit table's names
+  nested,       // object of the shape `nested`
+  nested_list,  // array of objects of the shape `nested`
+  nested_map,   // object whose members, by whatever name, are of the shape `nested`; at most `max`
+  choice,       // one of the words of `nested`: "fail, skip or default"
+  integer_map   // object whose members are whole numbers within [min, max]
 };
 
 enum class Need : std::uint8_t { required, optional };

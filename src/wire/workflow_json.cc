@@ -65,7 +65,7 @@ std::string definition_json(const DefinitionParts& parts, std::string_view earli
   DefinitionParts whole = parts;
   if (const auto members = object_members(earlier.empty() ? "{}" : earlier)) {
     for (const Member& member : *members) {
-      auto& part = member.key == "inputs" ? whole.inputs
+      auto& part = member.key == "inputs"  ? whole.inputs
                    : member.key == "nodes" ? whole.nodes
                                            : whole.outputs;
       if (!part) part = std::string(member.raw);
@@ -85,7 +85,8 @@ Result<model::Workflow> read_definition(std::string_view definition) {
   for (const auto& [name, input] : fields->nested_map("inputs")) {
     read.inputs.push_back({name, input.raw("default")});
   }
-  for (auto& [name, node] : fields->nested_map("nodes")) read.nodes.push_back(read_node(name, node));
+  for (auto& [name, node] : fields->nested_map("nodes"))
+    read.nodes.push_back(read_node(name, node));
   read.outputs = read_sources(*fields, "outputs");
   return read;
 }

@@ -72,14 +72,17 @@ TEST(WorkflowJson, WhatHasNotItsShape_IsToldAllAtOnce) {
                   {"/nodes/k/on_error", "must be fail, skip or default"},
                   {"/nodes/k/attempts", "must be between 1 and 10"},
                   {"/nodes/k/limits/memory_mb", told(R"({"name": "j", "outputs": {}, "nodes":
-                     {"k": {"task": "t", "limits": {"memory_mb": 1e9}}}})")["/nodes/k/limits/memory_mb"]},
+                     {"k": {"task": "t", "limits": {"memory_mb": 1e9}}}})")
+                                                    ["/nodes/k/limits/memory_mb"]},
                   {"/outputs", "must be a JSON object"}}));
-  EXPECT_EQ(told(R"({"name": "j", "outputs": {}, "nodes": {"k": {"task": "t"}, "k": {"task": "t"}}})"),
-            (Told{{"/nodes/k", "the key \"k\" is given twice"}}));
+  EXPECT_EQ(
+      told(R"({"name": "j", "outputs": {}, "nodes": {"k": {"task": "t"}, "k": {"task": "t"}}})"),
+      (Told{{"/nodes/k", "the key \"k\" is given twice"}}));
 }
 
 TEST(WorkflowJson, PartsOfAnUpdate_TakeThePlaceOfThoseBefore) {
-  EXPECT_EQ(definition_json({{}, R"({"n": 1})", {}}, R"({"inputs":{"a":{}},"nodes":{},"outputs":{"b":2}})"),
+  EXPECT_EQ(definition_json({{}, R"({"n": 1})", {}},
+                            R"({"inputs":{"a":{}},"nodes":{},"outputs":{"b":2}})"),
             R"({"inputs":{"a":{}},"nodes":{"n": 1},"outputs":{"b":2}})");
   EXPECT_EQ(definition_json({}, ""), R"({"inputs":{},"nodes":{},"outputs":{}})");
 }
@@ -97,14 +100,16 @@ TEST(WorkflowJson, ARun_SaysWhatIsKnownOfItsNodes) {
             R"({"name":"p","task_id":"","version":0,"status":"running","elements":10,"ended":5,)"
             R"("failed":1,"reused":2,"error":{"code":"timeout","message":"it took too long",)"
             R"("element":3}})");
-  EXPECT_NE(workflow_run_json(definition, run, R"({"margin":1.50})").find(R"("result":{"margin":1.50})"),
-            std::string::npos);
+  EXPECT_NE(
+      workflow_run_json(definition, run, R"({"margin":1.50})").find(R"("result":{"margin":1.50})"),
+      std::string::npos);
   EXPECT_NE(workflow_run_summary_json(run).find(R"("status":"running")"), std::string::npos);
 }
 
 TEST(WorkflowJson, ExecuteAndResume_AreRead) {
   EXPECT_EQ(read_workflow_execute("")->force.size(), 0U);
-  const auto execute = read_workflow_execute(R"({"inputs": {"a": 1.0}, "version": 3, "force": ["k"]})");
+  const auto execute =
+      read_workflow_execute(R"({"inputs": {"a": 1.0}, "version": 3, "force": ["k"]})");
   EXPECT_EQ(execute->inputs, R"({"a": 1.0})");
   EXPECT_EQ(execute->version, 3);
   EXPECT_EQ(execute->force, std::vector<std::string>{"k"});

@@ -12,15 +12,16 @@ constexpr double kMostNames = 200;
 
 const FieldSpec kName{"name", text, required, "what people call it", 1, 200};
 const FieldSpec kDescription{"description", text, optional, "for people", 0, 10'000};
-const FieldSpec kInputs{"inputs", nested_map, optional, "what a run of it is given, by name",
+const FieldSpec kInputs{"inputs", nested_map, optional,       "what a run of it is given, by name",
                         0,        kMostNames, "WorkflowInput"};
-const FieldSpec kNodes{"nodes", nested_map, required, "its calculations, by name",
+const FieldSpec kNodes{"nodes", nested_map, required,      "its calculations, by name",
                        1,       kMostNodes, "WorkflowNode"};
 const FieldSpec kOutputs{"outputs", nested_map, required, "what a run of it results in, by name",
                          1,         kMostNames, "Source"};
-const FieldSpec kForce{"force", text_list, optional,
-                       "names of nodes that are calculated although an earlier run could answer",
-                       0, kMostNodes};
+const FieldSpec kForce{
+    "force",  text_list,
+    optional, "names of nodes that are calculated although an earlier run could answer",
+    0,        kMostNodes};
 const FieldSpec kNext{"next", text, optional, "cursor of the next page; absent on the last"};
 
 FieldSpec as(Need need, FieldSpec spec) {
@@ -32,9 +33,7 @@ std::vector<ObjectSpec> definition_specs() {
   FieldSpec clearable = kDescription;
   clearable.null = Null::allowed;
   return {
-      {"WorkflowCreate",
-       "A new workflow",
-       {kName, kDescription, kInputs, kNodes, kOutputs}},
+      {"WorkflowCreate", "A new workflow", {kName, kDescription, kInputs, kNodes, kOutputs}},
       {"WorkflowUpdate",
        "Changes to a workflow. Any of inputs, nodes, outputs makes a new immutable version; null"
        " takes the description away",
@@ -60,7 +59,8 @@ std::vector<ObjectSpec> definition_specs() {
         {"limits", limits, optional, "what a run may use, instead of what the task says"},
         {"attempts", integer, optional, "runs that may fail before the node does; 1", 1, 10},
         {"on_error", choice, optional,
-         "fail (when absent): the workflow fails; skip: the node is skipped with all that needs it, "
+         "fail (when absent): the workflow fails; skip: the node is skipped with all that needs "
+         "it, "
          "or, with for_each, the failed elements are left out; default: a value stands in",
          0, 0, "fail, skip or default"},
         {"default", any, optional, "that value"}}},
@@ -113,20 +113,20 @@ ObjectSpec workflow_summary_spec() {
 }
 
 std::vector<FieldSpec> run_fields() {
-  return {{"id", uuid, required, "the run of the workflow"},
-          {"workflow_run_id", uuid, required, "the same"},
-          {"workflow_id", uuid, required, "its workflow"},
-          {"version", integer, required, "of the workflow"},
-          {"status", status, required, "running or how it ended"},
-          {"attempt", integer, required, "1; each resumption raises it"},
-          {"cancel_requested", boolean, required, "somebody asked to stop it"},
-          {"error", nested, optional, "failed ones: the first node that failed it", 0, 0,
-           "WorkflowError"},
-          {"nodes", nested_list, required, "in the order of the definition", 0, 0,
-           "WorkflowRunNode"},
-          {"result", object, optional, "completed ones, where it was asked for: the outputs"},
-          {"queued_at", time, required, "accepted"},
-          {"finished_at", time, optional, "ended"}};
+  return {
+      {"id", uuid, required, "the run of the workflow"},
+      {"workflow_run_id", uuid, required, "the same"},
+      {"workflow_id", uuid, required, "its workflow"},
+      {"version", integer, required, "of the workflow"},
+      {"status", status, required, "running or how it ended"},
+      {"attempt", integer, required, "1; each resumption raises it"},
+      {"cancel_requested", boolean, required, "somebody asked to stop it"},
+      {"error", nested, optional, "failed ones: the first node that failed it", 0, 0,
+       "WorkflowError"},
+      {"nodes", nested_list, required, "in the order of the definition", 0, 0, "WorkflowRunNode"},
+      {"result", object, optional, "completed ones, where it was asked for: the outputs"},
+      {"queued_at", time, required, "accepted"},
+      {"finished_at", time, optional, "ended"}};
 }
 
 ObjectSpec run_summary_spec() {
@@ -194,10 +194,10 @@ std::vector<ObjectSpec> workflow_specs() {
   std::vector<ObjectSpec> all = definition_specs();
   all.push_back({"Workflow", "A workflow with the version asked for", workflow_fields()});
   all.push_back(workflow_summary_spec());
-  all.push_back({"WorkflowPage",
-                 "Newest first",
-                 {{"items", nested_list, required, "without definitions", 0, 0, "WorkflowSummary"},
-                  kNext}});
+  all.push_back(
+      {"WorkflowPage",
+       "Newest first",
+       {{"items", nested_list, required, "without definitions", 0, 0, "WorkflowSummary"}, kNext}});
   all.push_back({"WorkflowCheck",
                  "A definition that has nothing wrong",
                  {{"nodes", integer, required, "how many"},
