@@ -42,8 +42,9 @@ enum class BudgetWord : std::uint8_t { warned, refused };
 
 // Who wants to hear what happens, on the loop's thread: for figures and logs.
 struct Hooks {
-  // A new run is kept, as `request` asked; it has ended when an earlier one answers for it.
-  std::function<void(const model::Run& run, const net::Request& request)> accepted =
+  // A new run is kept, as the request of that id asked ("": none did); it has ended when an earlier
+  // one answers for it.
+  std::function<void(const model::Run& run, const std::string& request)> accepted =
       [](const auto&, const auto&) {};
   // A run ended before it ran again.
   std::function<void(const model::Run& run)> cancelled = [](const auto&) {};
@@ -120,6 +121,11 @@ struct Parts {
   // Whether nobody lists any more what that lists (store::Reaping), which was begun last then.
   std::function<bool(const std::string& ward, base::TimePoint begun_at)> retired =
       [](const auto&, auto) { return false; };
+  // Whose care a run of a workflow is in that is begun here.
+  std::function<store::Care()> workflow_care = [] { return store::Care(); };
+  // The store has one that is to go on, or of which a cancel was asked for.
+  std::function<void(const model::WorkflowRunId&)> workflow_begun = [](const auto&) {};
+  std::function<void(const model::WorkflowRunId&)> workflow_changed = [](const auto&) {};
   // Who makes machines here, also by the names of what they list (store::Reaping).
   std::vector<std::string> placers{};
 };

@@ -3,33 +3,18 @@
 // The id of an event is a cursor into what the run has told so far: ATTEMPT.STATUS.LOGBYTES. It
 // needs no memory of ours: after a reconnect, or a restart of the server, the stream goes on behind
 // it.
-#include <algorithm>
-#include <array>
-#include <charconv>
 #include <optional>
 
 #include "api/object_reader.h"
 #include "api/routes.h"
+#include "api/sse.h"
 #include "base/utf8.h"
 #include "wire/json.h"
 
 namespace mecapy::api {
 namespace {
 
-constexpr std::chrono::seconds kKeepAlive{10};
-constexpr std::size_t kLongestLog = 1UL << 40;  // bytes; no cursor of ours is behind it
-
-// Counts a stream for as long as it lives.
-class Counted {
- public:
-  explicit Counted(std::size_t& count) : count_(count) { ++count_; }
-  ~Counted() { --count_; }
-  Counted(const Counted&) = delete;
-  Counted& operator=(const Counted&) = delete;
-
- private:
-  std::size_t& count_;
-};
+constexpr std::int64_t kLongestLog = 1L << 40;  // bytes; no cursor of ours is behind it
 
 // Where a watcher is: the attempt, the status last told (0 none, 1 queued, 2 running, 3 ended) and
 // the bytes of this attempt's log it has.
@@ -44,19 +29,10 @@ struct Cursor {
 };
 
 Cursor parse_cursor(std::string_view text) {
-  std::array<std::size_t, 3> parts{};
-  const char* at = text.data();
-  const char* const end = at + text.size();
-  for (std::size_t i = 0; i < parts.size(); ++i) {
-    const auto read = std::from_chars(at, end, parts[i]);
-    const bool last = i + 1 == parts.size();
-    if (read.ec != std::errc() || (last ? read.ptr != end : read.ptr == end || *read.ptr != '.')) {
-      return {};
-    }
-    at = read.ptr + 1;
-  }
-  if (parts[0] > 1'000'000 || parts[1] > 3 || parts[2] > kLongestLog) return {};
-  return {static_cast<int>(parts[0]), static_cast<int>(parts[1]), parts[2]};
+  const auto parts = dotted_numbers<3>(text);
+  if (!parts || (*parts)[0] > 1'000'000 || (*parts)[1] > 3 || (*parts)[2] > kLongestLog) return {};
+  return {static_cast<int>((*parts)[0]), static_cast<int>((*parts)[1]),
+          static_cast<std::size_t>((*parts)[2])};
 }
 
 int rank(model::RunStatus status) {
@@ -64,11 +40,8 @@ int rank(model::RunStatus status) {
   return status == model::RunStatus::running ? 2 : 1;
 }
 
-// `data` is JSON, in which a line's end, that would end the event's, can only stand for a space.
 std::string event(std::string_view type, const Cursor& cursor, std::string data) {
-  std::ranges::replace_if(
-      data, [](char c) { return c == '\n' || c == '\r'; }, ' ');
-  return "id: " + cursor.str() + "\nevent: " + std::string(type) + "\ndata: " + data + "\n\n";
+  return sse_event(type, cursor.str(), std::move(data));
 }
 
 // Moves a cursor to the beginning of `attempt`, when it is elsewhere.
@@ -191,7 +164,7 @@ awaitable<void> follow(Api& api, model::Run run, Cursor cursor, net::ResponseStr
     const base::Deadline look = base::after(kKeepAlive);
     co_await channel->changed(seen, look);
     if (channel->state().version != seen) continue;
-    if (const auto sent = co_await out.write(": still here\n\n"); !sent) co_return;
+    if (const auto sent = co_await out.write(std::string(kStillHere)); !sent) co_return;
     if (auto now = co_await Routes::parts(api).store.get_run(run.user, run.id))
       run = std::move(*now);
   }
@@ -209,11 +182,8 @@ awaitable<Answer> Routes::run_events(Api& api, Call& call) {
   auto run = co_await parts(api).store.get_run(call.caller.user, *id);
   if (!run) co_return run.error();
   const Cursor cursor = parse_cursor(call.request().header("last-event-id").value_or(""));
-  net::Response head;
-  head.content_type = "text/event-stream";
-  head.headers = {{"Cache-Control", "no-store"}};
   const Counted counted(event_streams(api));
-  auto out = co_await call.exchange.start_stream(std::move(head), std::nullopt);
+  auto out = co_await call.exchange.start_stream(sse_head(), std::nullopt);
   co_await follow(api, std::move(*run), cursor, *out);
   co_return std::optional<net::Response>();
 }

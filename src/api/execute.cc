@@ -1,4 +1,4 @@
-#include "api/choice.h"
+#include "api/preparing.h"
 #include "api/result_cache.h"
 #include "api/waiting.h"
 #include "model/cost.h"
@@ -41,19 +41,6 @@ awaitable<Result<void>> glance_at_code(Api& api, const std::string& code) {
   co_return Result<void>{};
 }
 
-// Small inputs travel in the row, large ones as an object.
-awaitable<Result<model::Payload>> place_inputs(Api& api, const model::RunId& id,
-                                               std::string inputs) {
-  if (static_cast<std::int64_t>(inputs.size()) <= Routes::options(api).inline_limit) {
-    co_return model::Payload{std::move(inputs), ""};
-  }
-  std::string key = "inputs/" + id.str() + ".json";
-  auto put =
-      co_await Routes::parts(api).objects.put(key, std::move(inputs), base::after(kStoreDeadline));
-  if (!put) co_return put.error();
-  co_return model::Payload{"", std::move(key)};
-}
-
 using Submitted = Result<store::Created<model::Run>>;
 
 // Removes the inputs of a run that was not made after all. A database that failed may have made it:
@@ -75,10 +62,7 @@ struct Submission {
 
 awaitable<Submitted> write_run(Api& api, const Submission& submission, model::Run run) {
   const Parts& parts = Routes::parts(api);
-  std::optional<store::Budget> budget;
-  if (const auto terms = parts.budget(run.user)) {
-    budget = store::Budget{terms->month_eur, month_of(store::day_of(parts.clock.now()))};
-  }
+  const std::optional<store::Budget> budget = budget_of(api, run.user);
   auto submitted = submission.task
                        ? co_await parts.store.submit_ad_hoc(*submission.task, std::move(run),
                                                             submission.key, budget)
@@ -106,21 +90,6 @@ awaitable<Submitted> submit(Api& api, Submission submission) {
   co_return submitted;
 }
 
-// Chooses where the run goes, by what is known before it, and what budgets count of it.
-awaitable<Result<void>> send_somewhere(Api& api, RouteQuestion question, model::Run& run) {
-  const Parts& parts = Routes::parts(api);
-  question.wants_history = parts.budget(run.user).has_value();
-  // What the cache has answered goes nowhere, and needs no history.
-  auto routed = run.cached_from.empty()
-                    ? co_await choose_backend(api, question, run.task_id, run.version)
-                    : parts.route(question);
-  if (!routed) co_return routed.error();
-  run.backend = std::move(routed->backend);
-  run.estimate = std::move(routed->estimate);
-  run.expected_eur = routed->expected_eur;
-  co_return Result<void>{};
-}
-
 // What is said to who has used most of his budget; "" otherwise.
 std::string budget_warning(Api& api, const store::Created<model::Run>& submitted) {
   if (!submitted.created || !submitted.used) return "";
@@ -140,15 +109,7 @@ awaitable<Answer> answer(Api& api, Call& call, store::Created<model::Run> submit
     call.headers.emplace_back(kWarning, warning);
   }
   auto channel = parts.feed.open(submitted.value.id);
-  if (submitted.created) parts.hooks.accepted(submitted.value, call.request());
-  if (submitted.created && !model::is_end(submitted.value.status)) {
-    if (submitted.value.backend == model::kDedicated) {
-      parts.machines_wanted();
-    } else {
-      // A full queue is no loss: the reconciler queues what the store has.
-      (void)parts.queue.push(submitted.value.id, {});
-    }
-  }
+  if (submitted.created) hand_on(api, submitted.value, call.request().id);
   auto run = co_await wait_for_end(api, call, std::move(submitted.value), *channel, wait);
   if (!run) co_return run.error();
   if (!model::is_end(run->status) || wait.count() == 0) {
@@ -187,8 +148,8 @@ awaitable<Answer> Routes::execute_task(Api& api, Call& call) {
   std::string inputs =
       request.inputs ? std::move(*request.inputs) : std::move(task->version.inputs);
   if (task->cache_ttl_s) {
-    auto looked =
-        co_await answer_from_cache(api, call, *task->cache_ttl_s, task->version.code, inputs, run);
+    auto looked = co_await answer_from_cache(api, {*task->cache_ttl_s, wants_fresh(call.request())},
+                                             task->version.code, inputs, run);
     if (!looked) co_return looked.error();
   }
   RouteQuestion question{
@@ -222,8 +183,8 @@ awaitable<Answer> Routes::execute_ad_hoc(Api& api, Call& call) {
   run.task_id = task.id;
   run.user = task.user;
   if (task.cache_ttl_s) {
-    auto looked = co_await answer_from_cache(api, call, *task.cache_ttl_s, task.version.code,
-                                             task.version.inputs, run);
+    auto looked = co_await answer_from_cache(api, {*task.cache_ttl_s, wants_fresh(call.request())},
+                                             task.version.code, task.version.inputs, run);
     if (!looked) co_return looked.error();
   }
   RouteQuestion question{task.estimated_duration_s, {}, {}, task.version.limits};

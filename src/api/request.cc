@@ -84,13 +84,19 @@ Result<std::optional<int>> wanted_version(const Call& call) {
   return number;
 }
 
+Result<int> page_limit(const Call& call) {
+  const auto limit = call.query("limit");
+  if (!limit) return store::PageRequest().limit;
+  const auto n = parse_number<int>(*limit);
+  if (!n || *n < 1 || *n > 200) return wrong_query("limit", "must be 1 to 200");
+  return *n;
+}
+
 Result<store::PageRequest> page_request(const Call& call) {
   store::PageRequest page;
-  if (const auto limit = call.query("limit")) {
-    const auto n = parse_number<int>(*limit);
-    if (!n || *n < 1 || *n > 200) return wrong_query("limit", "must be 1 to 200");
-    page.limit = *n;
-  }
+  const auto limit = page_limit(call);
+  if (!limit) return limit.error();
+  page.limit = *limit;
   if (const auto cursor = call.query("cursor")) {
     if (!base::is_uuid(*cursor)) return wrong_query("cursor", "is not a cursor of ours");
     page.after = *cursor;
@@ -131,6 +137,13 @@ Result<std::optional<store::Idempotency>> idempotency(const Call& call) {
   const net::Request& r = call.request();
   return std::optional(store::Idempotency{
       std::string(*key), base::sha256_hex(r.method + " " + r.path + "\n" + r.body)});
+}
+
+net::Response no_content() {
+  net::Response response;
+  response.status = 204;
+  response.content_type.clear();
+  return response;
 }
 
 net::Response json_response(int status, std::string body) {

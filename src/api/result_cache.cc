@@ -52,15 +52,6 @@ bool has_directive(std::string_view list, std::string_view directive) {
   return false;
 }
 
-bool wants_fresh(const net::Request& request) {
-  return std::ranges::any_of(request.headers, [](const auto& header) {
-    return std::ranges::any_of(kFresh, [&](const auto& fresh) {
-      return lower(header.first) == fresh.first &&
-             has_directive(lower(header.second), fresh.second);
-    });
-  });
-}
-
 // Of what is kept, each claim is checked: who can write there is not thereby shown others' objects.
 std::optional<model::Run> read_kept(std::string_view text) {
   auto run = wire::read_run_record(text);
@@ -157,9 +148,17 @@ awaitable<Result<model::Run>> read_run(Api& api, const Call& call, model::RunId 
   co_return co_await with_end(api, std::move(*kept));
 }
 
-awaitable<Result<void>> answer_from_cache(Api& api, const Call& call, double ttl_s,
-                                          const std::string& code, const std::string& inputs,
-                                          model::Run& run) {
+bool wants_fresh(const net::Request& request) {
+  return std::ranges::any_of(request.headers, [](const auto& header) {
+    return std::ranges::any_of(kFresh, [&](const auto& fresh) {
+      return lower(header.first) == fresh.first &&
+             has_directive(lower(header.second), fresh.second);
+    });
+  });
+}
+
+awaitable<Result<void>> answer_from_cache(Api& api, Reuse reuse, const std::string& code,
+                                          const std::string& inputs, model::Run& run) {
   Parts& parts = Routes::parts(api);
   auto key = co_await base::beside_loop<std::string>(
       parts.threads, code.size() + inputs.size(),
@@ -169,9 +168,9 @@ awaitable<Result<void>> answer_from_cache(Api& api, const Call& call, double ttl
   store::CacheQuery query;
   query.cache_key = run.cache_key;
   query.environment = parts.environment();
-  query.age = std::chrono::microseconds(std::llround(ttl_s * 1e6));
-  if (query.environment.empty() || wants_fresh(call.request())) co_return Result<void>{};
-  auto origin = co_await find_origin(api, run.user, ttl_s, std::move(query));
+  query.age = std::chrono::microseconds(std::llround(reuse.ttl_s * 1e6));
+  if (query.environment.empty() || reuse.fresh) co_return Result<void>{};
+  auto origin = co_await find_origin(api, run.user, reuse.ttl_s, std::move(query));
   if (!origin) co_return origin.error();
   parts.hooks.looked_up(kResultCache, *origin ? LookUp::hit : LookUp::miss);
   if (*origin) take_end(run, std::move(**origin));

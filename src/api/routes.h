@@ -90,6 +90,25 @@ struct Routes {
   static awaitable<Answer> costs(Api&, Call&);
   static awaitable<Answer> estimate_task(Api&, Call&);
   static awaitable<Answer> estimate_ad_hoc(Api&, Call&);
+  // workflows.cc
+  static awaitable<Answer> create_workflow(Api&, Call&);
+  static awaitable<Answer> check_workflow(Api&, Call&);
+  static awaitable<Answer> list_workflows(Api&, Call&);
+  static awaitable<Answer> get_workflow(Api&, Call&);
+  static awaitable<Answer> update_workflow(Api&, Call&);
+  static awaitable<Answer> delete_workflow(Api&, Call&);
+  // workflow_runs.cc
+  static awaitable<Answer> execute_workflow(Api&, Call&);
+  static awaitable<Answer> workflow_status(Api&, Call&);
+  static awaitable<Answer> workflow_results(Api&, Call&);
+  static awaitable<Answer> list_workflow_runs(Api&, Call&);
+  static awaitable<Answer> get_workflow_run(Api&, Call&);
+  static awaitable<Answer> workflow_run_results(Api&, Call&);
+  static awaitable<Answer> node_runs(Api&, Call&);
+  static awaitable<Answer> cancel_workflow_run(Api&, Call&);
+  static awaitable<Answer> resume_workflow_run(Api&, Call&);
+  // workflow_events.cc
+  static awaitable<Answer> workflow_run_events(Api&, Call&);
   // machines.cc
   static awaitable<Answer> list_machines(Api&, Call&);
   static awaitable<Answer> list_leftovers(Api&, Call&);
@@ -136,12 +155,18 @@ awaitable<Result<void>> check_code(Api& api, const std::string& code,
                                    std::chrono::milliseconds patience);
 Result<std::optional<int>> wanted_version(const Call& call);  // ?version=N, nothing when absent
 Result<store::PageRequest> page_request(const Call& call);
+Result<int> page_limit(const Call& call);  // ?limit=N, that of a page when absent
 Result<std::chrono::milliseconds> wait_time(const Call& call);  // ?wait=SECONDS, 0 when absent
 // ?link=SECONDS, nothing when absent
 Result<std::optional<std::chrono::seconds>> link_life(const Call& call);
 // With a SHA-256 of the whole request: see read_post.
 Result<std::optional<store::Idempotency>> idempotency(const Call& call);
 net::Response json_response(int status, std::string body);
+net::Response no_content();
+
+// ---- runs.cc
+// Asks for the end of a run, wherever it is, as store::Store::request_cancel.
+awaitable<Result<model::Run>> stop_run(Api& api, const std::string& user, model::RunId id);
 
 // ---- costs.cc
 // The first day of the month that `day` is in.

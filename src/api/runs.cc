@@ -180,19 +180,26 @@ awaitable<Answer> Routes::run_artifact(Api& api, Call& call) {
   co_return fail_at("#path/name", ErrorCode::not_found, "the run has no such artifact");
 }
 
+awaitable<Result<model::Run>> stop_run(Api& api, const std::string& user, model::RunId id) {
+  Parts& parts = Routes::parts(api);
+  auto run = co_await parts.store.request_cancel(user, id);
+  if (!run) co_return run;
+  if (model::is_end(run->status)) {
+    parts.hooks.cancelled(*run);
+    if (auto channel = parts.feed.find(id)) channel->set_status(run->status, run->attempt);
+  } else {
+    parts.cancel(id);
+    parts.feed.cancel_elsewhere(id);
+  }
+  co_return run;
+}
+
 awaitable<Answer> Routes::cancel_run(Api& api, Call& call) {
   auto id = run_id(call);
   if (!id) co_return id.error();
   if (auto fine = wire::read_cancel(call.request().body); !fine) co_return fine.error();
-  auto run = co_await parts(api).store.request_cancel(call.caller.user, *id);
+  auto run = co_await stop_run(api, call.caller.user, std::move(*id));
   if (!run) co_return run.error();
-  if (model::is_end(run->status)) {
-    parts(api).hooks.cancelled(*run);
-    if (auto channel = parts(api).feed.find(*id)) channel->set_status(run->status, run->attempt);
-  } else {
-    parts(api).cancel(*id);
-    parts(api).feed.cancel_elsewhere(*id);
-  }
   co_return json_response(200, wire::run_json(*run, std::nullopt));
 }
 

@@ -90,10 +90,7 @@ awaitable<Answer> Routes::delete_task(Api& api, Call& call) {
   if (!id) co_return id.error();
   auto gone = co_await parts(api).store.delete_task(call.caller.user, std::move(*id));
   if (!gone) co_return gone.error();
-  net::Response response;
-  response.status = 204;
-  response.content_type.clear();
-  co_return response;
+  co_return no_content();
 }
 
 }  // namespace mecapy::api

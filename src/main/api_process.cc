@@ -11,6 +11,7 @@
 #include <cmath>
 
 #include "api/api.h"
+#include "api/preparing.h"
 #include "backends/backend.h"
 #include "base/id.h"
 #include "base/log.h"
@@ -32,6 +33,7 @@
 #include "main/routing.h"
 #include "metrics/server.h"
 #include "net/http_server.h"
+#include "orchestrator/orchestrator.h"
 
 namespace mecapy::main {
 namespace {
@@ -72,6 +74,16 @@ dispatcher::Options dispatcher_options(const config::Settings& s, std::string cl
     options.longest_cpu_s = short_ceilings(s).cpu_s;
   }
   options.reconcile_every = std::min(options.reconcile_every, options.lease / 2);
+  return options;
+}
+
+orchestrator::Options orchestrator_options(const config::Settings& s, std::string claimant) {
+  orchestrator::Options options;
+  options.claimant = std::move(claimant);
+  options.owns_store = !shares_store(s);
+  options.ceilings = ceilings(s);
+  options.inline_limit = s.objects_inline_limit;
+  options.lease = ms(s.dispatcher_lease_s);
   return options;
 }
 
@@ -122,6 +134,7 @@ class ApiProcess {
                      [this] { want_machines(); },
                      [this](std::string key) { forget_object(std::move(key)); }},
                     dispatcher_options(settings, opened.claimant)),
+        orchestrator_(io_, orchestrator_parts(), orchestrator_options(settings, opened.claimant)),
         authenticator_(std::move(opened.authenticator)),
         cache_(open_cache(settings, io_.get_executor(), clock_)),
         api_(parts(),
@@ -129,7 +142,12 @@ class ApiProcess {
               settings.oidc_issuer, settings.oidc_client_id,
               std::make_shared<api::Site>(std::move(opened.documents))}),
         relay_(share_feed(settings, io_.get_executor(), feed_, opened.claimant,
-                          [this](const model::RunId& id) { dispatcher_.cancel(id); })),
+                          [this](const model::RunId& id) {
+                            dispatcher_.cancel(id);
+                            if (const auto workflow = model::WorkflowRunId::parse(id.str())) {
+                              orchestrator_.wake(*workflow);
+                            }
+                          })),
         claimant_(opened.claimant),
         home_channel_(std::move(opened.home)),
         signals_(io_, SIGTERM, SIGINT) {}
@@ -181,7 +199,33 @@ class ApiProcess {
               return is_retired(settings_, ward) ||
                      is_deserted(settings_, ward, begun_at, clock_->now());
             },
+            [this] { return orchestrator_.care(); },
+            [this](const model::WorkflowRunId& id) { orchestrator_.begun(id); },
+            [this](const model::WorkflowRunId& id) { orchestrator_.wake(id); },
             placers_in_use(settings_)};
+  }
+
+  // Only called once all is there.
+  orchestrator::Parts orchestrator_parts() {
+    return {*store_,
+            *objects_,
+            feed_,
+            *clock_,
+            threads_,
+            [this](orchestrator::Draft draft) -> awaitable<Result<model::Run>> {
+              const model::NodePlace place = draft.place;
+              auto run = co_await api::prepare_run(
+                  api_, {std::move(draft.user), std::move(draft.task), draft.limits,
+                         std::move(draft.inputs), draft.reuse});
+              if (run) run->place = place;
+              co_return run;
+            },
+            [this](const model::Run& run) { api::hand_on(api_, run, ""); },
+            [this](std::string user, model::RunId id) -> awaitable<void> {
+              (void)co_await api::stop_run(api_, user, std::move(id));
+            },
+            [this](const std::string& user) { return api::budget_of(api_, user); },
+            [this] { return router_.capacity(); }};
   }
 
   // Also where machines are made no more, and something of them is left.
@@ -211,9 +255,11 @@ class ApiProcess {
     }
     auto started = co_await dispatcher_.start();
     if (!started) co_return stop_with(complain(started.error()));
+    (void)co_await router_.ready(base::after(kWorkerAnswers));  // it tells its environment
+    auto conducting = co_await orchestrator_.start();
+    if (!conducting) co_return stop_with(complain(conducting.error()));
     auto opened = co_await open_long_path();
     if (!opened) co_return stop_with(complain(opened.error()));
-    (void)co_await router_.ready(base::after(kWorkerAnswers));  // it tells its environment
     net::ServerOptions options = server_options(settings_);
     options.on_served = [this](const net::Served& served) { monitor_.hear_served(served); };
     auto server = net::listen_tcp(
@@ -292,6 +338,7 @@ class ApiProcess {
     api_.drain();
     if (server_) server_->stop();
     const base::Deadline drained = base::after(ms(settings_.server_drain_s));
+    co_await orchestrator_.drain(drained);
     co_await dispatcher_.drain(drained);
     if (long_path_) co_await long_path_->drain(std::max(drained, base::after(ms(2))));
     // Answers of waiting requests are on their way; streams of events do not end by themselves.
@@ -357,8 +404,9 @@ class ApiProcess {
   router::Router router_;
   Monitor monitor_;
   dispatcher::Dispatcher dispatcher_;
-  std::unique_ptr<auth::Authenticator> authenticator_;
   asio::thread_pool threads_{kThreads};
+  orchestrator::Orchestrator orchestrator_;
+  std::unique_ptr<auth::Authenticator> authenticator_;
   std::unique_ptr<cache::Cache> cache_;
   api::Api api_;
   std::unique_ptr<feed::Relay> relay_;

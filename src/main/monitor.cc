@@ -108,11 +108,11 @@ Monitor::Monitor(const std::vector<backends::Backend*>& backends) {
 
 api::Hooks Monitor::hooks() {
   api::Hooks hooks;
-  hooks.accepted = [this](const model::Run& run, const net::Request& request) {
-    request_of_.put(run.id, request.id);
+  hooks.accepted = [this](const model::Run& run, const std::string& request) {
+    request_of_.put(run.id, request);
     base::log_info("run accepted", {{"run", run.id.str()},
                                     {"task", run.task_id.str()},
-                                    {"request", request.id},
+                                    {"request", request},
                                     {"user", run.user}});
     if (model::is_end(run.status)) hear_end(run, kCache);
   };

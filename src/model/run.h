@@ -161,7 +161,7 @@ RunEnd failed_end(OutcomeCode code, std::string message);
 // Where a run of a workflow belongs.
 struct NodePlace {
   WorkflowRunId workflow_run_id{};
-  int node = 0;     // its place in the definition
+  int node = 0;  // its place in the definition
   int element = 0;
   int attempt = 1;  // of the run of the workflow
   int number = 1;   // among the runs of this element in that attempt

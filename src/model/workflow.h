@@ -47,12 +47,12 @@ enum class OnError : std::uint8_t {
 struct WorkflowNode {
   std::string name;
   std::string task;
-  int version = 0;               // 0: the latest when a run of the workflow begins
-  NamedSources inputs{};         // what calculate receives
-  std::optional<Source> each{};  // a list: one run for each element, results in its order
-  std::optional<Source> when{};  // a boolean: where it is false, the node is skipped
+  int version = 0;                 // 0: the latest when a run of the workflow begins
+  NamedSources inputs{};           // what calculate receives
+  std::optional<Source> each{};    // a list: one run for each element, results in its order
+  std::optional<Source> when{};    // a boolean: where it is false, the node is skipped
   std::string limits_json = "{}";  // those that are not the task's (limits.h)
-  int attempts = 1;  // runs that may fail before the node does
+  int attempts = 1;                // runs that may fail before the node does
   OnError on_error = OnError::fail;
   std::string default_json{};
 };
@@ -68,8 +68,8 @@ struct Workflow {
   NamedSources outputs;
 };
 
-// One that somebody keeps. Its definition is in immutable versions 1, 2, 3 ...; name and description
-// belong to the workflow itself.
+// One that somebody keeps. Its definition is in immutable versions 1, 2, 3 ...; name and
+// description belong to the workflow itself.
 struct KeptWorkflow {
   WorkflowId id{};
   std::string user;

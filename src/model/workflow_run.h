@@ -40,6 +40,7 @@ struct NodeState {
   std::size_t failed = 0;           // of those that ended
   std::vector<std::size_t> open{};  // elements that have begun and not ended, ascending
   bool by_default = false;          // its default is its result
+  friend bool operator==(const NodeState&, const NodeState&) = default;
 };
 
 struct WorkflowState {
@@ -75,8 +76,9 @@ struct WorkflowRun {
   WorkflowId workflow_id{};
   std::string user;
   int version = 1;
-  int attempt = 1;            // each resumption raises it
-  std::int64_t revision = 0;  // each change raises it
+  std::string definition_json{};  // of that version, where one run was asked for
+  int attempt = 1;                // each resumption raises it
+  std::int64_t revision = 0;      // each change raises it
   bool cancel_requested = false;
   Payload inputs{};  // an object by the names of the workflow's inputs
   WorkflowState state{};

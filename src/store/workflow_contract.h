@@ -49,7 +49,7 @@ class WorkflowContract : public StoreContract {
     return made->value;
   }
   model::WorkflowRun load(const model::WorkflowRunId& id, const std::string& claimant = "serve-1") {
-    return await(workflows().load(id, claimant)).value().run;
+    return await(workflows().load(id, claimant)).value();
   }
 
   model::Run node_run(const model::WorkflowRun& of, int node, int element, int number = 1) const {

@@ -28,17 +28,17 @@ constexpr char kSelect[] =
     "SELECT r.id, r.workflow_id, r.owner, r.version, r.status, r.attempt, r.revision,"
     " r.cancel_requested, r.queued_at, r.finished_at, r.error_code, r.error_message, r.error_run,"
     " r.error_element, r.failed_node";
-constexpr char kPayloads[] = ", r.inputs_key, r.result_key, r.inputs, r.result";
+constexpr char kRest[] = ", r.inputs_key, r.result_key, r.inputs, r.result, v.definition";
 constexpr char kFrom[] = " FROM workflow_runs r";
+constexpr char kVersion[] =
+    " JOIN workflow_versions v ON v.workflow_id = r.workflow_id AND v.number = r.version WHERE ";
 constexpr char kLive[] = "('running', 'failing', 'cancelling')";
 constexpr auto kFindText =
-    join_sql(kSelect, kPayloads, kFrom, " WHERE r.id = :id AND r.owner = :owner");
+    join_sql(kSelect, kRest, kFrom, kVersion, "r.id = :id AND r.owner = :owner");
 constexpr auto kLatestText =
-    join_sql(kSelect, kPayloads, kFrom, " WHERE r.workflow_id = :id ORDER BY r.id DESC LIMIT 1");
+    join_sql(kSelect, kRest, kFrom, kVersion, "r.workflow_id = :id ORDER BY r.id DESC LIMIT 1");
 constexpr auto kLoadText =
-    join_sql(kSelect, kPayloads, ", v.definition", kFrom,
-             " JOIN workflow_versions v ON v.workflow_id = r.workflow_id AND v.number = r.version"
-             " WHERE r.id = :id AND r.claimant = :claimant");
+    join_sql(kSelect, kRest, kFrom, kVersion, "r.id = :id AND r.claimant = :claimant");
 constexpr auto kListText =
     join_sql(kSelect, kFrom,
              " WHERE r.owner = :owner AND (:workflow = '' OR r.workflow_id = :workflow2)"
@@ -116,7 +116,7 @@ struct WorkflowRunRow {
   long long revision = 0, queued_at = 0;
   Nullable<long long> finished_at;
   NodeErrorColumns error;
-  std::string inputs_key, result_key, inputs, result;
+  std::string inputs_key, result_key, inputs, result, definition;
 
   void into(soci::statement& s) {
     for (std::string* text : {&id, &workflow_id, &owner}) s.exchange(soci::into(*text));
@@ -130,8 +130,8 @@ struct WorkflowRunRow {
     error.into(s);
     s.exchange(soci::into(failed_node));
   }
-  void into_payloads(soci::statement& s) {
-    for (std::string* text : {&inputs_key, &result_key, &inputs, &result}) {
+  void into_rest(soci::statement& s) {
+    for (std::string* text : {&inputs_key, &result_key, &inputs, &result, &definition}) {
       s.exchange(soci::into(*text));
     }
   }
@@ -145,6 +145,7 @@ struct WorkflowRunRow {
     run.attempt = attempt;
     run.revision = revision;
     run.cancel_requested = cancel_requested != 0;
+    run.definition_json = definition;
     run.inputs = {inputs, inputs_key};
     run.result = {result, result_key};
     run.state.status = parse_workflow_status(status);
@@ -162,7 +163,7 @@ std::optional<model::WorkflowRun> one_run(Connection& connection, Sql statement,
   WorkflowRunRow row;
   const auto columns = [&](soci::statement& s) {
     row.into(s);
-    row.into_payloads(s);
+    row.into_rest(s);
   };
   if (!connection.one_row(statement, columns, std::forward<Uses>(uses)...)) return std::nullopt;
   model::WorkflowRun run = row.run();
@@ -204,6 +205,7 @@ Result<Created<model::WorkflowRun>> begin_workflow_run(Connection& connection, b
     return fail(ErrorCode::not_found, "no such workflow, or no such version of it");
   }
   write_nodes(connection, run, all_places(run), run.revision);
+  for (model::NodeRecord& node : run.nodes) node.changed = run.revision;
   return Created<model::WorkflowRun>{std::move(run), true};
 }
 
@@ -334,21 +336,11 @@ void extend_workflow_runs(Connection& connection, base::TimePoint now, const Car
   connection.execute(kExtend, use(lease_until, "lease_until"), use(care.claimant, "claimant"));
 }
 
-Result<Workflows::Loaded> load_workflow_run(Connection& connection, const model::WorkflowRunId& id,
-                                            const std::string& claimant) {
-  WorkflowRunRow row;
-  std::string definition;
-  const auto columns = [&](soci::statement& s) {
-    row.into(s);
-    row.into_payloads(s);
-    s.exchange(soci::into(definition));
-  };
-  if (!connection.one_row(kLoad, columns, use(id.str(), "id"), use(claimant, "claimant"))) {
-    return no_run();
-  }
-  Workflows::Loaded loaded{row.run(), std::move(definition)};
-  read_nodes(connection, loaded.run);
-  return loaded;
+Result<model::WorkflowRun> load_workflow_run(Connection& connection, const model::WorkflowRunId& id,
+                                             const std::string& claimant) {
+  auto run = one_run(connection, kLoad, use(id.str(), "id"), use(claimant, "claimant"));
+  if (!run) return no_run();
+  return std::move(*run);
 }
 
 bool write_step(Connection& connection, base::TimePoint now, const WorkflowStep& step) {

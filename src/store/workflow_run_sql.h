@@ -35,8 +35,8 @@ std::vector<model::WorkflowRunId> take_workflow_runs(Connection& connection, bas
                                                      const Care& care, bool also_of_others,
                                                      int limit);
 void extend_workflow_runs(Connection& connection, base::TimePoint now, const Care& care);
-Result<Workflows::Loaded> load_workflow_run(Connection& connection, const model::WorkflowRunId& id,
-                                            const std::string& claimant);
+Result<model::WorkflowRun> load_workflow_run(Connection& connection, const model::WorkflowRunId& id,
+                                             const std::string& claimant);
 // False where the revision is another, or it is in another's care: then nothing was written.
 bool write_step(Connection& connection, base::TimePoint now, const WorkflowStep& step);
 std::vector<NodeRunEnd> run_ends(Connection& connection, const std::vector<model::RunId>& ids);

@@ -128,8 +128,8 @@ class SqlWorkflows final : public Workflows {
         },
         Durability::process_death);
   }
-  awaitable<Result<Loaded>> load(model::WorkflowRunId id, std::string claimant) override {
-    return requests_.read<Loaded>(
+  awaitable<Result<WorkflowRun>> load(model::WorkflowRunId id, std::string claimant) override {
+    return requests_.read<WorkflowRun>(
         [id = std::move(id), claimant = std::move(claimant)](Connection& c) {
           return load_workflow_run(c, id, claimant);
         });

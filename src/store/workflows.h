@@ -123,12 +123,9 @@ class Workflows {
                                                                     int limit) = 0;
   // What is in the claimant's care stays so.
   virtual awaitable<Result<void>> extend(Care care) = 0;
-  // With the definition of its version. not_found when it is in another's care.
-  struct Loaded {
-    model::WorkflowRun run;
-    std::string definition_json;
-  };
-  virtual awaitable<Result<Loaded>> load(model::WorkflowRunId id, std::string claimant) = 0;
+  // not_found when it is in another's care.
+  virtual awaitable<Result<model::WorkflowRun>> load(model::WorkflowRunId id,
+                                                     std::string claimant) = 0;
   // A step that ends the run is durable; others are with the next write that is.
   virtual awaitable<Result<Stepped>> step(WorkflowStep step) = 0;
   // In the order of `ids`; those that there are.

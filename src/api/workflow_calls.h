@@ -1,0 +1,25 @@
+// What the handlers of workflows have in common.
+#pragma once
+
+#include "api/routes.h"
+#include "wire/workflow_json.h"
+#include "workflow/check.h"
+
+namespace mecapy::api {
+
+Result<model::WorkflowId> workflow_id(const Call& call);  // not_found when it is no id
+Result<model::WorkflowRunId> workflow_run_id(const Call& call);
+
+// The tasks of a definition, by the places of its nodes: nothing where there is no such task, or no
+// such version of it.
+using NodeTasks = std::vector<std::optional<model::Task>>;
+awaitable<Result<NodeTasks>> tasks_of(Api& api, const std::string& user,
+                                      const model::Workflow& definition);
+// invalid_fields with all that is wrong with it.
+awaitable<Result<void>> check_definition(Api& api, const model::Workflow& definition,
+                                         const NodeTasks& tasks);
+
+// Where watchers of a run of a workflow hear of it.
+std::shared_ptr<feed::Channel> channel_of(Api& api, const model::WorkflowRunId& id);
+
+}  // namespace mecapy::api

@@ -1,0 +1,457 @@
+// Runs of workflows.
+#include <algorithm>
+#include <boost/asio/experimental/awaitable_operators.hpp>
+#include <charconv>
+
+#include "api/preparing.h"
+#include "api/result_cache.h"
+#include "api/workflow_calls.h"
+#include "base/nearest.h"
+#include "wire/json.h"
+#include "workflow/engine.h"
+
+namespace mecapy::api {
+
+using namespace boost::asio::experimental::awaitable_operators;
+
+namespace {
+
+constexpr std::chrono::seconds kLook{2};
+constexpr std::chrono::seconds kStoreDeadline{30};
+
+Result<void> can_accept(Api& api) {
+  if (Routes::draining(api)) return fail(ErrorCode::draining, "the server is shutting down");
+  return {};
+}
+
+Result<model::Workflow> definition_of(const model::WorkflowRun& run) {
+  return wire::read_definition(run.definition_json);
+}
+
+// ---- what a request says
+
+std::string unknown(const std::string& name, const std::vector<std::string_view>& known,
+                    const std::string& kind) {
+  const std::string near = base::nearest(name, known);
+  return "the workflow has no such " + kind +
+         (near.empty() ? "" : "; did you mean \"" + near + "\"?");
+}
+
+// Places of the nodes that are named; what names none goes to `problems`.
+template <class Names, class NameOf>
+std::vector<std::size_t> places_of(const Names& named, NameOf name_of, const std::string& below,
+                                   const model::Workflow& definition,
+                                   std::vector<FieldProblem>& problems) {
+  std::vector<std::string_view> names;
+  for (const model::WorkflowNode& node : definition.nodes) names.emplace_back(node.name);
+  std::vector<std::size_t> places;
+  for (std::size_t i = 0; i < named.size(); ++i) {
+    const auto& [name, pointer] = name_of(named[i], i);
+    const auto it = std::ranges::find(names, std::string_view(name));
+    if (it != names.end()) {
+      places.push_back(static_cast<std::size_t>(it - names.begin()));
+    } else {
+      problems.push_back({below + pointer, unknown(name, names, "node"), {}, {}});
+    }
+  }
+  return places;
+}
+
+std::vector<std::size_t> forced(const std::vector<std::string>& force,
+                                const model::Workflow& definition,
+                                std::vector<FieldProblem>& problems) {
+  return places_of(
+      force,
+      [](const std::string& name, std::size_t i) {
+        return std::pair(name, "/" + std::to_string(i));
+      },
+      "/force", definition, problems);
+}
+
+void check_inputs(const std::string& inputs, const model::Workflow& definition,
+                  std::vector<FieldProblem>& problems) {
+  const auto members = wire::object_members(inputs);
+  if (!members) {
+    problems.push_back(
+        {"/inputs" + members.error().problems.front().pointer, members.error().message, {}, {}});
+    return;
+  }
+  std::vector<std::string_view> names;
+  for (const model::WorkflowInput& input : definition.inputs) {
+    names.emplace_back(input.name);
+    const bool given =
+        std::ranges::find(*members, input.name, &wire::Member::key) != members->end();
+    if (given || input.default_json) continue;
+    problems.push_back({base::pointer_to("/inputs", input.name),
+                        "is required: the workflow has no default for it",
+                        {},
+                        {}});
+  }
+  for (const wire::Member& member : *members) {
+    if (std::ranges::find(names, std::string_view(member.key)) != names.end()) continue;
+    problems.push_back(
+        {base::pointer_to("/inputs", member.key), unknown(member.key, names, "input"), {}, {}});
+  }
+}
+
+Error wrong(std::vector<FieldProblem> problems) {
+  return Error{ErrorCode::invalid_fields, "some fields are wrong", std::move(problems)};
+}
+
+// A new run of `workflow`, with the versions of tasks that there are now.
+awaitable<Result<model::WorkflowRun>> new_run(Api& api, const model::KeptWorkflow& workflow,
+                                              wire::WorkflowExecute request, bool fresh) {
+  auto definition = wire::read_definition(workflow.definition_json);
+  if (!definition) co_return definition.error();
+  std::vector<FieldProblem> problems;
+  std::string inputs = std::move(request.inputs).value_or("{}");
+  check_inputs(inputs, *definition, problems);
+  const auto force = forced(request.force, *definition, problems);
+  auto tasks = co_await tasks_of(api, workflow.user, *definition);
+  if (!tasks) co_return tasks.error();
+  model::WorkflowRun run;
+  for (std::size_t i = 0; i < tasks->size(); ++i) {
+    if (!(*tasks)[i]) {
+      problems.push_back(
+          {"", "node " + definition->nodes[i].name + ": its task is not there any more", {}, {}});
+      continue;
+    }
+    model::NodeRecord node;
+    node.task_id = (*tasks)[i]->id;
+    node.version = (*tasks)[i]->version.number;
+    node.fresh = fresh;
+    run.nodes.push_back(std::move(node));
+  }
+  if (!problems.empty()) co_return wrong(std::move(problems));
+  for (const std::size_t place : force) run.nodes[place].fresh = true;
+  run.id = model::WorkflowRunId::make();
+  run.workflow_id = workflow.id;
+  run.user = workflow.user;
+  run.version = workflow.version;
+  run.definition_json = workflow.definition_json;
+  run.state = workflow::Plan(*definition).start();
+  const auto id = *model::RunId::parse(run.id.str());
+  auto placed = co_await place_inputs(api, id, std::move(inputs));
+  if (!placed) co_return placed.error();
+  run.inputs = std::move(*placed);
+  co_return run;
+}
+
+// What `ended` becomes when it goes on.
+Result<model::WorkflowRun> resumed(const model::WorkflowRun& ended,
+                                   const model::Workflow& definition,
+                                   const wire::WorkflowResume& request) {
+  std::vector<FieldProblem> problems;
+  const auto named = places_of(
+      request.versions,
+      [](const auto& one, std::size_t) {
+        return std::pair(one.first, base::pointer_to("", one.first));
+      },
+      "/versions", definition, problems);
+  const auto force = forced(request.force, definition, problems);
+  if (!problems.empty()) return wrong(std::move(problems));
+  std::vector<std::size_t> changed = force;
+  model::WorkflowRun run = ended;
+  for (std::size_t i = 0; i < named.size(); ++i) {
+    int& version = run.nodes[named[i]].version;
+    if (version != request.versions[i].second) changed.push_back(named[i]);
+    version = request.versions[i].second;
+  }
+  run.state = workflow::Plan(definition).resumed(ended.state, changed);
+  for (std::size_t i = 0; i < run.nodes.size(); ++i) {
+    if (run.state.nodes[i].status != model::NodeStatus::waiting) continue;
+    model::NodeRecord anew;
+    anew.task_id = run.nodes[i].task_id;
+    anew.version = run.nodes[i].version;
+    run.nodes[i] = std::move(anew);
+  }
+  for (const std::size_t place : force) run.nodes[place].fresh = true;
+  ++run.attempt;
+  run.result = {};
+  return run;
+}
+
+// The versions of tasks that a resumption names are there.
+awaitable<Result<void>> check_versions(Api& api, const model::WorkflowRun& run,
+                                       const model::Workflow& definition,
+                                       const wire::WorkflowResume& request) {
+  std::vector<FieldProblem> problems;
+  for (const auto& [name, version] : request.versions) {
+    const auto it = std::ranges::find(definition.nodes, name, &model::WorkflowNode::name);
+    const auto place = static_cast<std::size_t>(it - definition.nodes.begin());
+    auto task =
+        co_await Routes::parts(api).store.get_task(run.user, run.nodes[place].task_id, version);
+    if (!task && task.error().code != ErrorCode::not_found) co_return task.error();
+    if (task) continue;
+    problems.push_back({base::pointer_to("/versions", name),
+                        "its task has no version " + std::to_string(version),
+                        {},
+                        {}});
+  }
+  if (!problems.empty()) co_return wrong(std::move(problems));
+  co_return Result<void>{};
+}
+
+// ---- answers
+
+awaitable<Answer> send_results(Api& api, Call& call, const model::WorkflowRun& run,
+                               const model::Workflow& definition) {
+  if (!run.result.stored()) {
+    co_return json_response(200, wire::workflow_run_json(definition, run, run.result.inline_bytes));
+  }
+  co_return co_await send_object(api, call, json_response(200, ""), run.result.key,
+                                 wire::workflow_run_json_around_result(definition, run));
+}
+
+enum class Part : std::uint8_t { status, results };
+
+awaitable<Answer> show(Api& api, Call& call, const model::WorkflowRun& run, Part part) {
+  auto definition = definition_of(run);
+  if (!definition) co_return definition.error();
+  const bool with_result =
+      part == Part::results && run.state.status == model::WorkflowStatus::completed;
+  if (with_result) co_return co_await send_results(api, call, run, *definition);
+  co_return json_response(200, wire::workflow_run_json(*definition, run, std::nullopt));
+}
+
+awaitable<Result<model::WorkflowRun>> watch(Api& api, model::WorkflowRun run,
+                                            feed::Channel& channel, base::Deadline deadline) {
+  while (!model::is_end(run.state.status) && std::chrono::steady_clock::now() < deadline) {
+    const base::Deadline look = std::min(deadline, base::after(kLook));
+    while (!model::is_end(channel.state().status) && std::chrono::steady_clock::now() < look) {
+      co_await channel.changed(channel.state().version, look);
+    }
+    auto now = co_await Routes::parts(api).store.workflows().get_run(run.user, run.id);
+    if (!now) co_return now.error();
+    run = std::move(*now);
+  }
+  co_return run;
+}
+
+awaitable<Result<model::WorkflowRun>> wait_for_end(Api& api, Call& call, model::WorkflowRun run,
+                                                   feed::Channel& channel,
+                                                   std::chrono::milliseconds wait) {
+  if (model::is_end(run.state.status) || wait.count() == 0) co_return run;
+  Result<model::WorkflowRun> seen = run;
+  const auto watching = [&]() -> awaitable<void> {
+    seen = co_await watch(api, std::move(run), channel, base::after(wait));
+  };
+  co_await (watching() || call.exchange.wait_hangup());
+  co_return seen;
+}
+
+awaitable<Result<model::WorkflowRun>> find_run(Api& api, Call& call,
+                                               std::chrono::milliseconds wait) {
+  auto id = workflow_run_id(call);
+  if (!id) co_return id.error();
+  const auto channel = channel_of(api, *id);
+  auto run = co_await Routes::parts(api).store.workflows().get_run(call.caller.user, *id);
+  if (!run) co_return run.error();
+  co_return co_await wait_for_end(api, call, std::move(*run), *channel, wait);
+}
+
+// A run that has been begun or resumed: its results, or where to look for them.
+awaitable<Answer> answer(Api& api, Call& call, model::WorkflowRun run,
+                         std::chrono::milliseconds wait) {
+  const auto channel = channel_of(api, run.id);
+  const model::WorkflowRunId id = run.id;
+  auto seen = co_await wait_for_end(api, call, std::move(run), *channel, wait);
+  if (!seen) co_return seen.error();
+  if (!model::is_end(seen->state.status) || wait.count() == 0) {
+    net::Response response = json_response(202, wire::workflow_accepted_json(*seen));
+    response.headers.emplace_back("Location", "/api/workflow-runs/" + id.str());
+    co_return response;
+  }
+  co_return co_await show(api, call, *seen, Part::results);
+}
+
+awaitable<Answer> show_latest(Api& api, Call& call, Part part) {
+  auto id = workflow_id(call);
+  if (!id) co_return id.error();
+  auto run = co_await Routes::parts(api).store.workflows().latest_run(call.caller.user, *id);
+  if (!run) co_return run.error();
+  if (!*run) co_return json_response(200, wire::workflow_never_ran_json(*id));
+  co_return co_await show(api, call, **run, part);
+}
+
+awaitable<Answer> show_one(Api& api, Call& call, Part part) {
+  const auto wait = wait_time(call);
+  if (!wait) co_return wait.error();
+  auto run = co_await find_run(api, call, *wait);
+  if (!run) co_return run.error();
+  co_return co_await show(api, call, *run, part);
+}
+
+Result<int> element_cursor(const Call& call) {
+  const auto text = call.query("cursor");
+  if (!text) return -1;
+  int element = 0;
+  const auto read = std::from_chars(text->data(), text->data() + text->size(), element);
+  if (read.ec == std::errc() && read.ptr == text->data() + text->size() && element >= 0) {
+    return element;
+  }
+  return wrong({{"#query/cursor", "is not a cursor of ours", {}, {}}});
+}
+
+}  // namespace
+
+Result<model::WorkflowRunId> workflow_run_id(const Call& call) {
+  const auto id = model::WorkflowRunId::parse(call.path.at("id"));
+  if (!id) return fail(ErrorCode::not_found, "no such run of a workflow");
+  return *id;
+}
+
+std::shared_ptr<feed::Channel> channel_of(Api& api, const model::WorkflowRunId& id) {
+  return Routes::parts(api).feed.watch(*model::RunId::parse(id.str()));
+}
+
+awaitable<Answer> Routes::execute_workflow(Api& api, Call& call) {
+  auto id = workflow_id(call);
+  if (!id) co_return id.error();
+  const auto wait = wait_time(call);
+  if (!wait) co_return wait.error();
+  auto posted = co_await read_post<wire::WorkflowExecute>(api, call, wire::read_workflow_execute);
+  if (!posted) co_return posted.error();
+  auto& [request, key] = *posted;
+  store::Workflows& workflows = parts(api).store.workflows();
+  if (key) {
+    auto earlier = co_await workflows.run_made_by(call.caller.user, *key);
+    if (!earlier) co_return earlier.error();
+    if (*earlier) co_return co_await answer(api, call, std::move(**earlier), *wait);
+  }
+  if (auto fine = can_accept(api); !fine) co_return fine.error();
+  auto workflow = co_await workflows.get(call.caller.user, *id, request.version);
+  if (!workflow) co_return workflow.error();
+  auto run = co_await new_run(api, *workflow, std::move(request), wants_fresh(call.request()));
+  if (!run) co_return run.error();
+  const std::string inputs_key = run->inputs.key;
+  auto begun =
+      co_await workflows.begin(std::move(*run), parts(api).workflow_care(), std::move(key));
+  const bool may_be_used = begun ? begun->created : begun.error().code == ErrorCode::storage;
+  if (!inputs_key.empty() && !may_be_used) {
+    (void)co_await parts(api).objects.remove(inputs_key, base::after(kStoreDeadline));
+  }
+  if (!begun) co_return begun.error();
+  if (begun->created) parts(api).workflow_begun(begun->value.id);
+  co_return co_await answer(api, call, std::move(begun->value), *wait);
+}
+
+awaitable<Answer> Routes::workflow_status(Api& api, Call& call) {
+  co_return co_await show_latest(api, call, Part::status);
+}
+
+awaitable<Answer> Routes::workflow_results(Api& api, Call& call) {
+  co_return co_await show_latest(api, call, Part::results);
+}
+
+awaitable<Answer> Routes::list_workflow_runs(Api& api, Call& call) {
+  auto page = page_request(call);
+  if (!page) co_return page.error();
+  store::WorkflowRunFilter filter;
+  std::vector<FieldProblem> problems;
+  if (const auto text = call.query("workflow_id")) {
+    filter.workflow_id = model::WorkflowId::parse(*text);
+    if (!filter.workflow_id) problems.push_back({"#query/workflow_id", "must be a UUID", {}, {}});
+  }
+  if (const auto text = call.query("status")) {
+    filter.status = model::parse_status(*text);
+    if (!filter.status) {
+      problems.push_back({"#query/status", "must be " + model::status_names(", ", " or "), {}, {}});
+    }
+  }
+  if (!problems.empty()) {
+    co_return Error{ErrorCode::invalid_fields, "some query parameters are wrong",
+                    std::move(problems)};
+  }
+  auto runs = co_await parts(api).store.workflows().list_runs(call.caller.user, std::move(filter),
+                                                              std::move(*page));
+  if (!runs) co_return runs.error();
+  std::vector<std::string> items;
+  for (const model::WorkflowRun& run : runs->items) {
+    items.push_back(wire::workflow_run_summary_json(run));
+  }
+  co_return json_response(200, wire::page_json(items, runs->next));
+}
+
+awaitable<Answer> Routes::get_workflow_run(Api& api, Call& call) {
+  co_return co_await show_one(api, call, Part::status);
+}
+
+awaitable<Answer> Routes::workflow_run_results(Api& api, Call& call) {
+  co_return co_await show_one(api, call, Part::results);
+}
+
+awaitable<Answer> Routes::node_runs(Api& api, Call& call) {
+  const auto limit = page_limit(call);
+  if (!limit) co_return limit.error();
+  const auto after = element_cursor(call);
+  if (!after) co_return after.error();
+  auto run = co_await find_run(api, call, {});
+  if (!run) co_return run.error();
+  const auto definition = definition_of(*run);
+  if (!definition) co_return definition.error();
+  const auto node =
+      std::ranges::find(definition->nodes, call.path.at("node"), &model::WorkflowNode::name);
+  if (node == definition->nodes.end()) {
+    co_return fail_at("#path/node", ErrorCode::not_found, "the workflow has no such node");
+  }
+  const auto place = static_cast<int>(node - definition->nodes.begin());
+  auto runs =
+      co_await parts(api).store.workflows().element_runs(run->id, place, *after, *limit + 1);
+  if (!runs) co_return runs.error();
+  const bool more = static_cast<int>(runs->size()) > *limit;
+  if (more) runs->pop_back();
+  std::vector<std::string> items;
+  for (const store::ElementRun& one : *runs) {
+    items.push_back(wire::element_run_json(one.element, one.run));
+  }
+  co_return json_response(200,
+                          wire::page_json(items, more ? std::to_string(runs->back().element) : ""));
+}
+
+awaitable<Answer> Routes::cancel_workflow_run(Api& api, Call& call) {
+  auto id = workflow_run_id(call);
+  if (!id) co_return id.error();
+  if (auto fine = wire::read_cancel(call.request().body); !fine) co_return fine.error();
+  auto run = co_await parts(api).store.workflows().request_cancel(call.caller.user, *id);
+  if (!run) co_return run.error();
+  parts(api).workflow_changed(*id);
+  parts(api).feed.cancel_elsewhere(*model::RunId::parse(id->str()));
+  co_return co_await show(api, call, *run, Part::status);
+}
+
+awaitable<Answer> Routes::resume_workflow_run(Api& api, Call& call) {
+  auto id = workflow_run_id(call);
+  if (!id) co_return id.error();
+  const auto wait = wait_time(call);
+  if (!wait) co_return wait.error();
+  auto request = co_await read_body<wire::WorkflowResume>(
+      api, call, [&] { return wire::read_workflow_resume(call.request().body); });
+  if (!request) co_return request.error();
+  if (auto fine = can_accept(api); !fine) co_return fine.error();
+  store::Workflows& workflows = parts(api).store.workflows();
+  auto ended = co_await workflows.get_run(call.caller.user, *id);
+  if (!ended) co_return ended.error();
+  auto definition = definition_of(*ended);
+  if (!definition) co_return definition.error();
+  const Error refused =
+      fail(ErrorCode::conflict,
+           "only a run that has failed or was cancelled can be resumed; this one is " +
+               std::string(model::name(model::public_status(ended->state.status))));
+  const bool may = ended->state.status == model::WorkflowStatus::failed ||
+                   ended->state.status == model::WorkflowStatus::cancelled;
+  if (!may) co_return refused;
+  auto run = resumed(*ended, *definition, *request);
+  if (!run) co_return run.error();
+  auto fine = co_await check_versions(api, *run, *definition, *request);
+  if (!fine) co_return fine.error();
+  auto done = co_await workflows.resume(*run, parts(api).workflow_care());
+  if (!done) co_return done.error();
+  if (!*done) co_return fail(ErrorCode::conflict, "somebody else has resumed it");
+  parts(api).workflow_begun(*id);
+  auto now = co_await workflows.get_run(call.caller.user, *id);
+  if (!now) co_return now.error();
+  co_return co_await answer(api, call, std::move(*now), *wait);
+}
+
+}  // namespace mecapy::api

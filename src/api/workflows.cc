@@ -1,0 +1,229 @@
+// Workflows that people keep.
+#include <algorithm>
+#include <map>
+#include <utility>
+
+#include "api/choice.h"
+#include "api/workflow_calls.h"
+#include "workflow/graph.h"
+
+namespace mecapy::api {
+namespace {
+
+constexpr std::chrono::seconds kLookDeadline{20};
+
+Answer created_answer(const model::KeptWorkflow& workflow) {
+  net::Response response = json_response(201, wire::workflow_json(workflow));
+  response.headers.emplace_back("Location", "/api/workflows/" + workflow.id.str());
+  return response;
+}
+
+// The definition of `json`, which has nothing wrong; else invalid_fields.
+struct Checked {
+  model::Workflow definition;
+  NodeTasks tasks;
+};
+awaitable<Result<Checked>> checked(Api& api, const std::string& user, const std::string& json) {
+  auto definition = co_await base::beside_loop<model::Workflow>(
+      Routes::parts(api).threads, json.size(), [&] { return wire::read_definition(json); });
+  if (!definition) co_return definition.error();
+  auto tasks = co_await tasks_of(api, user, *definition);
+  if (!tasks) co_return tasks.error();
+  if (auto fine = co_await check_definition(api, *definition, *tasks); !fine) {
+    co_return fine.error();
+  }
+  co_return Checked{std::move(*definition), std::move(*tasks)};
+}
+
+// Nodes as they can begin.
+std::vector<std::size_t> order_of(const workflow::Graph& graph) {
+  std::vector<std::size_t> order, missing;
+  for (const auto& needs : graph.needs) missing.push_back(needs.size());
+  for (std::size_t i = 0; i < missing.size(); ++i) {
+    if (missing[i] == 0) order.push_back(i);
+  }
+  for (std::size_t at = 0; at < order.size(); ++at) {
+    for (const std::size_t next : graph.needed_by[order[at]]) {
+      if (--missing[next] == 0) order.push_back(next);
+    }
+  }
+  return order;
+}
+
+// What one run of a node is expected to take and cost, where somebody knows.
+struct Expected {
+  std::optional<double> seconds{};
+  double eur = 0;
+};
+awaitable<Result<Expected>> expected_of(Api& api, const model::WorkflowNode& node,
+                                        const model::Task& task) {
+  const model::Limits& ceilings = Routes::options(api).ceilings;
+  auto limits = wire::patched_limits({.has_limits = true, .limits_json = node.limits_json},
+                                     task.version.limits, ceilings);
+  if (!limits) co_return limits.error();
+  RouteQuestion question{{}, {}, task.estimated_duration_s, *limits, true};
+  auto chosen = co_await choose_backend(api, question, task.id, task.version.number);
+  if (!chosen) co_return chosen.error();
+  if (chosen->estimate.from == "default") co_return Expected{};
+  co_return Expected{chosen->estimate.seconds, chosen->expected_eur};
+}
+
+awaitable<Result<wire::WorkflowEstimate>> estimate_of(Api& api, const Checked& workflow,
+                                                      const workflow::Graph& graph,
+                                                      const std::vector<std::size_t>& order) {
+  wire::WorkflowEstimate estimate{0.0, 0.0, true};
+  std::vector<double> done(graph.size(), 0);  // when, along the longest path
+  for (const std::size_t place : order) {
+    const model::WorkflowNode& node = workflow.definition.nodes[place];
+    auto expected = co_await expected_of(api, node, *workflow.tasks[place]);
+    if (!expected) co_return expected.error();
+    for (const std::size_t need : graph.needs[place]) {
+      done[place] = std::max(done[place], done[need]);
+    }
+    done[place] += expected->seconds.value_or(0);
+    *estimate.eur += expected->eur;
+    estimate.complete = estimate.complete && expected->seconds && !node.each;
+    estimate.duration_s = std::max(*estimate.duration_s, done[place]);
+  }
+  co_return estimate;
+}
+
+}  // namespace
+
+Result<model::WorkflowId> workflow_id(const Call& call) {
+  const auto id = model::WorkflowId::parse(call.path.at("id"));
+  if (!id) return fail(ErrorCode::not_found, "no such workflow");
+  return *id;
+}
+
+awaitable<Result<NodeTasks>> tasks_of(Api& api, const std::string& user,
+                                      const model::Workflow& definition) {
+  store::Store& store = Routes::parts(api).store;
+  std::map<std::pair<std::string, int>, std::optional<model::Task>> known;
+  NodeTasks tasks;
+  for (const model::WorkflowNode& node : definition.nodes) {
+    const auto [it, is_new] = known.try_emplace({node.task, node.version});
+    const auto id = model::TaskId::parse(node.task);
+    if (is_new && id) {
+      auto task = co_await store.get_task(
+          user, *id, node.version == 0 ? std::nullopt : std::optional(node.version));
+      if (!task && task.error().code != ErrorCode::not_found) co_return task.error();
+      if (task) it->second = std::move(*task);
+    }
+    tasks.push_back(it->second);
+  }
+  co_return tasks;
+}
+
+awaitable<Result<void>> check_definition(Api& api, const model::Workflow& definition,
+                                         const NodeTasks& tasks) {
+  std::map<std::pair<std::string, int>, std::optional<workflow::TaskFacts>> facts;
+  for (std::size_t i = 0; i < tasks.size(); ++i) {
+    const model::WorkflowNode& node = definition.nodes[i];
+    if (tasks[i]) facts[{node.task, node.version}] = workflow::TaskFacts{};
+  }
+  (void)api, (void)kLookDeadline;
+  auto problems = workflow::check(definition, [&](const std::string& task, int version) {
+    const auto it = facts.find({task, version});
+    return it == facts.end() ? std::nullopt : it->second;
+  });
+  if (problems.empty()) co_return Result<void>{};
+  co_return Error{ErrorCode::invalid_fields, "the workflow cannot run", std::move(problems)};
+}
+
+awaitable<Answer> Routes::create_workflow(Api& api, Call& call) {
+  auto posted = co_await read_post<wire::WorkflowBody>(api, call, [&api](std::string_view body) {
+    return wire::read_workflow(body, wire::WorkflowUse::create, options(api).ceilings);
+  });
+  if (!posted) co_return posted.error();
+  auto& [body, key] = *posted;
+  store::Workflows& workflows = parts(api).store.workflows();
+  if (key) {
+    auto earlier = co_await workflows.made_by(call.caller.user, *key);
+    if (!earlier) co_return earlier.error();
+    if (*earlier) co_return created_answer(**earlier);
+  }
+  model::KeptWorkflow workflow;
+  workflow.definition_json = wire::definition_json(body.parts, "");
+  auto fine = co_await checked(api, call.caller.user, workflow.definition_json);
+  if (!fine) co_return fine.error();
+  workflow.id = model::WorkflowId::make();
+  workflow.user = call.caller.user;
+  workflow.name = *body.name;
+  workflow.description = body.description.value_or("");
+  auto created = co_await workflows.create(std::move(workflow), std::move(key));
+  if (!created) co_return created.error();
+  co_return created_answer(created->value);
+}
+
+awaitable<Answer> Routes::check_workflow(Api& api, Call& call) {
+  auto body = co_await read_body<wire::WorkflowBody>(api, call, [&] {
+    return wire::read_workflow(call.request().body, wire::WorkflowUse::check,
+                               options(api).ceilings);
+  });
+  if (!body) co_return body.error();
+  const std::string json = wire::definition_json(body->parts, "");
+  auto fine = co_await checked(api, call.caller.user, json);
+  if (!fine) co_return fine.error();
+  const workflow::Graph graph = workflow::graph_of(fine->definition);
+  const std::vector<std::size_t> order = order_of(graph);
+  auto estimate = co_await estimate_of(api, *fine, graph, order);
+  if (!estimate) co_return estimate.error();
+  std::vector<std::string> names;
+  for (const std::size_t place : order) names.push_back(fine->definition.nodes[place].name);
+  co_return json_response(200, wire::workflow_check_json(names, *estimate));
+}
+
+awaitable<Answer> Routes::list_workflows(Api& api, Call& call) {
+  auto page = page_request(call);
+  if (!page) co_return page.error();
+  auto kept = co_await parts(api).store.workflows().list(call.caller.user, std::move(*page));
+  if (!kept) co_return kept.error();
+  std::vector<std::string> items;
+  for (const model::KeptWorkflow& one : kept->items) {
+    items.push_back(wire::workflow_summary_json(one));
+  }
+  co_return json_response(200, wire::page_json(items, kept->next));
+}
+
+awaitable<Answer> Routes::get_workflow(Api& api, Call& call) {
+  auto id = workflow_id(call);
+  if (!id) co_return id.error();
+  auto version = wanted_version(call);
+  if (!version) co_return version.error();
+  auto kept = co_await parts(api).store.workflows().get(call.caller.user, *id, *version);
+  if (!kept) co_return kept.error();
+  co_return json_response(200, wire::workflow_json(*kept));
+}
+
+awaitable<Answer> Routes::update_workflow(Api& api, Call& call) {
+  auto id = workflow_id(call);
+  if (!id) co_return id.error();
+  auto body = co_await read_body<wire::WorkflowBody>(api, call, [&] {
+    return wire::read_workflow(call.request().body, wire::WorkflowUse::update,
+                               options(api).ceilings);
+  });
+  if (!body) co_return body.error();
+  store::Workflows& workflows = parts(api).store.workflows();
+  auto kept = co_await workflows.get(call.caller.user, *id, std::nullopt);
+  if (!kept) co_return kept.error();
+  store::WorkflowChange change{std::move(body->name), std::move(body->description), {}};
+  if (body->parts.any()) {
+    change.definition_json = wire::definition_json(body->parts, kept->definition_json);
+    auto fine = co_await checked(api, call.caller.user, *change.definition_json);
+    if (!fine) co_return fine.error();
+  }
+  auto updated = co_await workflows.update(call.caller.user, *id, std::move(change));
+  if (!updated) co_return updated.error();
+  co_return json_response(200, wire::workflow_json(*updated));
+}
+
+awaitable<Answer> Routes::delete_workflow(Api& api, Call& call) {
+  auto id = workflow_id(call);
+  if (!id) co_return id.error();
+  auto gone = co_await parts(api).store.workflows().remove(call.caller.user, std::move(*id));
+  if (!gone) co_return gone.error();
+  co_return no_content();
+}
+
+}  // namespace mecapy::api

@@ -1,0 +1,104 @@
+// One run of a workflow, conducted: what its engine asks for is done, and what happens is told to
+// the engine.
+//
+//   events ─▶ Plan::step ─▶ state + actions ─▶ runs prepared ─▶ one transaction: state, runs
+//     ▲                                                             │
+//     └── ends of runs (feed, store) · nodes read · cancel ◀────────┘ then: queued, cancelled, told
+//
+// What is known is in the store after each step; whoever loads it goes on from there.
+#pragma once
+
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <cstddef>
+#include <deque>
+#include <map>
+#include <memory>
+#include <optional>
+#include <set>
+#include <string>
+#include <unordered_map>
+#include <utility>
+#include <vector>
+
+#include "orchestrator/parts.h"
+#include "orchestrator/shares.h"
+#include "orchestrator/values.h"
+#include "workflow/engine.h"
+
+namespace mecapy::orchestrator {
+
+class Conduct : public std::enable_shared_from_this<Conduct> {
+ public:
+  // All outlive it.
+  Conduct(boost::asio::io_context& io, const Parts& parts, const Options& options, Shares& shares,
+          model::WorkflowRunId id);
+  ~Conduct();
+
+  // Until the run of the workflow has ended, is in another's care, or stop() was called. Errors are
+  // those of the store and the objects: what is known is there, and may be taken up again.
+  awaitable<Result<void>> play();
+  // There may be something new in the store: a cancel.
+  void wake();
+  void stop();
+
+ private:
+  struct Place {
+    std::size_t node;
+    std::size_t element;
+    friend auto operator<=>(const Place&, const Place&) = default;
+  };
+  struct Step;
+
+  awaitable<Result<void>> load();
+  awaitable<Result<void>> take_up();
+  awaitable<Result<void>> find_open(std::size_t node);
+  awaitable<Result<void>> read_nodes();
+  awaitable<Result<workflow::Event>> read(std::size_t node);
+  awaitable<Result<void>> advance();
+  awaitable<Result<void>> fill(Step& step);
+  awaitable<Result<void>> try_again(Step& step);
+  void note_changes(Step& step);
+  awaitable<Result<void>> act(Step& step, const workflow::Action& action);
+  awaitable<Result<void>> begin(Step& step, Place place);
+  awaitable<Result<model::Run>> prepare(const Step& step, Place place);
+  awaitable<Result<void>> finish(Step& step);
+  awaitable<Result<bool>> write(Step& step);
+  awaitable<void> follow_up(const Step& step, std::vector<model::Run> begun);
+  awaitable<Result<void>> look();
+  void hear(const store::NodeRunEnd& end);
+  void give_up(Place place, model::NodeError why);
+  void watch(const model::RunId& id);
+  awaitable<void> wait();
+  std::size_t width() const;
+  awaitable<Result<model::Task>> task_of(std::size_t node);
+  void tell();
+
+  boost::asio::io_context& io_;
+  const Parts& parts_;
+  const Options& options_;
+  Shares& shares_;
+  model::WorkflowRunId id_;
+
+  model::WorkflowRun run_;  // as the store has it
+  model::Workflow definition_;
+  std::optional<workflow::Plan> plan_;
+  std::unique_ptr<Values> values_;
+  std::map<std::pair<std::string, int>, model::Task> tasks_;
+
+  std::deque<workflow::Event> events_;
+  std::set<std::size_t> to_read_;                 // nodes
+  std::map<Place, model::NodeError> again_{};     // whose run failed so, and is tried again
+  std::map<Place, model::NodeError> errors_;      // of what has failed, until it is written
+  std::map<Place, Error> refused_;                // no run can be made of these
+  std::set<Place> uncached_;                      // no earlier run answers, whatever the cache says
+  std::unordered_map<model::RunId, Place> open_;  // runs that have begun and not ended
+  std::vector<model::RunId> ended_;               // as the feed told
+  std::shared_ptr<feed::Channel> channel_;
+  boost::asio::steady_timer timer_;
+  bool woken_ = false;
+  bool stopped_ = false;
+  bool counted_ = false;  // in shares_
+};
+
+}  // namespace mecapy::orchestrator

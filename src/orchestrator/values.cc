@@ -1,0 +1,210 @@
+#include "orchestrator/values.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "base/offload.h"
+#include "base/sha256.h"
+#include "wire/json.h"
+#include "wire/pointer.h"
+
+namespace mecapy::orchestrator {
+namespace {
+
+constexpr std::chrono::seconds kDeadline{60};  // for one object
+constexpr int kPage = 200;
+
+Error not_there(std::string what) { return fail(ErrorCode::invalid_fields, std::move(what)); }
+
+Error too_much() {
+  return fail(ErrorCode::too_large,
+              "the values together have more than " + std::to_string(kMostBytes >> 20) + " MiB");
+}
+
+std::string quoted(const std::string& name) { return "\"" + name + "\""; }
+
+}  // namespace
+
+awaitable<Result<std::string>> Values::of(const model::Source& source,
+                                          std::optional<std::string_view> element) {
+  if (const auto* constant = std::get_if<model::Constant>(&source)) co_return constant->json;
+  if (const auto* input = std::get_if<model::FromInput>(&source)) {
+    co_return co_await from_input(*input);
+  }
+  if (const auto* node = std::get_if<model::FromNode>(&source)) co_return co_await from_node(*node);
+  const std::string& at = std::get<model::FromElement>(source).at;
+  co_return co_await pick(element.value_or("null"), at, "the element");
+}
+
+awaitable<Result<bool>> Values::truth(const model::Source& source) {
+  auto value = co_await of(source);
+  if (!value) co_return value.error();
+  if (*value == "true") co_return true;
+  if (*value == "false") co_return false;
+  co_return not_there("`when` is neither true nor false, but " + value->substr(0, 40));
+}
+
+awaitable<Result<std::shared_ptr<const List>>> Values::list(const model::Source& source) {
+  if (const auto known = lists_.find(&source); known != lists_.end()) co_return known->second;
+  auto value = co_await of(source);
+  if (!value) co_return value.error();
+  if (!value->starts_with('[')) co_return not_there("`for_each` is no list");
+  auto list = std::make_shared<List>();
+  list->text = std::move(*value);
+  auto items = co_await base::beside_loop<std::vector<std::string_view>>(
+      parts_.threads, list->text.size(),
+      [&]() -> Result<std::vector<std::string_view>> { return wire::array_items(list->text); });
+  if (!items) co_return items.error();
+  list->items = std::move(*items);
+  lists_[&source] = list;
+  co_return std::shared_ptr<const List>(std::move(list));
+}
+
+awaitable<Result<std::string>> Values::object(const model::NamedSources& sources) {
+  wire::ObjectWriter out;
+  for (const auto& [name, source] : sources) {
+    auto value = co_await of(source);
+    if (!value)
+      co_return Error{value.error().code, quoted(name) + ": " + value.error().message, {}};
+    out.raw(name, *value);
+    if (out.size() > kMostBytes) co_return too_much();
+  }
+  co_return std::move(out).finish();
+}
+
+awaitable<Result<std::string>> Values::inputs(const model::WorkflowNode& node,
+                                              std::string_view defaults,
+                                              std::optional<std::string_view> element) {
+  wire::ObjectWriter out;
+  for (const auto& [name, source] : node.inputs) {
+    auto value = co_await of(source, element);
+    if (!value) {
+      co_return Error{
+          value.error().code, "input " + quoted(name) + ": " + value.error().message, {}};
+    }
+    out.raw(name, *value);
+    if (out.size() > kMostBytes) co_return too_much();
+  }
+  if (const auto members = wire::object_members(defaults)) {
+    for (const wire::Member& member : *members) {
+      const bool given = std::ranges::any_of(
+          node.inputs, [&](const auto& input) { return input.first == member.key; });
+      if (!given) out.raw(member.key, member.raw);
+    }
+  }
+  co_return std::move(out).finish();
+}
+
+awaitable<Result<std::string>> Values::text_of(model::Payload payload) {
+  if (!payload.stored()) co_return std::move(payload.inline_bytes);
+  const auto deadline = base::after(kDeadline);
+  auto info = co_await parts_.objects.stat(payload.key, deadline);
+  if (!info) co_return info.error();
+  auto text = co_await parts_.objects.get(payload.key, kMostBytes, deadline);
+  if (!text) co_return text.error().code == ErrorCode::too_large ? too_much() : text.error();
+  const std::size_t size = text->size();
+  co_return co_await base::beside_loop<std::string>(
+      parts_.threads, size, [&]() -> Result<std::string> {
+        if (info->sha256.empty() || base::sha256_hex(*text) == info->sha256)
+          return std::move(*text);
+        return fail(ErrorCode::storage, "an object is not what was written");
+      });
+}
+
+awaitable<Result<std::string>> Values::pick(std::string_view json, const std::string& at,
+                                            std::string whose) {
+  co_return co_await base::beside_loop<std::string>(
+      parts_.threads, json.size(), [&]() -> Result<std::string> {
+        const auto value = wire::value_at(json, at);
+        if (!value) return not_there(whose + " has nothing at \"" + at + "\"");
+        return std::string(*value);
+      });
+}
+
+awaitable<Result<std::string>> Values::from_input(const model::FromInput& from) {
+  if (!inputs_) {
+    auto text = co_await text_of(run_.inputs);
+    if (!text) co_return text.error();
+    inputs_ = std::move(*text);
+  }
+  const auto members = wire::object_members(*inputs_);
+  if (members) {
+    for (const wire::Member& member : *members) {
+      if (member.key == from.name) {
+        co_return co_await pick(member.raw, from.at, "input " + quoted(from.name));
+      }
+    }
+  }
+  const auto input = std::ranges::find(definition_.inputs, from.name, &model::WorkflowInput::name);
+  if (input != definition_.inputs.end() && input->default_json) {
+    co_return co_await pick(*input->default_json, from.at, "input " + quoted(from.name));
+  }
+  co_return not_there("the workflow was given no " + quoted(from.name));
+}
+
+awaitable<Result<std::string>> Values::from_node(const model::FromNode& from) {
+  const auto node = std::ranges::find(definition_.nodes, from.node, &model::WorkflowNode::name);
+  const auto place = static_cast<std::size_t>(node - definition_.nodes.begin());
+  const auto key = std::pair(place, from.at);
+  if (const auto known = known_.find(key); known != known_.end()) co_return known->second;
+  Result<std::string> value = "";
+  if (run_.state.nodes[place].by_default) {
+    value = co_await pick(node->default_json, from.at, "the default of " + quoted(node->name));
+  } else if (run_.state.nodes[place].status == model::NodeStatus::skipped) {
+    value = std::string("null");  // an output may name it
+  } else {
+    value = node->each ? co_await results(place, from.at) : co_await one_result(place, from.at);
+  }
+  if (!value) co_return value;
+  if (known_bytes_ + value->size() > kMostBytes) {
+    known_.clear();
+    known_bytes_ = 0;
+  }
+  known_bytes_ += value->size();
+  known_.emplace(key, *value);
+  co_return value;
+}
+
+awaitable<Result<std::string>> Values::one_result(std::size_t place, const std::string& at) {
+  auto runs =
+      co_await parts_.store.workflows().element_runs(run_.id, static_cast<int>(place), -1, 1);
+  if (!runs) co_return runs.error();
+  const std::string whose = "the result of " + quoted(definition_.nodes[place].name);
+  if (runs->empty()) co_return not_there(whose + " is gone");
+  auto text = co_await text_of(runs->front().run.end.result);
+  if (!text) co_return text.error();
+  co_return co_await pick(*text, at, whose);
+}
+
+// Of those that failed the default, where there is one, else nothing.
+awaitable<Result<std::string>> Values::results(std::size_t place, const std::string& at) {
+  const model::WorkflowNode& node = definition_.nodes[place];
+  std::string all = "[";
+  int after = -1;
+  while (run_.state.nodes[place].elements > 0) {
+    auto runs = co_await parts_.store.workflows().element_runs(run_.id, static_cast<int>(place),
+                                                               after, kPage);
+    if (!runs) co_return runs.error();
+    for (store::ElementRun& one : *runs) {
+      after = one.element;
+      std::string text = node.default_json;
+      if (one.run.status == model::RunStatus::completed) {
+        auto result = co_await text_of(std::move(one.run.end.result));
+        if (!result) co_return result.error();
+        text = std::move(*result);
+      } else if (node.on_error != model::OnError::by_default) {
+        continue;
+      }
+      auto value = co_await pick(
+          text, at, "the result of element " + std::to_string(after) + " of " + quoted(node.name));
+      if (!value) co_return value;
+      if (all.size() > 1) all += ',';
+      all += *value;
+      if (all.size() > kMostBytes) co_return too_much();
+    }
+    if (static_cast<int>(runs->size()) < kPage) break;
+  }
+  co_return all += ']';
+}
+
+}  // namespace mecapy::orchestrator

@@ -1,0 +1,68 @@
+// What a source of a workflow is worth in one run of it: the bytes that stand where it points to.
+#pragma once
+
+#include <cstddef>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "model/workflow.h"
+#include "model/workflow_run.h"
+#include "orchestrator/parts.h"
+
+namespace mecapy::orchestrator {
+
+// The bytes of all values that one run is given, or a workflow results in.
+inline constexpr std::size_t kMostBytes = 32UL << 20;
+
+// The items of a list, as they stand in it.
+struct List {
+  std::string text;
+  std::vector<std::string_view> items{};
+};
+
+// invalid_fields for what is not there or of another kind, too_large beyond kMostBytes; all else
+// may pass. `definition` and `run` outlive it, and it sees what becomes of the run. What it has
+// read of nodes that are completed it keeps, within the same bound.
+class Values {
+ public:
+  Values(const Parts& parts, const model::Workflow& definition, const model::WorkflowRun& run)
+      : parts_(parts), definition_(definition), run_(run) {}
+
+  // `element` is that of the node, where it is of a list.
+  awaitable<Result<std::string>> of(const model::Source& source,
+                                    std::optional<std::string_view> element = {});
+  awaitable<Result<bool>> truth(const model::Source& source);
+  awaitable<Result<std::shared_ptr<const List>>> list(const model::Source& source);
+  // An object of them.
+  awaitable<Result<std::string>> object(const model::NamedSources& sources);
+  // What calculate receives: these over the members of `defaults`.
+  awaitable<Result<std::string>> inputs(const model::WorkflowNode& node, std::string_view defaults,
+                                        std::optional<std::string_view> element);
+  // The list is not asked for any more.
+  void forget(const model::Source& source) { lists_.erase(&source); }
+
+ private:
+  awaitable<Result<std::string>> text_of(model::Payload payload);
+  // The value at `at`; `whose` it is not when there is none.
+  awaitable<Result<std::string>> pick(std::string_view json, const std::string& at,
+                                      std::string whose);
+  awaitable<Result<std::string>> from_input(const model::FromInput& from);
+  awaitable<Result<std::string>> from_node(const model::FromNode& from);
+  awaitable<Result<std::string>> one_result(std::size_t place, const std::string& at);
+  awaitable<Result<std::string>> results(std::size_t place, const std::string& at);
+
+  const Parts& parts_;
+  const model::Workflow& definition_;
+  const model::WorkflowRun& run_;
+  std::optional<std::string> inputs_{};
+  std::map<std::pair<std::size_t, std::string>, std::string> known_{};  // by node and pointer
+  std::size_t known_bytes_ = 0;
+  std::map<const model::Source*, std::shared_ptr<const List>> lists_{};
+};
+
+}  // namespace mecapy::orchestrator
