@@ -22,7 +22,8 @@ namespace mecapy::sandbox {
 enum class JobKind : std::uint8_t { calculate, check };
 
 // The bytes to write into the channel. `check` only parses the code (ast) and looks for calculate;
-// it answers result {"imports": [packages]} or a failure invalid_code with line and column.
+// it answers result {"imports": [packages]}, to which "inputs" and "results" come when they are
+// known (wire/worker_json.h), or a failure invalid_code with line and column.
 // `checkpoint` is what an attempt before saved; "" for none.
 std::string encode_job(JobKind kind, std::string_view code, std::string_view inputs,
                        const model::Limits& limits, std::string_view checkpoint = {});

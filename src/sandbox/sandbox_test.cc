@@ -275,12 +275,12 @@ except EOFError:
   EXPECT_EQ(run.result(), R"([["calc.py"],"calc","work",[]])") << run.message();
 }
 
-TEST_F(Runs, Check_AnswersTheImportsOrTheLine) {
+TEST_F(Runs, Check_AnswersTheImportsAndWhatIsKnownOrTheLine) {
   const Played good = play_job(
       JobKind::check,
       "import math, scipy.linalg as la\ndef calculate(inputs):\n from numpy import pi\n return pi",
       "", quick());
-  EXPECT_EQ(good.result(), R"({"imports": ["math", "numpy", "scipy"]})");
+  EXPECT_EQ(good.result(), R"({"imports": ["math", "numpy", "scipy"], "inputs": []})");
   const Played bad = play_job(JobKind::check, "def calculate(inputs):\n  return (\n", "", quick());
   EXPECT_EQ(bad.code(), "invalid_code");
   EXPECT_EQ(bad.end.failure->line, 2);

@@ -16,8 +16,8 @@ class CodeKinds {
  public:
   // Nothing when the code mentions packages whose import nobody has looked for yet.
   std::optional<sandbox::ZygoteKind> find(std::string_view code);
-  // `answer` is what a check of the code gave, {"imports": [...]}: hostile, so it can only choose
-  // among the kinds.
+  // `answer` is what a check of the code gave, {"imports": [...], ...}: hostile, so it can only
+  // choose among the kinds.
   void learn(std::string_view code, std::string_view answer);
 
  private:

@@ -94,6 +94,37 @@ def test_the_seeds_payload_sent_twice_at_once_is_two_calculations(worker: Worker
     assert worker.stored_result(first) != worker.stored_result(second)
 
 
+LONG = "".join(f"    x{i} = inputs['a{i % 9}'] + {i}\n" for i in range(25_000))  # 0.8 MB
+
+
+@pytest.mark.parametrize(
+    ("code", "told"),
+    [
+        (
+            SEED_CODE,
+            {
+                "imports": ["numpy"],
+                "inputs": [
+                    {"name": "force", "required": True},
+                    {"name": "section", "required": True},
+                ],
+                "results": ["stress"],
+            },
+        ),
+        ("from other import calculate", {"imports": ["other"]}),
+        (f"def calculate(inputs):\n{LONG}", {"imports": []}),
+    ],
+    ids=["the_seeds", "unknown", "long"],
+)
+def test_a_look_at_code_tells_imports_and_what_is_known_of_inputs_and_results(
+    worker: Worker, code: str, told: dict[str, object]
+) -> None:
+    body = {"code": base64.b64encode(code.encode()).decode()}
+    answer = worker.http.post("/check", json=body).json()
+    assert answer["status"] == "completed", answer
+    assert answer["result"] == told
+
+
 def test_the_streamed_answer_tells_log_and_progress_before_the_end(worker: Worker) -> None:
     code = """
 from mecapy import progress

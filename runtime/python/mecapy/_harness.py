@@ -22,6 +22,7 @@ from mecapy._blas import set_threads
 from mecapy._channel import MIB, Channel, Job
 from mecapy._decoding import decode
 from mecapy._encoding import EncodingError, encode
+from mecapy._facts import facts_of
 from mecapy._failure import CODE_FILE, Failure, from_exception, from_syntax, show
 from mecapy._fonts import use_cache
 
@@ -41,9 +42,9 @@ def main(fd: int, blas_threads: int) -> int:
     try:
         if job.kind == "check":
             _compile(job.code)
-            imports = _imports(job.code)
+            told = json.dumps(_look(job.code), ensure_ascii=False)
             _flush()
-            channel.send(b"R", json.dumps({"imports": imports}).encode())
+            channel.send(b"R", told.encode())
         else:
             _importing.tell(channel)
             result = _calculate(job, channel)
@@ -120,16 +121,32 @@ def _no_calculate(code: bytes, names: Iterable[str]) -> Failure:
     meant = difflib.get_close_matches("calculate", names, 1, 0.7)
     if not meant:
         kinds = ast.FunctionDef, ast.AsyncFunctionDef
-        body = ast.parse(_source(code)).body
-        defined = {node.name for node in body if isinstance(node, kinds)}
+        tree = _tree(code)
+        defined = {node.name for node in (tree.body if tree else ()) if isinstance(node, kinds)}
         meant = list(defined) if len(defined) == 1 else []
     return Failure("invalid_code", f"{text}; it has {meant[0]}" if meant else text)
 
 
-def _imports(code: bytes) -> list[str]:
+def _tree(code: bytes) -> ast.Module | None:
+    """The tree of code that compiles; None where that is too deep: a tree may be less deep."""
+    try:
+        return ast.parse(_source(code))
+    except RecursionError:
+        return None
+
+
+def _look(code: bytes) -> dict[str, Any]:
+    """What is known of code that compiles: see src/sandbox/channel.h."""
+    tree = _tree(code)
+    if tree is None:
+        return {"imports": []}
+    return {"imports": _imports(tree), **facts_of(tree).members()}
+
+
+def _imports(tree: ast.Module) -> list[str]:
     """The top-level packages that the code imports anywhere, at most 100."""
     found = set()
-    for node in ast.walk(ast.parse(_source(code))):
+    for node in ast.walk(tree):
         if isinstance(node, ast.Import):
             found |= {alias.name.partition(".")[0] for alias in node.names}
         elif isinstance(node, ast.ImportFrom) and node.level == 0 and node.module:

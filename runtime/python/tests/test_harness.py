@@ -270,3 +270,25 @@ def test_nothing_follows_the_answer(wire: tuple[Channel, socket.socket]) -> None
     channel.send(b"I", droppable=True)
     channel.send(b"F", b"{}")
     assert far.recv(100) == b"R\1\0\0\0" + b"1"
+
+
+def test_code_that_is_too_deep_for_a_tree_is_looked_at_as_well(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def too_deep(source: str) -> None:  # some levels before a compilation is
+        raise RecursionError
+
+    monkeypatch.setattr(_harness.ast, "parse", too_deep)
+    assert _harness._look(b"def calculate(inputs): return {}") == {"imports": []}
+    with pytest.raises(Failure, match="no function calculate"):
+        _harness._compile(b"def other(inputs): return {}")
+
+
+def test_a_look_tells_imports_and_what_is_known() -> None:
+    code = b"import math\ndef calculate(inputs):\n    return {'area': inputs['width'] * 2}"
+    assert _harness._look(code) == {
+        "imports": ["math"],
+        "inputs": [{"name": "width", "required": True}],
+        "results": ["area"],
+    }
+    assert _harness._look(b"from a import calculate") == {"imports": ["a"]}

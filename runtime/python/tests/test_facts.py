@@ -1,0 +1,379 @@
+"""What is told of a calculation before it runs, held to what it does when it runs."""
+
+from __future__ import annotations
+
+import ast
+from textwrap import dedent
+from typing import Any, NamedTuple
+
+import pytest
+from mecapy._facts import facts_of
+
+ALL = {"a": 1, "b": 2, "c": 3, "flag": True}
+
+
+class Told(NamedTuple):
+    """What is told of a code: needed and further inputs, members; None: nothing."""
+
+    needed: str | None
+    further: str | None
+    members: str | None
+
+
+def told_of(code: str) -> Told:
+    inputs, results = facts_of(ast.parse(code))
+    if inputs is None:
+        return Told(None, None, results and " ".join(results))
+    needed = " ".join(name for name, required in inputs.items() if required)
+    further = " ".join(name for name, required in inputs.items() if not required)
+    return Told(needed, further, None if results is None else " ".join(results))
+
+
+def calculation(code: str) -> Any:
+    scope: dict[str, Any] = {"__name__": "calc"}
+    exec(compile(code, "calc.py", "exec", dont_inherit=True), scope)
+    return scope["calculate"]
+
+
+def of(*lines: str) -> str:
+    """A calculation of these lines."""
+    return "def calculate(inputs):\n" + "".join(f"    {line}\n" for line in lines)
+
+
+# Codes that run: with all that is told, with what is needed alone, and not without that.
+KNOWN = {
+    "nothing": (of("return {}"), Told("", "", "")),
+    "plain": (of("return {'x': inputs['a'] * inputs['b']}"), Told("a b", "", "x")),
+    "its own name": ("def calculate(given): return {'x': given['a']}", Told("a", "", "x")),
+    "typed": (
+        "def calculate(inputs: dict[str, float]) -> dict: return {'x': inputs['a']}",
+        Told("a", "", "x"),
+    ),
+    "asked": (of("return {'x': inputs.get('a'), 'y': inputs.get('b', 2)}"), Told("", "a b", "x y")),
+    "asked first": (
+        of("x = inputs['a'] if 'a' in inputs else 1", "return {'x': x}"),
+        Told("", "a", "x"),
+    ),
+    "asked for what is missing": (
+        of("if 'a' not in inputs:", "    return {'y': 1}", "return {'x': inputs['a']}"),
+        Told("", "a", "y x"),
+    ),
+    "in a branch": (
+        of("if inputs['flag']:", "    x = inputs['a']", "else:", "    x = 1", "return {'x': x}"),
+        Told("flag", "a", "x"),
+    ),
+    "in each branch": (
+        of(
+            "if inputs['flag']:",
+            "    x = inputs['a']",
+            "elif inputs['b']:",
+            "    x = inputs['c'] + inputs['a']",
+            "else:",
+            "    x = -inputs['a']",
+            "return {'x': x}",
+        ),
+        Told("flag a", "b c", "x"),
+    ),
+    "after a return": (
+        of("if inputs['flag']:", "    return {'x': 1}", "return {'x': inputs['a']}"),
+        Told("flag", "a", "x"),
+    ),
+    "after a loop": (
+        of("for i in range(inputs['a']):", "    i + inputs['b']", "return {'x': inputs['c']}"),
+        Told("a c", "b", "x"),
+    ),
+    "what is not always evaluated": (
+        of(
+            "x = inputs['flag'] or inputs['a']",
+            "y = [inputs['b'] for _ in ()] + [i for i in [inputs['c']]]",
+            "return {'x': x, 'y': y}",
+        ),
+        Told("flag c", "a b", "x y"),
+    ),
+    "a comparison that ends early": (
+        of("return {'x': inputs['a'] > inputs['b'] > inputs['c']}"),
+        Told("a b", "c", "x"),
+    ),
+    "what is caught": (
+        of("try:", "    x = inputs['a']", "except KeyError:", "    x = 1", "return {'x': x}"),
+        Told("", "a", "x"),
+    ),
+    "what is suppressed": (
+        "from contextlib import suppress\n"
+        + of("x = 1", "with suppress(KeyError):", "    x = inputs['a']", "return {'x': x}"),
+        Told("", "a", "x"),
+    ),
+    "in a function within": (
+        of("def add():", "    return inputs['a']", "return {'x': add(), 'y': inputs['b']}"),
+        Told("b", "a", "x y"),
+    ),
+    "in a text": (of("return {'x': f'{inputs[\"a\"]:.3f}'}"), Told("a", "", "x")),
+    "passed on": (
+        "def area(a, b=2, *, c): return {'x': a * b * c}\n" + of("return area(**inputs)"),
+        Told("a c", "b", "x"),
+    ),
+    "passed on in a branch": (
+        "def area(a, b): return {'x': a * b}\n"
+        + of("if inputs.get('c'):", "    return area(a=1, b=1)", "return area(**inputs)"),
+        Told("", "c a b", "x"),
+    ),
+    "members one after another": (
+        of("out: dict[str, int] = {'x': 1}", "out['y'] = 2", "out['x'] += out['y']", "return out"),
+        Told("", "", "x y"),
+    ),
+    "members in a branch": (
+        of(
+            "out = {}",
+            "if inputs['flag']:",
+            "    out['x'] = {'deep': 1}",
+            "    out['x']['deeper'] = 2",
+            "    return out",
+            "raise ValueError",
+        ),
+        Told("flag", "", "x"),
+    ),
+    "several returns": (
+        of(
+            "try:",
+            "    if inputs['flag']:",
+            "        return {'x': 1}",
+            "    else:",
+            "        return more()",
+            "except ZeroDivisionError:",
+            "    raise",
+        )
+        + "def more(): return {'y': 1, 'x': 2}",
+        Told("", "flag", "x y"),
+    ),
+    "an endless loop": (of("while True:", "    return {'x': 1}"), Told("", "", "x")),
+    "returns of what is within": (
+        of("def inner():", "    return 3", "f = lambda: 4", "return {'x': inner() + f()}"),
+        Told("", "", "x"),
+    ),
+    "no members": (of("return inputs['a']"), Told("a", "", None)),
+    "no inputs": (of("for name in inputs: pass", "return {'x': 1}"), Told(None, None, "x")),
+    "a star before": ("from math import *\n" + of("return {'x': pi}"), Told("", "", "x")),
+    "another's argument": (
+        "def area(b): return {'x': b}\ndef other(area): pass\n" + of("return area(inputs['a'])"),
+        Told("a", "", "x"),
+    ),
+    "as the SDK writes": (
+        dedent("""\
+        from __future__ import annotations; from mecapy._entry import by_name as _by_name; b = 3
+
+
+        def area(a, b=2, *, c: float = 1):
+            out = {'x': a * b}
+            out['y'] = c
+            return out
+
+
+        calculate = _by_name(area)
+        """),
+        Told("a", "b c", "x y"),
+    ),
+    "as the SDK writes what stood within a function": (
+        "from mecapy._entry import by_name as _mecapy_by_name\n"
+        "if True:\n"
+        "    def area(a, /, *rest):\n"
+        "        return {'x': [a, *rest]}\n"
+        "calculate = _mecapy_by_name(area)\n",
+        Told("", "a rest", "x"),
+    ),
+    "as the SDK writes, by place": (
+        "from mecapy._entry import by_name\n"
+        "def area(a, b, /, c): return {'x': a * b * c}\n"
+        "calculate = by_name(area)\n",
+        Told("a b c", "", "x"),
+    ),
+    "as the SDK writes, by place with a default": (
+        "from mecapy._entry import by_name\n"
+        "def area(a, b=1, /, *, c): return {'x': a * b * c}\n"
+        "calculate = by_name(area)\n",
+        Told("c", "a b", "x"),
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", KNOWN)
+def test_what_is_told_is_what_it_does(name: str) -> None:
+    code, told = KNOWN[name]
+    assert told_of(code) == told
+    if told.needed is None or told.further is None:
+        return
+    calculate = calculation(code)
+    values = {**ALL, "rest": [4]}
+    needed = {one: values[one] for one in told.needed.split()}
+    every = needed | {one: values[one] for one in told.further.split()}
+    for given in (every, {**every, "flag": False} if "flag" in every else every):
+        try:
+            result = calculate(dict(given))
+        except ValueError:  # as the code says
+            continue
+        if told.members is not None:
+            assert set(result) <= set(told.members.split())
+    for missing in needed:
+        with pytest.raises((KeyError, TypeError)):
+            calculate({one: value for one, value in every.items() if one != missing})
+
+
+# Of these nothing is told that they might not keep.
+UNKNOWN_INPUTS = {
+    "all of them": of("return {'x': len(inputs)}"),
+    "another name for them": of("given = inputs", "return {'x': given['a']}"),
+    "a name that is not written": of("n = 'a'", "return {'x': inputs[n]}"),
+    "a number": of("return {'x': inputs[0]}"),
+    "set": of("inputs['a'] = 1", "return {'x': inputs['a']}"),
+    "added to": of("inputs['a'] += 1", "return {'x': inputs['a']}"),
+    "taken out": of("return {'x': inputs.pop('a')}"),
+    "deleted": of("del inputs['a']", "return {}"),
+    "bound again": of("inputs = dict(inputs)", "return {'x': inputs['a']}"),
+    "bound by a loop": of("for inputs in []: pass", "return {'x': inputs['a']}"),
+    "bound by with": of("with open('f') as inputs: pass", "return {'x': inputs['a']}"),
+    "bound by import": of("import math as inputs", "return {'x': inputs['a']}"),
+    "bound by except": of("try: pass", "except E as inputs: pass", "return {'x': inputs['a']}"),
+    "bound by match": of("match 1:", "    case inputs: pass", "return {'x': inputs['a']}"),
+    "another's argument": of("f = lambda inputs: inputs['b']", "return {'x': f(2)}"),
+    "asked oddly": of("return {'x': inputs.get(*['a'])}"),
+    "asked by a method": of("return {'x': list(map(inputs.get, 'ab'))}"),
+    "compared": of("return {'x': 'a' in inputs in [1]}"),
+    "passed whole": "def f(i): return i['a']\n" + of("return {'x': f(inputs)}"),
+    "passed to anything": of("return dict(**inputs)"),
+    "passed beside another": "def f(a, b): pass\n" + of("f(1, **inputs)", "return {}"),
+    "passed to what takes any": "def f(**named): pass\n" + of("f(**inputs)", "return {}"),
+    "passed by place only": "def f(a, /): pass\n" + of("f(**inputs)", "return {}"),
+    "passed to a function of its own": "def f(a): pass\n"
+    + of("def f(b): pass", "f(**inputs)", "return {}"),
+    "passed to what is decorated": "@wrap\ndef f(a): pass\n" + of("f(**inputs)", "return {}"),
+    "passed to what is bound again": "def f(a): pass\nf = g\n" + of("f(**inputs)", "return {}"),
+    "passed to what a function binds": "def f(a): pass\n"
+    + of("g()", "f(**inputs)", "return {}")
+    + "def g():\n    global f\n    f = print",
+    "all its variables": of("return {'x': locals()}"),
+    "a query": of("return {'x': table.query('a > @inputs[\"limit\"]')}"),
+    "a query elsewhere": "Q = 'a > @inputs[\"limit\"]'\n" + of("return {'x': table.query(Q)}"),
+    "a class's own name": of("class A:", "    x = inputs", "return {}"),
+    "a mark": of("return {'x': inputs['$type']}"),
+    "an empty name": of("return {'x': inputs['']}"),
+    "a name that is no text": of("return {'x': inputs['\\ud800']}"),
+    "a long name": of(f"return {{'x': inputs['{'n' * 101}']}}"),
+    "too many": of(*(f"inputs['n{i}']" for i in range(201)), "return {}"),
+    "no argument": "def calculate(): return {}",
+    "any arguments": "def calculate(*inputs): return {}",
+    "by name only": "def calculate(*, inputs): return {'x': inputs['a']}",
+    "the SDK's with any": "from mecapy._entry import by_name\n"
+    "def f(a, **named): return {}\ncalculate = by_name(f)",
+}
+
+
+@pytest.mark.parametrize("name", UNKNOWN_INPUTS)
+def test_inputs_that_are_not_surely_known_are_not_told(name: str) -> None:
+    assert facts_of(ast.parse(UNKNOWN_INPUTS[name])).inputs is None
+
+
+UNKNOWN_RESULTS = {
+    "no dict": of("return 1"),
+    "none": of("return"),
+    "no return": of("pass"),
+    "only an exception": of("raise ValueError"),
+    "falls off a branch": of("if inputs['a']:", "    return {'x': 1}"),
+    "falls off a loop": of("while inputs['a']:", "    return {'x': 1}"),
+    "breaks out of a loop": of("while True:", "    if f(): break", "    return {'x': 1}"),
+    "falls off what is suppressed": of("with suppress(E):", "    return {'x': 1}"),
+    "falls off a handler": of("try:", "    return {'x': 1}", "except E:", "    pass"),
+    "one is no dict": of("if inputs['a']:", "    return {'x': 1}", "return 2"),
+    "a key that is not written": of("return {key: 1}"),
+    "a key that is no text": of("return {1: 1}"),
+    "another dict in it": of("return {'x': 1, **more}"),
+    "dict()": of("return dict(x=1)"),
+    "a mark": of("return {'$type': 'float', 'value': 'nan'}"),
+    "too many": of(f"return {{{', '.join(f'{n!r}: 1' for n in map(str, range(201)))}}}"),
+    "an argument": of("return inputs"),
+    "a module's dict": "OUT = {'x': 1}\n" + of("return OUT"),
+    "a module's dict with a namesake within": "out = {'y': 1}\n"
+    + of("def f():", "    out = {'x': 1}", "return out"),
+    "a dict with another name": of("out = more = {'x': 1}", "more['y'] = 2", "return out"),
+    "a dict that is given away": of("out = {'x': 1}", "f(out)", "return out"),
+    "a dict that is updated": of("out = {'x': 1}", "out.update(y=2)", "return out"),
+    "a dict that is joined": of("out = {'x': 1}", "out |= {'y': 2}", "return out"),
+    "a dict with any member": of("out = {'x': 1}", "out[key] = 2", "return out"),
+    "a dict without one": of("out = {'x': 1}", "del out['x']", "return out"),
+    "a dict made twice": of("out = {}", "if f(): out = {'x': 1}", "return out"),
+    "a dict of another's": of("global out", "out = {'x': 1}", "f()", "return out"),
+    "a dict bound by the way": of("f(out := {'x': 1})", "return out"),
+    "a dict that a function within gives": of(
+        "def made(): return out", "out = {'x': 1}", "made()['y'] = 2", "return out"
+    ),
+    "a dict in a list": of("out, = {'x': 1},", "return out"),
+    "what another function gives": of("return f()") + "f = lambda: {'x': 1}",
+    "what a decorated function gives": of("return f()") + "@wrap\ndef f(): return {'x': 1}",
+    "what a method gives": of("return A().f()") + "class A:\n    def f(self): return {'x': 1}",
+    "what a function of its own gives": "def f(): return {'x': 1}\n" + of("f = g", "return f()"),
+    "what it gives itself": of("return calculate(inputs)"),
+    "what two give each other": of("return f()") + "def f(): return calculate({})",
+}
+
+
+@pytest.mark.parametrize("name", UNKNOWN_RESULTS)
+def test_members_that_are_not_surely_known_are_not_told(name: str) -> None:
+    assert facts_of(ast.parse(UNKNOWN_RESULTS[name])).results is None
+
+
+FINE = of("return {'x': inputs['a']}")
+NOTHING = {
+    "none": "x = 1",
+    "two": FINE + FINE,
+    "taken away": FINE + "del calculate",
+    "bound again": FINE + "calculate = other",
+    "bound by walrus": FINE + "print(calculate := other)",
+    "bound by a default": FINE + "def f(x=(calculate := other)): pass",
+    "bound by a function": FINE + "def f():\n    global calculate\n    calculate = 1\nf()",
+    "bound by a star": FINE + "from other import *",
+    "bound by its module": "import calc\n" + FINE + "calc.calculate = other",
+    "bound by its module's name": FINE + "import sys\nsys.modules[__name__].calculate = other",
+    "bound by text": FINE + "exec('calculate = other')",
+    "bound by globals": FINE + "globals()['calculate'] = other",
+    "changed": FINE + "calculate.__code__ = other.__code__",
+    "perhaps": "if flag:\n    " + FINE.replace("\n", "\n    "),
+    "decorated": "@wrap\n" + FINE,
+    "a lambda": "calculate = lambda inputs: {'x': inputs['a']}",
+    "async": "async " + FINE,
+    "a generator": of("yield {'x': inputs['a']}"),
+    "a class": "class calculate:\n    def __new__(self, inputs): return {'x': inputs['a']}",
+    "made by another": "from other import by_name\ndef f(a): return {}\ncalculate = by_name(f)",
+    "made by what is bound again": "from mecapy._entry import by_name\nby_name = g\n"
+    "def f(a): return {}\ncalculate = by_name(f)",
+    "made of what is decorated": "from mecapy._entry import by_name\n"
+    "@wrap\ndef f(a): return {}\ncalculate = by_name(f)",
+    "made of what wraps": "from mecapy._entry import by_name\n"
+    "def f(a): return {}\nf.__wrapped__ = g\ncalculate = by_name(f)",
+}
+
+
+@pytest.mark.parametrize("name", NOTHING)
+def test_where_it_is_not_sure_what_is_called_nothing_is_told(name: str) -> None:
+    assert facts_of(ast.parse(NOTHING[name])) == (None, None)
+
+
+def test_what_may_be_told_is_what_is_sent() -> None:
+    facts = facts_of(ast.parse(of("return {'x': inputs['a'], 'y': inputs.get('b')}")))
+    assert facts.members() == {
+        "inputs": [{"name": "a", "required": True}, {"name": "b", "required": False}],
+        "results": ["x", "y"],
+    }
+    assert facts_of(ast.parse("x = 1")).members() == {}
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        "".join(f"def f{i}(): return f{i + 1}()\n" for i in range(5000)) + of("return f0()"),
+        of("if inputs['a']: return {}", *(["elif inputs['b']: return {}"] * 2500)),
+        of("return {'x': " + "-" * 2000 + "inputs['a']}"),
+        of(*["x = 1"] * 40_000, "return {'x': 1}"),
+    ],
+    ids=["functions", "branches", "signs", "lines"],
+)
+def test_code_of_any_depth_and_length_is_looked_at(code: str) -> None:
+    facts = facts_of(ast.parse(code))
+    assert facts.results is None or facts.results == ["x"]
