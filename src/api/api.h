@@ -11,7 +11,6 @@
 #include <optional>
 #include <string>
 #include <string_view>
-#include <variant>
 #include <vector>
 
 #include "api/readiness.h"
@@ -21,6 +20,7 @@
 #include "base/recent.h"
 #include "cache/cache.h"
 #include "feed/feed.h"
+#include "model/look.h"
 #include "model/run.h"
 #include "net/http.h"
 #include "objects/objects.h"
@@ -87,11 +87,8 @@ struct Parts {
   boost::asio::thread_pool& threads;
   // Stops a run that runs in this process.
   std::function<void(const model::RunId&)> cancel;
-  // Looks at code: nothing when it can be a calculation, else why not; unavailable when nobody can
-  // say, busy when nobody can before the deadline.
-  std::function<awaitable<Result<std::optional<model::Failure>>>(std::string code,
-                                                                 base::Deadline deadline)>
-      check;
+  // Looks at code. unavailable when nobody can say, busy when nobody can before the deadline.
+  std::function<awaitable<Result<model::Look>>(std::string code, base::Deadline deadline)> check;
   // The Python environment that runs find now; "" when nobody has told yet.
   std::function<std::string()> environment;
   // Whether a worker is there, for readiness: "" when one is, else why nobody knows; unavailable
@@ -163,8 +160,8 @@ class Api {
 
  private:
   friend struct Routes;
-  // By SHA-256: code that was looked at and can be a calculation.
-  using GoodCodes = base::Recent<std::string, std::monostate>;
+  // By SHA-256: what is known of code that was looked at and can be a calculation.
+  using GoodCodes = base::Recent<std::string, model::CodeFacts>;
   Parts parts_;
   Options options_;
   GoodCodes good_codes_{1024};

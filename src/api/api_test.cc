@@ -68,8 +68,7 @@ class ApiTest : public testing::Test {
     io_.run();
   }
 
-  using Looked = std::optional<model::Failure>;
-  Result<Looked> looked_ = Looked();  // what a look at code gives
+  Result<model::Look> looked_ = model::Look();  // what a look at code gives
   int looks_ = 0;
   base::TestFolder folder_;
   std::shared_ptr<base::SystemClock> clock_ = std::make_shared<base::SystemClock>();
@@ -86,7 +85,7 @@ class ApiTest : public testing::Test {
   Everybody everybody_;
   Api api_{{*store_, *queue_, *objects_, feed_, *cache_, everybody_, *clock_, threads_,
             [](const model::RunId&) {},
-            [this](std::string, base::Deadline) -> awaitable<Result<Looked>> {
+            [this](std::string, base::Deadline) -> awaitable<Result<model::Look>> {
               ++looks_;
               co_return looked_;
             },
@@ -407,7 +406,7 @@ TEST_P(LooksAtCode, OnceWhenItIsGood) {
 }
 
 TEST_P(LooksAtCode, EachTimeWhenItIsBad) {
-  looked_ = model::Failure{model::OutcomeCode::invalid_code, "no", "", 2, 5};
+  looked_ = model::Look{model::Failure{model::OutcomeCode::invalid_code, "no", "", 2, 5}};
   for (int i = 0; i < 2; ++i) {
     const net::Response refused = post("bad");
     EXPECT_EQ(refused.status, 422);
@@ -426,6 +425,36 @@ TEST_P(LooksAtCode, AndWithoutAWorkerKeepsNone) {
     EXPECT_EQ(post("new").status, keeps() ? base::row(code).http_status : 202);
   }
   EXPECT_EQ(looks_, 2);
+}
+
+TEST_F(ApiTest, ALook_TellsWhatIsKnownOfTheCode_AlsoWhenItIsRemembered) {
+  looked_ = model::Look{.facts = {{{{"force", true}, {"factor", false}}}, {{"stress"}}}};
+  for (int i = 0; i < 2; ++i) {
+    const auto look = await(look_at(api_, "good", std::chrono::seconds(1)));
+    ASSERT_TRUE(look);
+    EXPECT_FALSE(look->failure);
+    EXPECT_EQ(look->facts.inputs->at(1).name, "factor");
+    EXPECT_FALSE(look->facts.inputs->at(1).required);
+    EXPECT_EQ(look->facts.results, std::vector<std::string>{"stress"});
+    looked_ = model::Look();
+  }
+  EXPECT_EQ(looks_, 1);
+}
+
+TEST_F(ApiTest, CodeOfWhichMuchIsKnown_IsLookedAtAgain) {
+  looked_ = model::Look{.facts = {.results = std::vector<std::string>(200, std::string(400, 'a'))}};
+  for (int i = 1; i <= 2; ++i) {
+    EXPECT_TRUE(await(look_at(api_, "good", std::chrono::seconds(1)))->facts.results);
+    EXPECT_EQ(looks_, i);
+  }
+}
+
+TEST_F(ApiTest, ALookAtBadCode_SaysWhy) {
+  looked_ = model::Look{model::Failure{model::OutcomeCode::invalid_code, "no", "", 2, 5}};
+  const auto look = await(look_at(api_, "bad", std::chrono::seconds(1)));
+  EXPECT_EQ(look->failure->message, "no");
+  looked_ = fail(ErrorCode::busy, "nobody");
+  EXPECT_EQ(await(look_at(api_, "bad", std::chrono::seconds(1))).error().code, ErrorCode::busy);
 }
 
 TEST(Problem, HasOnlyCodesThatAnswersMayCarry) {

@@ -23,6 +23,20 @@ std::optional<Number> parse_number(const std::string& text) {
   return value;
 }
 
+// Bytes of names that are kept of one code: of a thousand, some 16 MiB.
+constexpr std::size_t kKeptFacts = 16 * 1024;
+
+std::size_t size_of(const model::CodeFacts& facts) {
+  std::size_t size = 0;
+  if (facts.inputs) {
+    for (const model::InputFact& input : *facts.inputs) size += sizeof(input) + input.name.size();
+  }
+  if (facts.results) {
+    for (const std::string& name : *facts.results) size += sizeof(name) + name.size();
+  }
+  return size;
+}
+
 }  // namespace
 
 std::optional<std::string> Call::query(const std::string& name) const {
@@ -51,20 +65,26 @@ awaitable<Result<model::Task>> find_task(Api& api, const Call& call, model::Task
       {{std::string(version.pointer), "its latest is " + newest, {}, {}}}};
 }
 
-awaitable<Result<void>> check_code(Api& api, const std::string& code,
-                                   std::chrono::milliseconds patience) {
+awaitable<Result<model::Look>> look_at(Api& api, const std::string& code,
+                                       std::chrono::milliseconds patience) {
   // Hashing more than this would hold up the event loop.
   const std::string hash = code.size() <= base::kLarge ? base::sha256_hex(code) : "";
-  const bool known = !hash.empty() && Routes::good_codes(api).find(hash) != nullptr;
-  Routes::parts(api).hooks.looked_up(kCodeCache, known ? LookUp::hit : LookUp::miss);
-  if (known) co_return Result<void>{};
-  auto looked = co_await Routes::parts(api).check(code, base::after(patience));
-  if (!looked) co_return looked.error();
-  if (!*looked) {
-    if (!hash.empty()) Routes::good_codes(api).put(hash, {});
-    co_return Result<void>{};
-  }
-  const model::Failure& failure = **looked;
+  const model::CodeFacts* known = hash.empty() ? nullptr : Routes::good_codes(api).find(hash);
+  Routes::parts(api).hooks.looked_up(kCodeCache, known != nullptr ? LookUp::hit : LookUp::miss);
+  if (known != nullptr) co_return model::Look{.facts = *known};
+  auto look = co_await Routes::parts(api).check(code, base::after(patience));
+  if (!look) co_return look.error();
+  const bool keep = !look->failure && !hash.empty() && size_of(look->facts) <= kKeptFacts;
+  if (keep) Routes::good_codes(api).put(hash, look->facts);
+  co_return look;
+}
+
+awaitable<Result<void>> check_code(Api& api, const std::string& code,
+                                   std::chrono::milliseconds patience) {
+  const auto look = co_await look_at(api, code, patience);
+  if (!look) co_return look.error();
+  if (!look->failure) co_return Result<void>{};
+  const model::Failure& failure = *look->failure;
   co_return Error{ErrorCode::invalid_code,
                   "the code is not a calculation: " + failure.message,
                   {{"/code", failure.message, failure.line, failure.column}}};

@@ -149,8 +149,11 @@ struct WantedVersion {
 // The caller's task; not_found, and when only the version is not there, says which is the latest.
 awaitable<Result<model::Task>> find_task(Api& api, const Call& call, model::TaskId id,
                                          WantedVersion version);
-// Nothing when the code can be a calculation, invalid_code when it cannot; busy or unavailable when
-// no worker can look at it within `patience`. Good code is remembered for a while.
+// What a look finds; busy or unavailable when no worker can look within `patience`. What is known
+// of good code is remembered for a while.
+awaitable<Result<model::Look>> look_at(Api& api, const std::string& code,
+                                       std::chrono::milliseconds patience);
+// Nothing when the code can be a calculation, invalid_code when it cannot; else as look_at.
 awaitable<Result<void>> check_code(Api& api, const std::string& code,
                                    std::chrono::milliseconds patience);
 Result<std::optional<int>> wanted_version(const Call& call);  // ?version=N, nothing when absent

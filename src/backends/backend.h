@@ -11,6 +11,7 @@
 #include "base/clock.h"
 #include "base/jitter.h"
 #include "base/result.h"
+#include "model/look.h"
 #include "model/run.h"
 #include "objects/objects.h"
 
@@ -59,10 +60,9 @@ class Backend {
   // status cancelled.
   virtual awaitable<model::RunEnd> execute(model::Job job, Observer& observer,
                                            Cancellation& cancellation) = 0;
-  // Looks at code without running it: nothing when it is fine, else the failure (invalid_code).
-  // unavailable when no worker answers, busy when none has time before the deadline.
-  virtual awaitable<Result<std::optional<model::Failure>>> check(std::string code,
-                                                                 base::Deadline deadline) = 0;
+  // Looks at code without running it. unavailable when no worker answers, busy when none has time
+  // before the deadline.
+  virtual awaitable<Result<model::Look>> check(std::string code, base::Deadline deadline) = 0;
   // Whether nobody took the last attempts: another backend is better, where there is one.
   virtual bool in_trouble() const { return false; }
   // Whether an attempt would tell its environment, which is not known now.

@@ -53,8 +53,7 @@ class LocalBackend final : public Backend {
         broken_off ? "the worker died while the run was on it" : end.error().message);
   }
 
-  awaitable<Result<std::optional<model::Failure>>> check(std::string code,
-                                                         base::Deadline deadline) override {
+  awaitable<Result<model::Look>> check(std::string code, base::Deadline deadline) override {
     auto lines = co_await post("/check", wire::check_json(code), deadline);
     if (!lines) co_return lines.error();
     co_return co_await read_check(**lines, deadline);

@@ -183,9 +183,8 @@ class ServerlessBackend final : public Backend {
     co_return std::move(*end);
   }
 
-  awaitable<Result<std::optional<model::Failure>>> check(std::string code,
-                                                         base::Deadline deadline) override {
-    if (options_.contract == Contract::seed) co_return std::optional<model::Failure>();
+  awaitable<Result<model::Look>> check(std::string code, base::Deadline deadline) override {
+    if (options_.contract == Contract::seed) co_return model::Look();
     Called called = co_await call(post("/check", wire::check_json(code)), deadline);
     if (called.lines) co_return co_await read_check(*called.lines, deadline);
     const bool late = steady_clock::now() >= deadline || called.verdict == Verdict::full;

@@ -76,6 +76,18 @@ class Serverless : public testing::Test {
     return std::move(*end);
   }
 
+  Result<model::Look> look() {
+    const auto backend = make_serverless(options_, *objects_);
+    std::optional<Result<model::Look>> look;
+    asio::co_spawn(loop_,
+                   base::keep(backend->check("code", base::after(std::chrono::minutes(1))), look),
+                   base::rethrow);
+    loop_.restart();
+    while (!look && loop_.run_one() > 0) {
+    }
+    return std::move(*look);
+  }
+
   asio::io_context loop_;
   base::TestFolder folder_;
   std::unique_ptr<objects::ObjectStore> objects_ =
@@ -295,6 +307,30 @@ TEST_F(Serverless, MoreLogThanTheRunMayWrite_BreaksTheAnswerOff) {
   };
   EXPECT_EQ(run().failure->code, OutcomeCode::worker_lost);
   EXPECT_LE(nobody_.heard, 1024U * 1024);
+}
+
+TEST_F(Serverless, ALook_TellsTheFailureOrWhatIsKnown_OfASeedsWorkerNothing) {
+  std::string line;
+  worker_ = [&](net::Exchange& call) -> awaitable<void> {
+    EXPECT_EQ(call.request().path, "/check");
+    co_await answer(call, 200, line + "\n");
+  };
+  line = R"({"type":"end","status":"completed","result":{"imports":[],)"
+         R"("inputs":[{"name":"force","required":true}],"results":["stress"]}})";
+  const auto good = look();
+  ASSERT_TRUE(good) << good.error().message;
+  EXPECT_FALSE(good->failure);
+  EXPECT_EQ(good->facts.inputs->at(0).name, "force");
+  EXPECT_EQ(good->facts.results, std::vector<std::string>{"stress"});
+  line = R"({"type":"end","status":"completed","result":{"imports":[]}})";  // an older worker
+  EXPECT_FALSE(look()->facts.inputs);
+  line = R"({"type":"end","status":"completed","result":{"inputs":[1],"results":"x"}})";
+  EXPECT_FALSE(look()->facts.inputs || look()->facts.results);
+  line = R"({"type":"end","status":"failed","error":{"code":"invalid_code","message":"no"}})";
+  EXPECT_EQ(look()->failure->message, "no");
+  options_.contract = Contract::seed;
+  worker_ = [](net::Exchange&) -> awaitable<void> { throw std::logic_error("it is not asked"); };
+  EXPECT_FALSE(look()->failure || look()->facts.inputs);
 }
 
 TEST_F(Serverless, AnException_IsNotWaitedOutForEver) {

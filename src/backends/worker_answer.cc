@@ -61,8 +61,7 @@ class Deaf final : public Observer {
 
 }  // namespace
 
-awaitable<Result<std::optional<model::Failure>>> read_check(net::LineStream& lines,
-                                                            base::Deadline deadline) {
+awaitable<Result<model::Look>> read_check(net::LineStream& lines, base::Deadline deadline) {
   if (lines.status() != 200) {
     co_return fail(ErrorCode::unavailable, "the worker could not look at the code");
   }
@@ -71,8 +70,9 @@ awaitable<Result<std::optional<model::Failure>>> read_check(net::LineStream& lin
   const bool late = !end && end.error().code == ErrorCode::deadline_exceeded;
   if (late) co_return fail(ErrorCode::busy, "too much code waits to be looked at");
   if (!end) co_return end.error();
-  if (!end->failure || end->failure->code == model::OutcomeCode::invalid_code) {
-    co_return std::move(end->failure);
+  if (!end->failure) co_return model::Look{.facts = wire::read_facts(end->result.inline_bytes)};
+  if (end->failure->code == model::OutcomeCode::invalid_code) {
+    co_return model::Look{.failure = std::move(end->failure)};
   }
   if (end->failure->code == model::OutcomeCode::backend_unavailable) {
     co_return fail(ErrorCode::busy, "too much code waits to be looked at");
@@ -82,7 +82,7 @@ awaitable<Result<std::optional<model::Failure>>> read_check(net::LineStream& lin
   }
   // Code that cannot be parsed within the check's limits.
   end->failure->code = model::OutcomeCode::invalid_code;
-  co_return std::move(end->failure);
+  co_return model::Look{.failure = std::move(end->failure)};
 }
 
 awaitable<model::RunEnd> refused(net::LineStream& lines) {

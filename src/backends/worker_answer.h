@@ -26,8 +26,7 @@ awaitable<Result<model::RunEnd>> follow(net::LineStream& lines, base::Deadline d
                                         std::size_t most_log, Observer& observer);
 
 // The end of a look at code, as Backend::check tells it.
-awaitable<Result<std::optional<model::Failure>>> read_check(net::LineStream& lines,
-                                                            base::Deadline deadline);
+awaitable<Result<model::Look>> read_check(net::LineStream& lines, base::Deadline deadline);
 
 // The end of an attempt that a worker answered with another status than 200.
 awaitable<model::RunEnd> refused(net::LineStream& lines);

@@ -107,8 +107,8 @@ class ScriptedBackend final : public backends::Backend {
     }
     co_return script(job);
   }
-  awaitable<Result<std::optional<model::Failure>>> check(std::string, base::Deadline) override {
-    co_return std::optional<model::Failure>();
+  awaitable<Result<model::Look>> check(std::string, base::Deadline) override {
+    co_return model::Look();
   }
   awaitable<Result<std::string>> ready(base::Deadline) override { co_return ""; }
   Script script;

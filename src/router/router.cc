@@ -31,11 +31,11 @@ Router::Place Router::choose(const model::Job& job) {
   return Place(*this, best);
 }
 
-boost::asio::awaitable<Result<std::optional<model::Failure>>> Router::check(
-    std::string code, base::Deadline deadline) {
+boost::asio::awaitable<Result<model::Look>> Router::check(std::string code,
+                                                          base::Deadline deadline) {
   std::vector<Row> order = rows_;
   std::ranges::stable_sort(order, {}, [this](const Row& row) { return rank(row); });
-  Result<std::optional<model::Failure>> answer = fail(ErrorCode::unavailable, "no backend");
+  Result<model::Look> answer = fail(ErrorCode::unavailable, "no backend");
   for (const Row& row : order) {
     answer = co_await row.backend->check(code, deadline);
     if (answer || answer.error().code != ErrorCode::unavailable) break;

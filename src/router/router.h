@@ -39,8 +39,7 @@ class Router {
   // asked for.
   Place choose(const model::Job& job);
   // A look at code, as of Backend::check, by the first backend that is reached.
-  boost::asio::awaitable<Result<std::optional<model::Failure>>> check(std::string code,
-                                                                      base::Deadline deadline);
+  boost::asio::awaitable<Result<model::Look>> check(std::string code, base::Deadline deadline);
   // "" when a backend is ready, else why nobody knows of one; conflict when none is that has no
   // fault of its set-up; unavailable when none is: what is wrong with the first.
   boost::asio::awaitable<Result<std::string>> ready(base::Deadline deadline);

@@ -23,11 +23,10 @@ class Somewhere final : public backends::Backend {
                                                 backends::Cancellation&) override {
     co_return model::RunEnd();
   }
-  boost::asio::awaitable<Result<std::optional<model::Failure>>> check(std::string,
-                                                                      base::Deadline) override {
+  boost::asio::awaitable<Result<model::Look>> check(std::string, base::Deadline) override {
     ++checks;
     if (trouble) co_return fail(ErrorCode::unavailable, "in trouble");
-    co_return std::optional<model::Failure>();
+    co_return model::Look{.facts = {.results = {{"stress"}}}};
   }
   bool would_tell() const override { return tells; }
   boost::asio::awaitable<Result<std::string>> ready(base::Deadline) override {
@@ -53,7 +52,9 @@ TEST(Router, ALookAtCode_GoesOnToABackendThatIsReached) {
   Router router({&full, &ill});
   const Router::Place place = router.choose({});
   ASSERT_EQ(&place.backend(), &full);
-  EXPECT_TRUE(await(router.check("", base::after(std::chrono::minutes(1)))));
+  const auto look = await(router.check("", base::after(std::chrono::minutes(1))));
+  ASSERT_TRUE(look);
+  EXPECT_EQ(look->facts.results, std::vector<std::string>{"stress"});
   EXPECT_EQ(ill.checks, 1);
   EXPECT_EQ(full.checks, 1);
 }

@@ -194,6 +194,44 @@ TEST(WorkerJson, AnEndSurvivesTheWire) {
   EXPECT_EQ(read->end.artifacts.at(0).key, "artifacts/r/a/b.png");
 }
 
+TEST(WorkerJson, WhatALookKnows_IsRead) {
+  const model::CodeFacts facts =
+      read_facts(R"({"imports":["math"],"inputs":[{"name":"é","required":true},)"
+                 R"({"name":"b","required":false}],"results":["x","y"]})");
+  ASSERT_TRUE(facts.inputs && facts.inputs->size() == 2);
+  EXPECT_EQ(facts.inputs->at(0).name, "é");
+  EXPECT_TRUE(facts.inputs->at(0).required);
+  EXPECT_FALSE(facts.inputs->at(1).required);
+  EXPECT_EQ(facts.results, (std::vector<std::string>{"x", "y"}));
+  const model::CodeFacts none = read_facts(R"({"inputs":[],"results":[]})");
+  EXPECT_TRUE(none.inputs && none.inputs->empty() && none.results && none.results->empty());
+}
+
+TEST(WorkerJson, ALookThatSaysNothingOrIsOdd_KnowsNothing) {
+  const std::string long_name = '"' + std::string(model::kLongestFact + 1, 'a') + '"';
+  std::string many = R"("a")";
+  for (std::size_t i = 0; i < model::kMostFacts; ++i) many += R"(,"a")";
+  const std::string deep = std::string(1000, '[') + std::string(1000, ']');
+  for (const std::string& list :
+       {std::string("1"), std::string("{}"), std::string("[1]"), std::string(R"([""])"),
+        std::string(R"(["a",null])"), std::string("[{}]"), "[" + long_name + "]", "[" + many + "]",
+        std::string(R"([{"name":"a"}])"), std::string(R"([{"name":"a","required":1}])"),
+        std::string(R"([{"name":"","required":true}])"),
+        R"([{"name":)" + long_name + R"(,"required":true}])", deep}) {
+    const model::CodeFacts facts =
+        read_facts(R"({"inputs":)" + list + R"(,"results":)" + list + "}");
+    EXPECT_FALSE(facts.inputs) << list;
+    EXPECT_FALSE(facts.results) << list;
+  }
+  // An older worker; one whose answer is none.
+  for (const char* answer : {R"({"imports":["math"]})", "", "null", "[]", "{"}) {
+    EXPECT_FALSE(read_facts(answer).inputs || read_facts(answer).results) << answer;
+  }
+  EXPECT_FALSE(read_facts(R"({"results":["a"],"x":")" + std::string(1 << 20, 'x') + "\"}").results);
+  // What is known of one is known.
+  EXPECT_TRUE(read_facts(R"({"inputs":[{}],"results":["a"]})").results);
+}
+
 TEST(WorkerJson, WhatNobodyCouldMeasure_IsNotTakenForNothing) {
   std::string line = end_line(model::failed_end(model::OutcomeCode::timeout, "too long"));
   line.pop_back();

@@ -20,6 +20,7 @@ constexpr std::int64_t kMostCheckpoints = 1'000'000'000;  // of an attempt
 // Bytes: more than a sandbox lets through, whose bounds are its own.
 constexpr std::size_t kMostMessage = 16 * 1024;
 constexpr std::size_t kMostTraceback = 128 * 1024;
+constexpr std::size_t kMostLook = 512 * 1024;
 
 bool is_plain_id(std::string_view id) {
   return !id.empty() && id.size() <= 64 && std::ranges::all_of(id, [](char c) {
@@ -175,6 +176,37 @@ Result<model::Checkpoint> read_checkpoint(std::string_view line) {
   return checkpoint;
 }
 
+std::optional<std::string> read_fact(const json::value& value) {
+  const json::string* text = value.if_string();
+  if (text == nullptr || text->empty() || text->size() > model::kLongestFact) return std::nullopt;
+  return std::string(*text);
+}
+
+std::optional<model::InputFact> read_input_fact(const json::value& value) {
+  const Object object(value);
+  const json::value* name = object.find("name");
+  const json::value* required = object.find("required");
+  if (name == nullptr || required == nullptr || !required->is_bool()) return std::nullopt;
+  auto text = read_fact(*name);
+  if (!text) return std::nullopt;
+  return model::InputFact{std::move(*text), required->get_bool()};
+}
+
+// All of a list, or nothing.
+template <class T>
+std::optional<std::vector<T>> read_all(const json::value* value,
+                                       std::optional<T> (*read)(const json::value&)) {
+  const json::array* list = value == nullptr ? nullptr : value->if_array();
+  if (list == nullptr || list->size() > model::kMostFacts) return std::nullopt;
+  std::vector<T> all;
+  for (const json::value& item : *list) {
+    auto one = read(item);
+    if (!one) return std::nullopt;
+    all.push_back(std::move(*one));
+  }
+  return all;
+}
+
 using Raw = std::map<std::string, std::string_view, std::less<>>;
 
 std::string text_of(const Raw& raw, std::string_view name) {
@@ -317,6 +349,14 @@ Result<std::string> read_worker_check(std::string_view body) {
   auto code = decode_base64(*fields->text("code"));
   if (!code) return wrong_field("/code", "must be base64");
   return std::move(*code);
+}
+
+model::CodeFacts read_facts(std::string_view result) {
+  if (result.size() > kMostLook) return {};
+  const json::value value = parse(result);
+  const Object look(value);
+  return {read_all<model::InputFact>(look.find("inputs"), read_input_fact),
+          read_all<std::string>(look.find("results"), read_fact)};
 }
 
 std::string started_line() { return "{\"type\":\"started\"}\n"; }

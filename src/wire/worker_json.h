@@ -11,6 +11,7 @@
 #include <string_view>
 
 #include "base/result.h"
+#include "model/look.h"
 #include "model/run.h"
 
 namespace mecapy::wire {
@@ -31,8 +32,13 @@ std::string seed_execute_json(const model::Job& job);
 Result<WorkerJob> read_worker_execute(std::string_view body, const model::Limits& ceilings);
 
 std::string check_json(std::string_view code);
-// The code to look at.
+// The code to look at. The answer is that of a run: it fails with invalid_code, or its result is
+//   {"imports":[PACKAGE...],"inputs":[{"name":...,"required":...}...],"results":[MEMBER...]}
+// of which a member that is not known is not there.
 Result<std::string> read_worker_check(std::string_view body);
+// What the result of a look says beside the imports. Untrusted; of what is not as it should be, or
+// too much, nothing is known.
+model::CodeFacts read_facts(std::string_view result);
 
 // The environment that the worker's health tells of; "" when it tells none. Untrusted.
 std::string read_health_environment(std::string_view body);

@@ -146,11 +146,11 @@ class Checker {
     if (!facts_[place] || !facts_[place]->inputs) return;
     const auto& known = *facts_[place]->inputs;
     for (const std::string& name : given) {
-      if (std::ranges::find(known, name, &TaskFacts::Input::name) == known.end()) {
+      if (std::ranges::find(known, name, &model::InputFact::name) == known.end()) {
         tell(base::pointer_to(here + "/inputs", name), node.task + " has no such input");
       }
     }
-    for (const TaskFacts::Input& one : known) {
+    for (const model::InputFact& one : known) {
       if (one.required && !given.contains(one.name)) {
         tell(base::pointer_to(here + "/inputs", one.name),
              "it is missing: " + node.task + " needs it");
@@ -225,7 +225,7 @@ class Checker {
 
   const model::Workflow& definition_;
   Graph graph_;
-  std::vector<std::optional<TaskFacts>> facts_;            // by node
+  std::vector<std::optional<model::CodeFacts>> facts_;     // by node
   std::unordered_map<std::string, std::size_t> places_{};  // of nodes, by name
   std::set<std::string> inputs_{};
   std::vector<base::FieldProblem> problems_{};

@@ -7,21 +7,14 @@
 #include <vector>
 
 #include "base/error.h"
+#include "model/look.h"
 #include "model/workflow.h"
 
 namespace mecapy::workflow {
 
-// What is known of the calculation of a task.
-struct TaskFacts {
-  struct Input {
-    std::string name;
-    bool required = true;
-  };
-  std::optional<std::vector<Input>> inputs{};         // nothing: it may take any
-  std::optional<std::vector<std::string>> results{};  // members of its result; nothing: unknown
-};
-// Of a task and a version of it (0: the latest); nothing where there is no such task.
-using TaskLookup = std::function<std::optional<TaskFacts>(const std::string& task, int version)>;
+// Of the code of a task and a version of it (0: the latest); nothing where there is no such task.
+using TaskLookup =
+    std::function<std::optional<model::CodeFacts>(const std::string& task, int version)>;
 
 // In the order of the definition. Pointers are into its JSON, where inputs, nodes and outputs are
 // objects by name: "/nodes/preload/inputs/torque".

@@ -7,13 +7,13 @@
 namespace mecapy::workflow {
 namespace {
 
-const std::map<std::string, TaskFacts> kTasks = {
+const std::map<std::string, model::CodeFacts> kTasks = {
     {"stiffness", {{{{"bolt", true}, {"plates", false}}}, {{"stiffness", "plot"}}}},
     {"preload", {{{{"stiffness", true}, {"torque", true}}}, {{"preload"}}}},
     {"any", {}},
 };
 
-std::optional<TaskFacts> look_up(const std::string& task, int version) {
+std::optional<model::CodeFacts> look_up(const std::string& task, int version) {
   const auto found = kTasks.find(task);
   if (found == kTasks.end() || version > 3) return std::nullopt;
   return found->second;

@@ -141,6 +141,8 @@ BODIES: list[list[object]] = [
     [{"type": "started"}, {"type": "log", "text": "x"}, END, FAILED, END | {"status": "running"}]
     + [{"type": "progress", "progress": {"fraction": 0.5, "message": "half"}}]
     + [{"type": "checkpoint"} | SAVED, {"type": "anew"}, {"type": "checkpoint", "number": 1e9}],
+    [{"imports": ["math"], "inputs": [{"name": "a", "required": True}], "results": ["x"]}]
+    + [{"imports": []}, {"inputs": [{"name": "", "required": 1}], "results": [1, "x" * 401]}],
 ]
 
 LOG: Seeds = {

@@ -1,4 +1,6 @@
 // Bodies of requests, and lines of a worker (wire/api_json.h, wire/worker_json.h).
+#include <algorithm>
+
 #include "fuzz.h"
 #include "model/bounds.h"
 #include "wire/api_json.h"
@@ -61,6 +63,18 @@ void worker_check(std::string_view body) {
   if (const auto code = wire::read_worker_check(body); !code) check_error(code.error());
 }
 
+void facts(std::string_view result) {
+  const model::CodeFacts facts = wire::read_facts(result);
+  const auto bounded = [](const std::string& name) {
+    return !name.empty() && name.size() <= model::kLongestFact;
+  };
+  promise(!facts.inputs || facts.inputs->size() <= model::kMostFacts, "inputs are few");
+  promise(!facts.inputs || std::ranges::all_of(*facts.inputs, bounded, &model::InputFact::name),
+          "names of inputs are short");
+  promise(!facts.results || facts.results->size() <= model::kMostFacts, "members are few");
+  promise(!facts.results || std::ranges::all_of(*facts.results, bounded), "their names are short");
+}
+
 void check_progress(const std::string& progress) {
   promise(progress.size() <= model::kMostProgress, "a progress is short");
   const auto again = wire::read_worker_line(wire::progress_line(progress));
@@ -97,7 +111,8 @@ constexpr Reader kReaders[] = {task<wire::TaskKind::kept>,
                                cancel,
                                worker_execute,
                                worker_check,
-                               worker_line};
+                               worker_line,
+                               facts};
 
 }  // namespace
 }  // namespace mecapy::fuzz
