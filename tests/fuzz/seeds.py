@@ -128,6 +128,9 @@ FAILED = END | {
     "error": {"code": "user_error", "message": "no", "traceback": "t", "line": 1, "column": 2},
 }
 
+INPUTS = [{"name": "a", "required": True}, {"name": "b", "required": False}]
+LOOK: dict[str, object] = {"imports": ["math"], "inputs": INPUTS, "results": ["x"]}
+
 # By the number of the reader in wire_fuzz.cc.
 BODIES: list[list[object]] = [
     [TASK, {"name": "x", "code": ""}, TASK | {"nmae": 1}, TASK | {"limits": {"memory_mb": 1e9}}],
@@ -141,8 +144,7 @@ BODIES: list[list[object]] = [
     [{"type": "started"}, {"type": "log", "text": "x"}, END, FAILED, END | {"status": "running"}]
     + [{"type": "progress", "progress": {"fraction": 0.5, "message": "half"}}]
     + [{"type": "checkpoint"} | SAVED, {"type": "anew"}, {"type": "checkpoint", "number": 1e9}],
-    [{"imports": ["math"], "inputs": [{"name": "a", "required": True}], "results": ["x"]}]
-    + [{"imports": []}, {"inputs": [{"name": "", "required": 1}], "results": [1, "x" * 401]}],
+    [LOOK, {"imports": []}, {"inputs": [{"name": "", "required": 1}], "results": [1, "x" * 401]}],
 ]
 
 LOG: Seeds = {
