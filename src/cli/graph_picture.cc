@@ -114,7 +114,6 @@ void draw_box(Canvas& canvas, int row, int rows, const Place& place, const Box& 
 
 // The horizontal line of `net`; then what leads to it and away, over the lines of others.
 void draw_line(Canvas& canvas, int row, const Net& net) {
-  if (net.straight()) return;
   const auto has = [](const std::vector<int>& ends, int column) {
     return std::ranges::find(ends, column) != ends.end();
   };

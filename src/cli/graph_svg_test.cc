@@ -63,7 +63,7 @@ class Xml {
     ASSERT_TRUE(!open_.empty() || all.empty()) << "a second root";
     open_.push_back(all.size());
     all.push_back({word(inside), {}, {}});
-    while (!inside.empty()) attribute(inside);
+    while (!inside.empty() && !testing::Test::HasFailure()) attribute(inside);
     if (closed) open_.pop_back();
   }
 
