@@ -92,8 +92,13 @@ class Walk:
             return copy.deepcopy(source["value"])
         if "element" in source:
             return copy.deepcopy(at_pointer(element, source["element"]))
-        held = self.inputs[source["input"]] if "input" in source else self.results[source["node"]]
-        return copy.deepcopy(at_pointer(held, source.get("at", "")))
+        at = source.get("at", "")
+        if "input" in source:
+            return copy.deepcopy(at_pointer(self.inputs[source["input"]], at))
+        held = self.results[source["node"]]
+        if "for_each" in self.nodes[source["node"]]:  # into that of each element
+            return [copy.deepcopy(at_pointer(result, at)) for result in held]
+        return copy.deepcopy(at_pointer(held, at))
 
     def node(self, node: dict[str, Any]) -> Any:
         """A node's result."""
