@@ -297,7 +297,7 @@ Result<int> element_cursor(const Call& call) {
 
 Result<model::WorkflowRunId> workflow_run_id(const Call& call) {
   const auto id = model::WorkflowRunId::parse(call.path.at("id"));
-  if (!id) return fail(ErrorCode::not_found, "no such run of a workflow");
+  if (!id) return fail(ErrorCode::not_found, "no such workflow run");
   return *id;
 }
 

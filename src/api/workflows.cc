@@ -5,6 +5,7 @@
 
 #include "api/choice.h"
 #include "api/workflow_calls.h"
+#include "wire/json.h"
 #include "workflow/graph.h"
 
 namespace mecapy::api {
@@ -115,17 +116,37 @@ awaitable<Result<NodeTasks>> tasks_of(Api& api, const std::string& user,
   co_return tasks;
 }
 
+namespace {
+
+// Of a task's code; what its own inputs give need not be given. Nothing is known where nobody can
+// look now.
+awaitable<model::CodeFacts> facts_of(Api& api, const model::Task& task) {
+  auto look = co_await look_at(api, task.version.code, kLookDeadline);
+  if (!look) co_return model::CodeFacts{};
+  model::CodeFacts facts = std::move(look->facts);
+  const auto defaults = wire::object_members(task.version.inputs);
+  if (!facts.inputs || !defaults) co_return facts;
+  for (model::InputFact& input : *facts.inputs) {
+    const bool given =
+        std::ranges::find(*defaults, input.name, &wire::Member::key) != defaults->end();
+    input.required = input.required && !given;
+  }
+  co_return facts;
+}
+
+}  // namespace
+
 awaitable<Result<void>> check_definition(Api& api, const model::Workflow& definition,
                                          const NodeTasks& tasks) {
-  std::map<std::pair<std::string, int>, std::optional<workflow::TaskFacts>> facts;
+  std::map<std::pair<std::string, int>, model::CodeFacts> facts;
   for (std::size_t i = 0; i < tasks.size(); ++i) {
-    const model::WorkflowNode& node = definition.nodes[i];
-    if (tasks[i]) facts[{node.task, node.version}] = workflow::TaskFacts{};
+    const std::pair key(definition.nodes[i].task, definition.nodes[i].version);
+    if (!tasks[i] || facts.contains(key)) continue;
+    facts[key] = co_await facts_of(api, *tasks[i]);
   }
-  (void)api, (void)kLookDeadline;
   auto problems = workflow::check(definition, [&](const std::string& task, int version) {
     const auto it = facts.find({task, version});
-    return it == facts.end() ? std::nullopt : it->second;
+    return it == facts.end() ? std::nullopt : std::optional(it->second);
   });
   if (problems.empty()) co_return Result<void>{};
   co_return Error{ErrorCode::invalid_fields, "the workflow cannot run", std::move(problems)};

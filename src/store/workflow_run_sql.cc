@@ -177,7 +177,7 @@ std::vector<std::size_t> all_places(const model::WorkflowRun& run) {
   return places;
 }
 
-Error no_run() { return fail(ErrorCode::not_found, "no such run of a workflow"); }
+Error no_run() { return fail(ErrorCode::not_found, "no such workflow run"); }
 
 }  // namespace
 
@@ -272,7 +272,7 @@ Result<model::WorkflowRun> request_workflow_cancel(Connection& connection, const
   auto run = get_workflow_run(connection, user, id);
   if (run && !asked) {
     return fail(ErrorCode::conflict,
-                "the run of the workflow has ended already: it is " +
+                "the workflow run has ended already: it is " +
                     std::string(model::name(model::public_status(run->state.status))));
   }
   return run;

@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "base/json.h"
+#include "base/nearest.h"
 #include "workflow/graph.h"
 
 namespace mecapy::workflow {
@@ -52,6 +53,17 @@ const std::string* pointer_of(const model::Source& source) {
   if (const auto* from = std::get_if<model::FromNode>(&source)) return &from->at;
   if (const auto* from = std::get_if<model::FromElement>(&source)) return &from->at;
   return nullptr;
+}
+
+std::string instead(const std::string& name, const std::vector<std::string_view>& known) {
+  const std::string near = base::nearest(name, known);
+  return near.empty() ? "" : "; did you mean \"" + near + "\"?";
+}
+
+std::vector<std::string_view> names_of(const std::vector<model::InputFact>& inputs) {
+  std::vector<std::string_view> names;
+  for (const model::InputFact& input : inputs) names.emplace_back(input.name);
+  return names;
 }
 
 class Checker {
@@ -147,13 +159,13 @@ class Checker {
     const auto& known = *facts_[place]->inputs;
     for (const std::string& name : given) {
       if (std::ranges::find(known, name, &model::InputFact::name) == known.end()) {
-        tell(base::pointer_to(here + "/inputs", name), node.task + " has no such input");
+        tell(base::pointer_to(here + "/inputs", name),
+             "its task reads no such input" + instead(name, names_of(known)));
       }
     }
     for (const model::InputFact& one : known) {
       if (one.required && !given.contains(one.name)) {
-        tell(base::pointer_to(here + "/inputs", one.name),
-             "it is missing: " + node.task + " needs it");
+        tell(base::pointer_to(here + "/inputs", one.name), "it is missing: its task needs it");
       }
     }
   }
@@ -165,7 +177,10 @@ class Checker {
       return;
     }
     if (const auto* input = std::get_if<model::FromInput>(&source)) {
-      if (!inputs_.contains(input->name)) tell(here, "the workflow has no input " + input->name);
+      const std::vector<std::string_view> names(inputs_.begin(), inputs_.end());
+      if (!inputs_.contains(input->name)) {
+        tell(here, "the workflow has no input " + input->name + instead(input->name, names));
+      }
     } else if (const auto* from = std::get_if<model::FromNode>(&source)) {
       check_result(here, *from);
     } else if (std::holds_alternative<model::FromElement>(source) && !element_is_there) {
@@ -176,7 +191,9 @@ class Checker {
   void check_result(const std::string& here, const model::FromNode& from) {
     const auto place = places_.find(from.node);
     if (place == places_.end()) {
-      tell(here, "there is no node " + from.node);
+      std::vector<std::string_view> names;
+      for (const model::WorkflowNode& node : definition_.nodes) names.emplace_back(node.name);
+      tell(here, "there is no node " + from.node + instead(from.node, names));
       return;
     }
     const auto& facts = facts_[place->second];
@@ -184,7 +201,8 @@ class Checker {
     // Of for_each it is that of every element.
     if (!facts || !facts->results || !member) return;
     if (std::ranges::find(*facts->results, *member) == facts->results->end()) {
-      tell(here, "the result of " + from.node + " has no " + *member);
+      const std::vector<std::string_view> members(facts->results->begin(), facts->results->end());
+      tell(here, "the result of " + from.node + " has no " + *member + instead(*member, members));
     }
   }
 

@@ -68,10 +68,11 @@ TEST(Check, InputsThatAreMissingDoubledOrUnknown_AreAllTold) {
   definition.nodes[0].inputs = {{"blot", model::FromInput{"bolt", ""}}};
   definition.nodes[1].inputs.emplace_back("torque", model::Constant{"3"});
   definition.inputs.push_back({"bolt"});
-  EXPECT_EQ(told(definition), (Told{{"/inputs/bolt", "it is there twice"},
-                                    {"/nodes/k/inputs/blot", "stiffness has no such input"},
-                                    {"/nodes/k/inputs/bolt", "it is missing: stiffness needs it"},
-                                    {"/nodes/p/inputs/torque", "it is given twice"}}));
+  EXPECT_EQ(told(definition),
+            (Told{{"/inputs/bolt", "it is there twice"},
+                  {"/nodes/k/inputs/blot", "its task reads no such input; did you mean \"bolt\"?"},
+                  {"/nodes/k/inputs/bolt", "it is missing: its task needs it"},
+                  {"/nodes/p/inputs/torque", "it is given twice"}}));
 }
 
 TEST(Check, SourcesThatAreNotThere_AreTold) {
@@ -85,7 +86,8 @@ TEST(Check, SourcesThatAreNotThere_AreTold) {
             (Told{{"/nodes/k/inputs/bolt", "the workflow has no input nut"},
                   {"/nodes/k/inputs/plates",
                    "there is no element: it is in the inputs of a node with for_each only"},
-                  {"/nodes/p/inputs/stiffness", "the result of k has no stifness"},
+                  {"/nodes/p/inputs/stiffness",
+                   "the result of k has no stifness; did you mean \"stiffness\"?"},
                   {"/nodes/p/inputs/torque", "\"/a~2\" is no JSON pointer: it begins with /"},
                   {"/outputs/a~1b",
                    "a name has 1 to 64 letters, digits, _ and -, and begins with a letter or _"},
