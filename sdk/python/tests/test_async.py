@@ -169,6 +169,11 @@ PAIRS = [
     ("Run", "AsyncRun"),
     ("Calculation", "AsyncCalculation"),
     ("Artifact", "AsyncArtifact"),
+    ("Workflows", "AsyncWorkflows"),
+    ("Workflow", "AsyncWorkflow"),
+    ("WorkflowRuns", "AsyncWorkflowRuns"),
+    ("WorkflowRun", "AsyncWorkflowRun"),
+    ("WorkflowBuilder", "AsyncWorkflowBuilder"),
 ]
 # Properties that ask the server are methods, or the state last told, on an event loop.
 OTHERWISE = {"Task": {"status", "result", "latest"}, "Artifact": {"open"}, "Run": set()}

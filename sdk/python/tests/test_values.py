@@ -19,7 +19,11 @@ PUBLIC = {
     "MecaPyError", "NetworkError", "NotFoundError", "PlatformError", "Progress", "ProgressEvent",
     "Run", "RunCancelled", "RunError", "Runs", "SourceError", "StatusEvent", "Sweep",
     "SweepFailure", "Task", "Tasks", "Usage", "UsageError", "WaitTimeout", "__version__",
-    "Checkpoint", "checkpoint", "progress",
+    "Checkpoint", "checkpoint", "progress", "AsyncWorkflow", "AsyncWorkflowBuilder",
+    "AsyncWorkflowRun", "AsyncWorkflowRuns", "AsyncWorkflows", "NodeEvent", "NodeFailure",
+    "NodeState", "Workflow", "WorkflowBuilder", "WorkflowCheck", "WorkflowError",
+    "WorkflowEstimate", "WorkflowEvent", "WorkflowRun", "WorkflowRuns", "WorkflowValue",
+    "Workflows",
 }  # fmt: skip
 
 
@@ -30,7 +34,7 @@ def test_exactly_this_is_exported() -> None:
 
 
 def test_what_is_exported_says_so_and_has_words() -> None:
-    for name in PUBLIC - {"__version__", "Event"}:
+    for name in PUBLIC - {"__version__", "Event", "WorkflowEvent"}:
         assert getattr(mecapy, name).__doc__, name
 
 

@@ -14,6 +14,12 @@ from mecapy._artifact import Artifact, AsyncArtifact
 from mecapy._async import AsyncMecaPy
 from mecapy._async_run import AsyncRun, AsyncRuns
 from mecapy._async_task import AsyncTask, AsyncTasks
+from mecapy._async_workflow import (
+    AsyncWorkflow,
+    AsyncWorkflowRun,
+    AsyncWorkflowRuns,
+    AsyncWorkflows,
+)
 from mecapy._calculation import AsyncCalculation, Calculation
 from mecapy._client import MecaPy
 from mecapy._errors import (
@@ -36,6 +42,7 @@ from mecapy._errors import (
     SourceError,
     UsageError,
     WaitTimeout,
+    WorkflowError,
 )
 from mecapy._progress import progress
 from mecapy._rules import BudgetWarning
@@ -53,13 +60,22 @@ from mecapy._values import (
     Failure,
     Limits,
     LogEvent,
+    NodeEvent,
+    NodeFailure,
+    NodeState,
     Progress,
     ProgressEvent,
     RunEstimate,
     StatusEvent,
     Usage,
+    WorkflowCheck,
+    WorkflowEstimate,
+    WorkflowEvent,
 )
 from mecapy._version import __version__
+from mecapy._workflow import Workflow, WorkflowRun, WorkflowRuns, Workflows
+from mecapy._workflow_builder import AsyncWorkflowBuilder, WorkflowBuilder
+from mecapy._workflow_value import WorkflowValue
 
 __all__ = [
     "Artifact",
@@ -70,6 +86,11 @@ __all__ = [
     "AsyncRuns",
     "AsyncTask",
     "AsyncTasks",
+    "AsyncWorkflow",
+    "AsyncWorkflowBuilder",
+    "AsyncWorkflowRun",
+    "AsyncWorkflowRuns",
+    "AsyncWorkflows",
     "AuthenticationError",
     "BackendCost",
     "BudgetExhausted",
@@ -94,6 +115,9 @@ __all__ = [
     "MecaPy",
     "MecaPyError",
     "NetworkError",
+    "NodeEvent",
+    "NodeFailure",
+    "NodeState",
     "NotFoundError",
     "PlatformError",
     "Estimate",
@@ -113,6 +137,16 @@ __all__ = [
     "Usage",
     "UsageError",
     "WaitTimeout",
+    "Workflow",
+    "WorkflowBuilder",
+    "WorkflowCheck",
+    "WorkflowError",
+    "WorkflowEstimate",
+    "WorkflowEvent",
+    "WorkflowRun",
+    "WorkflowRuns",
+    "WorkflowValue",
+    "Workflows",
     "__version__",
     "checkpoint",
     "progress",

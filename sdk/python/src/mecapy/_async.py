@@ -14,6 +14,7 @@ import httpx
 
 from mecapy._async_run import AsyncRun, AsyncRuns
 from mecapy._async_task import AsyncTasks
+from mecapy._async_workflow import AsyncWorkflowRuns, AsyncWorkflows
 from mecapy._calculation import AsyncCalculation, TaskOptions
 from mecapy._drivers import AsyncDriver
 from mecapy._errors import MecaPyError
@@ -21,10 +22,12 @@ from mecapy._fields import run_of
 from mecapy._http import http_options
 from mecapy._login import find_login
 from mecapy._origin import UNKNOWN, Origin
-from mecapy._rules import Order, Rules
+from mecapy._rules import Order
 from mecapy._session import Session
 from mecapy._signatures import knows_the_address, shows_options, takes_inputs
 from mecapy._values import CostSum, Duration, Limits
+from mecapy._workflow_builder import AsyncWorkflowBuilder
+from mecapy._workflow_rules import Memory, WorkflowRules
 
 if TYPE_CHECKING:
     from mecapy._client import MecaPy
@@ -61,10 +64,13 @@ class AsyncMecaPy:
     def _join(self, session: Session, options: Json) -> None:
         self._options = options
         self._driver = AsyncDriver(lambda: httpx.AsyncClient(**options))
-        self._rules = Rules(session)
+        self._rules = WorkflowRules(session)
+        self._memory = Memory()
         self.base_url = session.base_url
         self.tasks = AsyncTasks(self)
         self.runs = AsyncRuns(self)
+        self.workflows = AsyncWorkflows(self)
+        self.workflow_runs = AsyncWorkflowRuns(self)
 
     @takes_inputs
     async def run(
@@ -144,6 +150,16 @@ class AsyncMecaPy:
         if function is None:
             return lambda f: AsyncCalculation(self, f, made)
         return AsyncCalculation(self, function, made)
+
+    def workflow(self, name: str, *, description: str | None = None) -> AsyncWorkflowBuilder:
+        """Write a workflow: ``async with client.workflow("joint")``; see `MecaPy.workflow`.
+
+        Raises
+        ------
+        WorkflowError
+            See `MecaPy.workflow`.
+        """
+        return AsyncWorkflowBuilder(self, name, description)
 
     async def costs(
         self,

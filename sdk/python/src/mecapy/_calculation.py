@@ -20,6 +20,7 @@ from mecapy._rules import Order
 from mecapy._source import calculation_of, check, unwrapped, written_of
 from mecapy._taken import is_calculation
 from mecapy._values import Limits, RunEstimate
+from mecapy._workflow_value import builder_of, check_has_names, check_is_known
 
 if TYPE_CHECKING:
     from mecapy._async import AsyncMecaPy
@@ -119,7 +120,10 @@ class _Calculation:
         functools.update_wrapper(self, function)
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        """Run it here."""
+        """Run it here; with a value of a workflow among the arguments, make a node of that."""
+        builder = builder_of((*args, *kwargs.values()))
+        if builder is not None:
+            return builder._called(self, self._inputs(args, kwargs))
         return self._mecapy_function(*args, **kwargs)
 
     @property
@@ -150,12 +154,20 @@ class _Calculation:
         bound = self._bound(args, kwargs)
         bound.apply_defaults()  # they may be others there
         if is_calculation(self._mecapy_function):
+            check_has_names(bound.arguments["inputs"])
             return dict(bound.arguments["inputs"])
         for name, value in bound.arguments.items():
             _check_argument(name, value)
         further = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
         kinds = {p.name: p.kind for p in self._signature.parameters.values()}
         return {n: v for n, v in bound.arguments.items() if kinds[n] not in further or v}
+
+    def _run_inputs(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Json:
+        """The same of a run, which must be known."""
+        inputs = self._inputs(args, kwargs)
+        for name, value in inputs.items():
+            check_is_known(name, value)
+        return inputs
 
     def _entries(self, entries: Iterable[Any]) -> list[Json]:
         """The inputs of each entry of a sweep.
@@ -184,6 +196,19 @@ class _Calculation:
             whole = is_calculation(self._mecapy_function)
             return dict(item) if whole else self._inputs((), dict(item))
         return self._inputs(item if isinstance(item, tuple) else (item,), {})
+
+    def _node_inputs(self, inputs: Mapping[str, Any]) -> Json:
+        """The inputs of a node, by name."""
+        if is_calculation(self._mecapy_function):
+            return dict(inputs)
+        return self._inputs((), inputs)
+
+    def _kept(self) -> tuple[tuple[str, ...], Json]:
+        """What it is kept as for a workflow: the function it is, and what is sent."""
+        function = self._mecapy_function
+        name = self._options.name or function.__name__
+        key = (function.__name__, name, function.__module__, function.__qualname__)
+        return key, fields_of(name=name, code=function, **self._options.of_tasks())
 
     def _written(self) -> Written:
         return written_of(self._mecapy_function)
@@ -217,7 +242,8 @@ class _Calculation:
 class Calculation(_Calculation):
     """A function that can run there, made by ``@client.task``.
 
-    Called as before, it runs here.
+    Called as before, it runs here. Called with a value of a workflow, it becomes a node of that;
+    see `MecaPy.workflow`.
 
     Examples
     --------
@@ -252,7 +278,7 @@ class Calculation(_Calculation):
         RunCancelled
             Somebody cancelled it.
         """
-        fields, origin = self._ordered(self._inputs(args, kwargs))
+        fields, origin = self._ordered(self._run_inputs(args, kwargs))
         run = self._client._execute(None, fields, fresh=False, timeout=None, origin=origin)
         return run.result()
 
@@ -271,7 +297,7 @@ class Calculation(_Calculation):
         """
         from mecapy._run import Run
 
-        fields, origin = self._ordered(self._inputs(args, kwargs))
+        fields, origin = self._ordered(self._run_inputs(args, kwargs))
         rule = self._client._rules.execute(None, fields, Order())
         return Run(self._client, self._client._driver.run(rule), origin)
 
@@ -349,7 +375,7 @@ class AsyncCalculation(_Calculation):
         PlatformError, RunCancelled
             See `Calculation.remote`.
         """
-        fields, origin = self._ordered(self._inputs(args, kwargs))
+        fields, origin = self._ordered(self._run_inputs(args, kwargs))
         run = await self._client._execute(None, fields, fresh=False, timeout=None, origin=origin)
         return await run.result()
 
@@ -363,7 +389,7 @@ class AsyncCalculation(_Calculation):
         """
         from mecapy._async_run import AsyncRun
 
-        fields, origin = self._ordered(self._inputs(args, kwargs))
+        fields, origin = self._ordered(self._run_inputs(args, kwargs))
         rule = self._client._rules.execute(None, fields, Order())
         return AsyncRun(self._client, await self._client._driver.run(rule), origin)
 

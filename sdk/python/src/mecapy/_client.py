@@ -18,12 +18,15 @@ from mecapy._fields import run_of
 from mecapy._http import http_options
 from mecapy._login import find_login
 from mecapy._origin import UNKNOWN, Origin
-from mecapy._rules import Order, Rules
+from mecapy._rules import Order
 from mecapy._run import Run, Runs
 from mecapy._session import Session
 from mecapy._signatures import knows_the_address, shows_options, takes_inputs
 from mecapy._task import Tasks
 from mecapy._values import CostSum, Duration, Limits
+from mecapy._workflow import WorkflowRuns, Workflows
+from mecapy._workflow_builder import WorkflowBuilder
+from mecapy._workflow_rules import Memory, WorkflowRules
 
 if TYPE_CHECKING:
     from mecapy._async import AsyncMecaPy
@@ -62,6 +65,10 @@ class MecaPy:
         Your tasks: make, find and list them.
     runs : Runs
         Your runs: find and list them.
+    workflows : Workflows
+        Your workflows: make, find and list them.
+    workflow_runs : WorkflowRuns
+        Your runs of workflows: find and list them.
 
     Raises
     ------
@@ -99,10 +106,13 @@ class MecaPy:
     def _join(self, session: Session, options: Json) -> None:
         self._options = options
         self._driver = Driver(lambda: httpx.Client(**options))
-        self._rules = Rules(session)
+        self._rules = WorkflowRules(session)
+        self._memory = Memory()
         self.base_url = session.base_url
         self.tasks = Tasks(self)
         self.runs = Runs(self)
+        self.workflows = Workflows(self)
+        self.workflow_runs = WorkflowRuns(self)
 
     @takes_inputs
     def run(
@@ -221,6 +231,27 @@ class MecaPy:
         if function is None:
             return lambda f: Calculation(self, f, made)
         return Calculation(self, function, made)
+
+    def workflow(self, name: str, *, description: str | None = None) -> WorkflowBuilder:
+        """Write a workflow, calculations that feed each other: ``with client.workflow("joint")``.
+
+        A function under ``@client.task`` that is called inside with a value of the workflow
+        becomes a node of it; see `WorkflowBuilder`. It is kept when the ``with`` is left without an
+        exception, and is a new version of the workflow of this name that this client kept before.
+
+        Parameters
+        ----------
+        name : str
+            What people call it.
+        description : str, optional
+            For people.
+
+        Raises
+        ------
+        WorkflowError
+            As the ``with`` is left: something is wrong with it, in words of its nodes.
+        """
+        return WorkflowBuilder(self, name, description)
 
     def costs(
         self,

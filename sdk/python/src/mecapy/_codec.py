@@ -34,6 +34,25 @@ def encode_inputs(inputs: Mapping[str, Any]) -> Pieces:
         raise EncodingError(str(error)) from None
 
 
+def encode_value(value: Any, root: str) -> Any:
+    """A constant as the JSON it is sent as.
+
+    Parameters
+    ----------
+    root : str
+        What it is, for the words of an error.
+
+    Raises
+    ------
+    EncodingError
+        It holds a value that has no encoding.
+    """
+    try:
+        return json.loads(_encoding.encode(value, root=root))
+    except _encoding.EncodingError as error:
+        raise EncodingError(str(error)) from None
+
+
 class Encoded:
     """Inputs or a result that hold values which JSON has not, as they came.
 

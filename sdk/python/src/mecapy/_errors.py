@@ -12,8 +12,9 @@
     ├── UsageError              the caller's mistake
     │   ├── ConfigurationError  no server, no token, a package that is missing here
     │   ├── AuthenticationError the token is not, or no longer, good
-    │   ├── NotFoundError       no such task, run or artifact of yours
+    │   ├── NotFoundError       no such task, workflow, run or artifact of yours
     │   ├── InvalidRequestError `problems` names each wrong field
+    │   │   └── WorkflowError   a workflow that cannot be, said in words of its nodes
     │   ├── ConflictError       the state does not allow it
     │   ├── BudgetExhausted     what you may spend this month is spent, or expected
     │   ├── EncodingError       an input has no encoding (also a TypeError)
@@ -54,8 +55,17 @@ class MecaPyError(Exception):
         The run it is about.
     request_id : str, optional
         What to ask the operator about.
+
+    Attributes
+    ----------
+    node : str or None
+        The node by which a workflow run failed.
+    element : int or None
+        Of a node that runs once for each element of a list: which failed, from 0.
     """
 
+    node: str | None = None
+    element: int | None = None
     _passes = False  # by itself, so that asking again may help
 
     def __init__(
@@ -176,7 +186,7 @@ class AuthenticationError(UsageError):
 
 
 class NotFoundError(UsageError):
-    """There is no such task, run or artifact of yours."""
+    """There is no such task, workflow, run or artifact of yours."""
 
 
 class ConflictError(UsageError):
@@ -228,6 +238,10 @@ class InvalidRequestError(UsageError):
     """
 
     problems: tuple[FieldProblem, ...] = ()
+
+
+class WorkflowError(InvalidRequestError):
+    """A workflow that cannot be; says what is wrong with which node, input or output."""
 
 
 class RunCancelled(MecaPyError):

@@ -99,3 +99,58 @@ def _value(value: Any) -> str:
 def _block(text: str) -> str:
     cut = text if len(text) <= _LONGEST else text[:_LONGEST] + " …"
     return f'<pre style="margin:0">{html.escape(cut)}</pre>'
+
+
+_NODE_COLOURS = {**_COLOURS, "waiting": "#9a6700", "skipped": "#6e7781"}
+
+
+def workflow_run_html(record: Mapping[str, Any]) -> str:
+    """A table of the nodes of a workflow run, and how it ended."""
+    names = ("node", "status", "runs", "took", "why")
+    heads = "".join(f'<th style="text-align:left">{name}</th>' for name in names)
+    rows = []
+    for node in record.get("nodes", ()):
+        error = node.get("error") or {}
+        cells = (
+            html.escape(str(node["name"])),
+            _status(str(node["status"])),
+            html.escape(_runs(node)),
+            html.escape(_took(node)),
+            _cut(f"{error['code']}: {error['message']}") if error else "",
+        )
+        rows.append("".join(f'<td style="text-align:left">{cell}</td>' for cell in cells))
+    body = "".join(f"<tr>{row}</tr>" for row in rows)
+    ends = _status(str(record["status"]))
+    error = record.get("error")
+    if error:
+        place = f"node {error['node']}: " if error.get("node") else ""
+        ends += _block(f"{place}{error['code']}: {error['message']}")
+    if "result" in record:
+        ends += _value(record["result"])
+    caption = f"MecaPy workflow run {html.escape(str(record['id']))}"
+    return (
+        f"<table><caption>{caption}</caption><tr>{heads}</tr>{body}"
+        f'<tr><td style="text-align:left" colspan="{len(names)}">{ends}</td></tr></table>'
+    )
+
+
+def _status(status: str) -> str:
+    colour = _NODE_COLOURS.get(status, "inherit")
+    return f'<b style="color:{colour}">{html.escape(status)}</b>'
+
+
+def _runs(node: Mapping[str, Any]) -> str:
+    """How many runs of a node that has elements; of another where its result is from."""
+    if "elements" in node:
+        text = f"{node.get('ended', 0)} of {node['elements']}"
+        for kind in ("failed", "reused"):
+            text += f", {node[kind]} {kind}" if node.get(kind) else ""
+        return text
+    if node.get("reused_from"):
+        return "reused"
+    return "its default" if node.get("by_default") else ""
+
+
+def _took(node: Mapping[str, Any]) -> str:
+    started, finished = moment(node.get("started_at")), moment(node.get("finished_at"))
+    return f"{(finished - started).total_seconds():.3f} s" if started and finished else ""

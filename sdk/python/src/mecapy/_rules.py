@@ -7,7 +7,7 @@ import hashlib
 import json
 import uuid
 import warnings
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import quote
@@ -19,7 +19,7 @@ from mecapy._errors import MecaPyError, NetworkError
 from mecapy._event_reader import EventReader
 from mecapy._fields import body_of
 from mecapy._session import Session
-from mecapy._steps import Emit, Read, Rule, understood
+from mecapy._steps import Emit, Read, Reply, Rule, understood
 from mecapy._values import ENDS, CostSum, RunEstimate, estimate_of, event_of, pick
 
 Json = dict[str, Any]
@@ -134,9 +134,7 @@ class Rules:
             headers=headers,
             deadline=deadline,
         )
-        if "mecapy-warning" in reply.headers:
-            text = errors.harmless(reply.headers["mecapy-warning"])
-            warnings.warn(text, BudgetWarning, stacklevel=2)
+        _warn(reply)
         return _run_record(reply.content)
 
     def estimate(self, task_id: str | None, fields: Mapping[str, Any]) -> Rule[RunEstimate]:
@@ -203,12 +201,25 @@ class Rules:
         return (yield from self._finish(run_id, timeout, Deadline(timeout)))
 
     def _finish(self, run_id: str, timeout: float | None, deadline: Deadline) -> Rule[Json]:
+        path = f"/api/runs/{_id(run_id)}/results"
+        return (yield from self._end(f"run {run_id}", path, _run_record, timeout, deadline))
+
+    def _end(
+        self,
+        what: str,
+        path: str,
+        read: Callable[[bytes], Json],
+        timeout: float | None,
+        deadline: Deadline,
+    ) -> Rule[Json]:
+        """What `read` makes of the answer at `path`, once it is that of an end."""
+        run_id = what.rpartition(" ")[2]
         while True:
             wait = deadline.left(_WAIT_S)
             try:
                 reply = yield from self.session.call(
                     "GET",
-                    f"/api/runs/{_id(run_id)}/results",
+                    path,
                     params={"wait": f"{wait:.3f}"},
                     wait=wait,
                     deadline=deadline,
@@ -216,13 +227,13 @@ class Rules:
             except MecaPyError as error:
                 if not (error._passes and deadline.over):
                     raise
-                text = f"run {run_id} has not ended after {timeout:g} s, as far as can be told"
+                text = f"{what} has not ended after {timeout:g} s, as far as can be told"
                 raise errors.WaitTimeout(text, run_id=run_id) from error
-            record = _run_record(reply.content)
+            record = read(reply.content)
             if record["status"] in ENDS:
                 return record
             if deadline.over:
-                text = f"run {run_id} is {record['status']} after {timeout:g} s; it goes on"
+                text = f"{what} is {record['status']} after {timeout:g} s; it goes on"
                 raise errors.WaitTimeout(text, run_id=run_id)
 
     def cancel(self, run_id: str) -> Rule[Json]:
@@ -247,29 +258,51 @@ class Rules:
 
     def events(self, run_id: str) -> Rule[None]:
         """Emits what happens to a run until it has ended; a broken stream is taken up again."""
+        path = f"/api/runs/{_id(run_id)}/events"
+        yield from self._stream(f"run {run_id}", path, event_of)
+
+    def _stream(
+        self,
+        what: str,
+        path: str,
+        read: Callable[[str, Json], Any],
+        *,
+        goes_on: bool = False,
+    ) -> Rule[None]:
+        """Emits what `read` makes of each event until an end is told.
+
+        Where more can come behind an end (`goes_on`), until the server closes the stream as well.
+        """
         cursor = ""
         tried = 0
+        ended = False
         while True:
             headers = {"Accept": "text/event-stream"}
             if cursor:
                 headers["Last-Event-ID"] = cursor
             try:
-                yield from self.session.open(f"/api/runs/{_id(run_id)}/events", headers, _SILENCE_S)
+                yield from self.session.open(path, headers, _SILENCE_S)
                 reader = EventReader()
                 while (piece := (yield Read())) is not None:
                     for event_id, name, data in reader.feed(piece):
                         cursor, tried = event_id or cursor, 0
-                        event = event_of(name, data)
+                        event = read(name, data)
                         if event is not None:
                             yield Emit(event)
-                        if name == "status" and data["status"] in ENDS:
+                        if name == "status":
+                            ended = data["status"] in ENDS
+                        if ended and not goes_on:
                             return
+                if ended:
+                    return
             except NetworkError:
                 if tried >= _MOST_BREAKS:
                     raise
             if tried >= _MOST_BREAKS:
-                text = f"the events of run {run_id} end without its end"
-                raise errors.PlatformError(text, run_id=run_id)
+                run_id = what.rpartition(" ")[2]
+                raise errors.PlatformError(
+                    f"the events of {what} end without its end", run_id=run_id
+                )
             yield from self.session.pause(tried)
             tried += 1
 
@@ -308,6 +341,13 @@ class Rules:
             before, cursor = cursor, page.get("next")
             if cursor is None or cursor == before or not page["items"]:
                 return
+
+
+def _warn(reply: Reply) -> None:
+    """Tell what the server says beside its answer."""
+    if "mecapy-warning" in reply.headers:
+        text = errors.harmless(reply.headers["mecapy-warning"])
+        warnings.warn(text, BudgetWarning, stacklevel=3)
 
 
 def _run_record(content: bytes) -> Json:

@@ -27,6 +27,7 @@ from mecapy._values import (
     moment,
     pick,
 )
+from mecapy._workflow_value import builder_of
 
 C = TypeVar("C")
 Json = dict[str, Any]
@@ -94,6 +95,20 @@ class TaskState(Generic[C]):
         changed = moment(self._told["updated_at"])
         assert changed is not None
         return changed
+
+    def __call__(self, **inputs: Any) -> Any:
+        """A node of a workflow, whose value is among `inputs`; see `MecaPy.workflow`.
+
+        Raises
+        ------
+        TypeError
+            There is none: a task is run by `execute`.
+        """
+        builder = builder_of(inputs.values())
+        if builder is None:
+            text = f"no value of a workflow is among the inputs of task {self.name}"
+            raise TypeError(text + ": execute({...}) runs it; in a workflow, w.node(...)")
+        return builder._called(self, inputs)
 
     def _inputs(self) -> Any:
         value = self._told.get("inputs")

@@ -277,6 +277,128 @@ class ProgressEvent:
 Event = StatusEvent | LogEvent | ProgressEvent
 
 
+@dataclass(frozen=True)
+class NodeFailure:
+    """Why a node of a workflow run failed.
+
+    Attributes
+    ----------
+    code : str
+        The outcome code of its run; ``invalid_inputs`` where what it needs is not in the results.
+    message : str
+        For the author.
+    node : str or None
+        Its name; None where an output of the workflow is not in the results.
+    run_id : str or None
+        Its run.
+    element : int or None
+        Of a node that runs once for each element of a list: which failed, from 0.
+    """
+
+    code: str
+    message: str
+    node: str | None = None
+    run_id: str | None = None
+    element: int | None = None
+
+
+NodeStatus = Literal["waiting", "running", "completed", "failed", "skipped"]
+
+
+@dataclass(frozen=True)
+class NodeState:
+    """How far a node of a workflow run is.
+
+    Attributes
+    ----------
+    name : str
+        Its name in the workflow.
+    task_id : str
+        Its task.
+    version : int
+        The version of that.
+    status : {'waiting', 'running', 'completed', 'failed', 'skipped'}
+        Where it is.
+    elements, ended, failed, reused : int or None
+        Of a node that runs once for each element of a list: how many there are, have ended, have
+        failed, were answered by an earlier run.
+    run_id : str or None
+        Its run; None before, and of a node with elements.
+    reused_from : str or None
+        The earlier run that answered, when nothing was calculated.
+    by_default : bool
+        Its default stands in for its result.
+    error : NodeFailure or None
+        Why it failed, or the first of its elements did.
+    started_at, finished_at : datetime or None
+        When its first run was made, and when it ended, UTC.
+    """
+
+    name: str
+    task_id: str
+    version: int
+    status: NodeStatus
+    elements: int | None = None
+    ended: int | None = None
+    failed: int | None = None
+    reused: int | None = None
+    run_id: str | None = None
+    reused_from: str | None = None
+    by_default: bool = False
+    error: NodeFailure | None = None
+    started_at: datetime.datetime | None = None
+    finished_at: datetime.datetime | None = None
+
+
+@dataclass(frozen=True)
+class NodeEvent:
+    """A node of a workflow run is somewhere else now."""
+
+    node: NodeState
+
+
+# What `WorkflowRun.events` gives.
+WorkflowEvent = StatusEvent | NodeEvent
+
+
+@dataclass(frozen=True)
+class WorkflowEstimate:
+    """What a run of a workflow would take and cost, as far as it is known.
+
+    Attributes
+    ----------
+    complete : bool
+        Every node's duration and price is known, and no list's length is open.
+    duration_s : float or None
+        Of the longest path, seconds.
+    eur : float or None
+        EUR.
+    """
+
+    complete: bool
+    duration_s: float | None = None
+    eur: float | None = None
+
+
+@dataclass(frozen=True)
+class WorkflowCheck:
+    """A definition that has nothing wrong.
+
+    Attributes
+    ----------
+    nodes : int
+        How many.
+    order : tuple of str
+        Their names, as they can begin.
+    estimate : WorkflowEstimate
+        What a run would take and cost.
+    """
+
+    nodes: int
+    order: tuple[str, ...]
+    estimate: WorkflowEstimate
+
+
 def pick(kind: Any, record: Mapping[str, Any]) -> Any:
     """A dataclass of those members of `record` that it has: servers may tell more."""
     return kind(**{key: record[key] for key in kind.__dataclass_fields__ if key in record})
@@ -311,6 +433,32 @@ def event_of(name: str, data: Mapping[str, Any]) -> Event | None:
         told = None if fraction is None else float(fraction)
         return ProgressEvent(Progress(told, str(data.get("message", ""))))
     return None
+
+
+def node_of(record: Mapping[str, Any]) -> NodeState:
+    """A node of a workflow run as the server told it."""
+    error = record.get("error")
+    told = {
+        **record,
+        "error": None if error is None else pick(NodeFailure, {"node": record["name"], **error}),
+        "started_at": moment(record.get("started_at")),
+        "finished_at": moment(record.get("finished_at")),
+    }
+    state: NodeState = pick(NodeState, told)
+    return state
+
+
+def workflow_event_of(name: str, data: Mapping[str, Any]) -> WorkflowEvent | None:
+    """The event of the name and JSON that came; None for one of a later server."""
+    if name == "status":
+        return StatusEvent(data["status"], int(data["attempt"]))
+    return NodeEvent(node_of(data)) if name == "node" else None
+
+
+def check_of(record: Mapping[str, Any]) -> WorkflowCheck:
+    """What the server found in a definition."""
+    estimate = pick(WorkflowEstimate, record["estimate"])
+    return WorkflowCheck(int(record["nodes"]), tuple(record["order"]), estimate)
 
 
 def moment(text: str | None) -> datetime.datetime | None:

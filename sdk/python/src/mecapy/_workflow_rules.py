@@ -1,0 +1,296 @@
+"""What the platform's API offers of workflows, as rules over a `Session`."""
+
+from __future__ import annotations
+
+import contextlib
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from mecapy import _errors as errors
+from mecapy._codec import read_record
+from mecapy._deadline import Deadline
+from mecapy._errors import MecaPyError, NotFoundError, WorkflowError
+from mecapy._fields import body_of
+from mecapy._rules import Order, Rules, _id, _json, _warn
+from mecapy._steps import Emit, Rule
+from mecapy._values import ENDS, WorkflowCheck, check_of, workflow_event_of
+
+Json = dict[str, Any]
+
+
+@dataclass
+class Kept:
+    """What a client has kept on the server, and as what it was sent last."""
+
+    id: str
+    version: int
+    fields: Json
+
+
+@dataclass
+class Memory:
+    """What a client has kept so far: made again, it becomes a new version."""
+
+    tasks: dict[tuple[str, ...], Kept] = field(default_factory=dict)
+    workflows: dict[str, Kept] = field(default_factory=dict)
+
+
+class Draft(Protocol):
+    """A workflow that is to be kept, with the functions that are its calculations."""
+
+    name: str
+    description: str | None
+    tasks: dict[tuple[str, ...], Json]  # what is sent of each function, by which it is
+    kept: dict[tuple[str, ...], Kept]  # is filled
+
+    def _parts(self) -> Json:
+        """Its definition, once its functions are kept."""
+
+
+class WorkflowRules(Rules):
+    """The calls of the API, those of workflows among them."""
+
+    def keep(self, draft: Draft, memory: Memory) -> Rule[Json]:
+        """Keep a workflow and the functions it uses; the workflow as it is then.
+
+        Raises
+        ------
+        WorkflowError
+            Something is wrong with it, in words of its nodes.
+        """
+        for key, fields in draft.tasks.items():
+            try:
+                draft.kept[key] = yield from self._keep_task(memory, key, fields)
+            except errors.InvalidRequestError as error:
+                raise _retold(error, f"the function {key[0]} of workflow {draft.name}: ") from None
+        fields = {"name": draft.name, **draft._parts()}
+        if draft.description is not None:
+            fields["description"] = draft.description
+        names = {one.id: key[0] for key, one in draft.kept.items()}
+        record = yield from self._keep_workflow(memory, fields, names)
+        memory.workflows[draft.name] = Kept(str(record["id"]), int(record["version"]), fields)
+        return record
+
+    def _keep_task(self, memory: Memory, key: tuple[str, ...], fields: Json) -> Rule[Kept]:
+        known = memory.tasks.get(key)
+        record = None
+        if known is not None and known.fields.get("limits", {}).keys() - fields.get("limits", {}):
+            known = None  # a change takes no limit away
+        if known is not None:
+            taken = {one: None for one in known.fields if one not in fields}
+            with contextlib.suppress(NotFoundError):  # deleted meanwhile
+                if known.fields == fields:
+                    record = yield from self.get_task(known.id, known.version)
+                else:
+                    record = yield from self.update_task(known.id, taken | fields)
+        if record is None:
+            record = yield from self.create_task(fields)
+        kept = Kept(str(record["id"]), int(record["version"]), fields)
+        memory.tasks[key] = kept
+        return kept
+
+    def _keep_workflow(self, memory: Memory, fields: Json, names: Mapping[str, str]) -> Rule[Json]:
+        known = memory.workflows.get(fields["name"])
+        if known is not None:
+            with contextlib.suppress(NotFoundError):  # deleted meanwhile
+                record = yield from self.get_workflow(known.id)
+                same = record["version"] == known.version
+                if same and known.fields == fields:
+                    return record
+                changed = {
+                    name: value
+                    for name, value in fields.items()
+                    if not (same and known.fields.get(name) == value)
+                }
+                if "description" in known.fields and "description" not in fields:
+                    changed["description"] = None
+                return (yield from self.update_workflow(known.id, changed, names))
+        return (yield from self.create_workflow(fields, names))
+
+    # Workflows
+
+    def create_workflow(self, fields: Json, names: Mapping[str, str] | None = None) -> Rule[Json]:
+        """Keep a workflow; `names` are those of tasks, by id, for the words of an error."""
+        return (yield from self._defining("POST", "/api/workflows", fields, names or {}))
+
+    def update_workflow(
+        self, workflow_id: str, fields: Json, names: Mapping[str, str] | None = None
+    ) -> Rule[Json]:
+        """Change what is given; a None takes that away."""
+        path = f"/api/workflows/{_id(workflow_id)}"
+        return (yield from self._defining("PATCH", path, fields, names or {}))
+
+    def check_workflow(self, fields: Json) -> Rule[WorkflowCheck]:
+        """Look at a definition, which is kept nowhere."""
+        return check_of((yield from self._defining("POST", "/api/workflows/check", fields, {})))
+
+    def _defining(
+        self, method: str, path: str, fields: Json, names: Mapping[str, str]
+    ) -> Rule[Json]:
+        try:
+            reply = yield from self.session.call(method, path, body=body_of(fields))
+        except errors.InvalidRequestError as error:
+            raise in_words(error, names) from None
+        return _json(reply.content)
+
+    def get_workflow(self, workflow_id: str, version: int | None = None) -> Rule[Json]:
+        """A workflow, with the version asked for or the latest."""
+        path = f"/api/workflows/{_id(workflow_id)}"
+        reply = yield from self.session.call("GET", path, params={"version": version})
+        return _json(reply.content)
+
+    def workflow_versions(self, workflow_id: str) -> Rule[None]:
+        """Emits the workflow with each of its versions, newest first."""
+        record = yield from self.get_workflow(workflow_id)
+        yield Emit(record)
+        for version in range(int(record["version"]) - 1, 0, -1):
+            yield Emit((yield from self.get_workflow(workflow_id, version)))
+
+    def delete_workflow(self, workflow_id: str) -> Rule[None]:
+        """Hide a workflow; its runs stay."""
+        yield from self.session.call("DELETE", f"/api/workflows/{_id(workflow_id)}")
+
+    def list_workflows(self, limit: int | None) -> Rule[None]:
+        """Emits workflows without their definitions, newest first."""
+        yield from self._pages("/api/workflows", {}, limit)
+
+    def latest_workflow_run(self, workflow_id: str) -> Rule[Json | None]:
+        """The latest run of a workflow, without its result; None when it never ran."""
+        path = f"/api/workflows/{_id(workflow_id)}/status"
+        reply = yield from self.session.call("GET", path)
+        record = _json(reply.content)
+        return None if record["workflow_run_id"] is None else _workflow_run(reply.content)
+
+    # Runs of workflows
+
+    def execute_workflow(
+        self, workflow_id: str, fields: Mapping[str, Any], order: Order
+    ) -> Rule[Json]:
+        """Start a run of a workflow; as it is then."""
+        headers = {"Idempotency-Key": order.key}
+        if order.fresh:
+            headers["Cache-Control"] = "no-cache"
+        path = f"/api/workflows/{_id(workflow_id)}/execute"
+        reply = yield from self.session.call("POST", path, body=body_of(fields), headers=headers)
+        _warn(reply)
+        return _workflow_run(reply.content)
+
+    def get_workflow_run(self, run_id: str) -> Rule[Json]:
+        """A run of a workflow without its result."""
+        reply = yield from self.session.call("GET", f"/api/workflow-runs/{_id(run_id)}")
+        return _workflow_run(reply.content)
+
+    def list_workflow_runs(
+        self, workflow_id: str | None, status: str | None, limit: int | None
+    ) -> Rule[None]:
+        """Emits runs of workflows without nodes and results, newest first."""
+        asked = {"workflow_id": workflow_id, "status": status}
+        yield from self._pages("/api/workflow-runs", asked, limit)
+
+    def node_runs(self, run_id: str, node: str, limit: int | None) -> Rule[None]:
+        """Emits runs of a node, each with its element, in the order of elements."""
+        yield from self._pages(f"/api/workflow-runs/{_id(run_id)}/nodes/{_id(node)}", {}, limit)
+
+    def finish_workflow_run(self, run_id: str, timeout: float | None) -> Rule[Json]:
+        """The run with its result, once it has ended; of one that failed also why, from its node.
+
+        Raises
+        ------
+        WaitTimeout
+            It has not ended in `timeout` seconds.
+        """
+        what = f"workflow run {run_id}"
+        path = f"/api/workflow-runs/{_id(run_id)}/results"
+        record = yield from self._end(what, path, _workflow_run, timeout, Deadline(timeout))
+        if record["status"] != "failed":
+            return record
+        return record | {"why": (yield from self._why(record))}
+
+    def _why(self, record: Json) -> Rule[Json | None]:
+        """What the run that failed tells of it; None where none can be asked."""
+        failed = record["error"].get("run_id")
+        if failed is None:
+            return None
+        try:
+            run = yield from self.get_run(failed)
+        except MecaPyError:  # what the workflow tells is what counts
+            return None
+        return run.get("error") if run["status"] == "failed" else None
+
+    def cancel_workflow_run(self, run_id: str) -> Rule[Json]:
+        """Stop a run of a workflow; one that has ended stays as it is."""
+        try:
+            reply = yield from self.session.call("POST", f"/api/workflow-runs/{_id(run_id)}/cancel")
+        except errors.ConflictError:
+            record = yield from self.get_workflow_run(run_id)
+            if record["status"] not in ENDS:
+                raise
+            return record
+        return _workflow_run(reply.content)
+
+    def resume_workflow_run(self, run_id: str, fields: Mapping[str, Any]) -> Rule[Json]:
+        """Take up a run of a workflow that failed or was cancelled; as it is then."""
+        path = f"/api/workflow-runs/{_id(run_id)}/resume"
+        reply = yield from self.session.call("POST", path, body=body_of(fields))
+        _warn(reply)
+        return _workflow_run(reply.content)
+
+    def workflow_events(self, run_id: str) -> Rule[None]:
+        """Emits what happens to a run of a workflow until it has ended."""
+        path = f"/api/workflow-runs/{_id(run_id)}/events"
+        what = f"workflow run {run_id}"
+        # One that was taken up again begins with how it ended before.
+        yield from self._stream(what, path, workflow_event_of, goes_on=True)
+
+
+def _workflow_run(content: bytes) -> Json:
+    record = read_record(content, "result")
+    return record | {"id": record["workflow_run_id"]}
+
+
+# What a part of a node is called here, where it is called otherwise.
+_OURS = {"for_each": "each"}
+_WORDS: dict[str, Callable[[list[str]], str]] = {
+    "inputs": lambda way: f"input {way[0]}",
+    "outputs": lambda way: f"output {way[0]}",
+    "nodes": lambda way: f"node {way[0]}" + (f", {_of_node(way[1:])}" if way[1:] else ""),
+}
+
+
+def in_words(
+    error: errors.InvalidRequestError, names: Mapping[str, str]
+) -> errors.InvalidRequestError:
+    """An error of a definition, its places in words; `names` are those of tasks, by id."""
+    if not error.problems:
+        return error
+    lines = []
+    for problem in error.problems:
+        detail = re.sub(r"[0-9a-f-]{36}", lambda id_: names.get(id_[0], id_[0]), problem.detail)
+        lines.append(f"{place_in_words(problem.pointer)}: {detail}")
+    text = lines[0] if len(lines) == 1 else "\n  ".join(["the workflow will not do:", *lines])
+    return _told(error, text)
+
+
+def place_in_words(pointer: str) -> str:
+    """Where in a definition a JSON pointer leads to: ``node preload, input torque``."""
+    parts = [one.replace("~1", "/").replace("~0", "~") for one in pointer.split("/")[1:]]
+    words = _WORDS.get(parts[0]) if len(parts) > 1 else None
+    return ".".join(parts) or "the workflow" if words is None else words(parts[1:])
+
+
+def _of_node(way: list[str]) -> str:
+    if way[0] == "inputs" and way[1:]:
+        return f"input {way[1]}"
+    return ".".join([_OURS.get(way[0], way[0]), *way[1:]])
+
+
+def _retold(error: errors.InvalidRequestError, before: str) -> WorkflowError:
+    return _told(error, before + error.message)
+
+
+def _told(error: errors.InvalidRequestError, text: str) -> WorkflowError:
+    told = WorkflowError(text, code=error.code, request_id=error.request_id)
+    told.problems = error.problems
+    return told
