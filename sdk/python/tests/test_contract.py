@@ -220,6 +220,12 @@ def test_each_outcome_is_raised_as_the_exception_that_names_it(contract: Json) -
         assert codes_of(kind) == codes, kind
 
 
+def test_codes_have_the_fault_of_the_contract(contract: Json) -> None:
+    told = {row["code"]: row["fault"] for row in contract["outcomes"]}
+    assert {code for code, fault in told.items() if fault != "platform"} == set(_outcome._FAULTS)
+    assert {code: told[code] for code in _outcome._FAULTS} == _outcome._FAULTS
+
+
 def test_each_status_of_an_answer_has_its_exception(contract: Json) -> None:
     told = {row["http_status"] for row in contract["errors"] if row["in_answers"]}
     assert {status for status in told if status < 500} - set(_session._KINDS) == set()

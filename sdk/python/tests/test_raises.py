@@ -35,12 +35,24 @@ TWINS: dict[type, type] = {
     Run: AsyncRun,
     Artifact: AsyncArtifact,
 }
+WORKFLOW_TWINS: dict[type, type] = {  # what they raise of others': test_workflow_runs.py
+    mecapy.Workflows: mecapy.AsyncWorkflows,
+    mecapy.Workflow: mecapy.AsyncWorkflow,
+    mecapy.WorkflowRuns: mecapy.AsyncWorkflowRuns,
+    mecapy.WorkflowRun: mecapy.AsyncWorkflowRun,
+    mecapy.WorkflowBuilder: mecapy.AsyncWorkflowBuilder,
+}
 ABSENT = "01a218fd-7c32-7000-b47b-4bd94c0872ba"
 # What a method is given that wants something.
 ARGUMENTS = {
     Tasks: {"get": (ABSENT,), "create": ("x", LEAVES_A_FILE)},
     Runs: {"get": (ABSENT,)},
-    MecaPy: {"run": (LEAVES_A_FILE,), "submit": (LEAVES_A_FILE,), "task": (None,)},
+    MecaPy: {
+        "run": (LEAVES_A_FILE,),
+        "submit": (LEAVES_A_FILE,),
+        "task": (None,),
+        "workflow": ("x",),
+    },
 }
 
 
@@ -90,9 +102,9 @@ def strange(server: Server, client: MecaPy) -> Iterator[dict[type, Any]]:
     things[MecaPy].close()
 
 
-def calls() -> list[tuple[type, str]]:
+def calls(twins: dict[type, type] = TWINS) -> list[tuple[type, str]]:
     """Each method of each kind, but for what only ends things."""
-    kinds = [*TWINS, *TWINS.values()]
+    kinds = [*twins, *twins.values()]
     return [(kind, name) for kind in kinds for name in methods_of(kind) if name != "close"]
 
 
@@ -107,14 +119,17 @@ def test_who_asks_for_what_is_not_his_is_told_as_the_docstring_says(
     assert ("NotFoundError" in raises(getattr(kind, name))) is (told == "NotFoundError")
 
 
-@pytest.mark.parametrize("kind", TWINS, ids=lambda kind: kind.__name__)
+ALL_TWINS = TWINS | WORKFLOW_TWINS
+
+
+@pytest.mark.parametrize("kind", ALL_TWINS, ids=lambda kind: kind.__name__)
 def test_both_clients_say_that_they_raise_the_same(kind: type) -> None:
-    for name in set(methods_of(kind)) & set(methods_of(TWINS[kind])):
-        assert raises(getattr(kind, name)) == raises(getattr(TWINS[kind], name)), name
+    for name in set(methods_of(kind)) & set(methods_of(ALL_TWINS[kind])):
+        assert raises(getattr(kind, name)) == raises(getattr(ALL_TWINS[kind], name)), name
 
 
 def test_what_is_said_to_be_raised_is_an_exception_of_the_package_or_of_python() -> None:
-    for kind, name in calls():
+    for kind, name in calls(TWINS | WORKFLOW_TWINS):
         for said in raises(getattr(kind, name)):
             found = getattr(mecapy, said, None) or getattr(builtins, said)
             assert issubclass(found, Exception)

@@ -462,6 +462,10 @@ def test_a_run_is_given_no_values() -> None:
         for call in (fatigue.remote, fatigue.submit):
             with pytest.raises(EncodingError, match="call the function itself to make a node"):
                 call(w.input("load"))
+        with pytest.raises(TypeError, match=r"w\.each\(\.\.\.\) has a node run once for each"):
+            fatigue.map(w.input("loads"))
+        with pytest.raises(EncodingError, match="entry 1: load is the <input x"):
+            fatigue.map([1, w.input("x")])
 
 
 def test_what_stands_there_is_not_changed_by_who_looks_at_it() -> None:

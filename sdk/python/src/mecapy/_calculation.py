@@ -164,7 +164,10 @@ class _Calculation:
 
     def _run_inputs(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Json:
         """The same of a run, which must be known."""
-        inputs = self._inputs(args, kwargs)
+        return self._known(self._inputs(args, kwargs))
+
+    @staticmethod
+    def _known(inputs: Json) -> Json:
         for name, value in inputs.items():
             check_is_known(name, value)
         return inputs
@@ -184,7 +187,7 @@ class _Calculation:
         found = []
         for index, entry in enumerate(_rows(entries)):
             try:
-                found.append(self._item_inputs(entry))
+                found.append(self._known(self._item_inputs(entry)))
             except TypeError as error:
                 kind = EncodingError if isinstance(error, EncodingError) else TypeError
                 raise kind(f"entry {index}: {error}") from None

@@ -101,15 +101,15 @@ def workflow_failure_to_raise(record: Json) -> errors.MecaPyError | None:
 
 
 def _of_node(told: NodeFailure, why: Json | None, before: str, what: str) -> errors.MecaPyError:
-    fault = _FAULTS.get(told.code, "platform")
     if why is not None:
-        failure: Failure = pick(Failure, why)
-        return _raised(failure, UNKNOWN, told.run_id, f"run {told.run_id}", before)
-    if told.code == "budget_exhausted":
-        return errors.BudgetExhausted(before + told.message, code=told.code)
-    if told.run_id is None and told.code.startswith("invalid_"):  # of the definition, or its inputs
-        failure = Failure(told.code, told.message, "calculation")
-        return errors.RunError(before + told.message, failure=failure)
-    failure = Failure(told.code, told.message, fault)
+        return _raised(pick(Failure, why), UNKNOWN, told.run_id, f"run {told.run_id}", before)
+    fault = _FAULTS.get(told.code)
+    if told.run_id is None and fault is None:  # no run could be made
+        if told.code == "budget_exhausted":
+            return errors.BudgetExhausted(before + told.message, code=told.code)
+        if told.code.startswith("invalid_"):
+            failure = Failure(told.code, told.message, "calculation")
+            return errors.RunError(before + told.message, failure=failure)
+    failure = Failure(told.code, told.message, fault or "platform")
     where = what if told.run_id is None else f"run {told.run_id}"
     return _raised(failure, UNKNOWN, told.run_id, where, before)

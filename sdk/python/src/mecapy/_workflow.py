@@ -402,7 +402,8 @@ class WorkflowRun(WorkflowRunState["MecaPy"]):
         Parameters
         ----------
         versions : mapping, optional
-            By the name of a node: the version of its task from now on.
+            By the name of a node: the version of its task from now on. That of a function which
+            was mended and whose workflow was written again: ``w.workflow.nodes[name]["version"]``.
         force : iterable of str, optional
             Nodes that are calculated though an earlier run could answer.
 

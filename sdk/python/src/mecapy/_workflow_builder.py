@@ -49,8 +49,8 @@ class _WorkflowBuilder:
             raise TypeError(f"the name of a workflow is a text, not {name!r}")
         self.name = name
         self.description = description
-        self.tasks: dict[tuple[str, ...], Json] = {}
-        self.kept: dict[tuple[str, ...], Kept] = {}
+        self._functions: dict[tuple[str, ...], Json] = {}
+        self._kept: dict[tuple[str, ...], Kept] = {}
         self._client = client
         self._state: Literal["new", "open", "left", "kept"] = "new"
         self._inputs: dict[str, Json] = {}
@@ -249,7 +249,7 @@ class _WorkflowBuilder:
         for name, node in self._nodes.items():
             key = self._keys.get(name)
             if key is not None:
-                kept = self.kept.get(key)
+                kept = self._kept.get(key)
                 own = {"task": key[0]} if kept is None else {"task": kept.id}
                 node = own | ({} if kept is None else {"version": kept.version}) | node
             nodes[name] = node
@@ -300,7 +300,7 @@ class _WorkflowBuilder:
             node["default"] = encode_value(default, f"the default of node {name}")
         if isinstance(task, _Calculation):  # the last thing that can fail
             key, fields = task._kept()
-            while self.tasks.setdefault(key, fields) != fields:  # two of the same name
+            while self._functions.setdefault(key, fields) != fields:  # two of the same name
                 key = (*key, "again")
             self._keys[name] = key
         self._nodes[name] = node

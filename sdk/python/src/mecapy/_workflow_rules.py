@@ -42,8 +42,8 @@ class Draft(Protocol):
 
     name: str
     description: str | None
-    tasks: dict[tuple[str, ...], Json]  # what is sent of each function, by which it is
-    kept: dict[tuple[str, ...], Kept]  # is filled
+    _functions: dict[tuple[str, ...], Json]  # what is sent of each, by which it is
+    _kept: dict[tuple[str, ...], Kept]  # is filled
 
     def _parts(self) -> Json:
         """Its definition, once its functions are kept."""
@@ -60,15 +60,15 @@ class WorkflowRules(Rules):
         WorkflowError
             Something is wrong with it, in words of its nodes.
         """
-        for key, fields in draft.tasks.items():
+        for key, fields in draft._functions.items():
             try:
-                draft.kept[key] = yield from self._keep_task(memory, key, fields)
+                draft._kept[key] = yield from self._keep_task(memory, key, fields)
             except errors.InvalidRequestError as error:
                 raise _retold(error, f"the function {key[0]} of workflow {draft.name}: ") from None
         fields = {"name": draft.name, **draft._parts()}
         if draft.description is not None:
             fields["description"] = draft.description
-        names = {one.id: key[0] for key, one in draft.kept.items()}
+        names = {one.id: key[0] for key, one in draft._kept.items()}
         record = yield from self._keep_workflow(memory, fields, names)
         memory.workflows[draft.name] = Kept(str(record["id"]), int(record["version"]), fields)
         return record
