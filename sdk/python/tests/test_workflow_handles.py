@@ -49,7 +49,7 @@ RUNNING = {
     **{"attempt": 1, "cancel_requested": False, "nodes": [K, EACH]},
     "queued_at": "2026-11-27T12:00:00Z",
 }
-TIMES = {"started_at": "2026-11-27T12:00:00Z", "finished_at": "2026-11-27T12:00:01.5Z"}
+TIMES = {"started_at": "2026-11-27T12:00:00Z", "finished_at": "2026-11-27T12:00:01.500Z"}
 DONE = {
     **RUNNING,
     **{"status": "completed", "finished_at": "2026-11-27T12:00:02Z"},
