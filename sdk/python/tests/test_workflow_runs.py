@@ -143,7 +143,7 @@ def test_arrays_go_from_node_to_node(client: MecaPy) -> None:
 
     with client.workflow("arrays") as w:
         w.output(x=client.task(doubled)(client.task(doubled)(w.input("x"))))
-    assert w.execute(x=np.array([1.0, 2.0])).result(timeout=30).tolist() == [4.0, 8.0]
+    assert w.execute(x=np.array([1.0, 2.0])).result(timeout=30)["x"].tolist() == [4.0, 8.0]
 
 
 def test_what_becomes_of_a_node_that_fails(client: MecaPy) -> None:
@@ -357,7 +357,7 @@ def strange(server: Server, client: MecaPy) -> Any:
     """What somebody has who holds a workflow of another user, and a run of it."""
     w = joint(client, "not his")
     run = client.workflow_runs.get(w.execute(INPUTS).wait(30).id)
-    token = server.add_user("stranger to workflows")
+    token = server.add_user("stranger-to-workflows")
     things: dict[type, Any] = {}
     for client_of, kinds in ((MecaPy, list(WORKFLOW_TWINS)), (AsyncMecaPy, twins())):
         one = client_of(token=token, base_url=server.url)
