@@ -329,6 +329,17 @@ def test_a_failure_is_that_of_the_node_as_its_run_tells_it() -> None:
     assert (error.line, "line 7, in stiffness" in error.traceback) == (7, True)
 
 
+@BOTH
+def test_a_failure_that_was_told_before_is_that_of_the_node_too(kind: type) -> None:
+    async def story(client: Any) -> None:
+        run = await settled(client.workflow_runs.get("r"))
+        assert run.status == "failed"
+        with pytest.raises(CalculationError, match="line 7, in stiffness"):
+            await settled(run.result())
+
+    play(kind, story, Answer(200, FAILED), Answer(200, FAILED), Answer(200, NODE_RUN))
+
+
 @pytest.mark.parametrize("answer", [Answer(404, {"detail": "no such run"}), Answer(200, K | BEGUN)])
 def test_a_failure_whose_run_tells_nothing_is_what_the_workflow_says(answer: Answer) -> None:
     error = raised(FAILED, answer)

@@ -101,8 +101,9 @@ class _WorkflowBuilder:
         Parameters
         ----------
         items : WorkflowValue, list, tuple, range, array or DataFrame
-            A list that is known when the workflow runs, or one that is known now; a DataFrame is
-            its rows, by the names of its columns.
+            A list that is known when the workflow runs, which is one of JSON then: an array is
+            given to a run as ``list(array)``. Or one that is known now; of a DataFrame its rows, by
+            the names of its columns.
 
         Examples
         --------
