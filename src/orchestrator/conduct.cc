@@ -258,6 +258,7 @@ void Conduct::hear(const store::NodeRunEnd& end) {
 }
 
 void Conduct::give_up(Place place, model::NodeError why) {
+  if (definition_.nodes[place.node].each) why.element = place.element;
   errors_.insert_or_assign(place, std::move(why));
   events_.emplace_back(workflow::Ended{place.node, place.element, true});
 }
@@ -348,8 +349,6 @@ void Conduct::note_changes(Step& step) {
     model::NodeRecord& record = step.run.nodes[place.node];
     if (record.error) continue;
     record.error = error;
-    if (definition_.nodes[place.node].each && !error.run_id.empty())
-      record.error->element = place.element;
     step.changed.insert(place.node);
   }
 }

@@ -21,7 +21,11 @@ from support.workflows import (
     value,
 )
 
-FAIL = "def calculate(inputs):\n    raise ValueError('no such bolt')\n"
+FAIL = """
+def calculate(inputs):
+    inputs.get('a')
+    raise ValueError('no such bolt')
+"""
 SLOW = """
 import time
 def calculate(inputs):
@@ -412,6 +416,29 @@ def test_all_that_is_wrong_is_told_at_once(api: Api, add: Json) -> None:
             "/nodes/e/task",
             "/nodes/e",
         }
+
+
+def test_what_codes_read_and_give_is_held_against_each_other(api: Api) -> None:
+    stiffness = api.create("def calculate(inputs):\n    return {'k': 210 * inputs['area']}")
+    preload = api.create(
+        "def calculate(inputs):\n    return {'f': inputs['k'] * inputs['torque']}", {"torque": 80}
+    )
+    nodes = {
+        "k": node(stiffness, aera=value(3)),
+        "p": node(preload, k=of("k", "/kk")),
+    }
+    body = {"nodes": nodes, "outputs": {"f": of("p", "/f"), "g": of("p", "/g")}}
+    errors = expect_problem(api.post("/api/workflows/check", body), 422, "invalid_fields")["errors"]
+    assert {one["pointer"]: one["detail"] for one in errors} == {
+        "/nodes/k/inputs/aera": 'its task reads no such input; did you mean "area"?',
+        "/nodes/k/inputs/area": "it is missing: its task needs it",
+        "/nodes/p/inputs/k": 'the result of k has no kk; did you mean "k"?',
+        "/outputs/g": 'the result of p has no g; did you mean "f"?',
+    }
+    nodes["k"] = node(stiffness, area=value(3))
+    nodes["p"] = node(preload, k=of("k", "/k"))
+    run = execute(api, create(api, nodes, {"f": of("p", "/f")}))
+    assert run["result"] == {"f": 210 * 3 * 80}, "what the task has of its own stays"
 
 
 def test_a_check_tells_the_order_and_what_is_expected(api: Api) -> None:

@@ -189,7 +189,7 @@ def test_a_failure_names_its_node(client: MecaPy) -> None:
 
 
 def test_a_failed_run_is_taken_up_again_where_it_failed(client: MecaPy) -> None:
-    broken = "def calculate(inputs):\n    return 1 / 0\n"
+    broken = "def calculate(inputs):\n    return inputs['x'] / 0\n"
     task = client.tasks.create("mended later", broken)
     with client.workflow("mended") as w:
         first = client.task(inverted)(w.input("x"))
