@@ -296,8 +296,9 @@ awaitable<Result<void>> Conduct::advance() {
   const auto again = again_;
   while (true) {
     Step step{run_};
-    if (auto filled = co_await fill(step); !filled) co_return filled.error();
-    auto written = co_await write(step);
+    auto filled = co_await fill(step);
+    auto written = filled ? co_await write(step) : Result<bool>(filled.error());
+    values_->see(run_.state);
     if (!written) co_return written.error();
     if (*written) co_return Result<void>{};
     events_ = events;  // with what was refused known now
@@ -306,7 +307,16 @@ awaitable<Result<void>> Conduct::advance() {
 }
 
 awaitable<Result<void>> Conduct::fill(Step& step) {
-  for (std::size_t count = 0; !events_.empty() && count < kMostEvents; ++count) {
+  values_->see(step.run.state);
+  for (std::size_t count = 0; count < kMostEvents; ++count) {
+    if (events_.empty() && step.to_read.empty()) break;
+    if (events_.empty()) {  // what is needed is there: no need to come again for it
+      const std::size_t node = *step.to_read.begin();
+      auto event = co_await read(node);
+      if (!event) co_return event.error();
+      step.to_read.erase(node);
+      events_.push_back(*event);
+    }
     const workflow::Event event = events_.front();
     events_.pop_front();
     const auto actions = plan_->step(step.run.state, event, width());
@@ -430,9 +440,7 @@ awaitable<Result<model::Task>> Conduct::task_of(std::size_t node) {
 awaitable<Result<void>> Conduct::finish(Step& step) {
   model::WorkflowRun& run = step.run;
   if (run.state.status == WorkflowStatus::completed) {
-    const model::WorkflowState before = std::exchange(run_.state, run.state);  // which values_ sees
     auto result = co_await values_->object(definition_.outputs);
-    run_.state = before;
     if (!result && may_pass(result.error())) co_return result.error();
     if (!result) {
       run.state.status = WorkflowStatus::failed;
@@ -483,7 +491,7 @@ awaitable<Result<bool>> Conduct::write(Step& step) {
     co_return false;
   }
   if (!stepped->done) co_return fail(ErrorCode::conflict, "the run of the workflow is another's");
-  run_ = std::move(step.run);
+  run_ = step.run;
   ++run_.revision;
   errors_.clear();
   refused_.clear();

@@ -148,9 +148,9 @@ awaitable<Result<std::string>> Values::from_node(const model::FromNode& from) {
   const auto key = std::pair(place, from.at);
   if (const auto known = known_.find(key); known != known_.end()) co_return known->second;
   Result<std::string> value = "";
-  if (run_.state.nodes[place].by_default) {
+  if (state_->nodes[place].by_default) {
     value = co_await pick(node->default_json, from.at, "the default of " + quoted(node->name));
-  } else if (run_.state.nodes[place].status == model::NodeStatus::skipped) {
+  } else if (state_->nodes[place].status == model::NodeStatus::skipped) {
     value = std::string("null");  // an output may name it
   } else {
     value = node->each ? co_await results(place, from.at) : co_await one_result(place, from.at);
@@ -181,7 +181,7 @@ awaitable<Result<std::string>> Values::results(std::size_t place, const std::str
   const model::WorkflowNode& node = definition_.nodes[place];
   std::string all = "[";
   int after = -1;
-  while (run_.state.nodes[place].elements > 0) {
+  while (state_->nodes[place].elements > 0) {
     auto runs = co_await parts_.store.workflows().element_runs(run_.id, static_cast<int>(place),
                                                                after, kPage);
     if (!runs) co_return runs.error();

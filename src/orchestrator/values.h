@@ -31,7 +31,9 @@ struct List {
 class Values {
  public:
   Values(const Parts& parts, const model::Workflow& definition, const model::WorkflowRun& run)
-      : parts_(parts), definition_(definition), run_(run) {}
+      : parts_(parts), definition_(definition), run_(run), state_(&run.state) {}
+  // How far the nodes are: as in `state` from now on, which is there until another one is.
+  void see(const model::WorkflowState& state) { state_ = &state; }
 
   // `element` is that of the node, where it is of a list.
   awaitable<Result<std::string>> of(const model::Source& source,
@@ -59,6 +61,7 @@ class Values {
   const Parts& parts_;
   const model::Workflow& definition_;
   const model::WorkflowRun& run_;
+  const model::WorkflowState* state_;
   std::optional<std::string> inputs_{};
   std::map<std::pair<std::size_t, std::string>, std::string> known_{};  // by node and pointer
   std::size_t known_bytes_ = 0;
