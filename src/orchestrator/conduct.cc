@@ -74,18 +74,18 @@ struct Conduct::Step {
   bool cancel_runs = false;
 };
 
-Conduct::Conduct(asio::io_context& io, const Parts& parts, const Options& options, Shares& shares,
-                 model::WorkflowRunId id)
+Conduct::Conduct(asio::io_context& io, const Parts& parts, const Options& options,
+                 std::shared_ptr<Shares> shares, model::WorkflowRunId id)
     : io_(io),
       parts_(parts),
       options_(options),
-      shares_(shares),
+      shares_(std::move(shares)),
       id_(std::move(id)),
       channel_(parts.feed.open(channel_of(id_))),
       timer_(io) {}
 
 Conduct::~Conduct() {
-  if (counted_) shares_.leave(run_.user);
+  if (counted_) shares_->leave(run_.user);
 }
 
 void Conduct::wake() {
@@ -101,7 +101,7 @@ void Conduct::stop() {
 std::size_t Conduct::width() const {
   // Beyond what runs, as many wait: a backend that is free has its next run at once.
   const auto room = static_cast<std::size_t>(std::max(2 * parts_.capacity(), 2));
-  return shares_.of(run_.user, room);
+  return shares_->of(run_.user, room);
 }
 
 awaitable<Result<void>> Conduct::play() {
@@ -135,7 +135,7 @@ awaitable<Result<void>> Conduct::load() {
   definition_ = std::move(*definition);
   plan_.emplace(definition_);
   values_ = std::make_unique<Values>(parts_, definition_, run_);
-  shares_.enter(run_.user);
+  shares_->enter(run_.user);
   counted_ = true;
   co_return Result<void>{};
 }

@@ -30,9 +30,9 @@ namespace mecapy::orchestrator {
 
 class Conduct : public std::enable_shared_from_this<Conduct> {
  public:
-  // All outlive it.
-  Conduct(boost::asio::io_context& io, const Parts& parts, const Options& options, Shares& shares,
-          model::WorkflowRunId id);
+  // The others outlive what it does, though not it: what is suspended ends with the loop.
+  Conduct(boost::asio::io_context& io, const Parts& parts, const Options& options,
+          std::shared_ptr<Shares> shares, model::WorkflowRunId id);
   ~Conduct();
 
   // Until the run of the workflow has ended, is in another's care, or stop() was called. Errors are
@@ -77,7 +77,7 @@ class Conduct : public std::enable_shared_from_this<Conduct> {
   boost::asio::io_context& io_;
   const Parts& parts_;
   const Options& options_;
-  Shares& shares_;
+  std::shared_ptr<Shares> shares_;
   model::WorkflowRunId id_;
 
   model::WorkflowRun run_;  // as the store has it

@@ -38,7 +38,7 @@ class Orchestrator {
   boost::asio::io_context& io_;
   Parts parts_;
   Options options_;
-  Shares shares_;
+  std::shared_ptr<Shares> shares_ = std::make_shared<Shares>();
   struct Conducted {
     std::shared_ptr<Conduct> conduct{};  // none in a pause
     bool again = false;                  // it was resumed meanwhile

@@ -1,0 +1,144 @@
+#include "orchestrator/orchestrator.h"
+
+#include <gtest/gtest.h>
+
+#include <map>
+#include <set>
+
+#include "orchestrator/test_house.h"
+#include "wire/workflow_json.h"
+
+namespace mecapy::orchestrator {
+namespace {
+
+using model::NodeStatus;
+using model::WorkflowStatus;
+
+// A list whose elements below zero fail, the chain behind one of its results, and a node beside.
+std::string definition(const std::string& task, const std::string& on_error) {
+  const std::string node = R"({"task": ")" + task + R"(", )";
+  return R"({"inputs": {"list": {}, "x": {"default": 4}}, "nodes": {)"
+         R"("first": )" +
+         node +
+         R"("inputs": {"a": {"input": "x"}}},)"
+         R"("each": )" +
+         node +
+         R"("inputs": {"a": {"element": ""}}, "for_each": {"input": "list"},)"
+         R"("attempts": 2, "on_error": )" +
+         on_error +
+         R"(},)"
+         R"("second": )" +
+         node +
+         R"("inputs": {"a": {"node": "first", "at": "/n"},)"
+         R"("all": {"node": "each", "at": "/n"}}}},)"
+         R"("outputs": {"n": {"node": "second", "at": "/n"}, "all": {"node": "each", "at": "/n"}}})";
+}
+
+struct Ended {
+  model::WorkflowRun run;
+  // Of (node, element): the runs that there are.
+  std::map<std::pair<int, int>, int> runs{};
+};
+
+// To its end; with kills between any two things that the process does.
+Ended played(House& house, const std::string& on_error, const std::string& list, bool kills,
+             bool cancels = false) {
+  const auto id = house.begin(definition(house.task(), on_error), R"({"list": )" + list + "}");
+  for (int i = 0; i < 3000; ++i) {
+    house.go_on(house.one_in(4) ? 30 : 1);
+    if (kills && house.killed() < 25 && house.one_in(3)) house.kill();
+    if (house.one_in(2)) house.calculate_one();
+    if (cancels && house.one_in(30)) house.cancel(id);
+    if (i % 4 == 0 && model::is_end(house.get(id).state.status)) break;
+  }
+  Ended ended{house.get(id)};
+  for (int node = 0; node < 3; ++node) {
+    for (const auto& one :
+         base::await(house.store().workflows().element_runs(id, node, -1, 100)).value()) {
+      ended.runs[{node, one.element}] = 1;
+    }
+  }
+  const auto all = base::await(house.store().list_runs("ann", {}, {"", 200})).value();
+  ended.runs[{-1, -1}] = static_cast<int>(all.items.size());
+  return ended;
+}
+
+constexpr int kRounds = 12;
+
+TEST(Orchestrator, AWorkflow_RunsEachCalculationOnce_WhereverItIsKilled) {
+  int killed = 0;
+  for (std::uint32_t seed = 1; seed <= kRounds; ++seed) {
+    SCOPED_TRACE(seed);
+    House house(seed);
+    const Ended ended = played(house, R"("fail")", "[5, 6, 7, 8, 9]", true);
+    killed += house.killed();
+    ASSERT_EQ(ended.run.state.status, WorkflowStatus::completed);
+    EXPECT_EQ(ended.run.result.inline_bytes, R"({"n":6,"all":[6,7,8,9,10]})");
+    EXPECT_EQ(ended.runs.at({-1, -1}), 7);
+    EXPECT_EQ(ended.runs.size(), 8U);
+    for (const model::NodeRecord& node : ended.run.nodes) {
+      EXPECT_TRUE(node.started_at && node.finished_at && !node.error);
+    }
+  }
+  EXPECT_GT(killed, 5 * kRounds);
+}
+
+TEST(Orchestrator, Failures_AreTriedAgainAndKeptApart_WhereverItIsKilled) {
+  for (std::uint32_t seed = 100; seed < 100 + kRounds; ++seed) {
+    SCOPED_TRACE(seed);
+    House house(seed);
+    const Ended ended = played(house, R"("skip")", "[5, -1, 7, -2]", true);
+    ASSERT_EQ(ended.run.state.status, WorkflowStatus::completed);
+    EXPECT_EQ(ended.run.result.inline_bytes, R"({"n":6,"all":[6,8]})");
+    EXPECT_EQ(ended.run.state.nodes[1].failed, 2U);
+    EXPECT_EQ(ended.runs.at({-1, -1}), 2 + 2 + 2 * 2);
+    ASSERT_TRUE(ended.run.nodes[1].error);
+    EXPECT_EQ(ended.run.nodes[1].error->code, "user_error");
+    EXPECT_TRUE(ended.run.nodes[1].error->element == 1U || ended.run.nodes[1].error->element == 3U);
+  }
+}
+
+TEST(Orchestrator, ADefault_StandsInForAnElement) {
+  House house(7);
+  const Ended ended = played(house, R"("default", "default": {"n": 0.50})", "[-1, 1]", false);
+  ASSERT_EQ(ended.run.state.status, WorkflowStatus::completed);
+  EXPECT_EQ(ended.run.result.inline_bytes, R"({"n":6,"all":[0.50,2]})");
+}
+
+TEST(Orchestrator, AFailure_IsNamed_AndNothingBeginsAfterIt) {
+  House house(8);
+  const Ended ended = played(house, R"("fail")", "[1, -1]", true);
+  ASSERT_EQ(ended.run.state.status, WorkflowStatus::failed);
+  EXPECT_EQ(ended.run.failed_node, "each");
+  EXPECT_EQ(ended.run.error->message, "negative");
+  EXPECT_EQ(ended.run.error->element, 1U);
+  EXPECT_FALSE(ended.run.error->run_id.empty());
+  EXPECT_EQ(ended.run.state.nodes[2].status, NodeStatus::waiting);
+  EXPECT_FALSE(ended.runs.contains({2, 0}));
+}
+
+TEST(Orchestrator, WhatIsNoList_IsAFailureOfItsNode) {
+  House house(9);
+  const Ended ended = played(house, R"("fail")", R"({"no": "list"})", false);
+  ASSERT_EQ(ended.run.state.status, WorkflowStatus::failed);
+  EXPECT_EQ(ended.run.error->code, "invalid_inputs");
+  EXPECT_EQ(ended.run.error->message, "`for_each` is no list");
+}
+
+TEST(Orchestrator, ACancel_EndsAllOfIt_WhereverItIsKilled) {
+  int cancelled = 0;
+  for (std::uint32_t seed = 200; seed < 200 + kRounds; ++seed) {
+    SCOPED_TRACE(seed);
+    House house(seed);
+    const Ended ended = played(house, R"("fail")", "[1, 2, 3, 4, 5, 6, 7, 8]", true, true);
+    ASSERT_TRUE(model::is_end(ended.run.state.status));
+    if (ended.run.state.status != WorkflowStatus::cancelled) continue;
+    ++cancelled;
+    const auto runs = base::await(house.store().list_runs("ann", {}, {"", 200})).value();
+    for (const model::Run& run : runs.items) EXPECT_TRUE(model::is_end(run.status));
+  }
+  EXPECT_GT(cancelled, kRounds / 4);
+}
+
+}  // namespace
+}  // namespace mecapy::orchestrator

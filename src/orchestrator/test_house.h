@@ -1,0 +1,167 @@
+// For tests: an orchestrator on a database of its own, whose runs are calculated here, and which
+// can be killed between any two things that it does.
+#pragma once
+
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/detached.hpp>
+#include <memory>
+#include <optional>
+#include <random>
+#include <string>
+#include <vector>
+
+#include "base/test_await.h"
+#include "base/test_folder.h"
+#include "orchestrator/orchestrator.h"
+#include "wire/json.h"
+#include "wire/workflow_json.h"
+
+namespace mecapy::orchestrator {
+
+// One process: its loop, and what runs on it. A killed one is kept, and never runs again.
+struct Process {
+  boost::asio::io_context io{1};
+  feed::Feed feed{io.get_executor()};
+  std::unique_ptr<Orchestrator> orchestrator{};
+};
+
+class House {
+ public:
+  explicit House(std::uint32_t seed) : chance_(seed) {
+    store_ = store::open_sqlite(folder_.path("db"), clock_).value();
+    objects_ = objects::open_folder(folder_.path("objects")).value();
+    task_.id = model::TaskId::make();
+    task_.user = "ann";
+    task_.name = "step";
+    task_ = base::await(store_->create_task(task_, std::nullopt)).value().value;
+    begin_process();
+  }
+  ~House() {
+    store_.reset();  // before the loops that its answers go to
+    for (const auto& process : processes_) process->orchestrator.reset();
+  }
+
+  const std::string& task() const { return task_.id.str(); }
+  store::Store& store() { return *store_; }
+  bool one_in(std::uint32_t count) { return chance_() % count == 0; }
+
+  // SIGKILL, and a new process.
+  void kill() {
+    ++killed_;
+    begin_process();
+  }
+  int killed() const { return killed_; }
+
+  // A run of the workflow, in this process's care.
+  model::WorkflowRunId begin(const std::string& definition, const std::string& inputs) {
+    const auto read = wire::read_definition(definition);
+    model::KeptWorkflow kept;
+    kept.id = model::WorkflowId::make();
+    kept.user = "ann";
+    kept.definition_json = definition;
+    kept = base::await(store_->workflows().create(kept, std::nullopt)).value().value;
+    model::WorkflowRun run;
+    run.id = model::WorkflowRunId::make();
+    run.workflow_id = kept.id;
+    run.user = "ann";
+    run.inputs = {inputs, ""};
+    run.state = workflow::Plan(*read).start();
+    run.nodes.resize(read->nodes.size());
+    for (model::NodeRecord& node : run.nodes) {
+      node.task_id = task_.id;
+      node.version = 1;
+    }
+    const auto begun =
+        base::await(store_->workflows().begin(run, now().orchestrator->care(), std::nullopt));
+    now().orchestrator->begun(begun->value.id);
+    return run.id;
+  }
+  model::WorkflowRun get(const model::WorkflowRunId& id) {
+    return base::await(store_->workflows().get_run("ann", id)).value();
+  }
+  void cancel(const model::WorkflowRunId& id) {
+    (void)base::await(store_->workflows().request_cancel("ann", id));
+    now().orchestrator->wake(id);
+  }
+
+  // What its process does next, at most so many things.
+  void go_on(int things) {
+    now().io.restart();
+    for (int i = 0; i < things; ++i) {
+      if (now().io.run_one_for(std::chrono::milliseconds(5)) == 0) break;
+    }
+  }
+  // The end of one of the runs that wait: of {"a": A}, {"n": A + 1}; no result of a negative A.
+  void calculate_one() {
+    const auto waiting = base::await(store_->queued_runs("", 100)).value();
+    if (waiting.empty()) return;
+    const model::RunId id = waiting[chance_() % waiting.size()].run_id;
+    const auto job = base::await(store_->claim(id, "worker", std::chrono::hours(1))).value();
+    if (!job) return;
+    const store::Lease lease{id, job->attempt};
+    model::RunEnd end = calculated(job->inputs.inline_bytes);
+    const model::RunStatus status = end.status;
+    (void)base::await(store_->record_end(lease, std::move(end)));
+    now().feed.open(id)->set_status(status, job->attempt);
+  }
+
+ private:
+  Process& now() { return *processes_.back(); }
+
+  static model::RunEnd calculated(const std::string& inputs) {
+    long a = 0;
+    for (const wire::Member& member : *wire::object_members(inputs)) {
+      if (member.key == "a") a = std::stol(std::string(member.raw));
+    }
+    if (a < 0) return model::failed_end(model::OutcomeCode::user_error, "negative");
+    model::RunEnd end;
+    end.status = model::RunStatus::completed;
+    end.result = {"{\"n\":" + std::to_string(a + 1) + "}", ""};
+    return end;
+  }
+
+  void begin_process() {
+    processes_.push_back(std::make_unique<Process>());
+    Process& process = now();
+    Parts parts{*store_,
+                *objects_,
+                process.feed,
+                *clock_,
+                threads_,
+                [](Draft draft) -> awaitable<Result<model::Run>> {
+                  model::Run run;
+                  run.id = model::RunId::make();
+                  run.task_id = draft.task.id;
+                  run.user = draft.user;
+                  run.inputs = {draft.inputs, ""};
+                  run.place = draft.place;
+                  co_return run;
+                },
+                [](const model::Run&) {},  // calculate_one() looks into the store
+                [this](std::string user, model::RunId id) -> awaitable<void> {
+                  (void)co_await store_->request_cancel(user, id);
+                },
+                [](const std::string&) { return std::optional<store::Budget>(); },
+                [] { return 2; }};
+    Options options;
+    options.claimant = "process " + std::to_string(processes_.size());
+    options.look_every = std::chrono::milliseconds(1);
+    process.orchestrator = std::make_unique<Orchestrator>(process.io, std::move(parts), options);
+    boost::asio::co_spawn(process.io, started(*process.orchestrator), boost::asio::detached);
+  }
+  static awaitable<void> started(Orchestrator& orchestrator) {
+    (void)co_await orchestrator.start();
+  }
+
+  std::mt19937 chance_;
+  base::TestFolder folder_;
+  std::shared_ptr<base::SystemClock> clock_ = std::make_shared<base::SystemClock>();
+  boost::asio::thread_pool threads_{1};
+  std::vector<std::unique_ptr<Process>> processes_{};
+  std::unique_ptr<objects::ObjectStore> objects_{};
+  std::unique_ptr<store::Store> store_{};
+  model::Task task_{};
+  int killed_ = 0;
+};
+
+}  // namespace mecapy::orchestrator
