@@ -39,6 +39,7 @@ SLOW_LAST = (
     "test_oidc",
     "test_cli_login",
     "test_durability",
+    "test_workflow_durability",
 )
 
 

@@ -11,8 +11,8 @@ import time
 from collections.abc import Callable
 
 import pytest
-
 from e2e.test_durability import ROLES, kill
+
 from support.api import Api, Json, expect
 from support.server import DEV_TOKEN, Server
 from support.waiting import wait_until
@@ -114,7 +114,9 @@ def test_another_process_goes_on_where_one_died(pair: tuple[Server, Server]) -> 
 
 def test_a_cancel_reaches_it_through_another_process(pair: tuple[Server, Server]) -> None:
     one, two = pair
-    slow = one.api().create("import time\ndef calculate(i):\n    time.sleep(60)\n    return {'n': 1}")
+    slow = one.api().create(
+        "import time\ndef calculate(i):\n    time.sleep(60)\n    return {'n': 1}"
+    )
     workflow = create(one.api(), {"slow": node(slow)}, {"n": of("slow", "/n")})
     run = start(one.api(), workflow)
     api = two.api()
