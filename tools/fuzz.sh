@@ -5,7 +5,7 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 folder=build/fuzz
-targets=(channel json wire log_text verdict client)
+targets=(channel json wire log_text verdict client workflow)
 share=$(($1 / ${#targets[@]}))
 [ "$share" -gt 0 ] || { printf 'fuzz: at least %d seconds\n' "${#targets[@]}" >&2; exit 2; }
 /usr/bin/python3.11 tests/fuzz/seeds.py "$folder/corpus"

@@ -17,10 +17,15 @@ using namespace boost::asio::experimental::awaitable_operators;
 namespace {
 
 constexpr std::chrono::seconds kLook{2};
+constexpr std::size_t kMostRunning = 1000;  // workflow runs in one process
 constexpr std::chrono::seconds kStoreDeadline{30};
 
 Result<void> can_accept(Api& api) {
   if (Routes::draining(api)) return fail(ErrorCode::draining, "the server is shutting down");
+  const std::size_t running = Routes::parts(api).workflows_running();
+  if (running >= kMostRunning) {
+    return fail(ErrorCode::busy, std::to_string(running) + " workflow runs are running");
+  }
   return {};
 }
 

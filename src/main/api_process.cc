@@ -199,6 +199,7 @@ class ApiProcess {
               return is_retired(settings_, ward) ||
                      is_deserted(settings_, ward, begun_at, clock_->now());
             },
+            [this] { return orchestrator_.conducted(); },
             [this] { return orchestrator_.care(); },
             [this](const model::WorkflowRunId& id) { orchestrator_.begun(id); },
             [this](const model::WorkflowRunId& id) { orchestrator_.wake(id); },

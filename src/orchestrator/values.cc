@@ -52,9 +52,13 @@ awaitable<Result<std::shared_ptr<const List>>> Values::list(const model::Source&
   auto list = std::make_shared<List>();
   list->text = std::move(*value);
   auto items = co_await base::beside_loop<std::vector<std::string_view>>(
-      parts_.threads, list->text.size(),
-      [&]() -> Result<std::vector<std::string_view>> { return wire::array_items(list->text); });
+      parts_.threads, list->text.size(), [&]() -> Result<std::vector<std::string_view>> {
+        return wire::array_items(list->text, kMostElements + 1);
+      });
   if (!items) co_return items.error();
+  if (items->size() > kMostElements) {
+    co_return not_there("`for_each` has more than " + std::to_string(kMostElements) + " elements");
+  }
   list->items = std::move(*items);
   lists_[&source] = list;
   co_return std::shared_ptr<const List>(std::move(list));
@@ -156,7 +160,8 @@ awaitable<Result<std::string>> Values::from_node(const model::FromNode& from) {
     value = node->each ? co_await results(place, from.at) : co_await one_result(place, from.at);
   }
   if (!value) co_return value;
-  if (known_bytes_ + value->size() > kMostBytes) {
+  if (value->size() > kMostKept) co_return value;
+  if (known_bytes_ + value->size() > kMostKept) {
     known_.clear();
     known_bytes_ = 0;
   }

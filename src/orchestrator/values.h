@@ -18,6 +18,10 @@ namespace mecapy::orchestrator {
 
 // The bytes of all values that one run is given, or a workflow results in.
 inline constexpr std::size_t kMostBytes = 32UL << 20;
+// What is kept of them, so as not to be read for each element of a list again.
+inline constexpr std::size_t kMostKept = 4UL << 20;
+// Elements of one list.
+inline constexpr std::size_t kMostElements = 100'000;
 
 // The items of a list, as they stand in it.
 struct List {
@@ -27,7 +31,7 @@ struct List {
 
 // invalid_fields for what is not there or of another kind, too_large beyond kMostBytes; all else
 // may pass. `definition` and `run` outlive it, and it sees what becomes of the run. What it has
-// read of nodes that are completed it keeps, within the same bound.
+// read of nodes that are completed it keeps, up to kMostKept.
 class Values {
  public:
   Values(const Parts& parts, const model::Workflow& definition, const model::WorkflowRun& run)

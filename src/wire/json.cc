@@ -93,11 +93,11 @@ Result<std::vector<Member>> object_members(std::string_view text) {
   return members;
 }
 
-std::vector<std::string_view> array_items(std::string_view text) {
+std::vector<std::string_view> array_items(std::string_view text, std::size_t most) {
   Cursor cursor(text);
   std::vector<std::string_view> items;
   if (cursor.peek() != '[') return items;
-  for (cursor.step(); cursor.peek() != ']';) {
+  for (cursor.step(); cursor.peek() != ']' && items.size() < most;) {
     items.push_back(cursor.value());
     if (cursor.peek() == ',') cursor.step();
   }

@@ -31,9 +31,10 @@ struct Member {
 // when it is not an object or has a key twice.
 Result<std::vector<Member>> object_members(std::string_view text);
 
-// The items of the array `text` in order, as the bytes they came in; none when it is no array.
-// `text` must have passed validate_json.
-std::vector<std::string_view> array_items(std::string_view text);
+// The items of the array `text` in order, as the bytes they came in, the first `most` of them; none
+// when it is no array. `text` must have passed validate_json.
+std::vector<std::string_view> array_items(std::string_view text,
+                                          std::size_t most = std::string_view::npos);
 
 // The string that `raw`, a valid JSON value, is; nothing when it is none.
 std::optional<std::string> string_value(std::string_view raw);

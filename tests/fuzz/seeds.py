@@ -204,7 +204,25 @@ CLIENT: Seeds = {
     "not_utf8": LOG["not_utf8"],
 }
 
+SUM: dict[str, object] = {"inputs": {"k": {"node": "k", "at": "/k~1n/0"}, "c": {"value": [1.0]}}}
+SUM |= {"task": "t", "for_each": {"input": "list"}, "limits": {"memory_mb": 64}, "attempts": 2}
+SUM |= {"on_error": "default", "default": None, "when": {"value": True}}
+WORKFLOW: dict[str, object] = {
+    "inputs": {"list": {"default": [1]}, "x": {}},
+    "nodes": {"k": {"task": "t", "inputs": {"x": {"input": "x"}}}, "sum": SUM},
+    "outputs": {"all": {"node": "sum"}},
+}
+CYCLE = {"task": "t", "inputs": {"k": {"node": "sum"}}}
+WORKFLOWS: Seeds = {
+    "definition": b"\0" + json.dumps(WORKFLOW).encode(),
+    "cycle": b"\0" + json.dumps(WORKFLOW | {"nodes": {"sum": SUM, "k": CYCLE}}).encode(),
+    "execute": b"\1" + json.dumps({"inputs": {"a": 1}, "version": 2, "force": ["k"]}).encode(),
+    "resume": b"\1" + json.dumps({"versions": {"k": 3}, "force": []}).encode(),
+    "pointer": b"\2/a~1b/1\n" + json.dumps({"a/b": [0, {"c": "\u00e9"}]}).encode(),
+}
+
 TARGETS = {
+    "workflow": WORKFLOWS,
     "client": with_choices(CLIENT),
     "channel": with_choices(CHANNEL),
     "json": JSON,
