@@ -13,6 +13,7 @@ from support.api import Api, Json, expect
 from support.person import Person
 from support.server import DEV_TOKEN, Server, run_mecapy
 from support.waiting import wait_until
+from support.workflows import create, execute, node, of, statuses, value
 
 QUICK = "def calculate(inputs): return inputs.get('x', 1)\n"
 SLEEPS = "import time\n\ndef calculate(inputs):\n    time.sleep(inputs['s'])\n    return 1\n"
@@ -450,3 +451,18 @@ def test_the_command_line_warns_and_is_stopped(
     assert "mecapy: warning: 0.84 EUR of the 1.5 EUR" in first.stderr
     second = one.does(*words, status=77)
     assert "the budget of this month is 1.5 EUR" in second.stderr
+
+
+def test_a_workflow_stays_within_the_budget_and_says_where_it_ended(
+    own_server: Callable[..., Server], priced: Path
+) -> None:
+    api = own_server(cost_prices=priced, budget_month_eur=0.25, router_default_duration_s=10).api()
+    slow = api.create(SLEEPS, limits=SMALL)
+    names = [f"n{i}" for i in range(4)]  # of which three at once are more than there is
+    nodes = {name: node(slow, s=value(0.3 + i / 100)) for i, name in enumerate(names)}
+    run = execute(api, create(api, nodes, {name: of(name) for name in names}))
+    completed = list(statuses(run).values()).count("completed")
+    assert run["status"] == "failed"
+    assert run["error"]["code"] == "budget_exhausted"
+    assert "the budget of this month is 0.25 EUR" in run["error"]["message"]
+    assert 0 < completed < 4
