@@ -3,9 +3,9 @@
     PYTHONPATH=tests python bench/bench.py --binary build/mecapy --output build/bench.json
 
 It starts servers of its own on an empty data folder and on empty services, with a Celery worker
-beside them (door.py), then a sandbox without a server (sandbox_alone.py). It prints tables, writes
-the same as JSON, and says of each mark (marks.py) whether it was met; it ends with 1 when one was
-missed.
+beside them (door.py, workflows.py), then a sandbox without a server (sandbox_alone.py). It prints
+tables, writes the same as JSON, and says of each mark (marks.py) whether it was met; it ends with 1
+when one was missed.
 """
 
 import argparse
@@ -26,6 +26,7 @@ from peer import fresh_python, measure_peer
 from report import print_report
 from sandbox_alone import measure_sandbox
 from serve import Serve
+from workflows import WorkflowPlan, measure_workflows
 
 Json = dict[str, Any]
 
@@ -38,6 +39,9 @@ def main() -> int:
     starts = [start_to_ready_ms(options.binary) for _ in range(3)]
     plan = Plan(options.door_rounds, options.runs, options.warm_up)
     door = measure_door(options.binary, options.celery_python, plan)
+    workflows = measure_workflows(
+        options.binary, options.celery_python, WorkflowPlan(options.chain_rounds, options.elements)
+    )
     print("  a fresh python, 20 times ...", file=sys.stderr)
     peer = measure_peer(fresh_python(options.peer_python), BOLT, INPUTS, EXPECTED, 20)
     alone = measure_sandbox(options.binary.parent, options.peer_python, options.rounds)
@@ -46,6 +50,7 @@ def main() -> int:
         "cpu_busy_before": round(busy_before, 2),
         "start_to_ready_ms": round(statistics.median(starts), 1),
         "door": door,
+        "workflows": workflows,
         "fresh_python_ms": peer,
         "times_as_fast_as_fresh_python": round(
             peer["p50"] / door["sides"]["embedded"]["1"]["p50_ms"], 1
@@ -70,6 +75,8 @@ def read_arguments() -> argparse.Namespace:
     parser.add_argument("--door-rounds", type=int, default=3, help="through the servers and Celery")
     parser.add_argument("--runs", type=int, default=100, help="of one client in such a round")
     parser.add_argument("--warm-up", type=int, default=80)
+    parser.add_argument("--chain-rounds", type=int, default=5, help="of chains of 100 nodes")
+    parser.add_argument("--elements", type=int, default=10_000, help="of the list of a workflow")
     parser.add_argument("--rounds", type=int, default=7, help="of the sandbox alone")
     options = parser.parse_args()
     for name, folder in (("peer_python", "venv"), ("celery_python", "bench-venv")):

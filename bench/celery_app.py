@@ -17,3 +17,11 @@ app = Celery("bench", broker=_URL, backend=_URL)
 calculate = app.task(name="calculate")(
     runpy.run_path(str(Path(__file__).parent / "calculations" / "bolt.py"))["calculate"]
 )
+
+
+def add_one(n: int) -> int:
+    """A calculation that costs nothing."""
+    return n + 1
+
+
+step = app.task(name="step")(add_one)  # of a chain

@@ -62,17 +62,24 @@ class CeleryWorker:
 
     def run(self, clients: int, runs: int) -> Latencies:
         """`runs` runs in all, shared evenly; each result is compared with what is expected."""
-        command = [self._python, str(HERE / "celery_clients.py"), str(clients), str(runs)]
+        answer = self._ask("celery_clients.py", str(clients), str(runs), *self._sides)
+        self.versions = answer["versions"]
+        return Latencies(answer["ms"], [], [], answer["total_s"])
+
+    def chains(self, length: int, chains: int) -> list[float]:
+        """The milliseconds of chains of so many trivial tasks, one after another."""
+        return [float(ms) for ms in self._ask("celery_chains.py", str(length), str(chains))]
+
+    def _ask(self, script: str, *arguments: str) -> Any:
+        command = [self._python, str(HERE / script), *arguments]
         with (
             tempfile.TemporaryFile() as errors,
-            _group([*command, *self._sides], self._environment, subprocess.PIPE, errors) as asking,
+            _group(command, self._environment, subprocess.PIPE, errors) as asking,
         ):
             said, _ = asking.communicate(timeout=CLIENTS_S)
             if asking.returncode != 0 or self._worker.poll() is not None:
                 raise RuntimeError(f"Celery failed: {_last(errors)}\n{_last(self._log)}")
-        answer = json.loads(said)
-        self.versions = answer["versions"]
-        return Latencies(answer["ms"], [], [], answer["total_s"])
+        return json.loads(said)
 
 
 @contextlib.contextmanager

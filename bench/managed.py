@@ -15,16 +15,23 @@ _SCRIPT = ROOT / "tools" / "services.sh"
 
 @contextlib.contextmanager
 def services() -> Iterator[dict[str, str]]:
-    """Have them run; those that did not before are ended. What a write to them means."""
+    """Have them all run. What a write to them means."""
+    with running(*NAMES):
+        yield _promises()
+
+
+@contextlib.contextmanager
+def running(*names: str) -> Iterator[None]:
+    """Have these services run; those that did not before are ended."""
     there = subprocess.run(
         [_SCRIPT, "urls"], capture_output=True, check=True, text=True, timeout=60
     )
     before = {line.split()[0] for line in there.stdout.splitlines()}
     try:
-        start(*NAMES)
-        yield _promises()
+        start(*names)
+        yield
     finally:
-        if ours := [name for name in NAMES if name not in before]:
+        if ours := [name for name in names if name not in before]:
             subprocess.run([_SCRIPT, "stop", *ours], check=True, timeout=60)
 
 

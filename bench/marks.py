@@ -38,6 +38,10 @@ def _phase(phase: str, key: str) -> Callable[[Json], float]:
     return lambda report: float(report["sandbox"]["phases"][phase][key])
 
 
+def _workflows(part: str, key: str) -> Callable[[Json], float]:
+    return lambda report: float(report["workflows"][part][key])
+
+
 def _p99_over_p50(report: Json) -> float:
     figures = report["sandbox"]["phases"]["sandbox numpy"]
     return float(figures["p99_ms"] / figures["p50_ms"])
@@ -70,6 +74,28 @@ MARKS = (
         5,
         unit="",
         at_least=True,
+    ),
+    Mark("workflows: what a node of a chain adds to its run", _workflows("chain", "added_ms"), 3),
+    Mark("workflows: a list of 10,000 is accepted", _workflows("list", "accepted_s"), 2, unit="s"),
+    Mark(
+        "workflows: memory that a list of 10,000 takes",
+        _workflows("list", "api_grown_mb"),
+        64,
+        unit="MiB",
+    ),
+    # Another's run waits for a place in which an element is calculated, and shares the CPUs with
+    # the others: a few times what it takes alone. Behind the list it would be thousands.
+    Mark(
+        "workflows: another's run beside that list, times alone",
+        _workflows("list", "other_times_idle"),
+        5,
+        unit="",
+    ),
+    Mark(
+        "workflows: elements calculated again after a kill",
+        _workflows("killed", "repeated"),
+        0,
+        unit="",
     ),
     Mark("sandbox: request to first line, p50", _phase("sandbox numpy", "first_line_p50_ms"), 3),
     Mark("sandbox: numpy run, p50", _phase("sandbox numpy", "p50_ms"), 4),

@@ -21,12 +21,32 @@ PEERS = (
     ("bubblewrap full", "full stack, bubblewrap + fresh python"),
 )
 
+CHAINS = (
+    ("node_ms", "calculated"),
+    ("own_ms", "  of it its own run"),
+    ("added_ms", "  of it what the workflow adds"),
+    ("reused_node_ms", "answered from before"),
+    ("one_by_one_ms", "the same task, run by run"),
+    ("celery_task_ms", "Celery's chain"),
+)
+LISTS = (
+    ("accepted_s", "until it is accepted", "s"),
+    ("completed_s", "until it is completed", "s"),
+    ("elements_per_second", "elements", "a second"),
+    ("api_grown_mb", "memory of the API's process grows by", "MiB"),
+    ("other_idle_p50_ms", "another's run when nothing else, p50", "ms"),
+    ("other_idle_max_ms", "  worst", "ms"),
+    ("other_p50_ms", "another's run meanwhile, p50", "ms"),
+    ("other_max_ms", "  worst", "ms"),
+)
+
 
 def print_report(report: Json) -> None:
     """Everything."""
     _print_machine(report)
     _print_door(report)
     _print_memory(report)
+    _print_workflows(report["workflows"])
     _print_sandbox(report["sandbox"])
     print()
     print("\n".join(marks.lines(report)))
@@ -82,6 +102,25 @@ def _print_memory(report: Json) -> None:
             f"  {role:38}{idle['pss']:9.1f}{idle['rss']:9.1f}{after['pss']:9.1f}{after['rss']:9.1f}"
         )
     print()
+
+
+def _print_workflows(workflows: Json) -> None:
+    chain, listed, killed = (workflows[part] for part in ("chain", "list", "killed"))
+    title = f"workflows, a chain of {chain['nodes']}, {workflows['rounds']} round(s)"
+    print(f"{title:40}{'ms a node':>9}")
+    for key, words in CHAINS:
+        print(f"  {words:38}{chain[key]:9.2f}")
+    print("what each does for a node")
+    for side, words in workflows["does"].items():
+        print(f"  {side:12}{words}")
+    print(f"a list of {listed['elements']} elements")
+    for key, words, unit in LISTS:
+        print(f"  {words:38}{listed[key]:9.2f} {unit}")
+    print(
+        f"a list of {killed['elements']}, the API's process killed after {killed['ended_before']}:"
+        f" completed {killed['rest_s']:.1f} s later, with the start,\n"
+        f"  repeated: {killed['repeated']}, broken off and done again: {killed['interrupted']}\n"
+    )
 
 
 def _print_sandbox(sandbox: Json) -> None:

@@ -18,7 +18,7 @@ from typing import Any
 class Serve:
     """Runs from `with` to its end, on a free port and an empty data folder.
 
-    `settings` are variables of its environment.
+    `settings` are variables of its environment. It can be killed and started again meanwhile.
     """
 
     def __init__(self, binary: Path, **settings: str) -> None:
@@ -30,8 +30,17 @@ class Serve:
         self._folder = Path(tempfile.mkdtemp(prefix="mecapy-bench-", dir="/tmp"))
         self._folder.chmod(0o755)  # serve gives root up and must still reach its data below
         self.data_dir = self._folder / "data"
-        kept = {k: v for k, v in os.environ.items() if not k.startswith("MECAPY_")}
         begin = time.perf_counter()
+        try:
+            self._start()
+        except BaseException:
+            self.__exit__()
+            raise
+        self.start_to_ready_ms = (time.perf_counter() - begin) * 1e3
+        return self
+
+    def _start(self) -> None:
+        kept = {k: v for k, v in os.environ.items() if not k.startswith("MECAPY_")}
         self._process = subprocess.Popen(
             [str(self._binary), "serve", "--port", "0", "--data-dir", str(self.data_dir)],
             env=kept | self._settings | {"MECAPY_DEV_TOKEN": self.token},
@@ -40,13 +49,23 @@ class Serve:
             stderr=subprocess.DEVNULL,
             text=True,
         )
-        try:
-            self.port = self._await_ready()
-        except BaseException:
-            self.__exit__()
-            raise
-        self.start_to_ready_ms = (time.perf_counter() - begin) * 1e3
-        return self
+        self.port = self._await_ready()
+
+    def api_pid(self) -> int:
+        """The process that answers."""
+        return int(json.loads((self.data_dir / "serve.json").read_text())["api_pid"])
+
+    def kill_api(self) -> None:
+        """SIGKILL to the process that answers, which ends all; then start it again, elsewhere."""
+        os.kill(self.api_pid(), signal.SIGKILL)
+        self._process.wait(30)
+        self._start()
+
+    def add_user(self, name: str) -> str:
+        """A token of a new user."""
+        command = [str(self._binary), "token", name, "--data-dir", str(self.data_dir)]
+        done = subprocess.run(command, capture_output=True, check=True, text=True, timeout=30)
+        return done.stdout.strip()
 
     def _await_ready(self) -> int:
         """The port it tells; its silence is ended after 30 s."""
@@ -62,7 +81,7 @@ class Serve:
         raise RuntimeError("serve did not get ready")
 
     def __exit__(self, *unused: object) -> None:
-        self._process.send_signal(signal.SIGTERM)
+        self._process.send_signal(signal.SIGTERM)  # nothing when it has ended
         try:
             self._process.wait(30)
         except subprocess.TimeoutExpired:
