@@ -14,7 +14,9 @@ import pytest
 import yaml
 
 from docs import chain
-from support.server import ROOT
+from docs.blocks import Block, blocks_of
+from docs.page import Reader
+from support.server import DEV_TOKEN, ROOT, Server
 
 FOLDERS = sorted(path.parent for path in (ROOT / "examples").glob("*/workflow.yaml"))
 PYTHON = ROOT / "build" / "venv" / "bin" / "python"  # that of calculations, with their libraries
@@ -160,6 +162,47 @@ def test_readme_tells_each_node_and_file(folder: Path) -> None:
     told = (folder / "README.md").read_text()
     for name, node in read(folder)["nodes"].items():
         assert f"| `{name}` | `{node['task']}` |" in told
+
+
+def told_alike(definition: dict[str, Any], names: dict[str, str], tasks: dict[str, str]) -> Any:
+    """Inputs and nodes, with the nodes by `names` and their tasks by `tasks`."""
+
+    def source(one: dict[str, Any]) -> dict[str, Any]:
+        return one | ({"node": names[one["node"]]} if "node" in one else {})
+
+    nodes = {}
+    for name, node in definition["nodes"].items():
+        sources = {key: source(node[key]) for key in ("for_each", "when") if key in node}
+        inputs = {key: source(one) for key, one in node["inputs"].items()}
+        nodes[names[name]] = node | sources | {"task": tasks[node["task"]], "inputs": inputs}
+    return definition["inputs"], nodes
+
+
+def by_files(definition: dict[str, Any]) -> dict[str, str]:
+    """The names that nodes have where a file is called as a function: its own, at first."""
+    names: dict[str, str] = {}
+    for name, node in definition["nodes"].items():
+        stem = node["task"].removesuffix(".py")
+        names[name] = name if stem in names.values() else stem
+    return names
+
+
+@each_folder
+def test_its_guide_writes_the_same_workflow(folder: Path, server: Server) -> None:
+    guide = ROOT / "docs" / "guides" / f"{folder.name}.md"
+    reader = Reader({"MECAPY_URL": server.url, "MECAPY_TOKEN": DEV_TOKEN}, {})
+    try:
+        reader.begin_in_clone()
+        reader.follow(blocks_of(guide)[0])
+        show = "print(json.dumps([w.definition(), {one.id: name for name, one in step.items()}]))"
+        written, tasks = json.loads(reader.follow(Block(guide, 0, "python", show)))
+    finally:
+        reader.end()
+        reader.leave()
+    definition = read(folder)
+    files = {path.name: path.stem for path in folder.glob("*.py")}
+    same = {name: name for name in written["nodes"]}
+    assert told_alike(written, same, tasks) == told_alike(definition, by_files(definition), files)
 
 
 def test_the_joint_in_steps_is_the_joint_in_one_calculation() -> None:
