@@ -18,7 +18,7 @@ RUN apt-get update -q \
  && apt-get install -y -q --no-install-recommends \
       ca-certificates libseccomp2 libssl3 libsqlite3-0 \
       libsoci-core4.0 libsoci-sqlite3-4.0 libsoci-postgresql4.0 libpq5 libhiredis0.14 libcurl4 \
-      libpugixml1v5 libcjose0 libspdlog1.10 libprometheus-cpp-core1.0 libboost-json1.81.0 libboost-url1.81.0 libboost-container1.81.0 \
+      libpugixml1v5 libyaml-cpp0.7 libcjose0 libspdlog1.10 libprometheus-cpp-core1.0 libboost-json1.81.0 libboost-url1.81.0 libboost-container1.81.0 \
  && rm -rf /var/lib/apt/lists/* /var/cache/apt/* /var/cache/debconf/*-old /var/log/* \
  && install -d -o 1000 -g 1000 -m 700 /var/lib/mecapy
 COPY --from=programs /out/mecapy /opt/mecapy/

@@ -40,7 +40,7 @@ RUN --mount=type=bind,from=python,source=/usr/bin,target=/mnt \
  && apt-get install -y -q --no-install-recommends \
       ca-certificates libpython3.11 libseccomp2 libssl3 libsqlite3-0 \
       libsoci-core4.0 libsoci-sqlite3-4.0 libsoci-postgresql4.0 libpq5 libhiredis0.14 libcurl4 \
-      libpugixml1v5 libcjose0 libspdlog1.10 libprometheus-cpp-core1.0 libboost-json1.81.0 libboost-url1.81.0 libboost-container1.81.0 \
+      libpugixml1v5 libyaml-cpp0.7 libcjose0 libspdlog1.10 libprometheus-cpp-core1.0 libboost-json1.81.0 libboost-url1.81.0 libboost-container1.81.0 \
  && rm -rf /var/lib/apt/lists/* /var/cache/apt/* /var/cache/debconf/*-old /var/log/* \
  && /mnt/python3.11 -m compileall -q -j 0 --invalidation-mode unchecked-hash /usr/lib/python3.11
 COPY --from=python /python/packages /opt/mecapy/venv/lib/python3.11/site-packages

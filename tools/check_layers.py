@@ -28,6 +28,7 @@ FOREIGN = {
     "Python.h": {"zygote"},
     "CLI/": {"main"},
     "toml++": {"config", "cost"},
+    "yaml-cpp/": {"cli"},
 }
 
 

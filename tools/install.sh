@@ -7,7 +7,7 @@ cd "$(dirname "$0")/.."
 PACKAGES=(
   clang-16 libclang-rt-16-dev clang-format clang-tidy-16 cmake ninja-build ccache pkg-config make git
   libboost1.81-dev libboost-json1.81-dev libboost-url1.81-dev
-  libssl-dev libsoci-dev libsqlite3-dev libpq-dev libhiredis-dev libcjose-dev libjansson-dev libcurl4-openssl-dev libpugixml-dev libseccomp-dev
+  libssl-dev libsoci-dev libsqlite3-dev libpq-dev libhiredis-dev libcjose-dev libjansson-dev libcurl4-openssl-dev libpugixml-dev libyaml-cpp-dev libseccomp-dev
   libspdlog-dev prometheus-cpp-dev libcli11-dev libtomlplusplus-dev libgtest-dev librapidcheck-dev
   python3.11 python3.11-dev python3.11-venv libpython3.11-dev curl ca-certificates
 )
