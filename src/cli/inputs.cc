@@ -90,9 +90,7 @@ std::string with_line(const std::string& message, const std::string& content) {
 }
 
 Result<void> add_object(Members& members, const std::string& content, const std::string& path) {
-  if (const auto valid = wire::validate_json(content); !valid) {
-    return fail(ErrorCode::usage, path + ": " + with_line(valid.error().message, content));
-  }
+  if (auto valid = check_json(content, path); !valid) return valid.error();
   const auto found = wire::object_members(content);
   if (!found) return fail(ErrorCode::usage, path + ": " + found.error().message);
   for (const wire::Member& member : *found) set(members, member.key, std::string(member.raw));
@@ -120,10 +118,8 @@ Result<std::string> read_value(const std::string& key, const std::string& value)
     return fail(ErrorCode::usage, content.error().message + "; the text itself is -i '" + key +
                                       "=\"" + value + "\"'");
   }
-  if (const auto valid = wire::validate_json(*content); !valid) {
-    return fail(ErrorCode::usage, (name == "-" ? "standard input" : name) + ": " +
-                                      with_line(valid.error().message, *content));
-  }
+  const auto valid = check_json(*content, name == "-" ? "standard input" : name);
+  if (!valid) return valid.error();
   return trimmed(*content);
 }
 
@@ -275,6 +271,12 @@ Result<std::string> limits_object(const std::vector<std::string>& words) {
     if (named) out.number(row.name, *limits.*row.field);
   }
   return std::move(out).finish();
+}
+
+Result<void> check_json(const std::string& content, const std::string& name) {
+  const auto valid = wire::validate_json(content);
+  if (valid) return {};
+  return fail(ErrorCode::usage, name + ": " + with_line(valid.error().message, content));
 }
 
 Result<std::string> read_code(const std::string& file) {

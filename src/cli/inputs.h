@@ -17,6 +17,9 @@ namespace mecapy::cli {
 Result<std::string> read_inputs(const std::vector<std::string>& words,
                                 const std::string& before = "{}");
 
+// Whether `content` of the file `name` is JSON. usage, with line and column.
+Result<void> check_json(const std::string& content, const std::string& name);
+
 // Whether one of the words is "@-" or "k=@-".
 bool reads_standard_input(const std::vector<std::string>& words);
 

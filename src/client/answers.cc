@@ -3,42 +3,11 @@
 #include <cmath>
 
 #include "base/id.h"
-#include "client/view.h"
+#include "client/whole.h"
 #include "wire/json.h"
 
 namespace mecapy::client {
 namespace {
-
-// A text that is kept, with the members of it. Values that may be deep or exact stay text.
-struct Whole {
-  json::value value;
-  std::vector<wire::Member> members;  // into the text
-
-  View view() const { return View(value); }
-  std::optional<std::string> raw(std::string_view name) const {
-    for (const wire::Member& member : members) {
-      if (member.key == name) return std::string(member.raw);
-    }
-    return std::nullopt;
-  }
-};
-
-Error broken() { return fail(ErrorCode::unavailable, "the server's answer cannot be read"); }
-
-// `large` is a member that is not read into a value.
-Result<Whole> read_whole(const std::string& text, std::string_view large) {
-  if (!wire::validate_json(text, 2 * wire::kMaxDepth)) return broken();
-  auto members = wire::object_members(text);
-  if (!members) return broken();
-  Whole whole{json::object(), std::move(*members)};
-  for (const wire::Member& member : whole.members) {
-    if (member.key == large) continue;
-    json::error_code ec;
-    json::value value = json::parse(member.raw, ec);
-    if (!ec) whole.value.get_object()[member.key] = std::move(value);
-  }
-  return whole;
-}
 
 model::Failure read_failure(const View& error) {
   model::Failure failure;
@@ -92,7 +61,7 @@ bool RunAnswer::has_ended() const {
 }
 
 Result<RunAnswer> read_run(const std::string& text) {
-  const auto whole = read_whole(text, "result");
+  const auto whole = read_whole(text, {"result"});
   if (!whole) return whole.error();
   const View run = whole->view();
   RunAnswer answer{run.text("id"), run.text("task_id")};
@@ -135,7 +104,7 @@ Progress read_progress(const std::string& text) {
 }
 
 Result<TaskAnswer> read_task(const std::string& text) {
-  const auto whole = read_whole(text, "inputs");
+  const auto whole = read_whole(text, {"inputs"});
   if (!whole) return whole.error();
   const View task = whole->view();
   TaskAnswer answer{task.text("id"), task.text("name"), task.text("description")};
@@ -173,17 +142,17 @@ Result<Page> read_page(const std::string& body) {
 }
 
 std::string text_member(const std::string& text, std::string_view name) {
-  const auto whole = read_whole(text, "");
+  const auto whole = read_whole(text, {});
   return whole ? whole->view().text(name) : "";
 }
 
 int integer_member(const std::string& text, std::string_view name) {
-  const auto whole = read_whole(text, "");
+  const auto whole = read_whole(text, {});
   return whole ? whole->view().small(name).value_or(0) : 0;
 }
 
 bool is_true(const std::string& text, std::string_view name) {
-  const auto whole = read_whole(text, "");
+  const auto whole = read_whole(text, {});
   return whole && whole->view().is_true(name);
 }
 

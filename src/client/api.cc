@@ -175,4 +175,12 @@ std::string task_path(std::string_view id, std::string_view rest) {
   return "/api/tasks/" + std::string(id) + std::string(rest);
 }
 
+std::string workflow_path(std::string_view id, std::string_view rest) {
+  return "/api/workflows/" + std::string(id) + std::string(rest);
+}
+
+std::string workflow_run_path(std::string_view id, std::string_view rest) {
+  return "/api/workflow-runs/" + std::string(id) + std::string(rest);
+}
+
 }  // namespace mecapy::client

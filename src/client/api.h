@@ -66,8 +66,10 @@ class Api {
   bool reached_ = false;  // the server has answered once
 };
 
-// Where a run or a task is: "/api/runs/ID" and what follows it.
+// Where one of these is: "/api/runs/ID" and what follows it.
 std::string run_path(std::string_view id, std::string_view rest = "");
 std::string task_path(std::string_view id, std::string_view rest = "");
+std::string workflow_path(std::string_view id, std::string_view rest = "");
+std::string workflow_run_path(std::string_view id, std::string_view rest = "");
 
 }  // namespace mecapy::client

@@ -156,4 +156,22 @@ awaitable<Result<Kept>> download(Api& api, std::string run_id, Artifact artifact
   co_return Kept::fetched;
 }
 
+Result<Kept> keep_bytes(const std::string& path, std::string_view bytes, Existing existing) {
+  const std::size_t slash = path.rfind('/');
+  const std::string last = slash == std::string::npos ? path : path.substr(slash + 1);
+  if (last.empty() || last == "." || last == "..")
+    return fail(ErrorCode::usage, "\"" + path + "\" is no name of a file");
+  const auto place = open_place(slash == std::string::npos ? "." : path.substr(0, slash + 1), "");
+  if (!place) return place.error();
+  base::Sha256 hash;
+  hash.add(bytes);
+  const std::string there = hash_of(place->get(), last);
+  if (there == hash.hex()) return Kept::was_there;
+  if (!there.empty() && (there == "-" || existing == Existing::keep))
+    return fail(ErrorCode::conflict, path + " is there already, and is another");
+  Part part(place->get(), last);
+  if (!part.is_open() || !part.write(bytes) || !part.put(existing)) return cannot(path);
+  return Kept::fetched;
+}
+
 }  // namespace mecapy::client

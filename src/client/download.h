@@ -19,4 +19,8 @@ enum class Kept : std::uint8_t { fetched, was_there };
 awaitable<Result<Kept>> download(Api& api, std::string run_id, Artifact artifact,
                                  std::string folder, Existing existing);
 
+// The same with bytes that are here already, as the file `path`, which the caller names himself:
+// what stands before its last part must be there.
+Result<Kept> keep_bytes(const std::string& path, std::string_view bytes, Existing existing);
+
 }  // namespace mecapy::client

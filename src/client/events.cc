@@ -41,7 +41,7 @@ awaitable<Result<void>> Watch::connect() {
     co_await timer.async_wait(asio::redirect_error(asio::use_awaitable, ec));
   }
   Call call;
-  call.path = run_path(run_id_, "/events");
+  call.path = path_;
   call.headers = {{"Accept", "text/event-stream"}};
   call.expects = Expects::events;
   if (!last_id_.empty()) call.headers.emplace_back("Last-Event-ID", last_id_);

@@ -12,10 +12,11 @@
 
 namespace mecapy::client {
 
-// The events of one run, in order, each once.
+// The events of one run, or of one run of a workflow, in order, each once.
 class Watch {
  public:
-  Watch(Api& api, std::string run_id) : api_(api), run_id_(std::move(run_id)) {}
+  // `path` is where they are: "/api/runs/ID/events".
+  Watch(Api& api, std::string path) : api_(api), path_(std::move(path)) {}
   // The next event; nothing when the run's end was told. not_found and the like of Api::open;
   // unavailable when the server cannot be reached for longer than the Api has patience, or tells
   // nothing again and again; too_large.
@@ -25,7 +26,7 @@ class Watch {
   awaitable<Result<void>> connect();
 
   Api& api_;
-  std::string run_id_;
+  std::string path_;
   std::string last_id_;
   std::unique_ptr<net::LineStream> lines_;
   base::Deadline heard_{};  // an event or a comment, last; what is neither does not count

@@ -61,13 +61,13 @@ void Search::look_at(const std::string& id, const std::string& name) {
 }
 
 bool Search::may_be_older_than(const std::string& oldest) const {
-  if (kind_ == "task") return true;  // any may have the name
+  if (has_names()) return true;  // any may have the name
   return beginning_.size() < 2 && oldest >= word_;
 }
 
-// Of a task as much of its id as no other has; of runs not all are seen.
+// Of what has names as much of its id as no other has; of runs not all are seen.
 std::string Search::shown(const std::string& id) const {
-  if (kind_ != "task") return id;
+  if (!has_names()) return id;
   for (std::size_t length = 8; length < id.size(); ++length) {
     const std::string_view beginning = std::string_view(id).substr(0, length);
     const auto same = [&](const std::string& other) { return other.starts_with(beginning); };
@@ -79,7 +79,6 @@ std::string Search::shown(const std::string& id) const {
 Result<std::string> Search::found(double now) const {
   const std::vector<std::string>& meant = named_.empty() ? beginning_ : named_;
   if (meant.size() == 1) return meant.front();
-  const std::string all = kind_ == "run" ? "mecapy runs" : "mecapy task list";
   if (meant.empty()) {
     return fail(ErrorCode::not_found, "you have no " + kind_ + " \"" + word_ + "\"");
   }
@@ -94,22 +93,35 @@ Result<std::string> Search::found(double now) const {
                                     (named_.empty() ? "give more of the id" : give));
 }
 
-awaitable<Result<std::string>> find_run(Api& api, std::string word) {
+namespace {
+
+// The run, of those in the list at `path`, that `word` names.
+awaitable<Result<std::string>> find_in(Api& api, std::string path, std::string kind,
+                                       std::string word) {
   if (base::is_uuid(word)) co_return word;
   if (word == "last") {
-    const auto latest = co_await list(api, "/api/runs", {}, 1);
+    const auto latest = co_await list(api, path, {}, 1);
     if (!latest) co_return latest.error();
-    if (latest->empty()) co_return fail(ErrorCode::not_found, "you have no run yet");
+    if (latest->empty()) co_return fail(ErrorCode::not_found, "you have no " + kind + " yet");
     std::string id = text_member(latest->front(), "id");
     if (!base::is_uuid(id)) co_return fail(ErrorCode::unavailable, "the server's list has no id");
     co_return id;
   }
   if (!is_id_beginning(word)) {
-    co_return fail(ErrorCode::not_found, "\"" + word +
-                                             "\" names no run: give its id, a unique beginning of "
-                                             "it, or last");
+    co_return fail(ErrorCode::not_found, "\"" + word + "\" names no " + kind +
+                                             ": give its id, a unique beginning of it, or last");
   }
-  co_return co_await search(api, "/api/runs", Search("run", word));
+  co_return co_await search(api, path, Search(kind, word));
+}
+
+}  // namespace
+
+awaitable<Result<std::string>> find_run(Api& api, std::string word) {
+  co_return co_await find_in(api, "/api/runs", "run", std::move(word));
+}
+
+awaitable<Result<std::string>> find_workflow_run(Api& api, std::string word) {
+  co_return co_await find_in(api, "/api/workflow-runs", "workflow run", std::move(word));
 }
 
 awaitable<Result<bool>> has_task_named(Api& api, std::string name) {
@@ -122,6 +134,11 @@ awaitable<Result<bool>> has_task_named(Api& api, std::string name) {
 awaitable<Result<std::string>> find_task(Api& api, std::string word, std::string command) {
   if (base::is_uuid(word)) co_return word;
   co_return co_await search(api, "/api/tasks", Search("task", word, std::move(command)));
+}
+
+awaitable<Result<std::string>> find_workflow(Api& api, std::string word, std::string command) {
+  if (base::is_uuid(word)) co_return word;
+  co_return co_await search(api, "/api/workflows", Search("workflow", word, std::move(command)));
 }
 
 }  // namespace mecapy::client

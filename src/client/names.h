@@ -1,5 +1,5 @@
-// How people name a run or a task: by its id, by a beginning of it, a task by its name, a run as
-// "last".
+// How people name a run, a task or a workflow: by its id, by a beginning of it, a task or workflow
+// by its name, a run as "last".
 #pragma once
 
 #include <string>
@@ -16,7 +16,8 @@ bool is_id_beginning(std::string_view word);
 // Looks for what `word` names among those that are shown to it.
 class Search {
  public:
-  // `kind` is "run" or "task", for words; `command` is what goes before an id, to name one.
+  // `kind` is "run", "task", "workflow" or "workflow run", for words, and tells whether there are
+  // names; `command` is what goes before an id, to name one.
   Search(std::string kind, std::string word, std::string command = {})
       : kind_(std::move(kind)), word_(std::move(word)), command_(std::move(command)) {}
   // One candidate; `name` is "" where there is none.
@@ -29,6 +30,7 @@ class Search {
   Result<std::string> found(double now) const;
 
  private:
+  bool has_names() const { return kind_ == "task" || kind_ == "workflow"; }
   std::string shown(const std::string& id) const;
 
   std::string kind_;
@@ -39,10 +41,12 @@ class Search {
   std::vector<std::string> seen_;       // ids
 };
 
-// The id of the caller's run or task that `word` names. A whole id is not looked for. `command` is
+// The id of what of the caller's `word` names. A whole id is not looked for. `command` is
 // that of who asks, up to the name ("mecapy task run"), for the message when several have it.
 awaitable<Result<std::string>> find_run(Api& api, std::string word);
 awaitable<Result<std::string>> find_task(Api& api, std::string word, std::string command);
+awaitable<Result<std::string>> find_workflow(Api& api, std::string word, std::string command);
+awaitable<Result<std::string>> find_workflow_run(Api& api, std::string word);
 
 // Whether the caller has a task with this name.
 awaitable<Result<bool>> has_task_named(Api& api, std::string name);

@@ -25,8 +25,8 @@ enum class Followed : std::uint8_t { to_the_end, until_interrupted };
 // A progress line is on stderr when that is a terminal. Errors as client::Watch has them.
 awaitable<Result<Followed>> follow(Remote& remote, FollowOptions options);
 
-// Asks the server to cancel the run, and waits for its end for as long as a server needs to stop
-// one; the run as it is then (JSON).
-awaitable<Result<std::string>> cancel_and_wait(client::Api& api, std::string run_id);
+// Asks the server to cancel the run that is at `path`, and waits for its end for as long as a
+// server needs to stop one; the run as it is then (JSON).
+awaitable<Result<std::string>> cancel_and_wait(client::Api& api, std::string path);
 
 }  // namespace mecapy::main

@@ -267,7 +267,7 @@ int cancel_run(const config::Settings& settings, const RemoteWords& words, const
   return at_server(settings, words, Subject::run, [&](Remote& remote) -> awaitable<Result<int>> {
     const auto id = co_await client::find_run(remote.api, run);
     if (!id) co_return id.error();
-    const auto json = co_await cancel_and_wait(remote.api, *id);
+    const auto json = co_await cancel_and_wait(remote.api, client::run_path(*id));
     if (!json) co_return json.error();
     const auto after = client::read_run(*json);
     if (!after) co_return after.error();

@@ -1,0 +1,242 @@
+#include "main/workflow_follow.h"
+
+#include <algorithm>
+
+#include "cli/advice.h"
+#include "cli/ending.h"
+#include "cli/graph_look.h"
+#include "cli/text.h"
+#include "client/answers.h"
+#include "main/follower.h"
+#include "main/outcome.h"
+#include "wire/json.h"
+
+namespace mecapy::main {
+namespace {
+
+using State = cli::GraphNode::State;
+
+// "x, y" of those that are not empty.
+std::string joined(const std::vector<std::string>& words) {
+  std::string out;
+  for (const std::string& word : words) {
+    if (!word.empty()) out += (out.empty() ? "" : ", ") + word;
+  }
+  return out;
+}
+
+std::string counted(std::int64_t count, const char* what) {
+  return count > 0 ? std::to_string(count) + " " + what : "";
+}
+
+// "3/10", of a list.
+std::string share_of(const client::NodeAnswer& node) {
+  return node.elements ? std::to_string(node.ended) + "/" + std::to_string(*node.elements) : "";
+}
+
+class WorkflowFollower final : public Follower {
+ public:
+  WorkflowFollower(Remote& remote, const client::WorkflowRunAnswer& run, Interrupt interrupt,
+                   EndsBefore before)
+      : Follower(remote, {client::workflow_run_path(run.id), "workflow", interrupt}),
+        tells_(interrupt == Interrupt::asks),
+        ends_(std::move(before)) {
+    for (const client::NodeAnswer& node : run.nodes) {
+      nodes_.push_back(node);
+      longest_ = std::max(longest_, cli::width(cli::harmless_line(node.name, 64)));
+    }
+  }
+
+ private:
+  void take(const client::Event& event) override {
+    if (event.kind == "status") {
+      const std::string status = client::text_member(event.data, "status");
+      const auto known = model::parse_status(status);
+      has_ended_ = known && model::is_end(*known);
+    }
+    if (event.kind != "node") return;
+    client::NodeAnswer node = client::read_node(event.data);
+    const auto it = std::ranges::find(nodes_, node.name, &client::NodeAnswer::name);
+    if (it == nodes_.end()) return;
+    *it = std::move(node);
+    if (it->has_ended()) tell(*it);
+  }
+
+  // Once for each of its ends.
+  void tell(const client::NodeAnswer& node) {
+    std::string& told = ends_[node.name];
+    const std::string end = node.finished_at.empty() ? node.status : node.finished_at;
+    if (!tells_ || told == end) return;
+    told = end;
+    const cli::StateLook& look = cli::look(state_of(node));
+    const std::string name = cli::harmless_line(node.name, 64);
+    const std::string note = note_of(remote(), node);
+    std::string text = remote().err.styled(look.symbol, look.style) + " " + name;
+    if (!note.empty()) text += std::string(longest_ + 2 - cli::width(name), ' ') + note;
+    // Styled already, so not for say(), which would write the styles out.
+    tell_line(text + "\n");
+  }
+
+  std::string line(const std::string& clock) override {
+    if (has_ended_) return "";
+    const auto ended = std::ranges::count_if(nodes_, &client::NodeAnswer::has_ended);
+    std::vector<std::string> words = {std::to_string(ended) + "/" + std::to_string(nodes_.size()) +
+                                      " nodes"};
+    for (const client::NodeAnswer& node : nodes_) {
+      if (node.status == "running")
+        words.push_back(cli::harmless_line(node.name, 30) +
+                        (node.elements ? " " + share_of(node) : ""));
+    }
+    const double all = nodes_.empty() ? 1 : static_cast<double>(nodes_.size());
+    const std::string text =
+        "running" + cli::progress_text(static_cast<double>(ended) / all, joined(words));
+    const std::size_t room = remote().err.columns() - 1;
+    return cli::harmless_line(text, room > clock.size() ? room - clock.size() : 1) + clock;
+  }
+
+  bool tells_;
+  bool has_ended_ = false;
+  std::vector<client::NodeAnswer> nodes_;
+  std::size_t longest_ = 0;
+  EndsBefore ends_;  // what was told
+};
+
+// From the start of what is told until its end, or until now.
+std::string time_between(const Remote& remote, const std::string& from, const std::string& to) {
+  const auto begun = cli::parse_time(from);
+  if (!begun) return "";
+  const auto ended = cli::parse_time(to);
+  return ended ? cli::duration(std::max(0., *ended - *begun))
+               : cli::elapsed(std::max(0., remote.now() - *begun));
+}
+
+void tell_figures(const Remote& remote, const client::WorkflowRunAnswer& run) {
+  std::int64_t reused = 0;
+  for (const client::NodeAnswer& node : run.nodes) {
+    reused += node.elements ? node.reused : !node.reused_from.empty();
+    if (node.elements && node.failed > 0 && node.status == "completed") {
+      remote.err.write("mecapy: warning: " + std::to_string(node.failed) + " of " +
+                       std::to_string(*node.elements) + " elements of " +
+                       cli::harmless_line(node.name, 64) + " failed\n");
+    }
+  }
+  const auto ended = std::ranges::count_if(run.nodes, &client::NodeAnswer::has_ended);
+  std::string text = std::to_string(ended) + " of " + std::to_string(run.nodes.size()) + " nodes";
+  if (const std::string time = time_between(remote, run.queued_at, run.finished_at); !time.empty())
+    text += " in " + time;
+  if (reused > 0) {
+    text += "; not calculated anew: " + std::to_string(reused) +
+            (reused == 1 ? " result, of an earlier run" : " results, of earlier runs");
+  }
+  remote.err.write("mecapy: " + text + "\n");
+}
+
+// Why a run failed; nothing when it cannot be told now.
+awaitable<std::optional<client::RunAnswer>> failed_run(client::Api& api, std::string id) {
+  if (id.empty()) co_return std::nullopt;
+  client::Call call;
+  call.path = client::run_path(id);
+  const auto json = co_await api.text(std::move(call));
+  if (!json) co_return std::nullopt;
+  auto run = client::read_run(*json);
+  if (!run || !run->failure) co_return std::nullopt;
+  co_return std::move(*run);
+}
+
+awaitable<void> tell_failure(Remote& remote, client::WorkflowRunAnswer run) {
+  if (run.was_cancelled()) remote.err.write("mecapy: the workflow was cancelled\n");
+  if (run.status == "failed" && run.failure) {
+    const client::NodeFailure& failure = *run.failure;
+    const auto failed = co_await failed_run(remote.api, failure.run_id);
+    if (failed) {
+      cli::RunAsked asked;
+      asked.more_by = "mecapy task update " + failed->task_id + " -l ";
+      remote.err.write(cli::failure_text(*failed->failure, "calc.py") +
+                       cli::failure_advice(*failed->failure, asked));
+    }
+    std::string text = "mecapy: the workflow failed";
+    if (!failure.node.empty()) text = "mecapy: node " + failure.node + " failed";
+    if (failure.element) text += ", element " + std::to_string(*failure.element);
+    if (!failed) text += ": " + failure.code + ": " + failure.message;
+    remote.err.write(cli::harmless_line(text, 2000) + "\n");
+    if (failed) remote.err.write("  -> mecapy logs " + failed->id + " shows what it printed\n");
+  }
+  remote.err.write("  -> mecapy workflow resume " + run.id +
+                   " goes on from there; what is completed stays\n");
+}
+
+int status_of_code(const std::string& code) {
+  if (const auto known = model::parse_outcome(code)) return model::row(*known).exit_code;
+  for (const base::ErrorRow& row : base::error_table()) {
+    if (row.name == code) return row.exit_code;
+  }
+  // What a node needs is not in the results, or of another kind.
+  return base::row(code == "invalid_inputs" ? ErrorCode::invalid_fields : ErrorCode::internal)
+      .exit_code;
+}
+
+}  // namespace
+
+EndsBefore ends_of(const client::WorkflowRunAnswer& run) {
+  EndsBefore ends;
+  for (const client::NodeAnswer& node : run.nodes) {
+    if (node.status == "completed" || node.status == "skipped")
+      ends[node.name] = node.finished_at.empty() ? node.status : node.finished_at;
+  }
+  return ends;
+}
+
+cli::GraphNode::State state_of(const client::NodeAnswer& node) {
+  constexpr State kStates[] = {State::waiting, State::running, State::completed, State::failed,
+                               State::skipped};
+  for (const State state : kStates) {
+    if (node.status == cli::look(state).word) return state;
+  }
+  return State::none;
+}
+
+std::string note_of(const Remote& remote, const client::NodeAnswer& node) {
+  const bool one_reused = !node.elements && !node.reused_from.empty();
+  const std::string reused = node.elements && node.reused == *node.elements && node.reused > 0
+                                 ? "reused"
+                                 : counted(node.reused, "reused");
+  const bool counts = node.status != "waiting" && node.status != "skipped";
+  return joined(
+      {counts ? share_of(node) : "", counted(node.failed, "failed"), one_reused ? "reused" : reused,
+       node.by_default ? "its default" : "",
+       node.failure && !node.elements ? cli::harmless_line(node.failure->code, 30) : "",
+       one_reused || !counts ? "" : time_between(remote, node.started_at, node.finished_at)});
+}
+
+awaitable<Result<Followed>> follow_workflow(Remote& remote, std::string run_id, Interrupt interrupt,
+                                            EndsBefore before) {
+  client::Call call;
+  call.path = client::workflow_run_path(run_id);
+  const auto json = co_await remote.api.text(std::move(call));
+  if (!json) co_return json.error();
+  const auto run = client::read_workflow_run(*json);
+  if (!run) co_return run.error();
+  WorkflowFollower follower(remote, *run, interrupt, std::move(before));
+  co_return co_await follower.follow();
+}
+
+awaitable<Result<int>> tell_workflow_end(Remote& remote, std::string run_id) {
+  client::Call call;
+  call.path = client::workflow_run_path(run_id, "/results");
+  const auto body = co_await remote.api.text(std::move(call));
+  if (!body) co_return body.error();
+  const auto run = client::read_workflow_run(*body);
+  if (!run) co_return run.error();
+  tell_figures(remote, *run);
+  if (run->status != "completed") co_await tell_failure(remote, *run);
+  if (remote.json()) {
+    print_json(remote, *body);
+  } else if (run->result) {
+    print_result(*run->result, remote.format);
+  }
+  if (run->was_cancelled()) co_return kInterrupted;
+  if (run->status == "completed") co_return 0;
+  co_return status_of_code(run->failure ? run->failure->code : "");
+}
+
+}  // namespace mecapy::main

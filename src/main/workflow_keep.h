@@ -1,0 +1,40 @@
+// A workflow's file and what of it a server keeps: the tasks of its nodes, and the workflow.
+#pragma once
+
+#include <map>
+#include <optional>
+#include <string>
+
+#include "cli/workflow_file.h"
+#include "main/remote.h"
+
+namespace mecapy::main {
+
+// The ids of the tasks that the file names, by its words: an id is itself; a file of Python is kept
+// as a task of its name, or changes that one where its code differs, which is told on stderr; else
+// a name, or the beginning of an id. usage when several tasks are meant, not_found when none is;
+// invalid_code is told with the author's line.
+awaitable<Result<std::map<std::string, std::string>>> keep_tasks(Remote& remote,
+                                                                 const cli::WorkflowFile& file);
+
+// What is kept, and whether it was so before.
+struct KeptWorkflow {
+  enum class Done : std::uint8_t { made, changed, nothing };
+  std::string json;
+  std::string id;
+  std::string name;
+  int version = 0;
+  Done done = Done::nothing;
+};
+
+// Keeps the file as a workflow of the name that it has or is given, else of the file's own: a new
+// one, or another version of the one that there is, unless nothing has changed. usage when there
+// are several. Errors of the server are told with the file's lines.
+awaitable<Result<KeptWorkflow>> keep_workflow(Remote& remote, const cli::WorkflowFile& file,
+                                              std::optional<std::string> name,
+                                              std::optional<std::string> description);
+
+// One line on stderr.
+void tell_kept(const Remote& remote, const KeptWorkflow& kept);
+
+}  // namespace mecapy::main
