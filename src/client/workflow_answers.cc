@@ -47,6 +47,12 @@ Result<WorkflowAnswer> read_workflow(const std::string& text) {
   return answer;
 }
 
+WorkflowEstimate read_workflow_estimate(const std::string& text) {
+  const json::value whole = parsed(text);
+  const View estimate(whole);
+  return {estimate.number("duration_s"), estimate.number("eur"), estimate.is_true("complete")};
+}
+
 bool NodeAnswer::has_ended() const {
   return status == "completed" || status == "failed" || status == "skipped";
 }

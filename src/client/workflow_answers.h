@@ -20,6 +20,14 @@ struct WorkflowAnswer {
 // unavailable for what is no workflow, or has no id that can be one.
 Result<WorkflowAnswer> read_workflow(const std::string& json);
 
+// What a run is expected to take and cost, as far as it is known.
+struct WorkflowEstimate {
+  std::optional<double> seconds{};
+  std::optional<double> eur{};
+  bool complete = false;
+};
+WorkflowEstimate read_workflow_estimate(const std::string& json);
+
 // Why a node failed, and with it the workflow.
 struct NodeFailure {
   std::string node{};  // ""; also of an output that is not there

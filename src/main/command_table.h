@@ -31,6 +31,10 @@ struct Typed {
   CostWords cost;
   CostsWords costs;
   EstimateWords estimate;
+  WorkflowWords workflow;
+  ShowWorkflow workflow_shown;
+  RunWorkflow workflow_run;
+  ResumeWorkflow workflow_resumed;
   MachinesWords machines;
   std::vector<std::string> login;
   bool token_stdin = false;

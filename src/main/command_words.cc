@@ -8,6 +8,12 @@ namespace {
 
 constexpr const char* kRun = "id of the run, a unique beginning of it, or last";
 constexpr const char* kTask = "id of the task, a unique beginning of it, or its name";
+constexpr const char* kWorkflow = "id of the workflow, a unique beginning of it, or its name";
+constexpr const char* kWorkflowRun =
+    "id of the run of a workflow, a unique beginning of it, or last";
+constexpr const char* kWorkflowFile =
+    "definition in a .json, .yaml or .yml file; the task of a node is an id, a name, or a .py file "
+    "below its folder";
 constexpr const char* kInputs =
     "name=value (JSON or text), name=@value.json, @file.json, or @- for standard input";
 
@@ -51,15 +57,25 @@ void count(CLI::App& app, std::int64_t& most) {
   option(app, "-n,--count", most, "N", "so many at most, the newest; 0: all").capture_default_str();
 }
 
-// Those of a command that begins a run at a server.
-void how(CLI::App& app, Typed& typed, const char* which) {
+void detach(CLI::App& app, Typed& typed, const char* which) {
   app.add_flag_callback(
       "--detach", [&typed] { typed.how.wait = Wait::not_at_all; },
       std::string("print the run's id and leave it to itself") + which);
+}
+
+// Those of a command that begins a run at a server.
+void how(CLI::App& app, Typed& typed, const char* which) {
+  detach(app, typed, which);
   app.add_flag("--fresh", typed.how.fresh,
                std::string("calculate, also when an earlier run could answer") + which);
   option(app, "--seconds", typed.how.seconds, "SECONDS",
          std::string("that it takes, as you know, before any other estimate") + which);
+}
+
+void force(CLI::App& app, std::vector<std::string>& nodes) {
+  option(app, "--force", nodes, "NODE",
+         "calculate this node, also when an earlier run could answer; repeatable")
+      .allow_extra_args(false);
 }
 
 void task_fields(CLI::App& app, Typed& typed) {
@@ -149,6 +165,76 @@ void task_estimate(CLI::App& app, Typed& typed) {
   limits(app, typed.estimate.limits);
   option(app, "--version", typed.estimate.version, "N", "this version instead of the latest");
   option(app, "--seconds", typed.estimate.seconds, "SECONDS", "that it takes, as you know");
+}
+
+void workflow_create(CLI::App& app, Typed& typed) {
+  operand(app, "FILE", typed.workflow.file, kWorkflowFile).required();
+  option(app, "--name", typed.workflow.name, "NAME",
+         "what people call it; else as the file says, or is called itself (of workflow.yaml its "
+         "folder)");
+  option(app, "--description", typed.workflow.description, "TEXT", "for people");
+}
+
+void workflow_check(CLI::App& app, Typed& typed) {
+  operand(app, "FILE", typed.workflow.file, kWorkflowFile).required();
+}
+
+void workflow_run(CLI::App& app, Typed& typed) {
+  operand(app, "WORKFLOW", typed.workflow_run.workflow,
+          std::string(kWorkflow) + "; or a file, which is kept as create does")
+      .required();
+  inputs(app, typed.workflow_run.inputs,
+         "over its defaults: " + std::string(kInputs) + "; repeatable");
+  option(app, "--version", typed.workflow_run.version, "N", "this version instead of the latest");
+  force(app, typed.workflow_run.force);
+  app.add_flag("--fresh", typed.how.fresh,
+               "calculate all nodes, also those that an earlier run "
+               "could answer");
+  detach(app, typed, "");
+}
+
+void workflow_show(CLI::App& app, Typed& typed) {
+  ShowWorkflow& how = typed.workflow_shown;
+  operand(app, "WORKFLOW", how.workflow,
+          "id or name of a workflow, id of a run of one, last, or a file")
+      .required();
+  option(app, "--version", how.version, "N", "of a workflow: this version instead of the latest");
+  app.add_option_function<std::string>(
+         "--svg", [&how](const std::string& file) { how.svg = file; },
+         "as a picture, into this file; without one, or with -, to standard output")
+      ->type_name("FILE")
+      ->expected(0, 1);
+  app.add_flag("--mermaid", how.mermaid, "as a mermaid diagram, for Markdown");
+  app.add_flag("--force", how.replace, "also over a picture that is there and differs");
+}
+
+void workflow_resume(CLI::App& app, Typed& typed) {
+  operand(app, "WORKFLOW-RUN", typed.workflow_resumed.run, kWorkflowRun).required();
+  option(app, "--version", typed.workflow_resumed.versions, "NODE=N",
+         "this version of the task of a node, or NODE=latest; repeatable")
+      .allow_extra_args(false);
+  force(app, typed.workflow_resumed.force);
+  detach(app, typed, "");
+}
+
+void workflow_list(CLI::App& app, Typed& typed) { count(app, typed.most); }
+
+void workflow_runs(CLI::App& app, Typed& typed) {
+  option(app, "--workflow", typed.runs.task, "WORKFLOW", "only of this workflow");
+  option(app, "--status", typed.runs.status, "running|completed|failed|cancelled", "only those");
+  count(app, typed.runs.most);
+}
+
+void workflow_result(CLI::App& app, Typed& typed) {
+  operand(app, "WORKFLOW-RUN", typed.which_run, kWorkflowRun).required();
+}
+
+void workflow_cancel(CLI::App& app, Typed& typed) {
+  operand(app, "WORKFLOW-RUN", typed.which_run, kWorkflowRun).required();
+}
+
+void workflow_delete(CLI::App& app, Typed& typed) {
+  operand(app, "WORKFLOW", typed.workflow_shown.workflow, kWorkflow).required();
 }
 
 void runs(CLI::App& app, Typed& typed) {

@@ -122,6 +122,53 @@ struct DownloadWords {
 int download(const config::Settings& settings, const RemoteWords& words,
              const DownloadWords& which);
 
+// `mecapy workflow create|check|list|show|delete`.
+struct WorkflowWords {
+  std::string file{};
+  std::optional<std::string> name{};
+  std::optional<std::string> description{};
+};
+int create_workflow(const config::Settings& settings, const RemoteWords& words,
+                    const WorkflowWords& workflow);
+int check_workflow(const config::Settings& settings, const RemoteWords& words,
+                   const WorkflowWords& workflow);
+int list_workflows(const config::Settings& settings, const RemoteWords& words, std::int64_t most);
+struct ShowWorkflow {
+  std::string workflow{};  // or a run of one, or a file
+  std::optional<int> version{};
+  std::optional<std::string> svg{};  // a file; "": standard output
+  bool mermaid = false;
+  bool replace = false;  // also a file that is there and differs
+};
+int show_workflow(const config::Settings& settings, const RemoteWords& words,
+                  const ShowWorkflow& how);
+int delete_workflow(const config::Settings& settings, const RemoteWords& words,
+                    const std::string& workflow);
+
+// `mecapy workflow run|resume|runs|result|cancel`.
+struct RunWorkflow {
+  std::string workflow{};  // or a file
+  std::vector<std::string> inputs{};
+  std::optional<int> version{};
+  std::vector<std::string> force{};  // nodes
+};
+int run_workflow(const config::Settings& settings, const RemoteWords& words,
+                 const RunWorkflow& start, const RemoteRun& how);
+struct ResumeWorkflow {
+  std::string run{};
+  std::vector<std::string> versions{};  // NODE=N or NODE=latest
+  std::vector<std::string> force{};     // nodes
+};
+int resume_workflow(const config::Settings& settings, const RemoteWords& words,
+                    const ResumeWorkflow& which, const RemoteRun& how);
+// RunsWords::task is the workflow.
+int show_workflow_runs(const config::Settings& settings, const RemoteWords& words,
+                       const RunsWords& which);
+int show_workflow_result(const config::Settings& settings, const RemoteWords& words,
+                         const std::string& run);
+int cancel_workflow_run(const config::Settings& settings, const RemoteWords& words,
+                        const std::string& run);
+
 // `mecapy cost`.
 struct CostWords {
   double runs_per_day = 1000;

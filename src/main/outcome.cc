@@ -58,6 +58,12 @@ void print_result(const std::string& json, Format format) {
   if (text.shortened) err.write("mecapy: shortened; all of it with --json, or in a pipe\n");
 }
 
+cli::Style style_of(const std::string& status) {
+  if (status == "completed") return cli::Style::green;
+  if (status == "failed") return cli::Style::red;
+  return status == "cancelled" ? cli::Style::yellow : cli::Style::plain;
+}
+
 int exit_status(const client::RunAnswer& run) {
   if (run.was_cancelled()) return kInterrupted;
   if (run.status == "completed") return 0;

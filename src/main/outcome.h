@@ -26,6 +26,9 @@ awaitable<Result<int>> tell_end(Remote& remote, std::string run_id, EndWords wor
 // terminal (cli/result_text.h). Says on stderr what is not seen of it.
 void print_result(const std::string& json, Format format);
 
+// How the status of a run looks in a list.
+cli::Style style_of(const std::string& status);
+
 // The exit status of a run that has ended.
 int exit_status(const client::RunAnswer& run);
 

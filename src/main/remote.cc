@@ -52,6 +52,10 @@ std::string when_not_found(const Error& error, const About& about) {
       if (!about.word.empty() && std::ranges::any_of(error.problems, is_of_a_version))
         return "mecapy task show " + cli::harmless_line(about.word) + " shows the latest";
       return "mecapy task list shows yours";
+    case Subject::workflow:
+      return "mecapy workflow list shows yours";
+    case Subject::workflow_run:
+      return "mecapy workflow runs shows yours";
     default:
       return "";
   }

@@ -44,7 +44,7 @@ struct Remote {
 };
 
 // What a command is about, so that an error can say what to do next.
-enum class Subject : std::uint8_t { server, run, task, file };
+enum class Subject : std::uint8_t { server, run, task, file, workflow, workflow_run };
 struct About {
   About(Subject one, std::string typed = {}) : subject(one), word(std::move(typed)) {}
   Subject subject;

@@ -18,12 +18,6 @@ namespace {
 
 constexpr std::chrono::seconds kOneWait{60};
 
-cli::Style style_of(const std::string& status) {
-  if (status == "completed") return cli::Style::green;
-  if (status == "failed") return cli::Style::red;
-  return status == "cancelled" ? cli::Style::yellow : cli::Style::plain;
-}
-
 std::string status_of(const Remote& remote, const client::RunAnswer& run) {
   std::string text = run.status;
   if (run.status == "failed" && !run.code.empty()) text += ": " + run.code;

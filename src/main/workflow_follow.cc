@@ -148,17 +148,17 @@ awaitable<void> tell_failure(Remote& remote, client::WorkflowRunAnswer run) {
   if (run.status == "failed" && run.failure) {
     const client::NodeFailure& failure = *run.failure;
     const auto failed = co_await failed_run(remote.api, failure.run_id);
+    std::string text = "the workflow failed";
+    if (!failure.node.empty()) text = "node " + failure.node + " failed";
+    if (failure.element) text += ", element " + std::to_string(*failure.element);
+    if (!failed) text += ": " + failure.code + ": " + failure.message;
+    remote.err.write("mecapy: " + cli::harmless_line(text, 2000) + "\n");
     if (failed) {
       cli::RunAsked asked;
       asked.more_by = "mecapy task update " + failed->task_id + " -l ";
       remote.err.write(cli::failure_text(*failed->failure, "calc.py") +
                        cli::failure_advice(*failed->failure, asked));
     }
-    std::string text = "mecapy: the workflow failed";
-    if (!failure.node.empty()) text = "mecapy: node " + failure.node + " failed";
-    if (failure.element) text += ", element " + std::to_string(*failure.element);
-    if (!failed) text += ": " + failure.code + ": " + failure.message;
-    remote.err.write(cli::harmless_line(text, 2000) + "\n");
     if (failed) remote.err.write("  -> mecapy logs " + failed->id + " shows what it printed\n");
   }
   remote.err.write("  -> mecapy workflow resume " + run.id +
@@ -186,6 +186,14 @@ EndsBefore ends_of(const client::WorkflowRunAnswer& run) {
   return ends;
 }
 
+std::string took(const Remote& remote, const client::WorkflowRunAnswer& run) {
+  const auto begun = cli::parse_time(run.queued_at);
+  if (!begun) return "-";
+  const auto ended = cli::parse_time(run.finished_at);
+  const double seconds = std::max(0., ended.value_or(remote.now()) - *begun);
+  return run.has_ended() && ended ? cli::duration(seconds) : cli::elapsed(seconds);
+}
+
 cli::GraphNode::State state_of(const client::NodeAnswer& node) {
   constexpr State kStates[] = {State::waiting, State::running, State::completed, State::failed,
                                State::skipped};
@@ -196,16 +204,16 @@ cli::GraphNode::State state_of(const client::NodeAnswer& node) {
 }
 
 std::string note_of(const Remote& remote, const client::NodeAnswer& node) {
-  const bool one_reused = !node.elements && !node.reused_from.empty();
-  const std::string reused = node.elements && node.reused == *node.elements && node.reused > 0
-                                 ? "reused"
-                                 : counted(node.reused, "reused");
-  const bool counts = node.status != "waiting" && node.status != "skipped";
-  return joined(
-      {counts ? share_of(node) : "", counted(node.failed, "failed"), one_reused ? "reused" : reused,
-       node.by_default ? "its default" : "",
-       node.failure && !node.elements ? cli::harmless_line(node.failure->code, 30) : "",
-       one_reused || !counts ? "" : time_between(remote, node.started_at, node.finished_at)});
+  if (node.status == "waiting") return "";
+  if (node.status == "skipped")
+    return node.failure ? cli::harmless_line(node.failure->code, 30) : "";
+  const bool all_reused =
+      node.elements ? node.reused > 0 && node.reused == *node.elements : !node.reused_from.empty();
+  return joined({share_of(node), counted(node.failed, "failed"),
+                 all_reused ? "reused" : counted(node.reused, "reused"),
+                 node.by_default ? "its default" : "",
+                 node.failure && !node.elements ? cli::harmless_line(node.failure->code, 30) : "",
+                 all_reused ? "" : time_between(remote, node.started_at, node.finished_at)});
 }
 
 awaitable<Result<Followed>> follow_workflow(Remote& remote, std::string run_id, Interrupt interrupt,

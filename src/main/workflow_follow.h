@@ -24,6 +24,9 @@ awaitable<Result<Followed>> follow_workflow(Remote& remote, std::string run_id, 
 // its error's code, or kInterrupted for one that was cancelled.
 awaitable<Result<int>> tell_workflow_end(Remote& remote, std::string run_id);
 
+// From its acceptance to its end, or until now.
+std::string took(const Remote& remote, const client::WorkflowRunAnswer& run);
+
 // How a node looks in a drawing, with what is to be said of it in a few words.
 cli::GraphNode::State state_of(const client::NodeAnswer& node);
 std::string note_of(const Remote& remote, const client::NodeAnswer& node);

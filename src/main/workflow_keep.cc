@@ -1,6 +1,8 @@
 #include "main/workflow_keep.h"
 
 #include <filesystem>
+#include <set>
+#include <vector>
 
 #include "base/id.h"
 #include "cli/ending.h"
@@ -45,63 +47,98 @@ Result<std::optional<std::string>> only_one(const std::vector<Named>& all, const
   return fail(ErrorCode::usage, "you have several " + kind + "s named " + name + ":" + listed);
 }
 
-// A file of Python as a task.
-class CodeKeeper {
- public:
-  CodeKeeper(Remote& remote, const cli::WorkflowFile& file, const std::vector<Named>& tasks)
-      : remote_(remote), file_(file), tasks_(tasks) {}
+// A file of Python, and the task that it is kept as.
+struct Code {
+  std::string word;
+  std::string path;
+  std::string name;
+  std::string text;
+  std::optional<std::string> id{};  // of the task of this name, when there is one
+};
 
-  awaitable<Result<std::string>> keep(cli::TaskWord word) {
-    const auto path = cli::code_path(file_, word);
-    if (!path) co_return path.error();
-    const std::string name = fs::path(*path).stem().string();
-    const auto [other, is_new] = kept_.emplace(name, *path);
-    if (!is_new && other->second != *path) {
-      co_return fail_at(word.pointer, ErrorCode::usage,
-                        other->second + " and " + *path + " would be one task " + name);
-    }
-    const auto code = code_to_send(*path);
-    if (!code) co_return fail_at(word.pointer, code.error().code, code.error().message);
-    const auto there = only_one(tasks_, name, "task");
-    if (!there) co_return fail_at(word.pointer, ErrorCode::usage, there.error().message);
-    if (!*there) {
-      client::Call make{"POST", "/api/tasks"};
-      make.body = std::move(wire::ObjectWriter().text("name", name).text("code", *code)).finish();
-      co_return co_await send(std::move(make), *path, *code, "kept");
-    }
-    client::Call get;
-    get.path = client::task_path(**there);
-    const auto now = co_await remote_.api.text(std::move(get));
-    if (!now) co_return now.error();
-    if (client::text_member(*now, "code") == *code) co_return **there;
-    client::Call change{"PATCH", client::task_path(**there)};
-    change.body = std::move(wire::ObjectWriter().text("code", *code)).finish();
-    co_return co_await send(std::move(change), *path, *code, "changed");
+// What the words of a file mean, before anything is sent.
+class Words {
+ public:
+  Words(const cli::WorkflowFile& file, const std::vector<Named>& tasks, double now)
+      : file_(file), tasks_(tasks), now_(now) {}
+
+  void look_at(const cli::TaskWord& task) {
+    if (base::is_uuid(task.word) || !seen_.insert(task.word).second) return;
+    auto fine = task.is_file() ? add_code(task) : add_name(task);
+    if (!fine) problems_.push_back({task.pointer, fine.error().message, {}, {}});
   }
+  // invalid_fields, with all that is wrong.
+  Result<void> check() const {
+    if (problems_.empty()) return {};
+    return cli::in_file(file_, {ErrorCode::invalid_fields,
+                                "not all tasks of " + file_.path + " are known", problems_});
+  }
+  std::map<std::string, std::string> ids{};
+  std::vector<Code> codes{};
 
  private:
-  awaitable<Result<std::string>> send(client::Call call, std::string path, std::string code,
-                                      std::string done) {
-    const auto answer = co_await remote_.api.text(std::move(call));
-    if (!answer) {
-      if (answer.error().code == ErrorCode::invalid_code) {
-        for (const FieldProblem& problem : answer.error().problems)
-          remote_.err.write(cli::marked_line(code, path, problem));
-      }
-      co_return answer.error();
-    }
-    const auto task = client::read_task(*answer);
-    if (!task) co_return task.error();
-    remote_.err.write("mecapy: " + done + " task " + cli::harmless_line(task->name) + ", version " +
-                      std::to_string(task->version) + "\n");
-    co_return task->id;
+  Result<void> add_name(const cli::TaskWord& task) {
+    client::Search search("task", task.word, "task:");
+    for (const Named& one : tasks_) search.look_at(one.id, one.name);
+    const auto id = search.found(now_);
+    if (!id) return id.error();
+    ids[task.word] = *id;
+    return {};
   }
 
-  Remote& remote_;
+  Result<void> add_code(const cli::TaskWord& task) {
+    const auto path = cli::code_path(file_, task);
+    if (!path) return path.error();
+    const auto text = code_to_send(*path);
+    if (!text) return text.error();
+    const std::string name = fs::path(*path).stem().string();
+    for (const Code& other : codes) {
+      if (other.name == name)
+        return fail(ErrorCode::usage, other.path + " and " + *path + " would be one task");
+    }
+    const auto id = only_one(tasks_, name, "task");
+    if (!id) return id.error();
+    codes.push_back({task.word, *path, name, *text, *id});
+    return {};
+  }
+
   const cli::WorkflowFile& file_;
   const std::vector<Named>& tasks_;
-  std::map<std::string, std::string> kept_;  // paths by names
+  double now_;
+  std::set<std::string> seen_;
+  std::vector<FieldProblem> problems_;
 };
+
+// The id of the task that the code is kept as; says what was done.
+awaitable<Result<std::string>> keep_code(Remote& remote, Code code) {
+  client::Call send{"POST", "/api/tasks"};
+  wire::ObjectWriter body;
+  if (code.id) {
+    client::Call get;
+    get.path = client::task_path(*code.id);
+    const auto now = co_await remote.api.text(std::move(get));
+    if (!now) co_return now.error();
+    if (client::text_member(*now, "code") == code.text) co_return *code.id;
+    send = {"PATCH", client::task_path(*code.id)};
+  } else {
+    body.text("name", code.name);
+  }
+  send.body = std::move(body.text("code", code.text)).finish();
+  const auto answer = co_await remote.api.text(std::move(send));
+  if (!answer) {
+    if (answer.error().code == ErrorCode::invalid_code) {
+      for (const FieldProblem& problem : answer.error().problems)
+        remote.err.write(cli::marked_line(code.text, code.path, problem));
+    }
+    co_return answer.error();
+  }
+  const auto task = client::read_task(*answer);
+  if (!task) co_return task.error();
+  remote.err.write(std::string("mecapy: ") + (code.id ? "changed" : "kept") + " task " +
+                   cli::harmless_line(task->name) + ", version " + std::to_string(task->version) +
+                   "\n");
+  co_return task->id;
+}
 
 // The definition alone, as it is compared: what is left out is empty.
 std::string definition_of(const std::string& inputs, const std::string& nodes,
@@ -147,6 +184,15 @@ cli::WorkflowFile parts_of(const std::string& body) {
   return parts;
 }
 
+// "joint" of joint.yaml, and of joint/workflow.yaml.
+std::string name_of_file(const std::string& path) {
+  const std::string stem = fs::path(path).stem().string();
+  if (stem != "workflow") return stem;
+  std::error_code ec;
+  const std::string folder = fs::absolute(path, ec).lexically_normal().parent_path().filename();
+  return folder.empty() ? stem : folder;
+}
+
 // Changes the workflow `id` into what `body` says, where it says something else.
 awaitable<Result<KeptWorkflow>> change(client::Api& api, std::string id, std::string body) {
   client::Call get;
@@ -178,25 +224,18 @@ awaitable<Result<KeptWorkflow>> change(client::Api& api, std::string id, std::st
 
 awaitable<Result<std::map<std::string, std::string>>> keep_tasks(Remote& remote,
                                                                  const cli::WorkflowFile& file) {
-  std::map<std::string, std::string> ids;
   const auto tasks = co_await all_named(remote.api, "/api/tasks");
   if (!tasks) co_return tasks.error();
-  CodeKeeper keeper(remote, file, *tasks);
-  for (const cli::TaskWord& task : file.tasks) {
-    if (ids.contains(task.word) || base::is_uuid(task.word)) continue;
-    Result<std::string> id = fail(ErrorCode::internal, "not looked for");
-    if (task.is_file()) {
-      id = co_await keeper.keep(task);
-    } else {
-      client::Search search("task", task.word, "task:");
-      for (const Named& one : *tasks) search.look_at(one.id, one.name);
-      id = search.found(remote.now());
-      if (!id) id = fail_at(task.pointer, id.error().code, id.error().message);
-    }
-    if (!id) co_return cli::in_file(file, id.error());
-    ids.emplace(task.word, std::move(*id));
+  Words words(file, *tasks, remote.now());
+  for (const cli::TaskWord& task : file.tasks) words.look_at(task);
+  if (auto fine = words.check(); !fine) co_return fine.error();
+  for (Code& code : words.codes) {
+    std::string word = code.word;
+    auto id = co_await keep_code(remote, std::move(code));
+    if (!id) co_return id.error();
+    words.ids[word] = std::move(*id);
   }
-  co_return ids;
+  co_return std::move(words.ids);
 }
 
 awaitable<Result<KeptWorkflow>> keep_workflow(Remote& remote, const cli::WorkflowFile& file,
@@ -205,7 +244,7 @@ awaitable<Result<KeptWorkflow>> keep_workflow(Remote& remote, const cli::Workflo
   const auto ids = co_await keep_tasks(remote, file);
   if (!ids) co_return ids.error();
   if (!name) name = wire::string_value(file.json("name"));
-  if (!name && file.json("name").empty()) name = fs::path(file.path).stem().string();
+  if (!name && file.json("name").empty()) name = name_of_file(file.path);
   const std::string body = cli::workflow_body(file, *ids, name, description);
   std::optional<std::string> there;
   if (name) {
