@@ -60,6 +60,10 @@ std::string bash_words(Takes takes, const std::vector<std::string>& words) {
       return "_mecapy_ask tasks";
     case Takes::run:
       return "_mecapy_ask runs";
+    case Takes::workflow:
+      return "_mecapy_ask workflows; ((${#COMPREPLY[@]})) || _mecapy_files -f";
+    case Takes::workflow_run:
+      return "_mecapy_ask workflow-runs";
     default:
       return ":";
   }
@@ -77,6 +81,10 @@ std::string zsh_words(Takes takes, const std::vector<std::string>& words) {
       return "_mecapy_ask tasks";
     case Takes::run:
       return "_mecapy_ask runs";
+    case Takes::workflow:
+      return "_mecapy_ask workflows; _files";
+    case Takes::workflow_run:
+      return "_mecapy_ask workflow-runs";
     default:
       return "_message 'a value'";
   }
@@ -287,6 +295,10 @@ std::string fish_offers(Takes takes, const std::vector<std::string>& words) {
       return " -a '(__mecapy_ask tasks)'";
     case Takes::run:
       return " -a '(__mecapy_ask runs)'";
+    case Takes::workflow:
+      return " -F -a '(__mecapy_ask workflows)'";
+    case Takes::workflow_run:
+      return " -a '(__mecapy_ask workflow-runs)'";
   }
   return "";
 }

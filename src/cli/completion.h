@@ -9,7 +9,18 @@
 namespace mecapy::cli {
 
 // What a word stands for that is typed.
-enum class Takes : std::uint8_t { nothing, text, file, folder, words, task, run };
+// `workflow`: one that is kept, or a file.
+enum class Takes : std::uint8_t {
+  nothing,
+  text,
+  file,
+  folder,
+  words,
+  task,
+  run,
+  workflow,
+  workflow_run
+};
 
 struct Flag {
   std::vector<std::string> names;  // "--inputs", "-i"
@@ -37,9 +48,9 @@ struct CommandWords {
   std::vector<CommandWords> commands = {};
 };
 
-// Scripts to be sourced; `program` has the commands of the whole program in it. For tasks and runs
-// they ask the program, as it was typed, with `completion tasks` and `completion runs`; nothing is
-// offered behind --server, of which the program knows nothing then.
+// Scripts to be sourced; `program` has the commands of the whole program in it. For what a server
+// knows they ask the program, as it was typed, with `completion tasks`, `runs`, `workflows` and
+// `workflow-runs`; nothing is offered behind --server, of which the program knows nothing then.
 std::string bash_completion(const CommandWords& program);
 std::string zsh_completion(const CommandWords& program);
 std::string fish_completion(const CommandWords& program);

@@ -339,10 +339,12 @@ void health(CLI::App& app, Typed& typed) {
 }
 
 void completion(CLI::App& app, Typed& typed) {
-  app.add_option("SHELL", typed.shell,
-                 "for which; tasks and runs print what the scripts offer there")
-      ->type_name("bash|zsh|fish|tasks|runs")
-      ->check(CLI::IsMember({"bash", "zsh", "fish", "tasks", "runs"}).description(""))
+  app.add_option(
+         "SHELL", typed.shell,
+         "for which; tasks, runs, workflows and workflow-runs print what the scripts offer there")
+      ->type_name("bash|zsh|fish|tasks|runs|workflows|workflow-runs")
+      ->check(CLI::IsMember({"bash", "zsh", "fish", "tasks", "runs", "workflows", "workflow-runs"})
+                  .description(""))
       ->required();
 }
 

@@ -22,27 +22,29 @@ std::string line_of(const std::string& word, const std::string& description) {
   return word + "\t" + cli::harmless_line(description, 60) + "\n";
 }
 
-awaitable<Result<std::string>> task_lines(Remote& remote) {
-  const auto items = co_await client::list(remote.api, "/api/tasks", {}, client::kLargestPage);
+// Names of tasks, or of workflows.
+awaitable<Result<std::string>> name_lines(Remote& remote, std::string path) {
+  const auto items = co_await client::list(remote.api, std::move(path), {}, client::kLargestPage);
   if (!items) co_return items.error();
-  const auto tasks = client::read_each(*items, client::read_task);
-  if (!tasks) co_return tasks.error();
   std::string lines;
-  std::set<std::string> told;  // a name of several tasks means none of them, and is there once
-  for (const client::TaskAnswer& task : *tasks) {
-    if (told.insert(task.name).second) lines += line_of(task.name, task.description);
+  std::set<std::string> told;  // a name of several means none of them, and is there once
+  for (const std::string& item : *items) {
+    const std::string name = client::text_member(item, "name");
+    if (told.insert(name).second) lines += line_of(name, client::text_member(item, "description"));
   }
   co_return lines;
 }
 
-awaitable<Result<std::string>> run_lines(Remote& remote) {
-  const auto items = co_await client::list(remote.api, "/api/runs", {}, kOfferedRuns);
+// Ids of runs, or of runs of workflows.
+awaitable<Result<std::string>> run_lines(Remote& remote, std::string path) {
+  const auto items = co_await client::list(remote.api, std::move(path), {}, kOfferedRuns);
   if (!items) co_return items.error();
-  const auto runs = client::read_each(*items, client::read_run);
-  if (!runs) co_return runs.error();
-  std::string lines = runs->empty() ? "" : line_of("last", "the newest");
-  for (const client::RunAnswer& run : *runs)
-    lines += line_of(run.id, run.status + ", " + ago(remote, run.queued_at));
+  std::string lines = items->empty() ? "" : line_of("last", "the newest");
+  for (const std::string& item : *items) {
+    lines += line_of(client::text_member(item, "id"),
+                     client::text_member(item, "status") + ", " +
+                         ago(remote, client::text_member(item, "queued_at")));
+  }
   co_return lines;
 }
 
@@ -74,8 +76,13 @@ int complete(const config::Settings& settings, const Typed& typed) {
   if (typed.shell == "bash") std::fputs(cli::bash_completion(program).c_str(), stdout);
   if (typed.shell == "zsh") std::fputs(cli::zsh_completion(program).c_str(), stdout);
   if (typed.shell == "fish") std::fputs(cli::fish_completion(program).c_str(), stdout);
-  if (typed.shell == "tasks") offer(settings, task_lines);
-  if (typed.shell == "runs") offer(settings, run_lines);
+  if (typed.shell == "tasks")
+    offer(settings, [](Remote& r) { return name_lines(r, "/api/tasks"); });
+  if (typed.shell == "runs") offer(settings, [](Remote& r) { return run_lines(r, "/api/runs"); });
+  if (typed.shell == "workflows")
+    offer(settings, [](Remote& r) { return name_lines(r, "/api/workflows"); });
+  if (typed.shell == "workflow-runs")
+    offer(settings, [](Remote& r) { return run_lines(r, "/api/workflow-runs"); });
   return 0;
 }
 

@@ -19,6 +19,8 @@ cli::Takes takes(const std::string& name, const std::string& type) {
   if (word == "FILE") return cli::Takes::file;
   if (word == "TASK") return cli::Takes::task;
   if (word == "RUN") return cli::Takes::run;
+  if (word == "WORKFLOW") return cli::Takes::workflow;
+  if (word == "WORKFLOW-RUN") return cli::Takes::workflow_run;
   return word == "FOLDER" ? cli::Takes::folder : cli::Takes::text;
 }
 

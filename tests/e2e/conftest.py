@@ -20,6 +20,7 @@ SLOW_LAST = (
     "test_cli_remote",
     "test_cli_tasks",
     "test_cli_runs",
+    "test_cli_workflows",
     "test_cli_files",
     "test_cli_terminal",
     "test_cli_hostile",
