@@ -78,6 +78,32 @@ mecapy run slow.py --remote --detach
 """
 FAILED = "echo 'def calculate(inputs): 1 / 0' >bad.py; mecapy run bad.py --remote || true"
 LOGGED_IN = f"mecapy login $MECAPY_URL - <<<{DEV_TOKEN}; test -s $XDG_CONFIG_HOME/mecapy/login.json"
+# What a workflow called joint is for who asks for it.
+JOINT = """
+for id in $(mecapy workflow list --json | python3 -c "${bolts//bolt/joint}"); do
+  mecapy workflow delete "$id"
+done
+echo 'def calculate(inputs): return {"n": 2 * inputs["force"]}' >preload.py
+cat >joint.yaml <<'END'
+inputs: {force: {}, section: {default: 1}}
+nodes: {preload: {task: preload.py, inputs: {force: {input: force}}}}
+outputs: {n: {node: preload, at: /n}}
+END
+"""
+A_JOINT = JOINT + "mecapy workflow create joint.yaml; mecapy workflow run joint -i force=1\n"
+A_FAILED_JOINT = (
+    JOINT
+    + """
+echo 'def calculate(inputs): return 1 / (inputs["force"] - 1)' >preload.py
+mecapy workflow run joint.yaml -i force=1 || true
+echo 'def calculate(inputs): return {"n": 7}' >preload.py; mecapy task update preload preload.py
+"""
+)
+A_SLOW_JOINT = (
+    JOINT
+    + "echo 'def calculate(i): import time; time.sleep(60 + 0 * i[\"force\"])' >preload.py\n"
+    + "mecapy workflow run joint.yaml -i force=1 --detach\n"
+)
 A_TASK = """
 cat >bolt.py <<'END'
 def calculate(inputs):
@@ -310,6 +336,32 @@ SCENES = {
     (CLI, "mecapy task run bolt -i force=2000 -i section=10"): Scene(prints="200.0"),
     (CLI, "mecapy task estimate bolt"): Scene(
         prints="It would take ...\nBACKEND...It would take 5 min..., as you say, and go to local..."
+    ),
+    (CLI, "mecapy workflow create joint.yaml"): Scene(
+        before=JOINT, prints=AN_ID, after="mecapy workflow show joint"
+    ),
+    (CLI, "mecapy workflow check joint.yaml"): Scene(
+        before=JOINT, prints="nodes     1\norder     preload\nexpected  ..."
+    ),
+    (CLI, "mecapy workflow run joint -i force=1000"): Scene(
+        before=A_JOINT, prints='{"n":2000}\n{"n":2000}'
+    ),
+    (CLI, "mecapy workflow show last"): Scene(
+        before=A_JOINT, prints="...completed...✓ preload...", after="grep -q preload joint.svg"
+    ),
+    (CLI, "mecapy workflow resume last --version preload=latest"): Scene(
+        before=A_FAILED_JOINT, prints='{"n":7}'
+    ),
+    (CLI, "mecapy workflow list"): Scene(before=A_JOINT, prints="WORKFLOW...NAME...\n...joint..."),
+    (CLI, "mecapy workflow runs --workflow joint"): Scene(
+        before=A_JOINT, prints="WORKFLOW RUN...\n...joint...completed..."
+    ),
+    (CLI, "mecapy workflow result last"): Scene(before=A_JOINT, prints='{"n":2}'),
+    (CLI, "mecapy workflow cancel last"): Scene(
+        before=A_SLOW_JOINT, after="mecapy workflow show last | grep -q 'status.*cancelled'"
+    ),
+    (CLI, "mecapy workflow delete joint"): Scene(
+        before=A_JOINT, after="if mecapy workflow show joint; then exit 1; fi"
     ),
     (CLI, "mecapy costs --by task --from 2026-11-01"): Scene(
         prints="What runs cost ...together..."
