@@ -10,11 +10,13 @@
 #include "base/whole.h"
 #include "client/answers.h"
 #include "client/credentials.h"
+#include "client/download.h"
 #include "client/events.h"
 #include "client/identity.h"
 #include "client/names.h"
 #include "client/problem.h"
 #include "client/target.h"
+#include "client/workflow_answers.h"
 
 namespace mecapy::client {
 namespace {
@@ -361,6 +363,53 @@ TEST(Identity, AFormIsEscapedAndTokensAreReadWithTheirEnd) {
   EXPECT_EQ(tokens->refresh, "r");
   EXPECT_FALSE(read_tokens(R"({"access_token":"a b"})", 10));
   EXPECT_FALSE(read_tokens("", 10));
+}
+
+TEST(WorkflowAnswers, AreReadMemberByMember) {
+  const std::string id = "01a2184d-5c10-7001-bd4d-bcb3065cf335";
+  const std::string ids = "{\"id\":\"" + id + "\",\"workflow_id\":\"" + id + "\"";
+  const auto run = read_workflow_run(
+      ids + R"(,"status":"failed","attempt":2,"result":{"n":1.50},)"
+            R"("error":{"node":"b","code":"timeout","message":"m","run_id":"../x","element":3},)"
+            R"("nodes":[{"name":"a","status":"completed","elements":3,"ended":2,"reused":1},)"
+            R"({"name":"b","status":"running"},7]})");
+  ASSERT_TRUE(run);
+  EXPECT_TRUE(run->has_ended());
+  EXPECT_EQ(run->result, R"({"n":1.50})");
+  ASSERT_TRUE(run->failure);
+  EXPECT_EQ(run->failure->run_id, "");  // no id, so nothing is asked for by it
+  EXPECT_EQ(run->failure->element, 3);
+  ASSERT_EQ(run->nodes.size(), 3u);
+  EXPECT_EQ(run->nodes[0].elements, 3);
+  EXPECT_TRUE(run->nodes[0].has_ended());
+  EXPECT_FALSE(run->nodes[1].has_ended());
+  EXPECT_EQ(run->nodes[2].name, "");
+  for (const std::string& text :
+       {std::string("[]"), std::string("{}"), ids.substr(0, ids.find(',')) + "}",
+        std::string(R"({"id":"../x","workflow_id":"../y"})")}) {
+    EXPECT_FALSE(read_workflow_run(text)) << text;
+  }
+  EXPECT_FALSE(read_workflow(R"({"id":"x"})"));
+  const auto workflow = read_workflow("{\"id\":\"" + id + R"(","nodes":{"a":{"x":0.10}}})");
+  ASSERT_TRUE(workflow);
+  EXPECT_EQ(workflow->nodes, R"({"a":{"x":0.10}})");
+  EXPECT_FALSE(read_workflow_estimate("[]").complete);
+}
+
+TEST(KeptBytes, AreWholeOrNotThere) {
+  const base::TestFolder folder;
+  const std::string path = folder.path("g.svg");
+  EXPECT_EQ(*keep_bytes(path, "one", Existing::keep), Kept::fetched);
+  EXPECT_EQ(*keep_bytes(path, "one", Existing::keep), Kept::was_there);
+  EXPECT_EQ(keep_bytes(path, "two", Existing::keep).error().code, ErrorCode::conflict);
+  EXPECT_EQ(*keep_bytes(path, "two", Existing::replace), Kept::fetched);
+  fs::create_symlink(path, folder.path("link"));
+  EXPECT_FALSE(keep_bytes(folder.path("link"), "one", Existing::replace));
+  EXPECT_FALSE(keep_bytes(folder.path("none/g.svg"), "one", Existing::keep));
+  EXPECT_FALSE(keep_bytes(folder.path(".."), "one", Existing::replace));
+  std::string text;
+  std::getline(std::ifstream(path) >> std::ws, text);
+  EXPECT_EQ(text, "two");
 }
 
 }  // namespace

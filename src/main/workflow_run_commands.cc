@@ -118,6 +118,8 @@ awaitable<Result<std::string>> resume_body(client::Api& api, const client::Workf
     int version = word.version.value_or(1);
     const auto node = std::ranges::find(run.nodes, word.node, &client::NodeAnswer::name);
     if (!word.version && node != run.nodes.end()) {
+      if (!base::is_uuid(node->task_id))
+        co_return fail(ErrorCode::unavailable, "the server names no task of node " + word.node);
       const auto json = co_await get(api, client::task_path(node->task_id));
       if (!json) co_return json.error();
       version = client::integer_member(*json, "version");

@@ -1,6 +1,7 @@
 """Shell completion in real shells, and docs/cli.md, which is made from the same table."""
 
 import contextlib
+import json
 import os
 import re
 import socket
@@ -46,6 +47,11 @@ ASKED = {
     "mecapy runs --task bol~": "runs,--task,bolt",
     "mecapy logs -f 0~": "logs,-f,RUN",
     "mecapy result las~": "result,last",
+    "mecapy workflow show jo~": "workflow,show,joint",
+    "mecapy workflow delete jo~": "workflow,delete,joint",
+    "mecapy workflow check cha~": "workflow,check,chain.yaml",
+    "mecapy workflow run cha~": "workflow,run,chain.yaml",
+    "mecapy workflow resume 0~": "workflow,resume,FLOW",
     "mecapy result --server http://a.example las~": "result,--server,http://a.example,las",
 }
 
@@ -108,7 +114,12 @@ def test_a_shell_completes_what_the_server_knows(
     for name in ("bolt", "two words", "go; touch owned", "bad\x1b[2Jname"):
         person.does("task", "create", "calc.py", "--name", name)
     run = person.gets("task", "run", "bolt", "--json")["id"]
-    asked = {typed: got.replace("RUN", run) for typed, got in ASKED.items()}
+    (tmp_path / "chain.yaml").write_text(
+        "nodes: {w: {task: calc.py, when: {value: false}}}\noutputs: {n: {node: w}}\n"
+    )
+    person.does("workflow", "create", "chain.yaml", "--name", "joint")
+    flow = person.gets("workflow", "run", "joint", "--json")["id"]
+    asked = {typed: got.replace("RUN", run).replace("FLOW", flow) for typed, got in ASKED.items()}
     completes(at_shell(shell, tmp_path, person.settings), asked)
     assert not (tmp_path / "owned").exists()
 
@@ -126,6 +137,11 @@ def test_what_a_server_knows_is_offered_in_silence_or_not_at_all(
     lines = person.does("completion", "runs").stdout.splitlines()
     assert lines[0] == "last\tthe newest"
     assert re.fullmatch(rf"{run}\tcompleted, \d+ s ago", lines[1])
+    workflow = {"nodes": {"w": {"task": "bolt"}}, "outputs": {"n": {"node": "w"}}}
+    (tmp_path / "w.json").write_text(json.dumps(workflow))
+    flow = person.does("workflow", "run", "w.json", "--detach").stdout.strip()
+    assert person.does("completion", "workflows").stdout == "w\t\n"
+    assert person.does("completion", "workflow-runs").stdout.splitlines()[1].startswith(flow)
     with silent_server() as url:
         for nobody in (
             Person(tmp_path),
@@ -196,6 +212,7 @@ def test_every_command_has_a_help_with_an_example(reference: str) -> None:
 
 def test_examples_are_commands_that_there_are(tmp_path: Path, reference: str) -> None:
     (tmp_path / "calc.py").write_text("def calculate(i):\n    return 1\n")
+    (tmp_path / "inputs.json").write_text("{}")
     person = Person(tmp_path, "http://127.0.0.1:1", "x")
     examples = re.findall(r"^mecapy (.*)$", reference, re.MULTILINE)
     assert len(examples) > 20

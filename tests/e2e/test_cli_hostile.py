@@ -113,6 +113,96 @@ def test_words_of_a_server_have_no_power_over_a_terminal(hostile: Hostile, perso
             assert power not in shown, (words, shown)
 
 
+def test_words_about_workflows_have_no_power_over_a_terminal(
+    hostile: Hostile, person: Person
+) -> None:
+    evil = "\x1b]0;owned\x07\x9b2J\u202e"
+    error = {"node": evil, "code": evil, "message": evil, "run_id": evil, "element": -(2**62)}
+    node = {
+        "name": evil,
+        "task_id": "../" + evil,
+        "version": 2**62,
+        "status": "failed",
+        "elements": 2**62,
+        "ended": -(2**62),
+        "failed": 2**62,
+        "reused": 2**62,
+        "error": error,
+        "started_at": evil,
+        "finished_at": evil,
+    }
+    other = {"name": "other" + evil, "status": evil, "error": error, "reused_from": evil}
+    run = {
+        "id": RUN,
+        "workflow_run_id": RUN,
+        "workflow_id": RUN,
+        "status": "failed",
+        "error": error,
+        "nodes": [node, other, evil],
+        "result": evil,
+        "queued_at": evil,
+        "finished_at": evil,
+        "attempt": 2**40,
+    }
+    source = {"node": evil}
+    workflow = {
+        "id": RUN,
+        "name": evil,
+        "description": evil,
+        "inputs": {evil: {}},
+        "nodes": {evil: {"inputs": {evil: source}}, "b": {"for_each": source}},
+        "outputs": {evil: source},
+        "updated_at": evil,
+    }
+    problem = json.dumps({"code": "conflict", "detail": evil, "errors": [{"detail": evil}]})
+    for path, answer in (
+        ("/api/workflows", {"items": [workflow]}),
+        (f"/api/workflows/{RUN}", workflow),
+        ("/api/workflow-runs", {"items": [run]}),
+        (f"/api/workflow-runs/{RUN}", run),
+        (f"/api/workflow-runs/{RUN}/results", run),
+        (f"/api/workflow-runs/{RUN}/cancel", run),
+        (f"/api/workflows/{RUN}/execute", run),
+        ("/api/workflows/check", {"nodes": evil, "order": [evil], "estimate": {"eur": 1e300}}),
+        ("/api/tasks", {"items": [{"id": evil, "name": evil}]}),
+    ):
+        hostile.answers[path] = (200, json.dumps(answer).encode())
+    hostile.answers[f"/api/workflow-runs/{RUN}/resume"] = (409, problem.encode())
+    told = b"".join(
+        b"event: %s\ndata: %s\n\n" % (kind, json.dumps(data).encode())
+        for kind, data in ((b"node", node), (b"node", {}), (b"status", {"status": "failed"}))
+    )
+    hostile.streams = [told] * 2
+    (person.home / "w.json").write_text(json.dumps({"nodes": {evil: {"task": RUN}}}))
+    (person.home / "bad.json").write_text(json.dumps({"nodes": {evil: {"task": evil}}}))
+    commands = [
+        ("list",),
+        ("runs",),
+        ("show", RUN),
+        ("show", "last"),
+        ("show", "last", "--mermaid"),
+        ("show", "last", "--svg"),
+        ("show", "w.json"),
+        ("show", RUN, "--json"),
+        ("run", RUN),
+        ("result", RUN),
+        ("cancel", RUN),
+        ("resume", RUN),
+        ("resume", RUN, "--version", f"{evil}=latest"),
+        ("check", "w.json"),
+        ("check", "bad.json"),
+    ]
+    for words in commands:
+        terminal = person.at_terminal("workflow", *words, NO_COLOR="1")
+        terminal.ends()
+        assert terminal.shown.strip(), words
+        shown = terminal.shown.replace("\r\x1b[K", "")
+        for power in ("\x1b", "\x07", "\x9b", "\u202e"):
+            assert power not in shown, (words, shown)
+    assert not any("owned" in path for path in hostile.asked)
+    assert not hostile.streams
+
+
 def test_why_a_run_waits_is_one_harmless_line_of_the_terminals_width(
     hostile: Hostile, person: Person
 ) -> None:
@@ -134,8 +224,19 @@ def test_why_a_run_waits_is_one_harmless_line_of_the_terminals_width(
 def test_an_answer_that_is_none_is_the_servers_fault(
     hostile: Hostile, person: Person, body: bytes
 ) -> None:
-    hostile.answers[f"/api/runs/{RUN}"] = hostile.answers["/api/runs"] = (200, body)
-    for words in (("runs",), ("runs", RUN), ("result", RUN, "--timeout", "0"), ("cancel", "last")):
+    for path in ("runs", "workflow-runs", "workflows"):
+        hostile.answers[f"/api/{path}/{RUN}"] = hostile.answers[f"/api/{path}"] = (200, body)
+    for words in (
+        ("runs",),
+        ("runs", RUN),
+        ("result", RUN, "--timeout", "0"),
+        ("cancel", "last"),
+        ("workflow", "list"),
+        ("workflow", "runs"),
+        ("workflow", "show", RUN),
+        ("workflow", "result", RUN),
+        ("workflow", "run", "w"),
+    ):
         assert "cannot be read" in person.does(*words, status=69).stderr
 
 
