@@ -41,7 +41,7 @@ def test_no_token_opens_nothing_but_what_is_open(server: Server) -> None:
     assert set(paths) > OPEN
     for path in set(paths) - OPEN - SITE:
         for method in paths[path]:
-            response = api.http.request(method, path.format(id=UNKNOWN, name="a.txt"))
+            response = api.http.request(method, path.format(id=UNKNOWN, name="a.txt", node="k"))
             expect_problem(response, 401, "unauthorized")
             assert response.headers["www-authenticate"].startswith("Bearer"), (method, path)
 
