@@ -1,10 +1,10 @@
 // Runs of workflows.
 #include <algorithm>
-#include <boost/asio/experimental/awaitable_operators.hpp>
 #include <charconv>
 
 #include "api/preparing.h"
 #include "api/result_cache.h"
+#include "api/waiting.h"
 #include "api/workflow_calls.h"
 #include "base/nearest.h"
 #include "wire/json.h"
@@ -12,11 +12,8 @@
 
 namespace mecapy::api {
 
-using namespace boost::asio::experimental::awaitable_operators;
-
 namespace {
 
-constexpr std::chrono::seconds kLook{2};
 constexpr std::size_t kMostRunning = 1000;  // workflow runs in one process
 constexpr std::chrono::seconds kStoreDeadline{30};
 
@@ -219,30 +216,14 @@ awaitable<Answer> show(Api& api, Call& call, const model::WorkflowRun& run, Part
   co_return json_response(200, wire::workflow_run_json(*definition, run, std::nullopt));
 }
 
-awaitable<Result<model::WorkflowRun>> watch(Api& api, model::WorkflowRun run,
-                                            feed::Channel& channel, base::Deadline deadline) {
-  while (!model::is_end(run.state.status) && std::chrono::steady_clock::now() < deadline) {
-    const base::Deadline look = std::min(deadline, base::after(kLook));
-    while (!model::is_end(channel.state().status) && std::chrono::steady_clock::now() < look) {
-      co_await channel.changed(channel.state().version, look);
-    }
-    auto now = co_await Routes::parts(api).store.workflows().get_run(run.user, run.id);
-    if (!now) co_return now.error();
-    run = std::move(*now);
-  }
-  co_return run;
-}
-
 awaitable<Result<model::WorkflowRun>> wait_for_end(Api& api, Call& call, model::WorkflowRun run,
                                                    feed::Channel& channel,
                                                    std::chrono::milliseconds wait) {
-  if (model::is_end(run.state.status) || wait.count() == 0) co_return run;
-  Result<model::WorkflowRun> seen = run;
-  const auto watching = [&]() -> awaitable<void> {
-    seen = co_await watch(api, std::move(run), channel, base::after(wait));
+  const auto ended = [](const model::WorkflowRun& one) { return model::is_end(one.state.status); };
+  const auto read = [&api, user = run.user, id = run.id] {
+    return Routes::parts(api).store.workflows().get_run(user, id);
   };
-  co_await (watching() || call.exchange.wait_hangup());
-  co_return seen;
+  co_return co_await wait_for(call, std::move(run), channel, wait, ended, read);
 }
 
 awaitable<Result<model::WorkflowRun>> find_run(Api& api, Call& call,
