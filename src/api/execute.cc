@@ -8,8 +8,6 @@ namespace mecapy::api {
 
 namespace {
 
-constexpr std::chrono::seconds kStoreDeadline{30};
-
 Result<void> can_accept(Api& api) {
   if (Routes::draining(api)) return fail(ErrorCode::draining, "the server is shutting down");
   const queue::Queue& queue = Routes::parts(api).queue;
@@ -42,15 +40,6 @@ awaitable<Result<void>> glance_at_code(Api& api, const std::string& code) {
 }
 
 using Submitted = Result<store::Created<model::Run>>;
-
-// Removes the inputs of a run that was not made after all. A database that failed may have made it:
-// then they stay, and the janitor removes them when no run refers to them.
-awaitable<void> forget_unused_inputs(Api& api, std::string key, const Submitted& submitted) {
-  const bool may_be_used =
-      submitted ? submitted->created : submitted.error().code == ErrorCode::storage;
-  if (key.empty() || may_be_used) co_return;
-  (void)co_await Routes::parts(api).objects.remove(std::move(key), base::after(kStoreDeadline));
-}
 
 // A run to be made, with its task when that is made for it.
 struct Submission {

@@ -23,6 +23,10 @@ awaitable<Result<model::Payload>> place_inputs(Api& api, const model::RunId& id,
   co_return model::Payload{"", std::move(key)};
 }
 
+awaitable<void> remove_inputs(Api& api, std::string key) {
+  (void)co_await Routes::parts(api).objects.remove(std::move(key), base::after(kStoreDeadline));
+}
+
 awaitable<Result<void>> send_somewhere(Api& api, RouteQuestion question, model::Run& run) {
   const Parts& parts = Routes::parts(api);
   question.wants_history = parts.budget(run.user).has_value();

@@ -8,6 +8,16 @@ namespace mecapy::api {
 // Small inputs travel in the row, large ones as an object.
 awaitable<Result<model::Payload>> place_inputs(Api& api, const model::RunId& id,
                                                std::string inputs);
+// Removes the inputs of what was not made after all; "" where they lie in no object. A database
+// that failed may have made it: then they stay, and the janitor removes them when no run refers to
+// them.
+awaitable<void> remove_inputs(Api& api, std::string key);
+template <class T>
+awaitable<void> forget_unused_inputs(Api& api, std::string key,
+                                     const Result<store::Created<T>>& made) {
+  const bool may_be_used = made ? made->created : made.error().code == ErrorCode::storage;
+  if (!key.empty() && !may_be_used) co_await remove_inputs(api, std::move(key));
+}
 // Chooses where the run goes, by what is known before it, and what budgets count of it.
 awaitable<Result<void>> send_somewhere(Api& api, RouteQuestion question, model::Run& run);
 // What a user may spend now; nothing for one without a budget.

@@ -15,7 +15,6 @@ namespace mecapy::api {
 namespace {
 
 constexpr std::size_t kMostRunning = 1000;  // workflow runs in one process
-constexpr std::chrono::seconds kStoreDeadline{30};
 
 Result<void> can_accept(Api& api) {
   if (Routes::draining(api)) return fail(ErrorCode::draining, "the server is shutting down");
@@ -313,10 +312,7 @@ awaitable<Answer> Routes::execute_workflow(Api& api, Call& call) {
   const std::string inputs_key = run->inputs.key;
   auto begun =
       co_await workflows.begin(std::move(*run), parts(api).workflow_care(), std::move(key));
-  const bool may_be_used = begun ? begun->created : begun.error().code == ErrorCode::storage;
-  if (!inputs_key.empty() && !may_be_used) {
-    (void)co_await parts(api).objects.remove(inputs_key, base::after(kStoreDeadline));
-  }
+  co_await forget_unused_inputs(api, inputs_key, begun);
   if (!begun) co_return begun.error();
   if (begun->created) parts(api).workflow_begun(begun->value.id);
   co_return co_await answer(api, call, std::move(begun->value), *wait);
