@@ -118,8 +118,9 @@ struct Parts {
   // Whether nobody lists any more what that lists (store::Reaping), which was begun last then.
   std::function<bool(const std::string& ward, base::TimePoint begun_at)> retired =
       [](const auto&, auto) { return false; };
-  // Workflow runs that are conducted here now.
-  std::function<std::size_t()> workflows_running = [] { return std::size_t{0}; };
+  // Workflow runs that are conducted here now: all, and those of a user.
+  std::function<std::pair<std::size_t, std::size_t>(const std::string& user)> workflows_running =
+      [](const auto&) { return std::pair<std::size_t, std::size_t>(); };
   // Whose care a run of a workflow is in that is begun here.
   std::function<store::Care()> workflow_care = [] { return store::Care(); };
   // The store has one that is to go on, or of which a cancel was asked for.

@@ -15,12 +15,16 @@ namespace mecapy::api {
 namespace {
 
 constexpr std::size_t kMostRunning = 1000;  // workflow runs in one process
+constexpr std::size_t kMostOfOneUser = kMostRunning / 4;
 
-Result<void> can_accept(Api& api) {
+Result<void> can_accept(Api& api, const std::string& user) {
   if (Routes::draining(api)) return fail(ErrorCode::draining, "the server is shutting down");
-  const std::size_t running = Routes::parts(api).workflows_running();
-  if (running >= kMostRunning) {
-    return fail(ErrorCode::busy, std::to_string(running) + " workflow runs are running");
+  const auto [all, his] = Routes::parts(api).workflows_running(user);
+  if (his >= kMostOfOneUser) {
+    return fail(ErrorCode::busy, std::to_string(his) + " workflow runs of yours are running");
+  }
+  if (all >= kMostRunning) {
+    return fail(ErrorCode::busy, std::to_string(all) + " workflow runs are running");
   }
   return {};
 }
@@ -304,7 +308,7 @@ awaitable<Answer> Routes::execute_workflow(Api& api, Call& call) {
     if (!earlier) co_return earlier.error();
     if (*earlier) co_return co_await answer(api, call, std::move(**earlier), *wait);
   }
-  if (auto fine = can_accept(api); !fine) co_return fine.error();
+  if (auto fine = can_accept(api, call.caller.user); !fine) co_return fine.error();
   auto workflow = co_await workflows.get(call.caller.user, *id, request.version);
   if (!workflow) co_return workflow.error();
   auto run = co_await new_run(api, *workflow, std::move(request), wants_fresh(call.request()));
@@ -410,7 +414,7 @@ awaitable<Answer> Routes::resume_workflow_run(Api& api, Call& call) {
   auto request = co_await read_body<wire::WorkflowResume>(
       api, call, [&] { return wire::read_workflow_resume(call.request().body); });
   if (!request) co_return request.error();
-  if (auto fine = can_accept(api); !fine) co_return fine.error();
+  if (auto fine = can_accept(api, call.caller.user); !fine) co_return fine.error();
   store::Workflows& workflows = parts(api).store.workflows();
   auto ended = co_await workflows.get_run(call.caller.user, *id);
   if (!ended) co_return ended.error();

@@ -199,7 +199,9 @@ class ApiProcess {
               return is_retired(settings_, ward) ||
                      is_deserted(settings_, ward, begun_at, clock_->now());
             },
-            [this] { return orchestrator_.conducted(); },
+            [this](const std::string& user) {
+              return std::pair(orchestrator_.conducted(), orchestrator_.conducted_of(user));
+            },
             [this] { return orchestrator_.care(); },
             [this](const model::WorkflowRunId& id) { orchestrator_.begun(id); },
             [this](const model::WorkflowRunId& id) { orchestrator_.wake(id); },

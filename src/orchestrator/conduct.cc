@@ -75,11 +75,13 @@ struct Conduct::Step {
 };
 
 Conduct::Conduct(asio::io_context& io, const Parts& parts, const Options& options,
-                 std::shared_ptr<Shares> shares, model::WorkflowRunId id)
+                 std::shared_ptr<Shares> shares, std::shared_ptr<Held> held,
+                 model::WorkflowRunId id)
     : io_(io),
       parts_(parts),
       options_(options),
       shares_(std::move(shares)),
+      held_(std::move(held)),
       id_(std::move(id)),
       channel_(parts.feed.open(channel_of(id_))),
       timer_(io) {}
@@ -112,6 +114,7 @@ awaitable<Result<void>> Conduct::play() {
   tell();
   if (auto taken = co_await take_up(); !taken) co_return taken.error();
   while (!stopped_ && !model::is_end(run_.state.status)) {
+    values_->settle();
     if (auto done = co_await read_nodes(); !done) co_return done.error();
     if (!events_.empty() || !again_.empty()) {
       auto done = co_await advance();
@@ -119,6 +122,7 @@ awaitable<Result<void>> Conduct::play() {
       if (!done) co_return done.error();
       continue;
     }
+    values_->settle();
     co_await wait();
     if (stopped_) break;
     if (auto looked = co_await look(); !looked) co_return looked.error();
@@ -134,7 +138,7 @@ awaitable<Result<void>> Conduct::load() {
   run_ = std::move(*loaded);
   definition_ = std::move(*definition);
   plan_.emplace(definition_);
-  values_ = std::make_unique<Values>(parts_, definition_, run_);
+  values_ = std::make_unique<Values>(parts_, definition_, run_, held_);
   shares_->enter(run_.user);
   counted_ = true;
   co_return Result<void>{};

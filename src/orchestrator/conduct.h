@@ -21,6 +21,7 @@
 #include <utility>
 #include <vector>
 
+#include "orchestrator/held.h"
 #include "orchestrator/parts.h"
 #include "orchestrator/shares.h"
 #include "orchestrator/values.h"
@@ -32,7 +33,7 @@ class Conduct : public std::enable_shared_from_this<Conduct> {
  public:
   // The others outlive what it does, though not it: what is suspended ends with the loop.
   Conduct(boost::asio::io_context& io, const Parts& parts, const Options& options,
-          std::shared_ptr<Shares> shares, model::WorkflowRunId id);
+          std::shared_ptr<Shares> shares, std::shared_ptr<Held> held, model::WorkflowRunId id);
   ~Conduct();
 
   // Until the run of the workflow has ended, is in another's care, or stop() was called. Errors are
@@ -78,6 +79,7 @@ class Conduct : public std::enable_shared_from_this<Conduct> {
   const Parts& parts_;
   const Options& options_;
   std::shared_ptr<Shares> shares_;
+  std::shared_ptr<Held> held_;
   model::WorkflowRunId id_;
 
   model::WorkflowRun run_;  // as the store has it

@@ -25,6 +25,7 @@ Orchestrator::Orchestrator(asio::io_context& io, Parts parts, Options options)
     : io_(io),
       parts_(std::move(parts)),
       options_(std::move(options)),
+      held_(std::make_shared<Held>(options_.most_held)),
       tick_(io),
       idle_(io, steady_clock::time_point::max()) {}
 
@@ -90,7 +91,7 @@ void Orchestrator::wake(const model::WorkflowRunId& id) {
 
 awaitable<void> Orchestrator::conduct(model::WorkflowRunId id) {
   for (int tried = 1; !draining_; ++tried) {
-    const auto conduct = std::make_shared<Conduct>(io_, parts_, options_, shares_, id);
+    const auto conduct = std::make_shared<Conduct>(io_, parts_, options_, shares_, held_, id);
     conducts_[id].conduct = conduct;
     auto played = co_await conduct->play();
     if (played) co_return;

@@ -29,6 +29,8 @@ class Orchestrator {
   // at the deadline.
   awaitable<void> drain(base::Deadline deadline);
   std::size_t conducted() const { return conducts_.size(); }
+  std::size_t conducted_of(const std::string& user) const { return shares_->count(user); }
+  const Held& held() const { return *held_; }
 
  private:
   awaitable<void> loop();
@@ -39,6 +41,7 @@ class Orchestrator {
   Parts parts_;
   Options options_;
   std::shared_ptr<Shares> shares_ = std::make_shared<Shares>();
+  std::shared_ptr<Held> held_;
   struct Conducted {
     std::shared_ptr<Conduct> conduct{};  // none in a pause
     bool again = false;                  // it was resumed meanwhile

@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <map>
 #include <set>
 
@@ -138,6 +139,39 @@ TEST(Orchestrator, ACancel_EndsAllOfIt_WhereverItIsKilled) {
     for (const model::Run& run : runs.items) EXPECT_TRUE(model::is_end(run.status));
   }
   EXPECT_GT(cancelled, kRounds / 4);
+}
+
+// Of many lists at once no more is held than there is room for; all are done all the same.
+TEST(Orchestrator, WhatAllHold_IsBounded) {
+  constexpr std::size_t kMost = 600'000;
+  constexpr int kRuns = 5;
+  House house(10, kMost);
+  const std::string pad(100'000, 'x');
+  std::string list = "[";
+  for (int i = 0; i < 3; ++i) list += (i == 0 ? "" : ",") + ("{\"pad\":\"" + pad + "\"}");
+  const std::string node = R"({"task": ")" + house.task() + R"(", )";
+  const std::string text = R"({"inputs": {"list": {}}, "nodes": {"each": )" + node +
+                           R"("inputs": {"a": {"value": 1}, "pad": {"element": "/pad"}},)"
+                           R"("for_each": {"input": "list"}}},)"
+                           R"("outputs": {"all": {"node": "each", "at": "/n"}}})";
+  std::vector<model::WorkflowRunId> ids;
+  for (int i = 0; i < kRuns; ++i) ids.push_back(house.begin(text, R"({"list": )" + list + "]}"));
+  std::size_t ended = 0;
+  std::size_t peak = 0;
+  for (int i = 0; i < 3000 && ended < ids.size(); ++i) {
+    house.go_on(20);
+    house.calculate_one();
+    peak = std::max(peak, house.held().peak());
+    ended = static_cast<std::size_t>(std::ranges::count_if(
+        ids, [&](const auto& id) { return model::is_end(house.get(id).state.status); }));
+  }
+  ASSERT_EQ(ended, ids.size());
+  for (const auto& id : ids) {
+    EXPECT_EQ(house.get(id).result.inline_bytes, R"({"all":[2,2,2]})");
+  }
+  EXPECT_GT(peak, kMost / 2);
+  EXPECT_LE(peak, kMost + kRuns * 64 * 1024);
+  EXPECT_EQ(house.held().bytes(), 0U);
 }
 
 }  // namespace

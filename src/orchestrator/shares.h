@@ -16,6 +16,11 @@ class Shares {
     const auto it = workflows_.find(user);
     if (it != workflows_.end() && --it->second == 0) workflows_.erase(it);
   }
+  // His that run.
+  std::size_t count(const std::string& user) const {
+    const auto it = workflows_.find(user);
+    return it == workflows_.end() ? 0 : it->second;
+  }
   // Of `room`, which users share alike, and of a user's share his workflows; at least one.
   std::size_t of(const std::string& user, std::size_t room) const {
     const auto it = workflows_.find(user);

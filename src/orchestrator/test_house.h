@@ -27,7 +27,8 @@ struct Process {
 
 class House {
  public:
-  explicit House(std::uint32_t seed) : chance_(seed) {
+  explicit House(std::uint32_t seed, std::size_t most_held = Options().most_held)
+      : chance_(seed), most_held_(most_held) {
     store_ = store::open_sqlite(folder_.path("db"), clock_).value();
     objects_ = objects::open_folder(folder_.path("objects")).value();
     task_.id = model::TaskId::make();
@@ -51,6 +52,7 @@ class House {
     begin_process();
   }
   int killed() const { return killed_; }
+  const Held& held() { return now().orchestrator->held(); }
 
   // A run of the workflow, in this process's care.
   model::WorkflowRunId begin(const std::string& definition, const std::string& inputs) {
@@ -146,6 +148,7 @@ class House {
     Options options;
     options.claimant = "process " + std::to_string(processes_.size());
     options.look_every = std::chrono::milliseconds(1);
+    options.most_held = most_held_;
     process.orchestrator = std::make_unique<Orchestrator>(process.io, std::move(parts), options);
     boost::asio::co_spawn(process.io, started(*process.orchestrator), boost::asio::detached);
   }
@@ -154,6 +157,7 @@ class House {
   }
 
   std::mt19937 chance_;
+  std::size_t most_held_;
   base::TestFolder folder_;
   std::shared_ptr<base::SystemClock> clock_ = std::make_shared<base::SystemClock>();
   boost::asio::thread_pool threads_{1};

@@ -13,6 +13,7 @@ namespace {
 
 constexpr std::chrono::seconds kDeadline{60};  // for one object
 constexpr int kPage = 200;
+constexpr std::size_t kPiece = 1UL << 20;  // of a list that grows
 
 Error not_there(std::string what) { return fail(ErrorCode::invalid_fields, std::move(what)); }
 
@@ -22,6 +23,10 @@ Error too_much() {
 }
 
 std::string quoted(const std::string& name) { return "\"" + name + "\""; }
+
+std::size_t size_of(const List& list) {
+  return list.text.size() + list.items.size() * sizeof(std::string_view);
+}
 
 }  // namespace
 
@@ -49,6 +54,7 @@ awaitable<Result<std::shared_ptr<const List>>> Values::list(const model::Source&
   auto value = co_await of(source);
   if (!value) co_return value.error();
   if (!value->starts_with('[')) co_return not_there("`for_each` is no list");
+  co_await holding_.take(value->size());
   auto list = std::make_shared<List>();
   list->text = std::move(*value);
   auto items = co_await base::beside_loop<std::vector<std::string_view>>(
@@ -70,6 +76,7 @@ awaitable<Result<std::string>> Values::object(const model::NamedSources& sources
     auto value = co_await of(source);
     if (!value)
       co_return Error{value.error().code, quoted(name) + ": " + value.error().message, {}};
+    co_await holding_.take(value->size());
     out.raw(name, *value);
     if (out.size() > kMostBytes) co_return too_much();
   }
@@ -86,6 +93,7 @@ awaitable<Result<std::string>> Values::inputs(const model::WorkflowNode& node,
       co_return Error{
           value.error().code, "input " + quoted(name) + ": " + value.error().message, {}};
     }
+    co_await holding_.take(value->size());
     out.raw(name, *value);
     if (out.size() > kMostBytes) co_return too_much();
   }
@@ -100,10 +108,15 @@ awaitable<Result<std::string>> Values::inputs(const model::WorkflowNode& node,
 }
 
 awaitable<Result<std::string>> Values::text_of(model::Payload payload) {
-  if (!payload.stored()) co_return std::move(payload.inline_bytes);
+  if (!payload.stored()) {
+    co_await holding_.take(payload.inline_bytes.size());
+    co_return std::move(payload.inline_bytes);
+  }
   const auto deadline = base::after(kDeadline);
   auto info = co_await parts_.objects.stat(payload.key, deadline);
   if (!info) co_return info.error();
+  if (info->size > static_cast<std::int64_t>(kMostBytes)) co_return too_much();
+  co_await holding_.take(static_cast<std::size_t>(info->size));
   auto text = co_await parts_.objects.get(payload.key, kMostBytes, deadline);
   if (!text) co_return text.error().code == ErrorCode::too_large ? too_much() : text.error();
   const std::size_t size = text->size();
@@ -185,6 +198,7 @@ awaitable<Result<std::string>> Values::one_result(std::size_t place, const std::
 awaitable<Result<std::string>> Values::results(std::size_t place, const std::string& at) {
   const model::WorkflowNode& node = definition_.nodes[place];
   std::string all = "[";
+  std::size_t counted = 0;
   int after = -1;
   while (state_->nodes[place].elements > 0) {
     auto runs = co_await parts_.store.workflows().element_runs(run_.id, static_cast<int>(place),
@@ -207,9 +221,24 @@ awaitable<Result<std::string>> Values::results(std::size_t place, const std::str
       all += *value;
       if (all.size() > kMostBytes) co_return too_much();
     }
+    if (all.size() - counted > kPiece) {
+      co_await holding_.take(all.size() - std::exchange(counted, all.size()));
+    }
     if (static_cast<int>(runs->size()) < kPage) break;
   }
   co_return all += ']';
+}
+
+void Values::settle() {
+  if (holding_.beyond()) {
+    inputs_.reset();
+    known_.clear();
+    known_bytes_ = 0;
+    lists_.clear();
+  }
+  std::size_t kept = known_bytes_ + (inputs_ ? inputs_->size() : 0);
+  for (const auto& [source, list] : lists_) kept += size_of(*list);
+  holding_.settle(kept);
 }
 
 }  // namespace mecapy::orchestrator

@@ -12,6 +12,7 @@
 
 #include "model/workflow.h"
 #include "model/workflow_run.h"
+#include "orchestrator/held.h"
 #include "orchestrator/parts.h"
 
 namespace mecapy::orchestrator {
@@ -31,11 +32,16 @@ struct List {
 
 // invalid_fields for what is not there or of another kind, too_large beyond kMostBytes; all else
 // may pass. `definition` and `run` outlive it, and it sees what becomes of the run. What it has
-// read of nodes that are completed it keeps, up to kMostKept.
+// read it keeps as long as `held` has room: of nodes that are completed up to kMostKept.
 class Values {
  public:
-  Values(const Parts& parts, const model::Workflow& definition, const model::WorkflowRun& run)
-      : parts_(parts), definition_(definition), run_(run), state_(&run.state) {}
+  Values(const Parts& parts, const model::Workflow& definition, const model::WorkflowRun& run,
+         std::shared_ptr<Held> held)
+      : parts_(parts),
+        definition_(definition),
+        run_(run),
+        state_(&run.state),
+        holding_(std::move(held)) {}
   // How far the nodes are: as in `state` from now on, which is there until another one is.
   void see(const model::WorkflowState& state) { state_ = &state; }
 
@@ -51,6 +57,8 @@ class Values {
                                         std::optional<std::string_view> element);
   // The list is not asked for any more.
   void forget(const model::Source& source) { lists_.erase(&source); }
+  // A step is done: what is read for the next one is read again where there was no room for it.
+  void settle();
 
  private:
   awaitable<Result<std::string>> text_of(model::Payload payload);
@@ -66,6 +74,7 @@ class Values {
   const model::Workflow& definition_;
   const model::WorkflowRun& run_;
   const model::WorkflowState* state_;
+  Holding holding_;
   std::optional<std::string> inputs_{};
   std::map<std::pair<std::size_t, std::string>, std::string> known_{};  // by node and pointer
   std::size_t known_bytes_ = 0;
