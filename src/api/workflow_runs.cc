@@ -168,6 +168,7 @@ Result<model::WorkflowRun> resumed(const model::WorkflowRun& ended,
     model::NodeRecord anew;
     anew.task_id = run.nodes[i].task_id;
     anew.version = run.nodes[i].version;
+    anew.since = ended.attempt + 1;
     run.nodes[i] = std::move(anew);
   }
   for (const std::size_t place : force) run.nodes[place].fresh = true;

@@ -60,6 +60,9 @@ struct NodeError {
 struct NodeRecord {
   TaskId task_id{};
   int version = 0;  // of the task: that which every run of it has
+  // The attempt of the workflow run in which it was last begun from nothing; runs of earlier ones
+  // count no more.
+  int since = 1;
   RunId run_id{};   // the last; of a node without a list
   RunId reused_from{};
   std::size_t reused = 0;              // elements whose run was answered by an earlier one
@@ -87,6 +90,7 @@ struct WorkflowRun {
   std::optional<NodeError> error{};  // of the whole; with the node it is of:
   std::string failed_node{};         // "" where it is an output's
   base::TimePoint queued_at{};
+  std::optional<base::TimePoint> resumed_at{};  // when its attempt began, after the first
   std::optional<base::TimePoint> finished_at{};
 };
 

@@ -194,11 +194,53 @@ awaitable<Result<std::string>> Values::one_result(std::size_t place, const std::
   co_return co_await pick(*text, at, whose);
 }
 
-// Of those that failed the default, where there is one, else nothing.
+// The results of a list's elements, as far as they are gathered.
+struct Values::Gathering {
+  std::size_t place;
+  const model::WorkflowNode& node;
+  const std::string& at;
+  std::size_t next = 0;  // element
+  std::string text = "[";
+  std::size_t counted = 0;  // of its bytes
+};
+
+awaitable<Result<void>> Values::add(Gathering& all, const std::string& text) {
+  const std::string whose =
+      "the result of element " + std::to_string(all.next) + " of " + quoted(all.node.name);
+  auto value = co_await pick(text, all.at, whose);
+  if (!value) co_return value.error();
+  if (all.text.size() > 1) all.text += ',';
+  all.text += *value;
+  if (all.text.size() > kMostBytes) co_return too_much();
+  if (all.text.size() - all.counted > kPiece) {
+    co_await holding_.take(all.text.size() - std::exchange(all.counted, all.text.size()));
+  }
+  co_return Result<void>{};
+}
+
+// Of the elements before `end` that have no result: the default, where there is one.
+awaitable<Result<void>> Values::add_missing(Gathering& all, std::size_t end) {
+  for (; all.next < end; ++all.next) {
+    if (all.node.on_error != model::OnError::by_default) continue;
+    if (auto added = co_await add(all, all.node.default_json); !added) co_return added;
+  }
+  co_return Result<void>{};
+}
+
+awaitable<Result<void>> Values::add_run(Gathering& all, store::ElementRun one) {
+  if (one.run.status != model::RunStatus::completed) co_return Result<void>{};
+  auto missing = co_await add_missing(all, static_cast<std::size_t>(one.element));
+  if (!missing) co_return missing;
+  auto result = co_await text_of(std::move(one.run.end.result));
+  if (!result) co_return result.error();
+  auto added = co_await add(all, *result);
+  ++all.next;
+  co_return added;
+}
+
+// In the order of the elements. One of which no run could be made has no run at all.
 awaitable<Result<std::string>> Values::results(std::size_t place, const std::string& at) {
-  const model::WorkflowNode& node = definition_.nodes[place];
-  std::string all = "[";
-  std::size_t counted = 0;
+  Gathering all{place, definition_.nodes[place], at};
   int after = -1;
   while (state_->nodes[place].elements > 0) {
     auto runs = co_await parts_.store.workflows().element_runs(run_.id, static_cast<int>(place),
@@ -206,27 +248,13 @@ awaitable<Result<std::string>> Values::results(std::size_t place, const std::str
     if (!runs) co_return runs.error();
     for (store::ElementRun& one : *runs) {
       after = one.element;
-      std::string text = node.default_json;
-      if (one.run.status == model::RunStatus::completed) {
-        auto result = co_await text_of(std::move(one.run.end.result));
-        if (!result) co_return result.error();
-        text = std::move(*result);
-      } else if (node.on_error != model::OnError::by_default) {
-        continue;
-      }
-      auto value = co_await pick(
-          text, at, "the result of element " + std::to_string(after) + " of " + quoted(node.name));
-      if (!value) co_return value;
-      if (all.size() > 1) all += ',';
-      all += *value;
-      if (all.size() > kMostBytes) co_return too_much();
-    }
-    if (all.size() - counted > kPiece) {
-      co_await holding_.take(all.size() - std::exchange(counted, all.size()));
+      if (auto added = co_await add_run(all, std::move(one)); !added) co_return added.error();
     }
     if (static_cast<int>(runs->size()) < kPage) break;
   }
-  co_return all += ']';
+  auto missing = co_await add_missing(all, state_->nodes[place].elements);
+  if (!missing) co_return missing.error();
+  co_return all.text += ']';
 }
 
 void Values::settle() {

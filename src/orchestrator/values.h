@@ -69,6 +69,10 @@ class Values {
   awaitable<Result<std::string>> from_node(const model::FromNode& from);
   awaitable<Result<std::string>> one_result(std::size_t place, const std::string& at);
   awaitable<Result<std::string>> results(std::size_t place, const std::string& at);
+  struct Gathering;
+  awaitable<Result<void>> add(Gathering& all, const std::string& text);
+  awaitable<Result<void>> add_missing(Gathering& all, std::size_t end);
+  awaitable<Result<void>> add_run(Gathering& all, store::ElementRun one);
 
   const Parts& parts_;
   const model::Workflow& definition_;

@@ -166,12 +166,14 @@ TEST_P(WorkflowContract, AnEndedOne_IsResumedOnce) {
   run = await(workflows().get_run("ann", run.id)).value();
   EXPECT_EQ(run.error->code, "timeout");
   EXPECT_EQ(run.failed_node, "k");
+  EXPECT_FALSE(run.resumed_at);
   run.attempt = 2;
   run.state.nodes[0].status = NodeStatus::waiting;
   EXPECT_TRUE(await(workflows().resume(run, care("serve-2"))).value());
   EXPECT_FALSE(await(workflows().resume(run, care("serve-2"))).value());
   const model::WorkflowRun read = load(run.id, "serve-2");
   EXPECT_EQ(read.attempt, 2);
+  EXPECT_EQ(read.resumed_at, now());
   EXPECT_EQ(read.state.status, WorkflowStatus::running);
   EXPECT_EQ(read.state.nodes[0].status, NodeStatus::waiting);
   EXPECT_EQ(read.revision, 3);
@@ -207,6 +209,28 @@ TEST_P(WorkflowContract, TheLastRunOfEachElement_Counts_WithItsResult) {
   ASSERT_EQ(all.size(), 1U);
   EXPECT_EQ(all[0].run.cached_from, first.id);
   EXPECT_EQ(all[0].run.end.result.inline_bytes, R"({"n": 1.0})");
+}
+
+TEST_P(WorkflowContract, RunsBeforeANodeWasBegunAnew_CountNoMore) {
+  model::WorkflowRun run = begun();
+  ASSERT_TRUE(step({run, {}, "", {node_run(run, 0, 0), node_run(run, 1, 0), node_run(run, 1, 1)}})
+                  .done);
+  run = load(run.id);
+  run.state.status = WorkflowStatus::failed;
+  ASSERT_TRUE(step({run, {}}).done);
+  run = await(workflows().get_run("ann", run.id)).value();
+  run.attempt = 2;
+  run.nodes[1].since = 2;
+  ASSERT_TRUE(await(workflows().resume(run, care())).value());
+  EXPECT_EQ(await(workflows().element_runs(run.id, 0, -1, 10)).value().size(), 1U);
+  EXPECT_TRUE(await(workflows().element_runs(run.id, 1, -1, 10)).value().empty());
+  run = load(run.id);
+  EXPECT_EQ(run.nodes[1].since, 2);
+  const model::Run anew = node_run(run, 1, 1);
+  ASSERT_TRUE(step({run, {}, "", {anew}}).done);
+  const auto all = await(workflows().element_runs(run.id, 1, -1, 10)).value();
+  ASSERT_EQ(all.size(), 1U);
+  EXPECT_EQ(all[0].run.id, anew.id);
 }
 
 TEST_P(WorkflowContract, EndsOfRuns_AreToldWithWhy) {

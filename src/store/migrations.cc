@@ -317,6 +317,12 @@ const std::vector<Migration>& migrations() {
            " (workflow_run_id, node, element, workflow_attempt, number)"
            " WHERE workflow_run_id IS NOT NULL",
        }},
+      {12,
+       "resumed workflow runs",
+       {
+           "ALTER TABLE workflow_nodes ADD COLUMN since $INTEGER NOT NULL DEFAULT 1",
+           "ALTER TABLE workflow_runs ADD COLUMN resumed_at $INTEGER",
+       }},
   };
   return table;
 }

@@ -51,14 +51,14 @@ std::string text_of(const Table& table, Status wanted) {
 constexpr Sql kRead =
     "SELECT status, elements, begun, failed, reused, by_default, fresh, task_id, version, changed,"
     " run_id, reused_from, started_at, finished_at, error_code, error_message, error_run,"
-    " error_element, open, tries FROM workflow_nodes WHERE workflow_run_id = :run ORDER BY node";
+    " error_element, open, tries, since FROM workflow_nodes WHERE workflow_run_id = :run ORDER BY node";
 constexpr Sql kWrite =
     "INSERT INTO workflow_nodes (workflow_run_id, node, status, elements, begun, failed, reused,"
     " by_default, fresh, task_id, version, changed, run_id, reused_from, started_at, finished_at,"
-    " error_code, error_run, error_element, open, tries, error_message)"
+    " error_code, error_run, error_element, open, tries, since, error_message)"
     " VALUES (:run, :node, :status, :elements, :begun, :failed, :reused, :by_default, :fresh,"
     " :task, :version, :changed, :run_id, :reused_from, :started_at, :finished_at, :error_code,"
-    " :error_run, :error_element, :open, :tries, :error_message)"
+    " :error_run, :error_element, :open, :tries, :since, :error_message)"
     " ON CONFLICT (workflow_run_id, node) DO UPDATE SET status = excluded.status,"
     " elements = excluded.elements, begun = excluded.begun, failed = excluded.failed,"
     " reused = excluded.reused, by_default = excluded.by_default, fresh = excluded.fresh,"
@@ -66,7 +66,7 @@ constexpr Sql kWrite =
     " reused_from = excluded.reused_from, started_at = excluded.started_at,"
     " finished_at = excluded.finished_at, error_code = excluded.error_code,"
     " error_run = excluded.error_run, error_element = excluded.error_element,"
-    " open = excluded.open, tries = excluded.tries, error_message = excluded.error_message";
+    " open = excluded.open, tries = excluded.tries, since = excluded.since, error_message = excluded.error_message";
 
 // "5 6 9", and "5:1 6:2".
 std::string encode(const std::vector<std::size_t>& numbers) {
@@ -106,7 +106,7 @@ std::optional<std::string> id_text(const model::RunId& id) {
 struct NodeRow {
   std::string status, task_id, open, tries;
   long long elements = 0, begun = 0, failed = 0, reused = 0, changed = 0;
-  int by_default = 0, fresh = 0, version = 0;
+  int by_default = 0, fresh = 0, version = 0, since = 1;
   Nullable<std::string> run_id, reused_from;
   Nullable<long long> started_at, finished_at;
   NodeErrorColumns error;
@@ -128,6 +128,7 @@ struct NodeRow {
     error.into(s);
     s.exchange(soci::into(open));
     s.exchange(soci::into(tries));
+    s.exchange(soci::into(since));
   }
 
   model::NodeState state() const {
@@ -145,6 +146,7 @@ struct NodeRow {
     model::NodeRecord record;
     record.task_id = trusted_id<model::TaskId>(task_id);
     record.version = version;
+    record.since = since;
     record.run_id = trusted_id<model::RunId>(run_id.get().value_or(""));
     record.reused_from = trusted_id<model::RunId>(reused_from.get().value_or(""));
     record.reused = static_cast<std::size_t>(reused);
@@ -199,7 +201,8 @@ void write_node(Connection& connection, const model::WorkflowRun& run, std::size
   };
   connection.execute(kWrite, use(run.id.str(), "run"), use(node, "node"), use(status, "status"),
                      counts, use(record.task_id.str(), "task"), use(record.version, "version"),
-                     use(changed_at, "changed"), whens, use(open, "open"), use(tries, "tries"));
+                     use(changed_at, "changed"), whens, use(open, "open"), use(tries, "tries"),
+                     use(record.since, "since"));
 }
 
 }  // namespace

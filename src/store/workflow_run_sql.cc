@@ -26,7 +26,7 @@ constexpr Sql kBegin =
 
 constexpr char kSelect[] =
     "SELECT r.id, r.workflow_id, r.owner, r.version, r.status, r.attempt, r.revision,"
-    " r.cancel_requested, r.queued_at, r.finished_at, r.error_code, r.error_message, r.error_run,"
+    " r.cancel_requested, r.queued_at, r.resumed_at, r.finished_at, r.error_code, r.error_message, r.error_run,"
     " r.error_element, r.failed_node";
 constexpr char kRest[] = ", r.inputs_key, r.result_key, r.inputs, r.result, v.definition";
 constexpr char kFrom[] = " FROM workflow_runs r";
@@ -62,7 +62,8 @@ constexpr auto kAskToCancelText = join_sql(
 constexpr Sql kAskToCancel = kAskToCancelText;
 constexpr Sql kResume =
     "UPDATE workflow_runs SET status = 'running', attempt = :attempt, revision = revision + 1,"
-    " cancel_requested = 0, claimant = :claimant, lease_until = :lease_until, finished_at = NULL,"
+    " cancel_requested = 0, claimant = :claimant, lease_until = :lease_until, resumed_at = :now,"
+    " finished_at = NULL,"
     " error_code = NULL, error_message = NULL, error_run = NULL, error_element = NULL,"
     " failed_node = '' WHERE id = :id AND owner = :owner AND revision = :revision"
     " AND status IN ('failed', 'cancelled')";
@@ -94,7 +95,8 @@ constexpr Sql kStep = kStepText;
 
 constexpr Sql kEnds = "SELECT status, failure_code, failure_message FROM runs WHERE id = :id";
 
-// The last run of each element, with the result of the row that has it.
+// The last run of each element since the node was begun from nothing, with the result of the row
+// that has it.
 constexpr auto kElementsText = join_sql(
     "SELECT element,"
     " CASE WHEN payloads_of IS NULL THEN result_key"
@@ -103,6 +105,8 @@ constexpr auto kElementsText = join_sql(
     " ELSE (SELECT p.result FROM runs p WHERE p.id = runs.payloads_of) END, ",
     kRunColumns,
     " FROM runs WHERE workflow_run_id = :run AND node = :node AND element > :after"
+    " AND workflow_attempt >= (SELECT w.since FROM workflow_nodes w"
+    " WHERE w.workflow_run_id = runs.workflow_run_id AND w.node = runs.node)"
     " AND NOT EXISTS (SELECT 1 FROM runs n WHERE n.workflow_run_id = runs.workflow_run_id"
     " AND n.node = runs.node AND n.element = runs.element"
     " AND (n.workflow_attempt > runs.workflow_attempt"
@@ -114,7 +118,7 @@ struct WorkflowRunRow {
   std::string id, workflow_id, owner, status, failed_node;
   int version = 0, attempt = 0, cancel_requested = 0;
   long long revision = 0, queued_at = 0;
-  Nullable<long long> finished_at;
+  Nullable<long long> resumed_at, finished_at;
   NodeErrorColumns error;
   std::string inputs_key, result_key, inputs, result, definition;
 
@@ -126,6 +130,7 @@ struct WorkflowRunRow {
     s.exchange(soci::into(revision));
     s.exchange(soci::into(cancel_requested));
     s.exchange(soci::into(queued_at));
+    s.exchange(store::into(resumed_at));
     s.exchange(store::into(finished_at));
     error.into(s);
     s.exchange(soci::into(failed_node));
@@ -152,6 +157,7 @@ struct WorkflowRunRow {
     run.error = error.error();
     run.failed_node = failed_node;
     run.queued_at = from_us(queued_at);
+    run.resumed_at = from_us(resumed_at);
     run.finished_at = from_us(finished_at);
     return run;
   }
@@ -280,11 +286,12 @@ Result<model::WorkflowRun> request_workflow_cancel(Connection& connection, const
 
 bool resume_workflow_run(Connection& connection, base::TimePoint now, const model::WorkflowRun& run,
                          const Care& care) {
+  const long long us = to_us(now);
   const long long lease_until = to_us(now + care.lease);
   const auto revision = static_cast<long long>(run.revision);
   const bool done =
       connection.execute(kResume, use(run.attempt, "attempt"), use(care.claimant, "claimant"),
-                         use(lease_until, "lease_until"), use(run.id.str(), "id"),
+                         use(lease_until, "lease_until"), use(us, "now"), use(run.id.str(), "id"),
                          use(run.user, "owner"), use(revision, "revision")) > 0;
   if (done) write_nodes(connection, run, all_places(run), run.revision + 1);
   return done;

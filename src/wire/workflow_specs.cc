@@ -126,6 +126,7 @@ std::vector<FieldSpec> run_fields() {
       {"nodes", nested_list, required, "in the order of the definition", 0, 0, "WorkflowRunNode"},
       {"result", object, optional, "completed ones, where it was asked for: the outputs"},
       {"queued_at", time, required, "accepted"},
+      {"resumed_at", time, optional, "its attempt began; absent in the first"},
       {"finished_at", time, optional, "ended"}};
 }
 
