@@ -22,6 +22,7 @@ namespace {
 
 constexpr int kPage = 200;
 constexpr std::size_t kMostEvents = 64;  // of one step
+constexpr std::size_t kMostElsewhere = 100;  // runs on machines of their own
 constexpr std::chrono::seconds kDeadline{60};
 
 // What has nothing to do with the calculation: it may be there the next time.
@@ -87,7 +88,10 @@ Conduct::Conduct(asio::io_context& io, const Parts& parts, const Options& option
       timer_(io) {}
 
 Conduct::~Conduct() {
-  if (counted_) shares_->leave(run_.user);
+  if (!entered_) return;
+  waiter_.reset();
+  shares_->give_back(run_.user, counted_ + granted_);
+  shares_->leave(run_.user);
 }
 
 void Conduct::wake() {
@@ -100,10 +104,53 @@ void Conduct::stop() {
   wake();
 }
 
-std::size_t Conduct::width() const {
-  // Beyond what runs, as many wait: a backend that is free has its next run at once.
-  const auto room = static_cast<std::size_t>(std::max(2 * parts_.capacity(), 2));
-  return shares_->of(run_.user, room);
+// ---- its share
+
+// Whether there are elements that could begin, were there room.
+bool Conduct::wants_runs() const {
+  return run_.state.status == WorkflowStatus::running &&
+         std::ranges::any_of(run_.state.nodes, [](const model::NodeState& node) {
+           return node.status == NodeStatus::running && node.begun < node.elements;
+         });
+}
+
+void Conduct::take_runs() {
+  if (open_.size() - counted_ >= kMostElsewhere) return;
+  granted_ += shares_->take(run_.user, counted_ + granted_);
+}
+
+void Conduct::give_back_runs() { shares_->give_back(run_.user, std::exchange(granted_, 0)); }
+
+void Conduct::wait_for_a_run() {
+  if (waiter_ || counted_ > 0 || open_.size() >= kMostElsewhere) return;
+  waiter_ = std::make_shared<Shares::Waiter>();
+  waiter_->granted = [this] {
+    ++granted_;
+    waiter_.reset();
+    timer_.cancel();
+  };
+  shares_->wait(run_.user, waiter_);
+}
+
+std::size_t Conduct::width() const { return open_.size() + granted_; }
+
+void Conduct::opened(const model::Run& run, Place place) {
+  const bool counts = run.backend != model::kDedicated;
+  open_.emplace(run.id, Open{place, counts});
+  if (!counts) return;
+  ++counted_;
+  if (granted_ > 0) {
+    --granted_;
+  } else {
+    shares_->hold(run_.user, 1);
+  }
+}
+
+void Conduct::closed(const Open& one) {
+  if (!one.counts) return;
+  shares_->note(run_.user, std::chrono::steady_clock::now() - one.since);
+  --counted_;
+  shares_->give_back(run_.user, 1);
 }
 
 awaitable<Result<void>> Conduct::play() {
@@ -140,7 +187,7 @@ awaitable<Result<void>> Conduct::load() {
   plan_.emplace(definition_);
   values_ = std::make_unique<Values>(parts_, definition_, run_, held_);
   shares_->enter(run_.user);
-  counted_ = true;
+  entered_ = true;
   co_return Result<void>{};
 }
 
@@ -155,7 +202,7 @@ awaitable<Result<void>> Conduct::take_up() {
   }
   events_.emplace_back(workflow::Begun{});
   if (run_.state.status == WorkflowStatus::cancelling) {
-    for (const auto& [id, place] : open_) co_await parts_.cancel(run_.user, id);
+    co_await cancel_open();
   }
   woken_ = true;  // a cancel may have been asked for, and runs may have ended
   co_return co_await look();
@@ -174,7 +221,7 @@ awaitable<Result<void>> Conduct::find_open(std::size_t node) {
       const auto element = static_cast<std::size_t>(one.element);
       if (!std::ranges::binary_search(open, element)) continue;
       watch(one.run.id);
-      open_.emplace(one.run.id, Place{node, element});
+      opened(one.run, {node, element});
       ended_.push_back(one.run.id);  // look() sees whether it has
     }
     if (static_cast<int>(runs->size()) < kPage) break;
@@ -221,7 +268,7 @@ awaitable<Result<void>> Conduct::look() {
   std::vector<model::RunId> ids = std::exchange(ended_, {});
   const bool told = !ids.empty();
   if (!told && !woken) {
-    for (const auto& [id, place] : open_) ids.push_back(id);
+    for (const auto& [id, one] : open_) ids.push_back(id);
   }
   if (!ids.empty()) {
     auto ends = co_await parts_.store.workflows().run_ends(ids);
@@ -240,7 +287,8 @@ awaitable<Result<void>> Conduct::look() {
 void Conduct::hear(const store::NodeRunEnd& end) {
   const auto it = open_.find(end.run_id);
   if (it == open_.end() || !model::is_end(end.status)) return;
-  const Place place = it->second;
+  const Place place = it->second.place;
+  closed(it->second);
   open_.erase(it);
   if (end.status == model::RunStatus::completed) {
     events_.emplace_back(workflow::Ended{place.node, place.element, false});
@@ -287,9 +335,22 @@ void Conduct::watch(const model::RunId& id) {
 
 awaitable<void> Conduct::wait() {
   if (!ended_.empty() || woken_) co_return;
+  const bool wants = wants_runs();
+  if (granted_ > 0 && wants) {
+    events_.emplace_back(workflow::Begun{});
+    co_return;
+  }
+  give_back_runs();
+  if (wants) {
+    wait_for_a_run();
+  } else {
+    waiter_.reset();
+  }
   timer_.expires_after(options_.look_every);
   boost::system::error_code ec;
   co_await timer_.async_wait(asio::redirect_error(asio::use_awaitable, ec));
+  if (wants && granted_ == 0) take_runs();  // there may be more room than before
+  if (wants && granted_ > 0) events_.emplace_back(workflow::Begun{});
 }
 
 // ---- what is done
@@ -300,8 +361,10 @@ awaitable<Result<void>> Conduct::advance() {
   const auto again = again_;
   while (true) {
     Step step{run_};
+    take_runs();
     auto filled = co_await fill(step);
     auto written = filled ? co_await write(step) : Result<bool>(filled.error());
+    give_back_runs();
     values_->see(run_.state);
     if (!written) co_return written.error();
     if (*written) co_return Result<void>{};
@@ -512,7 +575,7 @@ awaitable<void> Conduct::follow_up(const Step& step, std::vector<model::Run> beg
       events_.emplace_back(workflow::Ended{place.node, place.element, false});
       continue;
     }
-    open_.emplace(begun[i].id, place);
+    opened(begun[i], place);
     watch(begun[i].id);
     parts_.submitted(begun[i]);
   }
@@ -521,10 +584,15 @@ awaitable<void> Conduct::follow_up(const Step& step, std::vector<model::Run> beg
     if (node.each && run_.state.nodes[i].status >= NodeStatus::completed)
       values_->forget(*node.each);
   }
+  // Runs elsewhere leave room for more.
+  if (granted_ > 0 && wants_runs()) events_.emplace_back(workflow::Begun{});
   tell();
-  if (!step.cancel_runs) co_return;
+  if (step.cancel_runs) co_await cancel_open();
+}
+
+awaitable<void> Conduct::cancel_open() {
   std::vector<model::RunId> ids;
-  for (const auto& [id, place] : open_) ids.push_back(id);
+  for (const auto& [id, one] : open_) ids.push_back(id);
   for (const model::RunId& id : ids) co_await parts_.cancel(run_.user, id);
 }
 

@@ -10,6 +10,7 @@
 
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/steady_timer.hpp>
+#include <chrono>
 #include <cstddef>
 #include <deque>
 #include <map>
@@ -50,6 +51,12 @@ class Conduct : public std::enable_shared_from_this<Conduct> {
     friend auto operator<=>(const Place&, const Place&) = default;
   };
   struct Step;
+  // A run that has begun and not ended.
+  struct Open {
+    Place place;
+    bool counts;  // among those that the backends take at once; not one on a machine of its own
+    std::chrono::steady_clock::time_point since = std::chrono::steady_clock::now();
+  };
 
   awaitable<Result<void>> load();
   awaitable<Result<void>> take_up();
@@ -66,11 +73,18 @@ class Conduct : public std::enable_shared_from_this<Conduct> {
   awaitable<Result<void>> finish(Step& step);
   awaitable<Result<bool>> write(Step& step);
   awaitable<void> follow_up(const Step& step, std::vector<model::Run> begun);
+  awaitable<void> cancel_open();
   awaitable<Result<void>> look();
   void hear(const store::NodeRunEnd& end);
   void give_up(Place place, model::NodeError why);
+  void opened(const model::Run& run, Place place);
+  void closed(const Open& one);
   void watch(const model::RunId& id);
   awaitable<void> wait();
+  bool wants_runs() const;
+  void take_runs();
+  void give_back_runs();
+  void wait_for_a_run();
   std::size_t width() const;
   awaitable<Result<model::Task>> task_of(std::size_t node);
   void tell();
@@ -94,13 +108,17 @@ class Conduct : public std::enable_shared_from_this<Conduct> {
   std::map<Place, model::NodeError> errors_;      // of what has failed, until it is written
   std::map<Place, Error> refused_;                // no run can be made of these
   std::set<Place> uncached_;                      // no earlier run answers, whatever the cache says
-  std::unordered_map<model::RunId, Place> open_;  // runs that have begun and not ended
-  std::vector<model::RunId> ended_;               // as the feed told
+  std::unordered_map<model::RunId, Open> open_;
+  std::vector<model::RunId> ended_;  // as the feed told
+  // Of shares_: runs that count, and those that may be begun and are not yet.
+  std::size_t counted_ = 0;
+  std::size_t granted_ = 0;
+  std::shared_ptr<Shares::Waiter> waiter_;
   std::shared_ptr<feed::Channel> channel_;
   boost::asio::steady_timer timer_;
   bool woken_ = false;
   bool stopped_ = false;
-  bool counted_ = false;  // in shares_
+  bool entered_ = false;  // in shares_
 };
 
 }  // namespace mecapy::orchestrator

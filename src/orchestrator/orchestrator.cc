@@ -25,6 +25,7 @@ Orchestrator::Orchestrator(asio::io_context& io, Parts parts, Options options)
     : io_(io),
       parts_(std::move(parts)),
       options_(std::move(options)),
+      shares_(std::make_shared<Shares>(parts_.capacity)),
       held_(std::make_shared<Held>(options_.most_held)),
       tick_(io),
       idle_(io, steady_clock::time_point::max()) {}

@@ -40,7 +40,7 @@ class Orchestrator {
   boost::asio::io_context& io_;
   Parts parts_;
   Options options_;
-  std::shared_ptr<Shares> shares_ = std::make_shared<Shares>();
+  std::shared_ptr<Shares> shares_;
   std::shared_ptr<Held> held_;
   struct Conducted {
     std::shared_ptr<Conduct> conduct{};  // none in a pause

@@ -141,6 +141,35 @@ TEST(Orchestrator, ACancel_EndsAllOfIt_WhereverItIsKilled) {
   EXPECT_GT(cancelled, kRounds / 4);
 }
 
+// However many workflow runs a user has, his runs are no more than his share; and all of them come
+// to their turn.
+TEST(Orchestrator, ManyWorkflows_TakeTurnsInTheirUsersShare) {
+  House house(11);
+  std::vector<model::WorkflowRunId> ids;
+  for (int i = 0; i < 9; ++i) {
+    ids.push_back(house.begin(definition(house.task(), R"("fail")"), R"({"list": [1, 2, 3, 4]})"));
+  }
+  std::size_t most = 0;
+  std::size_t ended = 0;
+  std::size_t begun_when_first_ended = 0;
+  for (int i = 0; i < 6000 && ended < ids.size(); ++i) {
+    house.go_on(30);
+    most = std::max(most, house.open_runs());
+    house.calculate_one();
+    ended = 0;
+    std::size_t begun = 0;
+    for (const auto& id : ids) {
+      const model::WorkflowRun run = house.get(id);
+      if (model::is_end(run.state.status)) ++ended;
+      if (run.state.nodes[0].begun + run.state.nodes[1].begun > 0) ++begun;
+    }
+    if (ended == 1 && begun_when_first_ended == 0) begun_when_first_ended = begun;
+  }
+  EXPECT_EQ(ended, ids.size());
+  EXPECT_EQ(most, 4U);  // twice what the backends take
+  EXPECT_EQ(begun_when_first_ended, ids.size());
+}
+
 // Of many lists at once no more is held than there is room for; all are done all the same.
 TEST(Orchestrator, WhatAllHold_IsBounded) {
   constexpr std::size_t kMost = 600'000;

@@ -1,35 +1,56 @@
-// How many runs each workflow may have at once: so many that the backends are busy, and no user
-// waits long behind another's.
+// How many runs the workflows of each user may have at once: so many that the backends are busy,
+// and no user waits long behind another's. Used on one thread.
 #pragma once
 
-#include <algorithm>
+#include <chrono>
 #include <cstddef>
+#include <deque>
+#include <functional>
 #include <map>
+#include <memory>
 #include <string>
+#include <utility>
 
 namespace mecapy::orchestrator {
 
 class Shares {
  public:
-  void enter(const std::string& user) { ++workflows_[user]; }
-  void leave(const std::string& user) {
-    const auto it = workflows_.find(user);
-    if (it != workflows_.end() && --it->second == 0) workflows_.erase(it);
-  }
-  // His that run.
-  std::size_t count(const std::string& user) const {
-    const auto it = workflows_.find(user);
-    return it == workflows_.end() ? 0 : it->second;
-  }
-  // Of `room`, which users share alike, and of a user's share his workflows; at least one.
-  std::size_t of(const std::string& user, std::size_t room) const {
-    const auto it = workflows_.find(user);
-    if (it == workflows_.end()) return 1;
-    return std::max<std::size_t>(1, room / workflows_.size() / it->second);
-  }
+  // A workflow that has no run and wants one. Hears once that one may begin, which counts from then
+  // on; not when it is gone.
+  struct Waiter {
+    std::function<void()> granted;
+  };
+
+  // `capacity`: runs that the backends take at once.
+  explicit Shares(std::function<int()> capacity) : capacity_(std::move(capacity)) {}
+
+  // A workflow of the user begins, or has ended.
+  void enter(const std::string& user) { ++users_[user].workflows; }
+  void leave(const std::string& user);
+  // His workflows.
+  std::size_t count(const std::string& user) const;
+
+  // How many runs more a workflow may begin that has `own`. They count until they are given back.
+  std::size_t take(const std::string& user, std::size_t own);
+  // Runs that are there already, whether there is room or not.
+  void hold(const std::string& user, std::size_t runs) { users_[user].runs += runs; }
+  // Who waits longest gets one first.
+  void give_back(const std::string& user, std::size_t runs);
+  void wait(const std::string& user, const std::shared_ptr<Waiter>& waiter);
+  // A run ended so long after it was begun.
+  void note(const std::string& user, std::chrono::duration<double> lasted);
 
  private:
-  std::map<std::string, std::size_t> workflows_;  // that run, by user
+  struct User {
+    std::size_t workflows = 0;
+    std::size_t runs = 0;
+    std::chrono::duration<double> typical{0};  // of a run, the last ones counting most
+    std::deque<std::weak_ptr<Waiter>> waiting{};
+  };
+  std::size_t room(const User& user) const;
+
+  std::function<int()> capacity_;
+  std::map<std::string, User> users_;
 };
 
 }  // namespace mecapy::orchestrator

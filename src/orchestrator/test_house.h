@@ -86,6 +86,9 @@ class House {
     now().orchestrator->wake(id);
   }
 
+  // Runs that have begun and not ended.
+  std::size_t open_runs() { return base::await(store_->queued_runs("", 1000)).value().size(); }
+
   // What its process does next, at most so many things.
   void go_on(int things) {
     now().io.restart();
