@@ -8,6 +8,7 @@
 
 #include "base/log.h"
 #include "base/overloaded.h"
+#include "base/utf8.h"
 #include "model/outcome.h"
 #include "wire/run_parts.h"
 #include "wire/workflow_json.h"
@@ -22,6 +23,8 @@ namespace {
 
 constexpr int kPage = 200;
 constexpr std::size_t kMostEvents = 64;  // of one step
+constexpr std::size_t kMostOfMessage = 2000;         // bytes
+constexpr std::size_t kMostOfInputs = 4UL << 30;     // bytes, of a list's elements together
 constexpr std::size_t kMostElsewhere = 100;  // runs on machines of their own
 constexpr std::chrono::seconds kDeadline{60};
 
@@ -46,7 +49,7 @@ model::NodeError node_error(const Error& error) {
           : base::row(error.code).name;
   std::string message = error.message;
   for (const base::FieldProblem& problem : error.problems) message += "; " + problem.detail;
-  return {std::string(code), std::move(message), {}, {}};
+  return {std::string(code), base::one_line(message, kMostOfMessage), {}, {}};
 }
 
 // Where a run of a workflow is told about: beside runs, by its id.
@@ -185,6 +188,9 @@ awaitable<Result<void>> Conduct::load() {
   run_ = std::move(*loaded);
   definition_ = std::move(*definition);
   plan_.emplace(definition_);
+  for (std::size_t i = 0; i < definition_.nodes.size(); ++i) {
+    if (definition_.nodes[i].each) lists_.push_back(i);
+  }
   values_ = std::make_unique<Values>(parts_, definition_, run_, held_);
   shares_->enter(run_.user);
   entered_ = true;
@@ -238,6 +244,7 @@ awaitable<Result<void>> Conduct::read_nodes() {
     if (!event) co_return event.error();
     events_.push_back(*event);
     to_read_.erase(node);
+    if (values_->beyond()) values_->settle();
   }
   co_return Result<void>{};
 }
@@ -377,6 +384,7 @@ awaitable<Result<void>> Conduct::fill(Step& step) {
   values_->see(step.run.state);
   for (std::size_t count = 0; count < kMostEvents; ++count) {
     if (events_.empty() && step.to_read.empty()) break;
+    if (count > 0 && values_->beyond()) break;
     if (events_.empty()) {  // what is needed is there: no need to come again for it
       const std::size_t node = *step.to_read.begin();
       auto event = co_await read(node);
@@ -485,6 +493,11 @@ awaitable<Result<model::Run>> Conduct::prepare(const Step& step, Place place) {
       co_await values_->inputs(node, draft.task.version.inputs,
                                list ? std::optional(list->items[place.element]) : std::nullopt);
   if (!inputs) co_return inputs.error();
+  if (list && inputs->size() > kMostOfInputs / std::max<std::size_t>(1, list->items.size())) {
+    co_return fail(ErrorCode::too_large,
+                   "the inputs of the list's elements together have more than " +
+                       std::to_string(kMostOfInputs >> 30) + " GiB");
+  }
   draft.inputs = std::move(*inputs);
   draft.reuse =
       !record.fresh && !uncached_.contains(place) && !record.tries.contains(place.element);
@@ -579,11 +592,12 @@ awaitable<void> Conduct::follow_up(const Step& step, std::vector<model::Run> beg
     watch(begun[i].id);
     parts_.submitted(begun[i]);
   }
-  for (std::size_t i = 0; i < run_.nodes.size(); ++i) {
-    const model::WorkflowNode& node = definition_.nodes[i];
-    if (node.each && run_.state.nodes[i].status >= NodeStatus::completed)
-      values_->forget(*node.each);
+  std::vector<const model::Source*> lists;
+  for (const std::size_t node : lists_) {
+    if (run_.state.nodes[node].status < NodeStatus::completed)
+      lists.push_back(&*definition_.nodes[node].each);
   }
+  values_->keep_lists(lists);
   // Runs elsewhere leave room for more.
   if (granted_ > 0 && wants_runs()) events_.emplace_back(workflow::Begun{});
   tell();

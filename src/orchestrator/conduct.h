@@ -100,6 +100,7 @@ class Conduct : public std::enable_shared_from_this<Conduct> {
   model::Workflow definition_;
   std::optional<workflow::Plan> plan_;
   std::unique_ptr<Values> values_;
+  std::vector<std::size_t> lists_;  // nodes that have one
   std::map<std::pair<std::string, int>, model::Task> tasks_;
 
   std::deque<workflow::Event> events_;

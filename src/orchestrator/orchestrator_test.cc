@@ -6,6 +6,7 @@
 #include <map>
 #include <set>
 
+#include "base/utf8.h"
 #include "orchestrator/test_house.h"
 #include "wire/workflow_json.h"
 
@@ -139,6 +140,52 @@ TEST(Orchestrator, ACancel_EndsAllOfIt_WhereverItIsKilled) {
     for (const model::Run& run : runs.items) EXPECT_TRUE(model::is_end(run.status));
   }
   EXPECT_GT(cancelled, kRounds / 4);
+}
+
+TEST(Orchestrator, ACancel_ThatACrashInterrupted_StopsTheRunsAllTheSame) {
+  House house(12);
+  const auto id = house.begin(definition(house.task(), R"("fail")"), R"({"list": [1, 2, 3]})");
+  const auto goes_on_until = [&](auto reached) {
+    for (int i = 0; i < 1000 && !reached(); ++i) house.go_on(1);
+    ASSERT_TRUE(reached());
+  };
+  goes_on_until([&] { return house.open_runs() == 4; });
+  house.cancel(id);
+  goes_on_until([&] { return house.get(id).state.status == WorkflowStatus::cancelling; });
+  house.kill();
+  goes_on_until([&] { return house.stopped().size() == 4; });
+}
+
+TEST(Orchestrator, EndsThatNobodyTold_AreSeenInTheStore) {
+  House house(13);
+  house.silence();
+  const Ended ended = played(house, R"("fail")", "[1, 2, 3]", false);
+  EXPECT_EQ(ended.run.state.status, WorkflowStatus::completed);
+}
+
+TEST(Orchestrator, AnEarlierRunThatIsGone_IsCalculatedInstead) {
+  House house(14);
+  house.lose_earlier_runs();
+  const Ended ended = played(house, R"("fail")", "[5, 6]", false);
+  ASSERT_EQ(ended.run.state.status, WorkflowStatus::completed);
+  EXPECT_EQ(ended.run.result.inline_bytes, R"({"n":6,"all":[6,7]})");
+  EXPECT_EQ(ended.run.nodes[1].reused, 0U);
+}
+
+// A message is cut between characters: PostgreSQL takes no half ones.
+TEST(Orchestrator, WhatAValueSays_IsCutBetweenCharacters) {
+  House house(15);
+  const std::string text = R"({"inputs": {"w": {}}, "nodes": {"k": {"task": ")" + house.task() +
+                           R"(", "inputs": {"a": {"value": 1}}, "when": {"input": "w"}}},)"
+                           R"("outputs": {"n": {"node": "k", "at": "/n"}}})";
+  std::string word(37, 'a');
+  for (int i = 0; i < 10; ++i) word += "\xe2\x82\xac";
+  const auto id = house.begin(text, R"({"w": ")" + word + R"("})");
+  for (int i = 0; i < 1000 && !model::is_end(house.get(id).state.status); ++i) house.go_on(1);
+  const model::WorkflowRun run = house.get(id);
+  ASSERT_TRUE(run.error);
+  EXPECT_NE(run.error->message.find("but \"aaa"), std::string::npos) << run.error->message;
+  EXPECT_EQ(run.error->message, base::one_line(run.error->message, 1000));
 }
 
 // However many workflow runs a user has, his runs are no more than his share; and all of them come

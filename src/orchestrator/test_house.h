@@ -7,6 +7,7 @@
 #include <memory>
 #include <optional>
 #include <random>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -49,9 +50,16 @@ class House {
   // SIGKILL, and a new process.
   void kill() {
     ++killed_;
+    stopped_.clear();
     begin_process();
   }
   int killed() const { return killed_; }
+  // Nobody hears of the ends of runs.
+  void silence() { silent_ = true; }
+  // Earlier runs that answer are named, and are not there.
+  void lose_earlier_runs() { earlier_lost_ = true; }
+  // Runs that were to be stopped since the last kill.
+  const std::set<model::RunId>& stopped() const { return stopped_; }
   const Held& held() { return now().orchestrator->held(); }
 
   // A run of the workflow, in this process's care.
@@ -107,7 +115,7 @@ class House {
     model::RunEnd end = calculated(job->inputs.inline_bytes);
     const model::RunStatus status = end.status;
     (void)base::await(store_->record_end(lease, std::move(end)));
-    now().feed.open(id)->set_status(status, job->attempt);
+    if (!silent_) now().feed.open(id)->set_status(status, job->attempt);
   }
 
  private:
@@ -133,17 +141,19 @@ class House {
                 process.feed,
                 *clock_,
                 threads_,
-                [](Draft draft) -> awaitable<Result<model::Run>> {
+                [this](Draft draft) -> awaitable<Result<model::Run>> {
                   model::Run run;
                   run.id = model::RunId::make();
                   run.task_id = draft.task.id;
                   run.user = draft.user;
                   run.inputs = {draft.inputs, ""};
                   run.place = draft.place;
+                  if (earlier_lost_ && draft.reuse) run.cached_from = model::RunId::make();
                   co_return run;
                 },
                 [](const model::Run&) {},  // calculate_one() looks into the store
                 [this](std::string user, model::RunId id) -> awaitable<void> {
+                  stopped_.insert(id);
                   (void)co_await store_->request_cancel(user, id);
                 },
                 [](const std::string&) { return std::optional<store::Budget>(); },
@@ -169,6 +179,9 @@ class House {
   std::unique_ptr<store::Store> store_{};
   model::Task task_{};
   int killed_ = 0;
+  bool silent_ = false;
+  bool earlier_lost_ = false;
+  std::set<model::RunId> stopped_;
 };
 
 }  // namespace mecapy::orchestrator

@@ -1,10 +1,13 @@
 #include "orchestrator/values.h"
 
 #include <algorithm>
+#include <limits>
+#include <set>
 #include <utility>
 
 #include "base/offload.h"
 #include "base/sha256.h"
+#include "base/utf8.h"
 #include "wire/json.h"
 #include "wire/pointer.h"
 
@@ -20,6 +23,21 @@ Error not_there(std::string what) { return fail(ErrorCode::invalid_fields, std::
 Error too_much() {
   return fail(ErrorCode::too_large,
               "the values together have more than " + std::to_string(kMostBytes >> 20) + " MiB");
+}
+
+constexpr std::size_t kInputs = std::numeric_limits<std::size_t>::max();
+constexpr char kApart = '\0';  // stands in no name
+
+// Of sources with the same value the same.
+std::string list_key(const model::Source& source) {
+  if (const auto* constant = std::get_if<model::Constant>(&source)) {
+    return kApart + base::sha256_hex(constant->json);
+  }
+  if (const auto* input = std::get_if<model::FromInput>(&source)) {
+    return "input" + (kApart + input->name) + kApart + input->at;
+  }
+  const auto& node = std::get<model::FromNode>(source);
+  return "node" + (kApart + node.node) + kApart + node.at;
 }
 
 std::string quoted(const std::string& name) { return "\"" + name + "\""; }
@@ -46,11 +64,12 @@ awaitable<Result<bool>> Values::truth(const model::Source& source) {
   if (!value) co_return value.error();
   if (*value == "true") co_return true;
   if (*value == "false") co_return false;
-  co_return not_there("`when` is neither true nor false, but " + value->substr(0, 40));
+  co_return not_there("`when` is neither true nor false, but " + base::one_line(*value, 40));
 }
 
 awaitable<Result<std::shared_ptr<const List>>> Values::list(const model::Source& source) {
-  if (const auto known = lists_.find(&source); known != lists_.end()) co_return known->second;
+  const std::string key = list_key(source);
+  if (const auto known = lists_.find(key); known != lists_.end()) co_return known->second;
   auto value = co_await of(source);
   if (!value) co_return value.error();
   if (!value->starts_with('[')) co_return not_there("`for_each` is no list");
@@ -66,7 +85,7 @@ awaitable<Result<std::shared_ptr<const List>>> Values::list(const model::Source&
     co_return not_there("`for_each` has more than " + std::to_string(kMostElements) + " elements");
   }
   list->items = std::move(*items);
-  lists_[&source] = list;
+  lists_[key] = list;
   co_return std::shared_ptr<const List>(std::move(list));
 }
 
@@ -138,23 +157,48 @@ awaitable<Result<std::string>> Values::pick(std::string_view json, const std::st
       });
 }
 
+template <class Find>
+awaitable<Result<std::string>> Values::known(std::pair<std::size_t, std::string> key, Find find) {
+  if (const auto it = known_.find(key); it != known_.end()) co_return it->second;
+  auto value = co_await find();
+  if (!value || value->size() > kMostKept) co_return value;
+  if (known_bytes_ + value->size() > kMostKept) {
+    known_.clear();
+    known_bytes_ = 0;
+  }
+  known_bytes_ += value->size();
+  known_.emplace(std::move(key), *value);
+  co_return value;
+}
+
+awaitable<Result<void>> Values::read_inputs() {
+  if (inputs_) co_return Result<void>{};
+  auto text = co_await text_of(run_.inputs);
+  if (!text) co_return text.error();
+  inputs_ = std::move(*text);
+  auto members = co_await base::beside_loop<std::vector<wire::Member>>(
+      parts_.threads, inputs_->size(), [&] { return wire::object_members(*inputs_); });
+  if (!members) {
+    inputs_.reset();
+    co_return members.error();
+  }
+  input_members_ = std::move(*members);
+  co_return Result<void>{};
+}
+
 awaitable<Result<std::string>> Values::from_input(const model::FromInput& from) {
-  if (!inputs_) {
-    auto text = co_await text_of(run_.inputs);
-    if (!text) co_return text.error();
-    inputs_ = std::move(*text);
-  }
-  const auto members = wire::object_members(*inputs_);
-  if (members) {
-    for (const wire::Member& member : *members) {
-      if (member.key == from.name) {
-        co_return co_await pick(member.raw, from.at, "input " + quoted(from.name));
-      }
-    }
-  }
+  co_return co_await known({kInputs, from.name + kApart + from.at},
+                           [&] { return find_input(from); });
+}
+
+awaitable<Result<std::string>> Values::find_input(const model::FromInput& from) {
+  if (auto read = co_await read_inputs(); !read) co_return read.error();
+  const std::string whose = "input " + quoted(from.name);
+  const auto member = std::ranges::find(input_members_, from.name, &wire::Member::key);
+  if (member != input_members_.end()) co_return co_await pick(member->raw, from.at, whose);
   const auto input = std::ranges::find(definition_.inputs, from.name, &model::WorkflowInput::name);
   if (input != definition_.inputs.end() && input->default_json) {
-    co_return co_await pick(*input->default_json, from.at, "input " + quoted(from.name));
+    co_return co_await pick(*input->default_json, from.at, whose);
   }
   co_return not_there("the workflow was given no " + quoted(from.name));
 }
@@ -162,25 +206,18 @@ awaitable<Result<std::string>> Values::from_input(const model::FromInput& from) 
 awaitable<Result<std::string>> Values::from_node(const model::FromNode& from) {
   const auto node = std::ranges::find(definition_.nodes, from.node, &model::WorkflowNode::name);
   const auto place = static_cast<std::size_t>(node - definition_.nodes.begin());
-  const auto key = std::pair(place, from.at);
-  if (const auto known = known_.find(key); known != known_.end()) co_return known->second;
-  Result<std::string> value = "";
-  if (state_->nodes[place].by_default) {
-    value = co_await pick(node->default_json, from.at, "the default of " + quoted(node->name));
-  } else if (state_->nodes[place].status == model::NodeStatus::skipped) {
-    value = std::string("null");  // an output may name it
-  } else {
-    value = node->each ? co_await results(place, from.at) : co_await one_result(place, from.at);
+  co_return co_await known({place, from.at}, [&] { return find_result(place, from.at); });
+}
+
+awaitable<Result<std::string>> Values::find_result(std::size_t place, const std::string& at) {
+  const model::WorkflowNode& node = definition_.nodes[place];
+  const model::NodeState& state = state_->nodes[place];
+  if (state.by_default) {
+    co_return co_await pick(node.default_json, at, "the default of " + quoted(node.name));
   }
-  if (!value) co_return value;
-  if (value->size() > kMostKept) co_return value;
-  if (known_bytes_ + value->size() > kMostKept) {
-    known_.clear();
-    known_bytes_ = 0;
-  }
-  known_bytes_ += value->size();
-  known_.emplace(key, *value);
-  co_return value;
+  if (state.status == model::NodeStatus::skipped) co_return std::string("null");  // of an output
+  if (node.each) co_return co_await results(place, at);
+  co_return co_await one_result(place, at);
 }
 
 awaitable<Result<std::string>> Values::one_result(std::size_t place, const std::string& at) {
@@ -257,15 +294,25 @@ awaitable<Result<std::string>> Values::results(std::size_t place, const std::str
   co_return all.text += ']';
 }
 
+void Values::keep_lists(const std::vector<const model::Source*>& sources) {
+  std::set<std::string> keys;
+  for (const model::Source* source : sources) keys.insert(list_key(*source));
+  std::erase_if(lists_, [&](const auto& list) { return !keys.contains(list.first); });
+}
+
 void Values::settle() {
   if (holding_.beyond()) {
-    inputs_.reset();
     known_.clear();
     known_bytes_ = 0;
     lists_.clear();
   }
+  // What is asked for again of large ones is known, or cut into a list.
+  if (inputs_ && (holding_.beyond() || inputs_->size() > kMostKept)) {
+    input_members_.clear();
+    inputs_.reset();
+  }
   std::size_t kept = known_bytes_ + (inputs_ ? inputs_->size() : 0);
-  for (const auto& [source, list] : lists_) kept += size_of(*list);
+  for (const auto& [key, list] : lists_) kept += size_of(*list);
   holding_.settle(kept);
 }
 

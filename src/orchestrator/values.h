@@ -14,6 +14,7 @@
 #include "model/workflow_run.h"
 #include "orchestrator/held.h"
 #include "orchestrator/parts.h"
+#include "wire/json.h"
 
 namespace mecapy::orchestrator {
 
@@ -55,8 +56,10 @@ class Values {
   // What calculate receives: these over the members of `defaults`.
   awaitable<Result<std::string>> inputs(const model::WorkflowNode& node, std::string_view defaults,
                                         std::optional<std::string_view> element);
-  // The list is not asked for any more.
-  void forget(const model::Source& source) { lists_.erase(&source); }
+  // Of the lists only those of these sources are asked for from now on.
+  void keep_lists(const std::vector<const model::Source*>& sources);
+  // More was read than there is room for: the step is to end, and the next to go on.
+  bool beyond() const { return holding_.beyond(); }
   // A step is done: what is read for the next one is read again where there was no room for it.
   void settle();
 
@@ -65,8 +68,14 @@ class Values {
   // The value at `at`; `whose` it is not when there is none.
   awaitable<Result<std::string>> pick(std::string_view json, const std::string& at,
                                       std::string whose);
+  // The value for the key, which is found by `find` when it is not known.
+  template <class Find>
+  awaitable<Result<std::string>> known(std::pair<std::size_t, std::string> key, Find find);
+  awaitable<Result<void>> read_inputs();
   awaitable<Result<std::string>> from_input(const model::FromInput& from);
+  awaitable<Result<std::string>> find_input(const model::FromInput& from);
   awaitable<Result<std::string>> from_node(const model::FromNode& from);
+  awaitable<Result<std::string>> find_result(std::size_t place, const std::string& at);
   awaitable<Result<std::string>> one_result(std::size_t place, const std::string& at);
   awaitable<Result<std::string>> results(std::size_t place, const std::string& at);
   struct Gathering;
@@ -80,9 +89,11 @@ class Values {
   const model::WorkflowState* state_;
   Holding holding_;
   std::optional<std::string> inputs_{};
-  std::map<std::pair<std::size_t, std::string>, std::string> known_{};  // by node and pointer
+  std::vector<wire::Member> input_members_{};  // of inputs_
+  // By node and pointer; of inputs by kInputs, name and pointer.
+  std::map<std::pair<std::size_t, std::string>, std::string> known_{};
   std::size_t known_bytes_ = 0;
-  std::map<const model::Source*, std::shared_ptr<const List>> lists_{};
+  std::map<std::string, std::shared_ptr<const List>> lists_{};  // by list_key()
 };
 
 }  // namespace mecapy::orchestrator
