@@ -5,10 +5,9 @@
 // it.
 #include <optional>
 
-#include "api/object_reader.h"
+#include "api/log_reader.h"
 #include "api/routes.h"
 #include "api/sse.h"
-#include "base/utf8.h"
 #include "wire/json.h"
 
 namespace mecapy::api {
@@ -66,13 +65,6 @@ std::string log_news(Cursor& cursor, std::string_view text) {
   return event("log", cursor, std::move(wire::ObjectWriter().text("text", text)).finish());
 }
 
-// At most kPiece bytes of `text` from `at` on, in whole characters.
-std::string_view piece_of(std::string_view text, std::size_t at) {
-  if (at >= text.size()) return "";
-  const std::string_view rest = text.substr(at);
-  return rest.size() <= kPiece ? rest : base::whole_characters(rest.substr(0, kPiece));
-}
-
 // Tells what a watcher at `cursor` of a run that has not ended has not heard yet, at most one piece
 // of log; moves the cursor.
 std::string news(Cursor& cursor, model::RunStatus status, int attempt, std::string_view log) {
@@ -82,55 +74,11 @@ std::string news(Cursor& cursor, model::RunStatus status, int attempt, std::stri
   return out;
 }
 
-// The log of a run that has ended, from the cursor's place on.
-class EndedLog {
- public:
-  // Of an object that is read from its begin, to know before its last piece is given out whether it
-  // is what was written. Nothing is read for a watcher who has all of it.
-  static awaitable<Result<EndedLog>> open(Api& api, const model::Run& run, std::size_t at) {
-    const model::Payload& log = run.end.log;
-    if (!log.stored()) co_return EndedLog(log.inline_bytes, at);
-    auto object = co_await ObjectReader::open(Routes::parts(api).objects, log.key, "");
-    if (!object) co_return object.error();
-    const auto place = static_cast<std::int64_t>(at);
-    if (place > 0 && place >= object->size()) co_return EndedLog("", 0);
-    if (auto there = co_await object->skip_to(place, kPiece); !there) co_return there.error();
-    co_return EndedLog(std::move(*object));
-  }
-
-  // The next piece, in whole characters; "" at its end.
-  awaitable<Result<std::string>> next() {
-    if (!object_) {
-      const std::string_view piece = piece_of(text_, at_);
-      at_ += piece.size();
-      co_return std::string(piece);
-    }
-    auto piece = co_await object_->next(kPiece - static_cast<std::int64_t>(text_.size()));
-    if (!piece) co_return piece.error();
-    std::string text = std::move(text_) + *piece;
-    text_.clear();
-    if (object_->at() < object_->size()) {
-      const std::size_t whole = base::whole_characters(text).size();
-      text_ = text.substr(whole);
-      text.resize(whole);
-    }
-    co_return text;
-  }
-
- private:
-  EndedLog(std::string text, std::size_t at) : text_(std::move(text)), at_(at) {}
-  explicit EndedLog(ObjectReader object) : object_(std::move(object)) {}
-
-  std::string text_;  // all of it; of an object, the begin of a character whose rest is to come
-  std::size_t at_ = 0;
-  std::optional<ObjectReader> object_{};
-};
-
 // The rest of the log, piece by piece, and the end. A stream that stops before it has told the end,
 // as when the log cannot be read now, can be resumed.
 awaitable<void> tell_end(Api& api, const model::Run& run, Cursor cursor, net::ResponseStream& out) {
   begin_attempt(cursor, run.attempt);
-  auto log = co_await EndedLog::open(api, run, cursor.log);
+  auto log = co_await LogReader::open(Routes::parts(api).objects, run, cursor.log);
   while (log) {
     const auto piece = co_await log->next();
     if (!piece) co_return;

@@ -336,7 +336,8 @@ const std::vector<Route>& route_table() {
        R::workflow_run_events,
        token,
        "workflowRunEvents",
-       "Server-sent events: status, and each node that changes; Last-Event-ID resumes",
+       "Server-sent events: status, each node that changes, log and progress of its run (not of a "
+       "list's); Last-Event-ID resumes",
        "",
        {},
        {{200, "", "text/event-stream"}}},

@@ -1,10 +1,13 @@
 // Server-sent events of one run of a workflow.
 //
 // The id of an event is a cursor, ATTEMPT.STATUS.REVISION: of nodes, what changed in later
-// revisions is told. It needs no memory of ours.
+// revisions is told. It needs no memory of ours. Who comes again
+// hears of what the runs of nodes write and report from its begin, where they still run.
 #include <array>
 #include <charconv>
 
+#include "api/bell.h"
+#include "api/node_news.h"
 #include "api/sse.h"
 #include "api/workflow_calls.h"
 #include "wire/json.h"
@@ -38,50 +41,80 @@ std::string status_event(const Cursor& cursor, const model::WorkflowRun& run) {
           .finish());
 }
 
-// What a watcher at `cursor` has not heard; moves the cursor.
-std::string news(Cursor& cursor, const model::Workflow& definition, const model::WorkflowRun& run) {
-  if (cursor.attempt > run.attempt || cursor.revision > run.revision) cursor = {};
-  std::string out;
-  if (cursor.attempt != run.attempt || cursor.status == 0) {
-    cursor.attempt = run.attempt;
-    cursor.status = 1;
+class Follower {
+ public:
+  Follower(const Follower&) = delete;
+  Follower& operator=(const Follower&) = delete;
+  Follower(Api& api, std::string user, const model::Workflow& definition, Cursor cursor,
+           net::ResponseStream& out, Bell& bell)
+      : definition_(definition),
+        cursor_(cursor),
+        out_(out),
+        nodes_(api, std::move(user), definition, out, bell, [this] { return cursor_.str(); }) {}
+
+  // What the watcher has not heard; moves the cursor. False when the watcher is gone.
+  awaitable<bool> tell(const model::WorkflowRun& run) {
+    if (cursor_.attempt > run.attempt || cursor_.revision > run.revision) cursor_ = {};
+    if (!co_await send(begin_of(run))) co_return false;
+    std::vector<std::size_t> changed;
+    for (std::size_t i = 0; i < run.nodes.size(); ++i) {
+      if (run.nodes[i].changed > cursor_.revision) changed.push_back(i);
+    }
+    for (const std::size_t place : changed) {
+      if (!co_await nodes_.changed(place, run)) co_return false;
+      // Who leaves before the last of them hears all of them again.
+      if (place == changed.back()) cursor_.revision = run.revision;
+      const std::string node = wire::workflow_node_json(definition_, run, place);
+      if (!co_await send(sse_event("node", cursor_.str(), node))) co_return false;
+    }
+    cursor_.revision = run.revision;
+    if (!model::is_end(run.state.status)) co_return true;
+    cursor_.status = 2;
+    co_return co_await send(status_event(cursor_, run));
+  }
+  awaitable<bool> tell_live() { return nodes_.live(); }
+  awaitable<bool> send(std::string text) {
+    if (text.empty()) co_return true;
+    const auto sent = co_await out_.write(std::move(text));
+    co_return bool(sent);
+  }
+
+ private:
+  std::string begin_of(const model::WorkflowRun& run) {
+    if (cursor_.attempt == run.attempt && cursor_.status != 0) return "";
+    cursor_.attempt = run.attempt;
+    cursor_.status = 1;
     model::WorkflowRun begun = run;
     begun.state.status = model::WorkflowStatus::running;
-    out += status_event(cursor, begun);
+    return status_event(cursor_, begun);
   }
-  std::vector<std::size_t> changed;
-  for (std::size_t i = 0; i < run.nodes.size(); ++i) {
-    if (run.nodes[i].changed > cursor.revision) changed.push_back(i);
-  }
-  for (const std::size_t place : changed) {
-    // Who leaves before the last of them hears all of them again.
-    if (place == changed.back()) cursor.revision = run.revision;
-    out += sse_event("node", cursor.str(), wire::workflow_node_json(definition, run, place));
-  }
-  cursor.revision = run.revision;
-  if (model::is_end(run.state.status)) {
-    cursor.status = 2;
-    out += status_event(cursor, run);
-  }
-  return out;
+
+  const model::Workflow& definition_;
+  Cursor cursor_;
+  net::ResponseStream& out_;
+  NodeNews nodes_;
+};
+
+awaitable<Result<model::Workflow>> watched_definition(Api& api, const std::string& user,
+                                                      const model::WorkflowRunId& id) {
+  auto run = co_await Routes::parts(api).store.workflows().get_run(user, id);
+  if (!run) co_return run.error();
+  co_return wire::read_definition(run->definition_json);
 }
 
-awaitable<void> follow(Api& api, model::WorkflowRun run, Cursor cursor, feed::Channel& channel,
-                       net::ResponseStream& out) {
-  const auto definition = wire::read_definition(run.definition_json);
-  if (!definition) co_return;
+// Of what is watched only what is told is kept between two looks, as there may be many watchers.
+awaitable<void> follow(Api& api, std::string user, model::WorkflowRunId id, feed::Channel& channel,
+                       Follower& follower, Bell& bell) {
+  std::uint64_t seen = 0;
+  bool look = true;
   while (true) {
-    const std::uint64_t seen = channel.state().version;
-    auto now = co_await Routes::parts(api).store.workflows().get_run(run.user, run.id);
-    if (!now) co_return;
-    const std::string text = news(cursor, *definition, *now);
-    if (!text.empty()) {
-      if (const auto sent = co_await out.write(text); !sent) co_return;
+    if (std::exchange(seen, channel.state().version) != channel.state().version || look) {
+      const auto now = co_await Routes::parts(api).store.workflows().get_run(user, id);
+      if (!now || !co_await follower.tell(*now) || model::is_end(now->state.status)) co_return;
     }
-    if (model::is_end(now->state.status)) co_return;
-    co_await channel.changed(seen, base::after(kKeepAlive));
-    if (channel.state().version != seen) continue;
-    if (const auto sent = co_await out.write(std::string(kStillHere)); !sent) co_return;
+    if (!co_await follower.tell_live()) co_return;
+    look = !co_await bell.rang(base::after(kKeepAlive));
+    if (look && !co_await follower.send(std::string(kStillHere))) co_return;
   }
 }
 
@@ -91,12 +124,16 @@ awaitable<Answer> Routes::workflow_run_events(Api& api, Call& call) {
   auto id = workflow_run_id(call);
   if (!id) co_return id.error();
   const auto channel = channel_of(api, *id);
-  auto run = co_await parts(api).store.workflows().get_run(call.caller.user, *id);
-  if (!run) co_return run.error();
+  const std::string& user = call.caller.user;
+  auto definition = co_await watched_definition(api, user, *id);
+  if (!definition) co_return definition.error();
   const Cursor cursor = parse_cursor(call.request().header("last-event-id").value_or(""));
   const Counted counted(event_streams(api));
+  const auto bell = std::make_shared<Bell>(co_await boost::asio::this_coro::executor);
+  bell->hear(channel, false);
   auto out = co_await call.exchange.start_stream(sse_head(), std::nullopt);
-  co_await follow(api, std::move(*run), cursor, *channel, *out);
+  Follower follower(api, user, *definition, cursor, *out, *bell);
+  co_await follow(api, user, *id, *channel, follower, *bell);
   co_return std::optional<net::Response>();
 }
 

@@ -22,10 +22,10 @@ using model::WorkflowStatus;
 namespace {
 
 constexpr int kPage = 200;
-constexpr std::size_t kMostEvents = 64;  // of one step
-constexpr std::size_t kMostOfMessage = 2000;         // bytes
-constexpr std::size_t kMostOfInputs = 4UL << 30;     // bytes, of a list's elements together
-constexpr std::size_t kMostElsewhere = 100;  // runs on machines of their own
+constexpr std::size_t kMostEvents = 64;           // of one step
+constexpr std::size_t kMostOfMessage = 2000;      // bytes
+constexpr std::size_t kMostOfInputs = 4UL << 30;  // bytes, of a list's elements together
+constexpr std::size_t kMostElsewhere = 100;       // runs on machines of their own
 constexpr std::chrono::seconds kDeadline{60};
 
 // What has nothing to do with the calculation: it may be there the next time.

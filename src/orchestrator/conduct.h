@@ -104,11 +104,11 @@ class Conduct : public std::enable_shared_from_this<Conduct> {
   std::map<std::pair<std::string, int>, model::Task> tasks_;
 
   std::deque<workflow::Event> events_;
-  std::set<std::size_t> to_read_;                 // nodes
-  std::map<Place, model::NodeError> again_{};     // whose run failed so, and is tried again
-  std::map<Place, model::NodeError> errors_;      // of what has failed, until it is written
-  std::map<Place, Error> refused_;                // no run can be made of these
-  std::set<Place> uncached_;                      // no earlier run answers, whatever the cache says
+  std::set<std::size_t> to_read_;              // nodes
+  std::map<Place, model::NodeError> again_{};  // whose run failed so, and is tried again
+  std::map<Place, model::NodeError> errors_;   // of what has failed, until it is written
+  std::map<Place, Error> refused_;             // no run can be made of these
+  std::set<Place> uncached_;                   // no earlier run answers, whatever the cache says
   std::unordered_map<model::RunId, Open> open_;
   std::vector<model::RunId> ended_;  // as the feed told
   // Of shares_: runs that count, and those that may be begun and are not yet.

@@ -31,7 +31,7 @@ class Held {
   std::size_t most_;
   std::size_t bytes_ = 0;
   std::size_t peak_ = 0;
-  bool turn_ = false;  // somebody's
+  bool turn_ = false;                                                 // somebody's
   std::deque<std::shared_ptr<boost::asio::steady_timer>> waiting_{};  // rung when it is theirs
 };
 

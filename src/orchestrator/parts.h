@@ -54,7 +54,7 @@ struct Options {
   bool owns_store = true;  // nobody else takes care of runs of workflows here
   model::Limits ceilings = model::default_ceilings();
   std::int64_t inline_limit = 32 * 1024;  // bytes of a result that travels in its row
-  std::size_t most_held = 256UL << 20;     // bytes of values, of all together
+  std::size_t most_held = 256UL << 20;    // bytes of values, of all together
   std::chrono::milliseconds lease{30'000};
   std::chrono::milliseconds look_every{2'000};  // should the feed have told nothing
 };

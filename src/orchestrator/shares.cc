@@ -34,8 +34,7 @@ std::size_t Shares::take(const std::string& user, std::size_t own) {
   User& his = users_[user];
   const std::size_t all = room(his);
   const std::size_t share = std::max<std::size_t>(1, all / std::max<std::size_t>(1, his.workflows));
-  const std::size_t taken =
-      std::min(all - std::min(all, his.runs), share - std::min(share, own));
+  const std::size_t taken = std::min(all - std::min(all, his.runs), share - std::min(share, own));
   his.runs += taken;
   return taken;
 }

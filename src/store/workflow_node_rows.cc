@@ -51,7 +51,8 @@ std::string text_of(const Table& table, Status wanted) {
 constexpr Sql kRead =
     "SELECT status, elements, begun, failed, reused, by_default, fresh, task_id, version, changed,"
     " run_id, reused_from, started_at, finished_at, error_code, error_message, error_run,"
-    " error_element, open, tries, since FROM workflow_nodes WHERE workflow_run_id = :run ORDER BY node";
+    " error_element, open, tries, since FROM workflow_nodes WHERE workflow_run_id = :run ORDER BY "
+    "node";
 constexpr Sql kWrite =
     "INSERT INTO workflow_nodes (workflow_run_id, node, status, elements, begun, failed, reused,"
     " by_default, fresh, task_id, version, changed, run_id, reused_from, started_at, finished_at,"
@@ -66,7 +67,8 @@ constexpr Sql kWrite =
     " reused_from = excluded.reused_from, started_at = excluded.started_at,"
     " finished_at = excluded.finished_at, error_code = excluded.error_code,"
     " error_run = excluded.error_run, error_element = excluded.error_element,"
-    " open = excluded.open, tries = excluded.tries, since = excluded.since, error_message = excluded.error_message";
+    " open = excluded.open, tries = excluded.tries, since = excluded.since, error_message = "
+    "excluded.error_message";
 
 // "5 6 9", and "5:1 6:2".
 std::string encode(const std::vector<std::size_t>& numbers) {

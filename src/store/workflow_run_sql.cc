@@ -26,7 +26,8 @@ constexpr Sql kBegin =
 
 constexpr char kSelect[] =
     "SELECT r.id, r.workflow_id, r.owner, r.version, r.status, r.attempt, r.revision,"
-    " r.cancel_requested, r.queued_at, r.resumed_at, r.finished_at, r.error_code, r.error_message, r.error_run,"
+    " r.cancel_requested, r.queued_at, r.resumed_at, r.finished_at, r.error_code, r.error_message, "
+    "r.error_run,"
     " r.error_element, r.failed_node";
 constexpr char kRest[] = ", r.inputs_key, r.result_key, r.inputs, r.result, v.definition";
 constexpr char kFrom[] = " FROM workflow_runs r";
