@@ -483,21 +483,8 @@ awaitable<Result<model::Run>> Conduct::prepare(const Step& step, Place place) {
   draft.limits = model::bound_cpu(wire::read_limits(node.limits_json, draft.task.version.limits),
                                   options_.ceilings);
   if (auto fit = model::check_limits(draft.limits, options_.ceilings); !fit) co_return fit.error();
-  std::shared_ptr<const List> list;
-  if (node.each) {
-    auto found = co_await values_->list(*node.each);
-    if (!found) co_return found.error();
-    list = std::move(*found);
-  }
-  auto inputs =
-      co_await values_->inputs(node, draft.task.version.inputs,
-                               list ? std::optional(list->items[place.element]) : std::nullopt);
+  auto inputs = co_await inputs_of(place, draft.task.version.inputs);
   if (!inputs) co_return inputs.error();
-  if (list && inputs->size() > kMostOfInputs / std::max<std::size_t>(1, list->items.size())) {
-    co_return fail(ErrorCode::too_large,
-                   "the inputs of the list's elements together have more than " +
-                       std::to_string(kMostOfInputs >> 30) + " GiB");
-  }
   draft.inputs = std::move(*inputs);
   draft.reuse =
       !record.fresh && !uncached_.contains(place) && !record.tries.contains(place.element);
@@ -505,6 +492,22 @@ awaitable<Result<model::Run>> Conduct::prepare(const Step& step, Place place) {
   draft.place = {id_, static_cast<int>(place.node), static_cast<int>(place.element), run_.attempt,
                  1 + (tried == record.tries.end() ? 0 : tried->second)};
   co_return co_await parts_.prepare(std::move(draft));
+}
+
+awaitable<Result<std::string>> Conduct::inputs_of(Place place, std::string_view defaults) {
+  const model::WorkflowNode& node = definition_.nodes[place.node];
+  if (!node.each) co_return co_await values_->inputs(node, defaults, {});
+  auto list = co_await values_->list(*node.each);
+  if (!list) co_return list.error();
+  auto element = co_await values_->item(**list, place.element);
+  if (!element) co_return element.error();
+  auto inputs = co_await values_->inputs(node, defaults, *element);
+  if (inputs && inputs->size() > kMostOfInputs / (*list)->items.size()) {
+    co_return fail(ErrorCode::too_large,
+                   "the inputs of the list's elements together have more than " +
+                       std::to_string(kMostOfInputs >> 30) + " GiB");
+  }
+  co_return inputs;
 }
 
 awaitable<Result<model::Task>> Conduct::task_of(std::size_t node) {
@@ -594,10 +597,10 @@ awaitable<void> Conduct::follow_up(const Step& step, std::vector<model::Run> beg
   }
   std::vector<const model::Source*> lists;
   for (const std::size_t node : lists_) {
-    if (run_.state.nodes[node].status < NodeStatus::completed)
+    if (!model::is_end(run_.state.status) && run_.state.nodes[node].status < NodeStatus::completed)
       lists.push_back(&*definition_.nodes[node].each);
   }
-  values_->keep_lists(lists);
+  co_await values_->keep_lists(lists);
   // Runs elsewhere leave room for more.
   if (granted_ > 0 && wants_runs()) events_.emplace_back(workflow::Begun{});
   tell();

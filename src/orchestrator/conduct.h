@@ -70,6 +70,7 @@ class Conduct : public std::enable_shared_from_this<Conduct> {
   awaitable<Result<void>> act(Step& step, const workflow::Action& action);
   awaitable<Result<void>> begin(Step& step, Place place);
   awaitable<Result<model::Run>> prepare(const Step& step, Place place);
+  awaitable<Result<std::string>> inputs_of(Place place, std::string_view defaults);
   awaitable<Result<void>> finish(Step& step);
   awaitable<Result<bool>> write(Step& step);
   awaitable<void> follow_up(const Step& step, std::vector<model::Run> begun);

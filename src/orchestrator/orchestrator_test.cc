@@ -217,6 +217,35 @@ TEST(Orchestrator, ManyWorkflows_TakeTurnsInTheirUsersShare) {
   EXPECT_EQ(begun_when_first_ended, ids.size());
 }
 
+// Of a long list a piece is held at a time; killed anywhere, it is gone through all the same.
+TEST(Orchestrator, ALongList_IsNotHeld) {
+  House house(16);
+  const std::string pad(50'000, 'x');
+  std::string list = "[";
+  std::string all;
+  for (int i = 0; i < 80; ++i) {
+    list += (i == 0 ? "" : ",") + ("{\"a\":" + std::to_string(i) + ",\"pad\":\"" + pad + "\"}");
+    all += (i == 0 ? "" : ",") + std::to_string(i + 1);
+  }
+  const std::string text = R"({"inputs": {"list": {}}, "nodes": {"each": {"task": ")" +
+                           house.task() + R"(", "inputs": {"a": {"element": "/a"}},)"
+                           R"("for_each": {"input": "list"}}},)"
+                           R"("outputs": {"all": {"node": "each", "at": "/n"}}})";
+  const auto id = house.begin(text, R"({"list": )" + list + "]}");
+  std::size_t held = 0;  // once the list is cut
+  for (int i = 0; i < 3000 && !model::is_end(house.get(id).state.status); ++i) {
+    house.go_on(20);
+    house.calculate_one();
+    if (i % 50 != 25) continue;
+    held = std::max(held, house.held().bytes());
+    house.kill();
+  }
+  EXPECT_EQ(house.get(id).result.inline_bytes, R"({"all":[)" + all + "]}");
+  EXPECT_GT(house.killed(), 0);
+  EXPECT_GT(held, 100'000U);
+  EXPECT_LT(held, list.size() / 2);
+}
+
 // Of many lists at once no more is held than there is room for; all are done all the same.
 TEST(Orchestrator, WhatAllHold_IsBounded) {
   constexpr std::size_t kMost = 600'000;

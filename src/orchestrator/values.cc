@@ -16,6 +16,7 @@ namespace {
 
 constexpr std::chrono::seconds kDeadline{60};  // for one object
 constexpr int kPage = 200;
+constexpr std::size_t kWindow = 1UL << 20;  // of a long list, at a time
 constexpr std::size_t kPiece = 1UL << 20;  // of a list that grows
 
 Error not_there(std::string what) { return fail(ErrorCode::invalid_fields, std::move(what)); }
@@ -43,7 +44,7 @@ std::string list_key(const model::Source& source) {
 std::string quoted(const std::string& name) { return "\"" + name + "\""; }
 
 std::size_t size_of(const List& list) {
-  return list.text.size() + list.items.size() * sizeof(std::string_view);
+  return list.text.size() + list.items.size() * sizeof(List::Place);
 }
 
 }  // namespace
@@ -67,26 +68,80 @@ awaitable<Result<bool>> Values::truth(const model::Source& source) {
   co_return not_there("`when` is neither true nor false, but " + base::one_line(*value, 40));
 }
 
-awaitable<Result<std::shared_ptr<const List>>> Values::list(const model::Source& source) {
+awaitable<Result<std::shared_ptr<List>>> Values::list(const model::Source& source) {
   const std::string key = list_key(source);
   if (const auto known = lists_.find(key); known != lists_.end()) co_return known->second;
-  auto value = co_await of(source);
+  auto value = co_await once(source);
   if (!value) co_return value.error();
   if (!value->starts_with('[')) co_return not_there("`for_each` is no list");
   co_await holding_.take(value->size());
+  auto list = co_await cut(std::move(*value));
+  if (!list) co_return list.error();
+  if ((*list)->text.size() > kWindow) {
+    if (auto away = co_await put_away(**list, key); !away) co_return away.error();
+  }
+  lists_[key] = *list;
+  co_return *list;
+}
+
+// What is known of it afterwards is its list.
+awaitable<Result<std::string>> Values::once(const model::Source& source) {
+  if (const auto* input = std::get_if<model::FromInput>(&source)) {
+    co_return co_await find_input(*input);
+  }
+  if (const auto* node = std::get_if<model::FromNode>(&source)) {
+    co_return co_await find_result(place_of(node->node), node->at);
+  }
+  co_return co_await of(source);
+}
+
+awaitable<Result<std::shared_ptr<List>>> Values::cut(std::string text) {
   auto list = std::make_shared<List>();
-  list->text = std::move(*value);
-  auto items = co_await base::beside_loop<std::vector<std::string_view>>(
-      parts_.threads, list->text.size(), [&]() -> Result<std::vector<std::string_view>> {
-        return wire::array_items(list->text, kMostElements + 1);
+  list->text = std::move(text);
+  auto places = co_await base::beside_loop<std::vector<List::Place>>(
+      parts_.threads, list->text.size(), [&]() -> Result<std::vector<List::Place>> {
+        std::vector<List::Place> found;
+        for (const std::string_view item : wire::array_items(list->text, kMostElements + 1)) {
+          found.push_back({static_cast<std::uint32_t>(item.data() - list->text.data()),
+                           static_cast<std::uint32_t>(item.size())});
+        }
+        return found;
       });
-  if (!items) co_return items.error();
-  if (items->size() > kMostElements) {
+  if (!places) co_return places.error();
+  if (places->size() > kMostElements) {
     co_return not_there("`for_each` has more than " + std::to_string(kMostElements) + " elements");
   }
-  list->items = std::move(*items);
-  lists_[key] = list;
-  co_return std::shared_ptr<const List>(std::move(list));
+  list->items = std::move(*places);
+  co_return list;
+}
+
+// One that is there was written before a crash, of the same list. Who sweeps objects that nobody
+// needs keeps it until the run of the workflow has ended.
+awaitable<Result<void>> Values::put_away(List& list, const std::string& name) {
+  list.key = "inputs/" + run_.id.str() + "." + base::sha256_hex(name).substr(0, 16) + "." +
+             std::to_string(run_.attempt) + ".json";
+  auto put = co_await parts_.objects.put(list.key, std::exchange(list.text, ""),
+                                         base::after(kDeadline));
+  if (!put && put.error().code != ErrorCode::conflict) co_return put.error();
+  co_return Result<void>{};
+}
+
+awaitable<Result<std::string>> Values::item(List& list, std::size_t element) {
+  const List::Place place = list.items.at(element);
+  const auto is_here = [&] {
+    return place.begin >= list.from &&
+           place.begin - list.from + std::size_t{place.size} <= list.text.size();
+  };
+  if (!is_here()) {
+    const auto length = static_cast<std::int64_t>(std::max<std::size_t>(kWindow, place.size));
+    auto piece =
+        co_await parts_.objects.read(list.key, place.begin, length, base::after(kDeadline));
+    if (!piece) co_return piece.error();
+    list.text = std::move(*piece);
+    list.from = place.begin;
+    if (!is_here()) co_return fail(ErrorCode::storage, "a list is shorter than it was");
+  }
+  co_return list.text.substr(place.begin - list.from, place.size);
 }
 
 awaitable<Result<std::string>> Values::object(const model::NamedSources& sources) {
@@ -204,9 +259,13 @@ awaitable<Result<std::string>> Values::find_input(const model::FromInput& from) 
 }
 
 awaitable<Result<std::string>> Values::from_node(const model::FromNode& from) {
-  const auto node = std::ranges::find(definition_.nodes, from.node, &model::WorkflowNode::name);
-  const auto place = static_cast<std::size_t>(node - definition_.nodes.begin());
+  const std::size_t place = place_of(from.node);
   co_return co_await known({place, from.at}, [&] { return find_result(place, from.at); });
+}
+
+std::size_t Values::place_of(const std::string& name) const {
+  const auto node = std::ranges::find(definition_.nodes, name, &model::WorkflowNode::name);
+  return static_cast<std::size_t>(node - definition_.nodes.begin());
 }
 
 awaitable<Result<std::string>> Values::find_result(std::size_t place, const std::string& at) {
@@ -294,10 +353,19 @@ awaitable<Result<std::string>> Values::results(std::size_t place, const std::str
   co_return all.text += ']';
 }
 
-void Values::keep_lists(const std::vector<const model::Source*>& sources) {
+awaitable<void> Values::keep_lists(const std::vector<const model::Source*>& sources) {
   std::set<std::string> keys;
   for (const model::Source* source : sources) keys.insert(list_key(*source));
-  std::erase_if(lists_, [&](const auto& list) { return !keys.contains(list.first); });
+  std::vector<std::string> objects;
+  std::erase_if(lists_, [&](const auto& list) {
+    const bool gone = !keys.contains(list.first);
+    if (gone && !list.second->key.empty()) objects.push_back(list.second->key);
+    return gone;
+  });
+  // One that stays now is swept with what else nobody needs.
+  for (std::string& key : objects) {
+    (void)co_await parts_.objects.remove(std::move(key), base::after(kDeadline));
+  }
 }
 
 void Values::settle() {
@@ -307,7 +375,7 @@ void Values::settle() {
     lists_.clear();
   }
   // What is asked for again of large ones is known, or cut into a list.
-  if (inputs_ && (holding_.beyond() || inputs_->size() > kMostKept)) {
+  if (inputs_ && (holding_.beyond() || inputs_->size() > kWindow)) {
     input_members_.clear();
     inputs_.reset();
   }

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <map>
 #include <memory>
 #include <optional>
@@ -25,10 +26,16 @@ inline constexpr std::size_t kMostKept = 4UL << 20;
 // Elements of one list.
 inline constexpr std::size_t kMostElements = 100'000;
 
-// The items of a list, as they stand in it.
+// A list, cut into its items. Of a long one only a piece is here: all of it is an object.
 struct List {
-  std::string text;
-  std::vector<std::string_view> items{};
+  struct Place {
+    std::uint32_t begin;
+    std::uint32_t size;
+  };
+  std::vector<Place> items{};
+  std::string key{};       // of the object; "" when all of it is here
+  std::string text{};      // of the list, from `from` on
+  std::uint32_t from = 0;
 };
 
 // invalid_fields for what is not there or of another kind, too_large beyond kMostBytes; all else
@@ -50,14 +57,16 @@ class Values {
   awaitable<Result<std::string>> of(const model::Source& source,
                                     std::optional<std::string_view> element = {});
   awaitable<Result<bool>> truth(const model::Source& source);
-  awaitable<Result<std::shared_ptr<const List>>> list(const model::Source& source);
+  awaitable<Result<std::shared_ptr<List>>> list(const model::Source& source);
+  // One of its items, as it stands in it.
+  awaitable<Result<std::string>> item(List& list, std::size_t element);
   // An object of them.
   awaitable<Result<std::string>> object(const model::NamedSources& sources);
   // What calculate receives: these over the members of `defaults`.
   awaitable<Result<std::string>> inputs(const model::WorkflowNode& node, std::string_view defaults,
                                         std::optional<std::string_view> element);
   // Of the lists only those of these sources are asked for from now on.
-  void keep_lists(const std::vector<const model::Source*>& sources);
+  awaitable<void> keep_lists(const std::vector<const model::Source*>& sources);
   // More was read than there is room for: the step is to end, and the next to go on.
   bool beyond() const { return holding_.beyond(); }
   // A step is done: what is read for the next one is read again where there was no room for it.
@@ -68,6 +77,10 @@ class Values {
   // The value at `at`; `whose` it is not when there is none.
   awaitable<Result<std::string>> pick(std::string_view json, const std::string& at,
                                       std::string whose);
+  std::size_t place_of(const std::string& name) const;  // of a node
+  awaitable<Result<std::string>> once(const model::Source& source);
+  awaitable<Result<std::shared_ptr<List>>> cut(std::string text);
+  awaitable<Result<void>> put_away(List& list, const std::string& name);
   // The value for the key, which is found by `find` when it is not known.
   template <class Find>
   awaitable<Result<std::string>> known(std::pair<std::size_t, std::string> key, Find find);
@@ -93,7 +106,7 @@ class Values {
   // By node and pointer; of inputs by kInputs, name and pointer.
   std::map<std::pair<std::size_t, std::string>, std::string> known_{};
   std::size_t known_bytes_ = 0;
-  std::map<std::string, std::shared_ptr<const List>> lists_{};  // by list_key()
+  std::map<std::string, std::shared_ptr<List>> lists_{};  // by list_key()
 };
 
 }  // namespace mecapy::orchestrator

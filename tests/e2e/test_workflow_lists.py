@@ -1,7 +1,8 @@
 """Lists of a workflow: whose results count, and in which places."""
 
 from support.api import Api, expect
-from support.workflows import create, execute, node, nodes_of, of, value
+from support.server import Server
+from support.workflows import create, execute, given, node, nodes_of, of, value
 
 MAKE = "def calculate(inputs):\n    return {'l': %s}"
 FAIL = "def calculate(inputs):\n    inputs.get('a')\n    raise ValueError('no')"
@@ -83,3 +84,18 @@ def test_a_long_list_is_gathered_whole_and_in_order(api: Api) -> None:
         {"n": of("each", "/n")},
     )
     assert execute(api, workflow)["result"] == {"n": numbers}
+
+
+def test_a_list_that_is_long_in_bytes_leaves_nothing_behind(server: Server, api: Api) -> None:
+    same = api.create("def calculate(inputs):\n    return {'n': len(inputs['a'])}")
+    workflow = create(
+        api,
+        {"each": node(same, a={"element": "/pad"}) | {"for_each": given("list")}},
+        {"n": of("each", "/n")},
+        {"list": {}},
+    )
+    sizes = [20_000 + i for i in range(100)]
+    run = execute(api, workflow, inputs={"list": [{"pad": "x" * size} for size in sizes]})
+    assert run["result"] == {"n": sizes}
+    kept = [one.name for one in (server.data_dir / "objects" / "inputs").glob(f"{run['id']}*")]
+    assert kept == [f"{run['id']}.json"]
