@@ -83,6 +83,12 @@ MARKS = (
         64,
         unit="MiB",
     ),
+    Mark(
+        "workflows: of it held while it is gone through, less than the list",
+        _workflows("list", "api_holds_mb"),
+        14,
+        unit="MiB",
+    ),
     # Another's run waits for a place in which an element is calculated, and shares the CPUs with
     # the others: a few times what it takes alone. Behind the list it would be thousands.
     Mark(
@@ -90,6 +96,12 @@ MARKS = (
         _workflows("list", "other_times_idle"),
         5,
         unit="",
+    ),
+    # It waits for one or two elements to end: for one place to become free.
+    Mark(
+        "workflows: another's run beside many workflow runs",
+        _workflows("many", "other_p50_ms"),
+        3 * 50,
     ),
     Mark(
         "workflows: elements calculated again after a kill",

@@ -23,7 +23,8 @@ PEERS = (
 
 CHAINS = (
     ("node_ms", "calculated"),
-    ("own_ms", "  of it its own run"),
+    ("calculation_ms", "  of it its calculation"),
+    ("setup_ms", "  of it the set-up of its sandbox"),
     ("added_ms", "  of it what the workflow adds"),
     ("reused_node_ms", "answered from before"),
     ("one_by_one_ms", "the same task, run by run"),
@@ -33,9 +34,15 @@ LISTS = (
     ("accepted_s", "until it is accepted", "s"),
     ("completed_s", "until it is completed", "s"),
     ("elements_per_second", "elements", "a second"),
+    ("list_mb", "size of the list", "MiB"),
     ("api_grown_mb", "memory of the API's process grows by", "MiB"),
+    ("api_holds_mb", "  at the median, while it is gone through", "MiB"),
     ("other_idle_p50_ms", "another's run when nothing else, p50", "ms"),
     ("other_idle_max_ms", "  worst", "ms"),
+    ("other_p50_ms", "another's run meanwhile, p50", "ms"),
+    ("other_max_ms", "  worst", "ms"),
+)
+MANY = (
     ("other_p50_ms", "another's run meanwhile, p50", "ms"),
     ("other_max_ms", "  worst", "ms"),
 )
@@ -116,6 +123,10 @@ def _print_workflows(workflows: Json) -> None:
     print(f"a list of {listed['elements']} elements")
     for key, words, unit in LISTS:
         print(f"  {words:38}{listed[key]:9.2f} {unit}")
+    many = workflows["many"]
+    print(f"{many['runs']} workflow runs of a user at once, {many['element_ms']:g} ms an element")
+    for key, words, unit in MANY:
+        print(f"  {words:38}{many[key]:9.2f} {unit}")
     print(
         f"a list of {killed['elements']}, the API's process killed after {killed['ended_before']}:"
         f" completed {killed['rest_s']:.1f} s later, with the start,\n"

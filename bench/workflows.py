@@ -3,7 +3,8 @@
 A chain of trivial nodes, calculated and answered from before, runs of the same task one by one, and
 as the peer a chain of Celery's take turns; each figure is the median of its values in the rounds.
 Then one node goes through a list of 10,000 elements, while another user asks for runs of his own;
-and through a shorter one, in whose middle the process that conducts it is killed.
+many workflow runs of one user go on at once, while he does the same; and one goes through a shorter
+list, in whose middle the process that conducts it is killed.
 """
 
 import concurrent.futures
@@ -31,6 +32,13 @@ from support.workflows import create, given, node, nodes_of, of, run_of, start
 Json = dict[str, Any]
 
 STEP = "def calculate(inputs):\n    return {'n': inputs['a'] + 1}\n"
+# One that takes a while without keeping a CPU busy, so that what others wait for is their turn.
+SLOW_MS = 50
+SLOW = (
+    "import time\ndef calculate(inputs):\n"
+    f"    time.sleep({SLOW_MS / 1000})\n    return {{'n': inputs['a'] + 1}}\n"
+)
+PAD = "x" * 1500  # beside each number of a list: there is more to an element in earnest
 # What each side of the chain does for a node.
 SIDES = {
     "a node": "isolated; on disk in SQLite, fsync; whoever is killed, the chain goes on",
@@ -50,6 +58,8 @@ class WorkflowPlan:
     nodes: int = 100  # of a chain
     killed: int = 2000  # of that in whose middle the server is killed
     idle: int = 60  # runs of the other user, while nothing else runs
+    many: int = 20  # workflow runs of one user at once
+    meanwhile: int = 40  # runs of the other user, beside those
 
 
 def measure_workflows(binary: Path, celery_python: Path, plan: WorkflowPlan) -> Json:
@@ -58,8 +68,10 @@ def measure_workflows(binary: Path, celery_python: Path, plan: WorkflowPlan) -> 
         chain = _measure_chains(serve, celery, plan)
     with Serve(binary) as serve:
         listed = _measure_list(serve, plan)
+        many = _measure_many(serve, plan)
         killed = _measure_kill(serve, plan)
-    return {"does": SIDES, "rounds": plan.rounds, "chain": chain, "list": listed, "killed": killed}
+    parts = {"chain": chain, "list": listed, "many": many, "killed": killed}
+    return {"does": SIDES, "rounds": plan.rounds, **parts}
 
 
 # A chain
@@ -116,10 +128,10 @@ def _run_chain(api: Api, workflow: str, x: float, length: int, again: bool = Fal
     if len(reused) != (length if again else 0):
         raise RuntimeError(f"{len(reused)} of {length} nodes were answered from before")
     if again:
-        return Chain(total_ms, 0.0, length)
+        return Chain(total_ms, 0.0, 0.0, length)
     usages = [api.run(one["run_id"])["usage"] for one in run["nodes"]]
-    own_ms = sum(one["wall_ms"] + one["setup_ms"] for one in usages)
-    return Chain(total_ms, own_ms, length)
+    calculation_ms = sum(one["wall_ms"] for one in usages)
+    return Chain(total_ms, calculation_ms, sum(one["setup_ms"] for one in usages), length)
 
 
 # A list
@@ -134,8 +146,9 @@ def _measure_list(serve: Serve, plan: WorkflowPlan) -> Json:
         print(f"  a list of {plan.elements} elements ...", file=sys.stderr)
         with _watched(serve.api_pid()) as memory:
             numbers = list(range(plan.elements))
+            elements = _elements(numbers)
             begin = time.perf_counter()
-            run = start(api, workflow, inputs={"list": numbers})
+            run = start(api, workflow, inputs={"list": elements})
             accepted_s = time.perf_counter() - begin
             with concurrent.futures.ThreadPoolExecutor(1) as threads:
                 ended = threads.submit(_wait, api, run)
@@ -149,7 +162,9 @@ def _measure_list(serve: Serve, plan: WorkflowPlan) -> Json:
         "accepted_s": round(accepted_s, 3),
         "completed_s": round(completed_s, 1),
         "elements_per_second": round(plan.elements / completed_s, 1),
+        "list_mb": round(len(json.dumps(elements)) / 2**20, 1),
         "api_grown_mb": round(memory.grown_mb, 1),
+        "api_holds_mb": round(memory.holds_mb, 1),
         **describe_fairness(idle, meanwhile),
     }
 
@@ -185,11 +200,12 @@ class Memory:
 
     def __init__(self, pid: int) -> None:
         self._status = Path(f"/proc/{pid}/status")
-        self._before = self._peak = self._now()
+        self._before = self._now()
+        self._seen = [self._before]
 
     def look(self) -> None:
-        """Remember it when it is more than ever."""
-        self._peak = max(self._peak, self._now())
+        """Remember it."""
+        self._seen.append(self._now())
 
     def _now(self) -> int:
         [line] = [one for one in self._status.read_text().splitlines() if one.startswith("VmRSS:")]
@@ -198,7 +214,12 @@ class Memory:
     @property
     def grown_mb(self) -> float:
         """By how much it was more, at most."""
-        return (self._peak - self._before) / 1024
+        return (max(self._seen) - self._before) / 1024
+
+    @property
+    def holds_mb(self) -> float:
+        """The same, at the median."""
+        return (statistics.median(self._seen) - self._before) / 1024
 
 
 @contextlib.contextmanager
@@ -220,8 +241,12 @@ def _watched(pid: int) -> Iterator[Memory]:
 
 
 def _list_of(api: Api, step: Json) -> str:
-    each = node(step, a={"element": ""}) | {"for_each": given("list")}
+    each = node(step, a={"element": "/x"}) | {"for_each": given("list")}
     return create(api, {"each": each}, {"l": of("each", "/n")}, {"list": {}})
+
+
+def _elements(numbers: list[int]) -> list[Json]:
+    return [{"x": number, "pad": PAD} for number in numbers]
 
 
 def _wait(api: Api, run: str) -> Json:
@@ -237,6 +262,35 @@ def _expect_all(run: Json, numbers: list[int]) -> None:
         raise RuntimeError(f"the list ended as {run['status']}, or with other results")
 
 
+# Many at once
+
+
+def _measure_many(serve: Serve, plan: WorkflowPlan) -> Json:
+    """What another user's runs take while one has many workflow runs, longer than those last."""
+    print(f"  {plan.many} workflow runs at once ...", file=sys.stderr)
+    with _api(serve) as api, Api(_url(serve), serve.add_user("bench-third")) as other:
+        single = Single(serve, other)
+        single.time(plan.idle // 3)  # to warm up
+        idle = single.time(plan.idle)
+        workflow = _list_of(api, api.create(SLOW))
+        chance = random.Random(time.time_ns())
+        numbers = [chance.randrange(2**40) for _ in range(1000)]
+        runs = [
+            start(api, workflow, inputs={"list": _elements(numbers[i::plan.many])})
+            for i in range(plan.many)
+        ]
+        meanwhile = single.time(plan.meanwhile)
+        for run in runs:
+            api.post(f"/api/workflow-runs/{run}/cancel")
+        statuses = [_wait(api, run)["status"] for run in runs]
+    return {
+        "runs": plan.many,
+        "element_ms": SLOW_MS,
+        "cancelled": statuses.count("cancelled"),  # the others had ended meanwhile
+        **describe_fairness(idle, meanwhile),
+    }
+
+
 # A kill
 
 
@@ -246,7 +300,7 @@ def _measure_kill(serve: Serve, plan: WorkflowPlan) -> Json:
     numbers = list(range(plan.elements, plan.elements + plan.killed))  # that nothing answers
     with _api(serve) as api:
         step = api.create(STEP + "# killed\n")
-        run = start(api, _list_of(api, step), inputs={"list": numbers})
+        run = start(api, _list_of(api, step), inputs={"list": _elements(numbers)})
         while (ended := nodes_of(run_of(api, run))["each"].get("ended", 0)) < plan.killed / 2:
             time.sleep(0.02)
     begin = time.perf_counter()

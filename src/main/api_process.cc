@@ -440,6 +440,7 @@ Result<ApiProcess::LocalToken> local_token(const config::Settings& settings) {
 int run_api(const config::Settings& settings, base::Fd documents, base::Fd home, base::Fd pulse) {
   base::set_log_role("api");
   raise_file_limit();
+  give_memory_back();
   ignore_broken_pipes();
   auto routing = make_routing(settings);
   if (!routing) return complain(routing.error());

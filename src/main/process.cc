@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <grp.h>
+#include <malloc.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
@@ -221,6 +222,8 @@ void hide_from_runs(const config::Settings& settings) {
 }
 
 void ignore_broken_pipes() { ::signal(SIGPIPE, SIG_IGN); }
+
+void give_memory_back() { ::mallopt(M_MMAP_THRESHOLD, 512 * 1024); }
 
 void raise_file_limit() {
   rlimit limit{};

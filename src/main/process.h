@@ -68,5 +68,8 @@ void ignore_broken_pipes();
 
 // Raises the limit of open files to what the system allows.
 void raise_file_limit();
+// Large pieces of memory go back to the system as soon as they are freed: bodies, inputs, lists.
+// Left to itself the C library takes to keeping what large pieces it has seen freed.
+void give_memory_back();
 
 }  // namespace mecapy::main

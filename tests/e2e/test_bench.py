@@ -10,17 +10,18 @@ Json = dict[str, Any]
 
 
 def test_a_node_adds_what_its_run_does_not_take() -> None:
-    chain = Chain(total_ms=500, own_ms=300, nodes=100)
+    chain = Chain(total_ms=500, calculation_ms=100, setup_ms=200, nodes=100)
     assert (chain.node_ms, chain.added_ms) == (5, 2)
 
 
 def test_figures_of_a_chain_are_those_of_the_round_in_the_middle() -> None:
-    rounds = [Chain(total_ms, own_ms, 10) for total_ms, own_ms in ((90, 10), (40, 10), (60, 40))]
-    reused = [Chain(total_ms, 0, 10) for total_ms in (5, 9, 7)]
+    rounds = [Chain(ms, own_ms, 1, 10) for ms, own_ms in ((91, 10), (41, 10), (61, 40))]
+    reused = [Chain(total_ms, 0, 0, 10) for total_ms in (5, 9, 7)]
     assert describe_chains(rounds, reused, [3.0, 1.0, 2.0], [9.0, 4.0, 5.0]) == {
         "nodes": 10,
-        "node_ms": 6,
-        "own_ms": 1,
+        "node_ms": 6.1,
+        "calculation_ms": 1,
+        "setup_ms": 0.1,
         "added_ms": 3,
         "reused_node_ms": 0.7,
         "one_by_one_ms": 2,
@@ -54,6 +55,8 @@ def measured(**parts: Json) -> Json:
         ("chain", "added_ms", 3.0, 3.1),
         ("list", "accepted_s", 2.0, 2.1),
         ("list", "api_grown_mb", 64.0, 64.1),
+        ("list", "api_holds_mb", 14.0, 14.1),
+        ("many", "other_p50_ms", 150.0, 150.1),
         ("list", "other_times_idle", 5.0, 5.1),
         ("killed", "repeated", 0, 1),
     ],
