@@ -276,7 +276,7 @@ def _measure_many(serve: Serve, plan: WorkflowPlan) -> Json:
         chance = random.Random(time.time_ns())
         numbers = [chance.randrange(2**40) for _ in range(1000)]
         runs = [
-            start(api, workflow, inputs={"list": _elements(numbers[i::plan.many])})
+            start(api, workflow, inputs={"list": _elements(numbers[i :: plan.many])})
             for i in range(plan.many)
         ]
         meanwhile = single.time(plan.meanwhile)

@@ -101,6 +101,13 @@ awaitable<Answer> Routes::list_runs(Api& api, Call& call) {
           {"#query/status", "must be " + model::status_names(", ", " or "), {}, {}});
     }
   }
+  if (const auto text = call.query("workflow_run_id")) {
+    filter.workflow_run =
+        *text == "none" ? model::WorkflowRunId() : model::WorkflowRunId::parse(*text);
+    if (!filter.workflow_run) {
+      wrong.problems.push_back({"#query/workflow_run_id", "must be a UUID or none", {}, {}});
+    }
+  }
   if (!wrong.problems.empty()) co_return wrong;
   auto runs =
       co_await parts(api).store.list_runs(call.caller.user, std::move(filter), std::move(*page));

@@ -46,6 +46,7 @@ void read_way(const View& run, RunAnswer& answer) {
   }
   answer.waiting = run.text("waiting");
   answer.moved_from = run.text("moved_from");
+  answer.workflow_run_id = run.text("workflow_run_id");
   if (const auto saved = run.object("checkpoint")) {
     answer.checkpoint = {saved->text("saved_at"), saved->small("attempt").value_or(0),
                          saved->integer("bytes").value_or(0)};

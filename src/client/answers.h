@@ -54,6 +54,7 @@ struct RunAnswer {
   std::optional<ExpectedTime> expected{};  // of one that has a duration
   std::string waiting{};                   // why it is queued
   std::string moved_from{};
+  std::string workflow_run_id{};
   std::optional<SavedState> checkpoint{};
   int resumed_from = 0;  // the attempt; 0: none
   std::string queued_at{};

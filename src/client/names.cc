@@ -95,12 +95,12 @@ Result<std::string> Search::found(double now) const {
 
 namespace {
 
-// The run, of those in the list at `path`, that `word` names.
-awaitable<Result<std::string>> find_in(Api& api, std::string path, std::string kind,
+// The run, of those in the list at `path`, that `word` names. `last`: among which the last is.
+awaitable<Result<std::string>> find_in(Api& api, std::string path, Query last, std::string kind,
                                        std::string word) {
   if (base::is_uuid(word)) co_return word;
   if (word == "last") {
-    const auto latest = co_await list(api, path, {}, 1);
+    const auto latest = co_await list(api, path, std::move(last), 1);
     if (!latest) co_return latest.error();
     if (latest->empty()) co_return fail(ErrorCode::not_found, "you have no " + kind + " yet");
     std::string id = text_member(latest->front(), "id");
@@ -117,11 +117,12 @@ awaitable<Result<std::string>> find_in(Api& api, std::string path, std::string k
 }  // namespace
 
 awaitable<Result<std::string>> find_run(Api& api, std::string word) {
-  co_return co_await find_in(api, "/api/runs", "run", std::move(word));
+  co_return co_await find_in(api, "/api/runs", {{"workflow_run_id", "none"}}, "run",
+                             std::move(word));
 }
 
 awaitable<Result<std::string>> find_workflow_run(Api& api, std::string word) {
-  co_return co_await find_in(api, "/api/workflow-runs", "workflow run", std::move(word));
+  co_return co_await find_in(api, "/api/workflow-runs", {}, "workflow run", std::move(word));
 }
 
 awaitable<Result<bool>> has_task_named(Api& api, std::string name) {

@@ -241,6 +241,8 @@ void runs(CLI::App& app, Typed& typed) {
   operand(app, "RUN", typed.runs.run, "this one, whole: its id, a unique beginning of it, or last");
   option(app, "--task", typed.runs.task, "TASK", "only of this task");
   option(app, "--status", typed.runs.status, model::status_names("|", "|"), "only those");
+  option(app, "--workflow-run", typed.runs.workflow_run, "WORKFLOW-RUN",
+         "those of its nodes, which are not listed otherwise");
   count(app, typed.runs.most);
 }
 

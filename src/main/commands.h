@@ -97,9 +97,10 @@ int delete_task(const config::Settings& settings, const RemoteWords& words, cons
 
 // `mecapy runs`, `result`, `logs`, `cancel`, `download`.
 struct RunsWords {
-  std::string run{};     // "": a list
-  std::string task{};    // only of this task
-  std::string status{};  // only with this status
+  std::string run{};           // "": a list
+  std::string task{};          // only of this task
+  std::string status{};        // only with this status
+  std::string workflow_run{};  // only of its nodes; "": only of none
   std::int64_t most = kListed;
 };
 int show_runs(const config::Settings& settings, const RemoteWords& words, const RunsWords& which);

@@ -57,6 +57,13 @@ awaitable<Result<client::Query>> query_of(client::Api& api, RunsWords which) {
     query.emplace_back("task_id", *task);
   }
   if (!which.status.empty()) query.emplace_back("status", which.status);
+  std::string workflow_run = "none";
+  if (!which.workflow_run.empty()) {
+    auto found = co_await client::find_workflow_run(api, which.workflow_run);
+    if (!found) co_return found.error();
+    workflow_run = std::move(*found);
+  }
+  query.emplace_back("workflow_run_id", std::move(workflow_run));
   co_return query;
 }
 
@@ -108,6 +115,7 @@ void add_way(Rows& rows, const Remote& remote, const client::RunAnswer& run) {
   add_to(rows, "waiting", run.waiting);
   add_to(rows, "backend", run.backend);
   add_to(rows, "moved from", run.moved_from);
+  add_to(rows, "workflow run", run.workflow_run_id);
   if (const auto& expected = run.expected) {
     add_to(rows, "expected",
            cli::duration(std::max(0., expected->seconds)) + ", " +

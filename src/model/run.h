@@ -186,7 +186,8 @@ struct Run {
   // The run whose end this one has, when it was not calculated; else empty. That one was
   // calculated.
   RunId cached_from{};
-  std::string backend{};  // where it goes, or went; "" where one backend is all there is
+  WorkflowRunId workflow_run{};  // of a node of which it is; as the store tells it
+  std::string backend{};         // where it goes, or went; "" where one backend is all there is
   std::optional<Estimate> estimate{};      // by which it was chosen
   std::string moved_from{};                // the backend whose limit it outlived; ""
   std::optional<Checkpoint> checkpoint{};  // the last that was saved

@@ -213,8 +213,8 @@ TEST_P(WorkflowContract, TheLastRunOfEachElement_Counts_WithItsResult) {
 
 TEST_P(WorkflowContract, RunsBeforeANodeWasBegunAnew_CountNoMore) {
   model::WorkflowRun run = begun();
-  ASSERT_TRUE(step({run, {}, "", {node_run(run, 0, 0), node_run(run, 1, 0), node_run(run, 1, 1)}})
-                  .done);
+  ASSERT_TRUE(
+      step({run, {}, "", {node_run(run, 0, 0), node_run(run, 1, 0), node_run(run, 1, 1)}}).done);
   run = load(run.id);
   run.state.status = WorkflowStatus::failed;
   ASSERT_TRUE(step({run, {}}).done);
@@ -231,6 +231,30 @@ TEST_P(WorkflowContract, RunsBeforeANodeWasBegunAnew_CountNoMore) {
   const auto all = await(workflows().element_runs(run.id, 1, -1, 10)).value();
   ASSERT_EQ(all.size(), 1U);
   EXPECT_EQ(all[0].run.id, anew.id);
+}
+
+TEST_P(WorkflowContract, RunsOfNodes_AreToldAndListedApart) {
+  const model::WorkflowRun run = begun();
+  const model::Run first = node_run(run, 0, 0);
+  const model::Run second = node_run(run, 1, 0);
+  ASSERT_TRUE(step({run, {}, "", {first, second}}).done);
+  const model::Run alone = submit(task_);
+  claim(first.id);
+  EXPECT_EQ(get(first.id).workflow_run, run.id);
+  EXPECT_TRUE(get(alone.id).workflow_run.empty());
+  const auto ids = [&](const RunFilter& filter) {
+    std::set<model::RunId> found;
+    const auto page = await(store_->list_runs("ann", filter, {}));
+    for (const model::Run& one : page->items) found.insert(one.id);
+    return found;
+  };
+  using Ids = std::set<model::RunId>;
+  EXPECT_EQ(ids({}), (Ids{first.id, second.id, alone.id}));
+  EXPECT_EQ(ids({.workflow_run = run.id}), (Ids{first.id, second.id}));
+  EXPECT_EQ(ids({.workflow_run = model::WorkflowRunId()}), Ids{alone.id});
+  EXPECT_EQ(ids({.status = model::RunStatus::running, .workflow_run = run.id}), Ids{first.id});
+  EXPECT_EQ(ids({.task_id = model::TaskId::make(), .workflow_run = run.id}), Ids{});
+  EXPECT_EQ(ids({.task_id = task_.id, .workflow_run = model::WorkflowRunId()}), Ids{alone.id});
 }
 
 TEST_P(WorkflowContract, EndsOfRuns_AreToldWithWhy) {

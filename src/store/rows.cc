@@ -45,7 +45,7 @@ void RunRow::into(soci::statement& statement) {
   add_into(statement, artifact_count, log_truncated, environment, cached_from, failure_message,
            backend, estimate_s, estimate_from, estimate_samples, moved_from, waiting,
            checkpoint_attempt, checkpoint_number, checkpoint_bytes, checkpoint_at, resumed_from,
-           checkpoint_sha256, cost, cost_complete, cost_parts);
+           checkpoint_sha256, cost, cost_complete, cost_parts, workflow_run_id);
 }
 
 void RunRow::into_payloads(soci::statement& statement) {
@@ -72,6 +72,7 @@ model::Run RunRow::run() const {
           .artifact_count = artifact_count,
           .cancel_requested = cancel_requested != 0,
           .cached_from = trusted_id<model::RunId>(cached_from.get().value_or("")),
+          .workflow_run = trusted_id<model::WorkflowRunId>(workflow_run_id.get().value_or("")),
           .backend = backend,
           .estimate = estimate(),
           .moved_from = moved_from,

@@ -45,7 +45,7 @@ inline constexpr char kRunColumns[] =
     " log_truncated, environment, cached_from, failure_message, backend, estimate_s, estimate_from,"
     " estimate_samples, moved_from, waiting, checkpoint_attempt, checkpoint_number,"
     " checkpoint_bytes, checkpoint_at, resumed_from, checkpoint_sha256, cost, cost_complete, "
-    "cost_parts";
+    "cost_parts, workflow_run_id";
 // The row that holds the payloads and artifacts, where it is another one, and those of this row.
 inline constexpr char kRunPayloadColumns[] =
     "payloads_of, failure_traceback, inputs_key, result_key, log_key, inputs, result, log";
@@ -77,6 +77,7 @@ struct RunRow {
   Nullable<long long> cost;
   int cost_complete = 1;
   std::string cost_parts;
+  Nullable<std::string> workflow_run_id;
 
   Nullable<std::string> payloads_of, failure_traceback;
   std::string inputs_key, result_key, log_key, inputs, result, log;

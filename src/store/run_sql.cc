@@ -58,6 +58,8 @@ constexpr Sql kDurations =
 
 // One statement for each filter, so that each has its index.
 constexpr char kPageEnd[] = " AND id < :after ORDER BY id DESC LIMIT :limit";
+constexpr char kTaskAndStatus[] =
+    " AND (:task = '' OR task_id = :task2) AND (:status = '' OR status = :status2)";
 constexpr auto kListText = join_sql(kSelect, kRunColumns, kFrom, "owner = :owner", kPageEnd);
 constexpr auto kListStatusText =
     join_sql(kSelect, kRunColumns, kFrom, "owner = :owner AND status = :status", kPageEnd);
@@ -66,6 +68,14 @@ constexpr auto kListTaskText =
 constexpr auto kListTaskStatusText =
     join_sql(kSelect, kRunColumns, kFrom, "owner = :owner AND task_id = :task AND status = :status",
              kPageEnd);
+constexpr auto kListAloneText =
+    join_sql(kSelect, kRunColumns, kFrom, "owner = :owner AND workflow_run_id IS NULL",
+             kTaskAndStatus, kPageEnd);
+constexpr auto kListWorkflowText =
+    join_sql(kSelect, kRunColumns, kFrom, "owner = :owner AND workflow_run_id = :workflow_run",
+             kTaskAndStatus, kPageEnd);
+constexpr Sql kListAlone = kListAloneText;
+constexpr Sql kListWorkflow = kListWorkflowText;
 constexpr Sql kList = kListText;
 constexpr Sql kListStatus = kListStatusText;
 constexpr Sql kListTask = kListTaskText;
@@ -181,6 +191,7 @@ Result<Created<model::Run>> new_run(Connection& connection, base::TimePoint now,
 namespace {
 
 Sql list_statement(const RunFilter& filter) {
+  if (filter.workflow_run) return filter.workflow_run->empty() ? kListAlone : kListWorkflow;
   if (filter.task_id) return filter.status ? kListTaskStatus : kListTask;
   return filter.status ? kListStatus : kList;
 }
@@ -251,7 +262,16 @@ Result<Page<model::Run>> list_runs(Connection& connection, const std::string& us
   const int limit = rows_to_read(page);
   const std::string task = filter.task_id ? filter.task_id->str() : "";
   const std::string status = filter.status ? std::string(model::name(*filter.status)) : "";
+  const std::string workflow_run = filter.workflow_run ? filter.workflow_run->str() : "";
   const auto filter_values = [&](soci::statement& s) {
+    if (filter.workflow_run) {
+      if (!workflow_run.empty()) s.exchange(use(workflow_run, "workflow_run"));
+      s.exchange(use(task, "task"));
+      s.exchange(use(task, "task2"));
+      s.exchange(use(status, "status"));
+      s.exchange(use(status, "status2"));
+      return;
+    }
     if (filter.task_id) s.exchange(use(task, "task"));
     if (filter.status) s.exchange(use(status, "status"));
   };

@@ -69,6 +69,8 @@ struct CacheQuery {
 struct RunFilter {
   std::optional<model::TaskId> task_id{};
   std::optional<model::RunStatus> status{};
+  // Only those of this workflow run's nodes; an empty id: only those of none.
+  std::optional<model::WorkflowRunId> workflow_run{};
 };
 
 // A claim held by this process.

@@ -174,6 +174,7 @@ ObjectWriter begin_run(const model::Run& run, Shown shown) {
   if (!run.backend.empty()) out.text("backend", run.backend);
   if (run.estimate) out.raw("estimate", estimate_json(*run.estimate));
   if (!run.moved_from.empty()) out.text("moved_from", run.moved_from);
+  if (!run.workflow_run.empty()) out.text("workflow_run_id", run.workflow_run.str());
   // With the run it ends.
   const bool kept = run.checkpoint && !model::is_end(run.status);
   if (kept) out.raw("checkpoint", checkpoint_json(*run.checkpoint));

@@ -128,6 +128,7 @@ ObjectSpec run_spec() {
         "where it goes, or went: local, serverless_container, dedicated_instance"},
        {"estimate", nested, optional, "by which that was chosen", 0, 0, "Estimate"},
        {"moved_from", text, optional, "the backend whose limit it outlived"},
+       {"workflow_run_id", uuid, optional, "the workflow run of whose nodes it is"},
        {"checkpoint", nested, optional, "queued and running ones: the state it saved last", 0, 0,
         "Checkpoint"},
        {"resumed_from", integer, optional,
