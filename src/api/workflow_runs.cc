@@ -1,12 +1,14 @@
 // Runs of workflows.
 #include <algorithm>
 #include <charconv>
+#include <unordered_map>
+#include <unordered_set>
 
 #include "api/preparing.h"
 #include "api/result_cache.h"
 #include "api/waiting.h"
 #include "api/workflow_calls.h"
-#include "base/nearest.h"
+#include "base/problems.h"
 #include "wire/json.h"
 #include "workflow/engine.h"
 
@@ -35,72 +37,89 @@ Result<model::Workflow> definition_of(const model::WorkflowRun& run) {
 
 // ---- what a request says
 
-std::string unknown(const std::string& name, const std::vector<std::string_view>& known,
-                    const std::string& kind) {
-  const std::string near = base::nearest(name, known);
-  return "the workflow has no such " + kind +
-         (near.empty() ? "" : "; did you mean \"" + near + "\"?");
-}
+// What names one thing that is not there, of so many, may be compared with: bytes.
+constexpr std::size_t kName = 64;
 
-// Places of the nodes that are named; what names none goes to `problems`.
-template <class Names, class NameOf>
-std::vector<std::size_t> places_of(const Names& named, NameOf name_of, const std::string& below,
-                                   const model::Workflow& definition,
-                                   std::vector<FieldProblem>& problems) {
-  std::vector<std::string_view> names;
-  for (const model::WorkflowNode& node : definition.nodes) names.emplace_back(node.name);
-  std::vector<std::size_t> places;
-  for (std::size_t i = 0; i < named.size(); ++i) {
-    const auto& [name, pointer] = name_of(named[i], i);
-    const auto it = std::ranges::find(names, std::string_view(name));
-    if (it != names.end()) {
-      places.push_back(static_cast<std::size_t>(it - names.begin()));
-    } else {
-      problems.push_back({below + pointer, unknown(name, names, "node"), {}, {}});
+// Places of the nodes, by name.
+class NodeNames {
+ public:
+  explicit NodeNames(const model::Workflow& definition) {
+    for (const model::WorkflowNode& node : definition.nodes) {
+      places_.emplace(node.name, names_.size());
+      names_.emplace_back(node.name);
     }
+  }
+  // Of the node `name`; a problem at `pointer` when there is none.
+  std::optional<std::size_t> find(const std::string& name, std::string pointer,
+                                  base::Problems& problems) const {
+    const auto it = places_.find(name);
+    if (it != places_.end()) return it->second;
+    problems.tell(std::move(pointer),
+                  "the workflow has no such node" + problems.instead(name, names_));
+    return std::nullopt;
+  }
+
+ private:
+  std::vector<std::string_view> names_{};
+  std::unordered_map<std::string_view, std::size_t> places_{};
+};
+
+std::vector<std::size_t> forced(const std::vector<std::string>& force, const NodeNames& names,
+                                base::Problems& problems) {
+  std::vector<std::size_t> places;
+  for (std::size_t i = 0; i < force.size(); ++i) {
+    const auto place = names.find(force[i], "/force/" + std::to_string(i), problems);
+    if (place) places.push_back(*place);
   }
   return places;
 }
 
-std::vector<std::size_t> forced(const std::vector<std::string>& force,
-                                const model::Workflow& definition,
-                                std::vector<FieldProblem>& problems) {
-  return places_of(
-      force,
-      [](const std::string& name, std::size_t i) {
-        return std::pair(name, "/" + std::to_string(i));
-      },
-      "/force", definition, problems);
-}
-
 void check_inputs(const std::string& inputs, const model::Workflow& definition,
-                  std::vector<FieldProblem>& problems) {
+                  base::Problems& problems) {
   const auto members = wire::object_members(inputs);
   if (!members) {
-    problems.push_back(
-        {"/inputs" + members.error().problems.front().pointer, members.error().message, {}, {}});
+    problems.tell("/inputs" + members.error().problems.front().pointer, members.error().message);
     return;
   }
+  std::unordered_set<std::string_view> given;
+  for (const wire::Member& member : *members) given.insert(member.key);
   std::vector<std::string_view> names;
   for (const model::WorkflowInput& input : definition.inputs) {
     names.emplace_back(input.name);
-    const bool given =
-        std::ranges::find(*members, input.name, &wire::Member::key) != members->end();
-    if (given || input.default_json) continue;
-    problems.push_back({base::pointer_to("/inputs", input.name),
-                        "is required: the workflow has no default for it",
-                        {},
-                        {}});
+    if (given.contains(input.name) || input.default_json) continue;
+    problems.tell(base::pointer_to("/inputs", input.name),
+                  "is required: the workflow has no default for it");
   }
+  const std::unordered_set<std::string_view> known(names.begin(), names.end());
   for (const wire::Member& member : *members) {
-    if (std::ranges::find(names, std::string_view(member.key)) != names.end()) continue;
-    problems.push_back(
-        {base::pointer_to("/inputs", member.key), unknown(member.key, names, "input"), {}, {}});
+    if (known.contains(member.key)) continue;
+    problems.tell(base::pointer_to("/inputs", member.key),
+                  "the workflow has no such input" + problems.instead(member.key, names));
   }
 }
 
-Error wrong(std::vector<FieldProblem> problems) {
-  return Error{ErrorCode::invalid_fields, "some fields are wrong", std::move(problems)};
+Error wrong(base::Problems problems) {
+  return Error{ErrorCode::invalid_fields, "some fields are wrong", std::move(problems).all()};
+}
+
+// What is to be known of a run before it begins.
+struct Asked {
+  std::string inputs;
+  std::vector<std::size_t> force;  // places of nodes
+};
+Result<Asked> read_asked(wire::WorkflowExecute request, const model::Workflow& definition,
+                         const NodeTasks& tasks) {
+  base::Problems problems;
+  Asked asked{std::move(request.inputs).value_or("{}"), {}};
+  check_inputs(asked.inputs, definition, problems);
+  asked.force = forced(request.force, NodeNames(definition), problems);
+  for (std::size_t i = 0; i < tasks.size(); ++i) {
+    if (tasks[i]) continue;
+    const std::string& name = definition.nodes[i].name;
+    problems.tell("", "node " + name + ": its task is not there any more");
+  }
+  if (!problems.empty()) return wrong(std::move(problems));
+  return asked;
 }
 
 // A new run of `workflow`, with the versions of tasks that there are now.
@@ -108,27 +127,23 @@ awaitable<Result<model::WorkflowRun>> new_run(Api& api, const model::KeptWorkflo
                                               wire::WorkflowExecute request, bool fresh) {
   auto definition = wire::read_definition(workflow.definition_json);
   if (!definition) co_return definition.error();
-  std::vector<FieldProblem> problems;
-  std::string inputs = std::move(request.inputs).value_or("{}");
-  check_inputs(inputs, *definition, problems);
-  const auto force = forced(request.force, *definition, problems);
   auto tasks = co_await tasks_of(api, workflow.user, *definition);
   if (!tasks) co_return tasks.error();
+  const std::size_t bytes = (request.inputs ? request.inputs->size() : 0) +
+                            request.force.size() * definition->nodes.size() * kName;
+  auto asked = co_await base::beside_loop<Asked>(Routes::parts(api).threads, bytes, [&] {
+    return read_asked(std::move(request), *definition, *tasks);
+  });
+  if (!asked) co_return asked.error();
   model::WorkflowRun run;
-  for (std::size_t i = 0; i < tasks->size(); ++i) {
-    if (!(*tasks)[i]) {
-      problems.push_back(
-          {"", "node " + definition->nodes[i].name + ": its task is not there any more", {}, {}});
-      continue;
-    }
+  for (const std::optional<model::Task>& task : *tasks) {
     model::NodeRecord node;
-    node.task_id = (*tasks)[i]->id;
-    node.version = (*tasks)[i]->version.number;
+    node.task_id = task->id;
+    node.version = task->version.number;
     node.fresh = fresh;
     run.nodes.push_back(std::move(node));
   }
-  if (!problems.empty()) co_return wrong(std::move(problems));
-  for (const std::size_t place : force) run.nodes[place].fresh = true;
+  for (const std::size_t place : asked->force) run.nodes[place].fresh = true;
   run.id = model::WorkflowRunId::make();
   run.workflow_id = workflow.id;
   run.user = workflow.user;
@@ -136,7 +151,7 @@ awaitable<Result<model::WorkflowRun>> new_run(Api& api, const model::KeptWorkflo
   run.definition_json = workflow.definition_json;
   run.state = workflow::Plan(*definition).start();
   const auto id = *model::RunId::parse(run.id.str());
-  auto placed = co_await place_inputs(api, id, std::move(inputs));
+  auto placed = co_await place_inputs(api, id, std::move(asked->inputs));
   if (!placed) co_return placed.error();
   run.inputs = std::move(*placed);
   co_return run;
@@ -146,14 +161,14 @@ awaitable<Result<model::WorkflowRun>> new_run(Api& api, const model::KeptWorkflo
 Result<model::WorkflowRun> resumed(const model::WorkflowRun& ended,
                                    const model::Workflow& definition,
                                    const wire::WorkflowResume& request) {
-  std::vector<FieldProblem> problems;
-  const auto named = places_of(
-      request.versions,
-      [](const auto& one, std::size_t) {
-        return std::pair(one.first, base::pointer_to("", one.first));
-      },
-      "/versions", definition, problems);
-  const auto force = forced(request.force, definition, problems);
+  base::Problems problems;
+  const NodeNames names(definition);
+  std::vector<std::size_t> named;
+  for (const auto& [name, version] : request.versions) {
+    const auto place = names.find(name, base::pointer_to("/versions", name), problems);
+    if (place) named.push_back(*place);
+  }
+  const auto force = forced(request.force, names, problems);
   if (!problems.empty()) return wrong(std::move(problems));
   std::vector<std::size_t> changed = force;
   model::WorkflowRun run = ended;
@@ -181,7 +196,7 @@ Result<model::WorkflowRun> resumed(const model::WorkflowRun& ended,
 awaitable<Result<void>> check_versions(Api& api, const model::WorkflowRun& run,
                                        const model::Workflow& definition,
                                        const wire::WorkflowResume& request) {
-  std::vector<FieldProblem> problems;
+  base::Problems problems;
   for (const auto& [name, version] : request.versions) {
     const auto it = std::ranges::find(definition.nodes, name, &model::WorkflowNode::name);
     const auto place = static_cast<std::size_t>(it - definition.nodes.begin());
@@ -189,10 +204,8 @@ awaitable<Result<void>> check_versions(Api& api, const model::WorkflowRun& run,
         co_await Routes::parts(api).store.get_task(run.user, run.nodes[place].task_id, version);
     if (!task && task.error().code != ErrorCode::not_found) co_return task.error();
     if (task) continue;
-    problems.push_back({base::pointer_to("/versions", name),
-                        "its task has no version " + std::to_string(version),
-                        {},
-                        {}});
+    problems.tell(base::pointer_to("/versions", name),
+                  "its task has no version " + std::to_string(version));
   }
   if (!problems.empty()) co_return wrong(std::move(problems));
   co_return Result<void>{};
@@ -280,7 +293,9 @@ Result<int> element_cursor(const Call& call) {
   if (read.ec == std::errc() && read.ptr == text->data() + text->size() && element >= 0) {
     return element;
   }
-  return wrong({{"#query/cursor", "is not a cursor of ours", {}, {}}});
+  return Error{ErrorCode::invalid_fields,
+               "some fields are wrong",
+               {{"#query/cursor", "is not a cursor of ours", {}, {}}}};
 }
 
 }  // namespace
@@ -428,7 +443,10 @@ awaitable<Answer> Routes::resume_workflow_run(Api& api, Call& call) {
   const bool may = ended->state.status == model::WorkflowStatus::failed ||
                    ended->state.status == model::WorkflowStatus::cancelled;
   if (!may) co_return refused;
-  auto run = resumed(*ended, *definition, *request);
+  const std::size_t named = request->versions.size() + request->force.size();
+  auto run = co_await base::beside_loop<model::WorkflowRun>(
+      parts(api).threads, named * definition->nodes.size() * kName,
+      [&] { return resumed(*ended, *definition, *request); });
   if (!run) co_return run.error();
   auto fine = co_await check_versions(api, *run, *definition, *request);
   if (!fine) co_return fine.error();

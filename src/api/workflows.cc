@@ -12,6 +12,7 @@ namespace mecapy::api {
 namespace {
 
 constexpr std::chrono::seconds kLookDeadline{20};
+constexpr std::chrono::seconds kCheckDeadline{30};  // for a free thread
 
 Answer created_answer(const model::KeptWorkflow& workflow) {
   net::Response response = json_response(201, wire::workflow_json(workflow));
@@ -144,12 +145,16 @@ awaitable<Result<void>> check_definition(Api& api, const model::Workflow& defini
     if (!tasks[i] || facts.contains(key)) continue;
     facts[key] = co_await facts_of(api, *tasks[i]);
   }
-  auto problems = workflow::check(definition, [&](const std::string& task, int version) {
+  const auto look_up = [&](const std::string& task, int version) {
     const auto it = facts.find({task, version});
     return it == facts.end() ? std::nullopt : std::optional(it->second);
-  });
-  if (problems.empty()) co_return Result<void>{};
-  co_return Error{ErrorCode::invalid_fields, "the workflow cannot run", std::move(problems)};
+  };
+  auto problems = co_await base::offload<std::vector<FieldProblem>>(
+      Routes::parts(api).threads, base::after(kCheckDeadline),
+      [&] { return Result<std::vector<FieldProblem>>(workflow::check(definition, look_up)); });
+  if (!problems) co_return problems.error();
+  if (problems->empty()) co_return Result<void>{};
+  co_return Error{ErrorCode::invalid_fields, "the workflow cannot run", std::move(*problems)};
 }
 
 awaitable<Answer> Routes::create_workflow(Api& api, Call& call) {

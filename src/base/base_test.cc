@@ -10,6 +10,7 @@
 #include "base/jitter.h"
 #include "base/loopback.h"
 #include "base/nearest.h"
+#include "base/problems.h"
 #include "base/utf8.h"
 
 namespace mecapy::base {
@@ -65,6 +66,38 @@ TEST(Clock, WritesRfc3339WithMicroseconds) {
 TEST(Nearest, FindsTheMeantWordAndNothingForAStranger) {
   EXPECT_EQ(nearest("timout_s", {"timeout_s", "memory_mb"}), "timeout_s");
   EXPECT_EQ(nearest("zzzzzz", {"timeout_s", "memory_mb"}), "");
+  EXPECT_EQ(nearest("ab", {"abcdefghij", "abd"}), "abd");
+  EXPECT_EQ(nearest("memory", {"me", "memory_gb_of_all", "memry"}), "memory_gb_of_all");
+  EXPECT_EQ(nearest("abcdefghi", {"xxxdefghi", "abcdefxxx"}), "xxxdefghi");
+}
+
+TEST(Problems, OfMoreThanSomebodyReadsTheNumberIsTold) {
+  Problems some;
+  EXPECT_TRUE(some.empty());
+  for (std::size_t i = 0; i < kMostProblems; ++i) some.tell("/" + std::to_string(i), "is wrong");
+  EXPECT_EQ(Problems(some).all().size(), kMostProblems);
+  for (int i = 0; i < 3; ++i) some.tell("/more", "is wrong");
+  const std::vector<FieldProblem> all = std::move(some).all();
+  ASSERT_EQ(all.size(), kMostProblems + 1);
+  EXPECT_EQ(all[kMostProblems - 1].pointer, "/199");
+  EXPECT_EQ(all.back().pointer, "");
+  EXPECT_EQ(all.back().detail, "and 3 more problems");
+}
+
+TEST(Problems, NamesAreLookedForOfTheFirstOnly) {
+  Problems some;
+  for (std::size_t i = 0; i < kMostSuggestions; ++i) {
+    EXPECT_EQ(some.instead("torqe", {"bolt", "torque"}), "; did you mean \"torque\"?");
+  }
+  EXPECT_EQ(some.instead("torqe", {"bolt", "torque"}), "");
+  EXPECT_EQ(Problems().instead("x", {"bolt"}), "");
+}
+
+TEST(Problems, APlaceOfAnyLengthIsToldInWholeCharacters) {
+  Problems some;
+  some.tell("/" + std::string(kLongestProblemPlace - 2, 'a') + "\u00e9", "is wrong");
+  EXPECT_EQ(std::move(some).all().front().pointer,
+            "/" + std::string(kLongestProblemPlace - 2, 'a'));
 }
 
 TEST(Utf8, WhatAStrangerSaid_IsOneLineOfWholeCharacters) {

@@ -6,8 +6,11 @@
 namespace mecapy::base {
 namespace {
 
-// Levenshtein distance (Wagner and Fischer 1974), one row at a time.
-std::size_t distance(std::string_view a, std::string_view b) {
+// Levenshtein distance (Wagner and Fischer 1974), one row at a time; `most` when it is that or
+// more, which is often known early.
+std::size_t distance(std::string_view a, std::string_view b, std::size_t most) {
+  const std::size_t longer = std::max(a.size(), b.size()) - std::min(a.size(), b.size());
+  if (longer >= most) return most;
   std::vector<std::size_t> row(b.size() + 1);
   std::iota(row.begin(), row.end(), std::size_t{0});
   for (std::size_t i = 1; i <= a.size(); ++i) {
@@ -19,8 +22,9 @@ std::size_t distance(std::string_view a, std::string_view b) {
       row[j] = std::min({row[j - 1] + 1, above + 1, change});
       diagonal = above;
     }
+    if (*std::ranges::min_element(row) >= most) return most;
   }
-  return row[b.size()];
+  return std::min(row[b.size()], most);
 }
 
 }  // namespace
@@ -31,7 +35,7 @@ std::string nearest(std::string_view word, const std::vector<std::string_view>& 
   std::string_view found;
   for (const std::string_view candidate : candidates) {
     const bool begins = word.size() >= 3 && candidate.starts_with(word);
-    const std::size_t d = begins ? 1 : distance(word, candidate);
+    const std::size_t d = begins ? 1 : distance(word, candidate, best);
     if (d < best) {
       best = d;
       found = candidate;

@@ -11,6 +11,9 @@ namespace {
 
 namespace json = boost::json;
 
+// An error need not repeat a key of any length.
+constexpr std::size_t kLongestKey = 200;
+
 bool is_space(char c) { return c == ' ' || c == '\n' || c == '\r' || c == '\t'; }
 
 // Walks over text that has been validated; so it checks nothing.
@@ -84,8 +87,10 @@ Result<std::vector<Member>> object_members(std::string_view text) {
     std::string key = string_value(cursor.value()).value_or("");
     cursor.step();  // ':'
     if (!seen.insert(key).second) {
-      return fail_at(base::pointer_to("", key), ErrorCode::invalid_request,
-                     "the key \"" + key + "\" is given twice");
+      const std::string_view shown =
+          base::whole_characters(std::string_view(key).substr(0, kLongestKey));
+      return fail_at(base::pointer_to("", shown), ErrorCode::invalid_request,
+                     "the key \"" + std::string(shown) + "\" is given twice");
     }
     members.push_back({std::move(key), cursor.value()});
     if (cursor.peek() == ',') cursor.step();

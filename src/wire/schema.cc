@@ -7,7 +7,7 @@
 #include "base/id.h"
 #include "base/json.h"
 #include "base/listed.h"
-#include "base/nearest.h"
+#include "base/problems.h"
 #include "wire/json.h"
 #include "wire/run_parts.h"
 
@@ -15,9 +15,10 @@ namespace mecapy::wire {
 namespace {
 
 namespace json = boost::json;
-using Problems = std::vector<FieldProblem>;
-
 using base::pointer_to;
+using base::Problems;
+
+constexpr double kMostIntegers = 1000;  // of a map
 
 json::value parse_value(std::string_view raw) {
   json::error_code ec;
@@ -85,29 +86,28 @@ void check_text_list(const FieldSpec& spec, std::string_view raw, const std::str
                      Problems& problems) {
   const json::value value = parse_value(raw);
   if (!value.is_array()) {
-    problems.push_back({pointer, "must be an array of strings", {}, {}});
+    problems.tell(pointer, "must be an array of strings");
     return;
   }
   if (static_cast<double>(value.get_array().size()) > spec.max) {
-    problems.push_back(
-        {pointer, "must hold at most " + number_text(spec.max) + " strings", {}, {}});
+    problems.tell(pointer, "must hold at most " + number_text(spec.max) + " strings");
     return;
   }
   for (std::size_t i = 0; i < value.get_array().size(); ++i) {
     const FieldSpec item{"", FieldType::text, Need::required, "", 1, 64};
     const std::string problem = scalar_problem(item, value.get_array()[i]);
-    if (!problem.empty()) problems.push_back({pointer + "/" + std::to_string(i), problem, {}, {}});
+    if (!problem.empty()) problems.tell(pointer + "/" + std::to_string(i), problem);
   }
 }
 
-std::string limit_member_problem(const Member& member, const model::Limits& ceilings) {
+std::string limit_member_problem(const Member& member, const model::Limits& ceilings,
+                                 Problems& problems) {
   const auto& table = model::limit_table();
   const auto row = std::ranges::find(table, member.key, &model::LimitRow::name);
   if (row == table.end()) {
     std::vector<std::string_view> names;
     for (const model::LimitRow& known : table) names.push_back(known.name);
-    const std::string near = base::nearest(member.key, names);
-    return "unknown limit" + (near.empty() ? "" : "; did you mean \"" + near + "\"?");
+    return "unknown limit" + problems.instead(member.key, names);
   }
   const json::value value = parse_value(member.raw);
   if (!value.is_number()) return "must be a number";
@@ -118,12 +118,12 @@ void check_limits_object(std::string_view raw, const std::string& pointer,
                          const model::Limits& ceilings, Problems& problems) {
   const auto members = object_members(raw);
   if (!members) {
-    problems.push_back({pointer, members.error().message, {}, {}});
+    problems.tell(pointer, members.error().message);
     return;
   }
   for (const Member& member : *members) {
-    const std::string problem = limit_member_problem(member, ceilings);
-    if (!problem.empty()) problems.push_back({pointer_to(pointer, member.key), problem, {}, {}});
+    const std::string problem = limit_member_problem(member, ceilings, problems);
+    if (!problem.empty()) problems.tell(pointer_to(pointer, member.key), problem);
   }
 }
 
@@ -135,9 +135,9 @@ std::map<std::string, std::string_view, std::less<>> check_object(
 void check_nested(const FieldSpec& spec, std::string_view raw, const std::string& pointer,
                   const model::Limits& ceilings, Problems& problems) {
   if (raw.front() != '{') {
-    problems.push_back({pointer, "must be a JSON object", {}, {}});
+    problems.tell(pointer, "must be a JSON object");
   } else if (const auto members = object_members(raw); !members) {
-    problems.push_back({pointer, members.error().message, {}, {}});
+    problems.tell(pointer, members.error().message);
   } else {
     check_object(*members, find_spec(spec.nested), pointer, ceilings, problems);
   }
@@ -150,13 +150,12 @@ void check_map(const FieldSpec& spec, std::string_view raw, const std::string& p
   const auto members = object_members(raw);
   if (!members) {
     const auto& at = members.error().problems;
-    problems.push_back(
-        {at.empty() ? pointer : pointer + at.front().pointer, members.error().message, {}, {}});
+    problems.tell(at.empty() ? pointer : pointer + at.front().pointer, members.error().message);
     return;
   }
-  if (spec.type == FieldType::nested_map && static_cast<double>(members->size()) > spec.max) {
-    problems.push_back(
-        {pointer, "must have at most " + number_text(spec.max) + " members", {}, {}});
+  const double most = spec.type == FieldType::nested_map ? spec.max : kMostIntegers;
+  if (static_cast<double>(members->size()) > most) {
+    problems.tell(pointer, "must have at most " + number_text(most) + " members");
     return;
   }
   for (const Member& member : *members) {
@@ -171,7 +170,7 @@ void check_field(const FieldSpec& spec, std::string_view raw, const std::string&
     case FieldType::any:
       return;
     case FieldType::object:
-      if (raw.front() != '{') problems.push_back({pointer, "must be a JSON object", {}, {}});
+      if (raw.front() != '{') problems.tell(pointer, "must be a JSON object");
       return;
     case FieldType::text_list:
       return check_text_list(spec, raw, pointer, problems);
@@ -195,11 +194,11 @@ void check_field(const FieldSpec& spec, std::string_view raw, const std::string&
   }
   // A wrong type is told from the first byte, so that a huge wrong value is not parsed again.
   if (raw.front() == '{' || raw.front() == '[') {
-    problems.push_back({pointer, "must not be an object or an array", {}, {}});
+    problems.tell(pointer, "must not be an object or an array");
     return;
   }
   const std::string problem = scalar_problem(spec, parse_value(raw));
-  if (!problem.empty()) problems.push_back({pointer, problem, {}, {}});
+  if (!problem.empty()) problems.tell(pointer, problem);
 }
 
 const FieldSpec* find_field(const ObjectSpec& spec, std::string_view name) {
@@ -207,11 +206,10 @@ const FieldSpec* find_field(const ObjectSpec& spec, std::string_view name) {
   return it == spec.fields.end() ? nullptr : &*it;
 }
 
-std::string unknown_field(const ObjectSpec& spec, std::string_view name) {
+std::string unknown_field(const ObjectSpec& spec, std::string_view name, Problems& problems) {
   std::vector<std::string_view> names;
   for (const FieldSpec& field : spec.fields) names.push_back(field.name);
-  const std::string near = base::nearest(name, names);
-  return "unknown field" + (near.empty() ? "" : "; did you mean \"" + near + "\"?");
+  return "unknown field" + problems.instead(name, names);
 }
 
 std::map<std::string, std::string_view, std::less<>> check_object(
@@ -222,7 +220,7 @@ std::map<std::string, std::string_view, std::less<>> check_object(
     const FieldSpec* field = find_field(spec, member.key);
     const std::string place = pointer_to(pointer, member.key);
     if (field == nullptr) {
-      problems.push_back({place, unknown_field(spec, member.key), {}, {}});
+      problems.tell(place, unknown_field(spec, member.key, problems));
       continue;
     }
     check_field(*field, member.raw, place, ceilings, problems);
@@ -230,13 +228,12 @@ std::map<std::string, std::string_view, std::less<>> check_object(
   }
   for (const FieldSpec& field : spec.fields) {
     if (field.need == Need::required && !raw.contains(field.name)) {
-      problems.push_back({pointer_to(pointer, field.name), "is required", {}, {}});
+      problems.tell(pointer_to(pointer, field.name), "is required");
     }
   }
   const auto is_there = [&](std::string_view name) { return raw.contains(name); };
   if (!spec.one_of.empty() && std::ranges::count_if(spec.one_of, is_there) != 1) {
-    problems.push_back(
-        {pointer, "must have exactly one of " + base::listed(spec.one_of, " and "), {}, {}});
+    problems.tell(pointer, "must have exactly one of " + base::listed(spec.one_of, " and "));
   }
   return raw;
 }
@@ -252,11 +249,11 @@ Result<Fields> read_fields(std::string_view body, const ObjectSpec& spec,
   if (const auto valid = validate_json(body); !valid) return valid.error();
   const auto members = object_members(body);
   if (!members) return members.error();
-  Error error{ErrorCode::invalid_fields, "some fields are wrong", {}};
+  Problems problems;
   Fields fields;
-  fields.raw_ = check_object(*members, spec, "", ceilings, error.problems);
-  if (!error.problems.empty()) return error;
-  return fields;
+  fields.raw_ = check_object(*members, spec, "", ceilings, problems);
+  if (problems.empty()) return fields;
+  return Error{ErrorCode::invalid_fields, "some fields are wrong", std::move(problems).all()};
 }
 
 std::optional<std::string> Fields::raw(std::string_view name) const {

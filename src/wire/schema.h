@@ -33,7 +33,7 @@ enum class FieldType : std::uint8_t {
   nested_list,  // array of objects of the shape `nested`
   nested_map,   // object whose members, by whatever name, are of the shape `nested`; at most `max`
   choice,       // one of the words of `nested`: "fail, skip or default"
-  integer_map   // object whose members are whole numbers within [min, max]
+  integer_map   // object whose members, at most 1000, are whole numbers within [min, max]
 };
 
 enum class Need : std::uint8_t { required, optional };

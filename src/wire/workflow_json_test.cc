@@ -4,6 +4,8 @@
 
 #include <map>
 
+#include "base/problems.h"
+
 namespace mecapy::wire {
 namespace {
 
@@ -78,6 +80,26 @@ TEST(WorkflowJson, WhatHasNotItsShape_IsToldAllAtOnce) {
   EXPECT_EQ(
       told(R"({"name": "j", "outputs": {}, "nodes": {"k": {"task": "t"}, "k": {"task": "t"}}})"),
       (Told{{"/nodes/k", "the key \"k\" is given twice"}}));
+}
+
+TEST(WorkflowJson, OfManyThingsThatAreWrong_TheFirstAreTold) {
+  std::string nodes;
+  for (int i = 0; i < 300; ++i) nodes += (i > 0 ? ",\"n" : "\"n") + std::to_string(i) + "\":{}";
+  const auto read = read_workflow(R"({"name": "j", "outputs": {}, "nodes": {)" + nodes + "}}",
+                                  WorkflowUse::create, model::default_ceilings());
+  ASSERT_FALSE(read);
+  EXPECT_EQ(read.error().problems.size(), base::kMostProblems + 1);
+  EXPECT_EQ(read.error().problems.back().detail, "and 100 more problems");
+}
+
+TEST(WorkflowJson, AResumption_NamesAtMostAsManyVersionsAsThereCanBeNodes) {
+  std::string versions;
+  for (int i = 0; i < 1001; ++i) {
+    versions += (i > 0 ? ",\"n" : "\"n") + std::to_string(i) + "\":1";
+  }
+  const auto read = read_workflow_resume(R"({"versions": {)" + versions + "}}");
+  ASSERT_FALSE(read);
+  EXPECT_EQ(read.error().problems.front().detail, "must have at most 1000 members");
 }
 
 TEST(WorkflowJson, PartsOfAnUpdate_TakeThePlaceOfThoseBefore) {

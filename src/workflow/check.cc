@@ -6,7 +6,7 @@
 #include <utility>
 
 #include "base/json.h"
-#include "base/nearest.h"
+#include "base/problems.h"
 #include "workflow/graph.h"
 
 namespace mecapy::workflow {
@@ -55,11 +55,6 @@ const std::string* pointer_of(const model::Source& source) {
   return nullptr;
 }
 
-std::string instead(const std::string& name, const std::vector<std::string_view>& known) {
-  const std::string near = base::nearest(name, known);
-  return near.empty() ? "" : "; did you mean \"" + near + "\"?";
-}
-
 std::vector<std::string_view> names_of(const std::vector<model::InputFact>& inputs) {
   std::vector<std::string_view> names;
   for (const model::InputFact& input : inputs) names.emplace_back(input.name);
@@ -73,8 +68,11 @@ class Checker {
     for (const model::WorkflowNode& node : definition.nodes) {
       facts_.push_back(tasks(node.task, node.version));
       places_.emplace(node.name, facts_.size() - 1);
+      node_names_.emplace_back(node.name);
     }
-    for (const model::WorkflowInput& input : definition.inputs) inputs_.insert(input.name);
+    for (const model::WorkflowInput& input : definition.inputs) {
+      if (inputs_.insert(input.name).second) input_names_.emplace_back(input.name);
+    }
   }
 
   std::vector<base::FieldProblem> all() {
@@ -90,12 +88,16 @@ class Checker {
       check_source(base::pointer_to("/outputs", name), source, false);
     }
     check_order();
-    return std::move(problems_);
+    return std::move(problems_).all();
   }
 
  private:
   void tell(std::string pointer, std::string detail) {
-    problems_.push_back({std::move(pointer), std::move(detail), {}, {}});
+    problems_.tell(std::move(pointer), std::move(detail));
+  }
+
+  std::string instead(const std::string& name, const std::vector<std::string_view>& known) {
+    return problems_.instead(name, known);
   }
 
   template <class Things, class NameOf>
@@ -177,9 +179,8 @@ class Checker {
       return;
     }
     if (const auto* input = std::get_if<model::FromInput>(&source)) {
-      const std::vector<std::string_view> names(inputs_.begin(), inputs_.end());
       if (!inputs_.contains(input->name)) {
-        tell(here, "the workflow has no input " + input->name + instead(input->name, names));
+        tell(here, "the workflow has no input " + input->name + instead(input->name, input_names_));
       }
     } else if (const auto* from = std::get_if<model::FromNode>(&source)) {
       check_result(here, *from);
@@ -191,9 +192,7 @@ class Checker {
   void check_result(const std::string& here, const model::FromNode& from) {
     const auto place = places_.find(from.node);
     if (place == places_.end()) {
-      std::vector<std::string_view> names;
-      for (const model::WorkflowNode& node : definition_.nodes) names.emplace_back(node.name);
-      tell(here, "there is no node " + from.node + instead(from.node, names));
+      tell(here, "there is no node " + from.node + instead(from.node, node_names_));
       return;
     }
     const auto& facts = facts_[place->second];
@@ -245,8 +244,10 @@ class Checker {
   Graph graph_;
   std::vector<std::optional<model::CodeFacts>> facts_;     // by node
   std::unordered_map<std::string, std::size_t> places_{};  // of nodes, by name
+  std::vector<std::string_view> node_names_{};
   std::set<std::string> inputs_{};
-  std::vector<base::FieldProblem> problems_{};
+  std::vector<std::string_view> input_names_{};
+  base::Problems problems_{};
 };
 
 }  // namespace

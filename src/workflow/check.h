@@ -1,4 +1,5 @@
-// What is wrong with a definition before it runs: everything at once, each with its place.
+// What is wrong with a definition before it runs: all at once (base/problems.h), each with its
+// place.
 #pragma once
 
 #include <functional>

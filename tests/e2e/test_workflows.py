@@ -418,6 +418,29 @@ def test_all_that_is_wrong_is_told_at_once(api: Api, add: Json) -> None:
         }
 
 
+def test_of_very_much_that_is_wrong_the_first_is_told(api: Api) -> None:
+    echo = api.create("def calculate(inputs):\n    return dict(inputs)")
+    names = [f"n{i:04}" + "b" * 59 for i in range(130)]
+    wrong = {f"i{i}": of("q" * 64) for i in range(100)}
+    body = {
+        "nodes": {name: node(echo, **wrong) for name in names},
+        "outputs": {"n": of(names[0])},
+    }
+    answer = api.post("/api/workflows/check", body)
+    errors = expect_problem(answer, 422, "invalid_fields")["errors"]
+    assert len(errors) == 201
+    assert errors[-1] == {"pointer": "", "detail": "and 12929 more problems"}
+    inputs = {name: {"default": 1} for name in names}
+    given_all = {name: given(name) for name in names}
+    workflow = create(api, {"k": node(echo, **given_all)}, {"n": of("k")}, inputs)
+    for request in (
+        {"inputs": {"q" * 94 + f"{i:06}": 1 for i in range(4000)}},
+        {"force": ["q" * 60 + f"{i:04}" for i in range(1000)]},
+    ):
+        answer = api.post(f"/api/workflows/{workflow}/execute", request)
+        assert len(expect_problem(answer, 422, "invalid_fields")["errors"]) == 201
+
+
 def test_what_codes_read_and_give_is_held_against_each_other(api: Api) -> None:
     stiffness = api.create("def calculate(inputs):\n    return {'k': 210 * inputs['area']}")
     preload = api.create(
