@@ -22,6 +22,7 @@
 #include "feed/feed.h"
 #include "model/look.h"
 #include "model/run.h"
+#include "model/workflow.h"
 #include "net/http.h"
 #include "objects/objects.h"
 #include "queue/queue.h"
@@ -165,9 +166,12 @@ class Api {
   friend struct Routes;
   // By SHA-256: what is known of code that was looked at and can be a calculation.
   using GoodCodes = base::Recent<std::string, model::CodeFacts>;
+  // By workflow and version. Of 16 MiB of JSON, which becomes some four times that.
+  using Definitions = base::Recent<std::string, std::shared_ptr<const model::Workflow>>;
   Parts parts_;
   Options options_;
   GoodCodes good_codes_{1024};
+  Definitions definitions_{16 << 20};
   std::int64_t large_pieces_ = 0;  // bytes beyond a piece each that answers hold (routes.h)
   Readiness readiness_;
   bool draining_ = false;

@@ -467,6 +467,64 @@ TEST(Problem, HasOnlyCodesThatAnswersMayCarry) {
   }
 }
 
+// A run of a workflow with a large definition, that of the only version.
+class LargeWorkflow : public ApiTest {
+ protected:
+  LargeWorkflow() {
+    model::KeptWorkflow workflow;
+    workflow.id = model::WorkflowId::make();
+    workflow.user = "ann";
+    workflow.definition_json = R"({"inputs":{},"nodes":{"k":{"task":"t","inputs":{"a":{"value":")" +
+                               std::string(base::kLarge, 'x') +
+                               R"("}}}},"outputs":{"o":{"node":"k"}}})";
+    auto made = await(store_->workflows().create(workflow, std::nullopt));
+    run_.id = model::WorkflowRunId::make();
+    run_.workflow_id = made->value.id;
+    run_.user = "ann";
+    run_.definition_json = workflow.definition_json;
+    run_.state.nodes.resize(1);
+    run_.nodes.resize(1);
+    run_.nodes[0].task_id = model::TaskId::make();
+    EXPECT_TRUE(await(store_->workflows().begin(run_, {"me", std::chrono::hours(1)}, {})));
+  }
+  FakeExchange ask(const std::string& below = "") const {
+    return {"GET", "/api/workflow-runs/" + run_.id.str() + below, ""};
+  }
+  model::WorkflowRun run_;
+};
+
+TEST_F(LargeWorkflow, IsReadBesideTheLoop_AndOnce) {
+  release();
+  FakeExchange first = ask();
+  finish(first);
+  ASSERT_TRUE(first.answer);
+  EXPECT_EQ(first.answer->status, 200) << first.answer->body;
+  std::promise<void> again;
+  asio::post(threads_, [free = again.get_future().share()] { free.wait(); });
+  for (const char* below : {"", "/nodes/k"}) {
+    FakeExchange second = ask(below);
+    finish(second);
+    ASSERT_TRUE(second.answer);
+    EXPECT_EQ(second.answer->status, 200) << second.answer->body;
+  }
+  again.set_value();
+}
+
+TEST_F(LargeWorkflow, ThatIsBeingRead_HoldsNobodyUp) {
+  FakeExchange large = ask();
+  begin(large);
+  for (int i = 0; i < 50; ++i) {  // the store has answered the first long before
+    FakeExchange other("GET", "/api/workflow-runs", "");
+    begin(other);
+    while (!other.answer) io_.run_one();
+  }
+  EXPECT_FALSE(large.answer);  // it waits for the thread
+  release();
+  io_.run();
+  ASSERT_TRUE(large.answer);
+  EXPECT_EQ(large.answer->status, 200);
+}
+
 struct Place {
   const char* method;
   std::string path;

@@ -135,6 +135,7 @@ struct Routes {
   static bool draining(const Api& api) { return api.draining_; }
   static std::int64_t& large_pieces(Api& api) { return api.large_pieces_; }
   static Api::GoodCodes& good_codes(Api& api) { return api.good_codes_; }
+  static Api::Definitions& definitions(Api& api) { return api.definitions_; }
   static Readiness& readiness(Api& api) { return api.readiness_; }
   static std::size_t& event_streams(Api& api) { return api.event_streams_; }
 };

@@ -1,6 +1,8 @@
 // What the handlers of workflows have in common.
 #pragma once
 
+#include <memory>
+
 #include "api/routes.h"
 #include "wire/workflow_json.h"
 #include "workflow/check.h"
@@ -9,6 +11,12 @@ namespace mecapy::api {
 
 Result<model::WorkflowId> workflow_id(const Call& call);  // not_found when it is no id
 Result<model::WorkflowRunId> workflow_run_id(const Call& call);
+
+// What is kept of a workflow, or of one that runs, read; that of a version is read once for a
+// while.
+using Definition = std::shared_ptr<const model::Workflow>;
+awaitable<Result<Definition>> definition_of(Api& api, const model::WorkflowRun& run);
+awaitable<Result<Definition>> definition_of(Api& api, const model::KeptWorkflow& workflow);
 
 // The tasks of a definition, by the places of its nodes: nothing where there is no such task, or no
 // such version of it.

@@ -31,10 +31,6 @@ Result<void> can_accept(Api& api, const std::string& user) {
   return {};
 }
 
-Result<model::Workflow> definition_of(const model::WorkflowRun& run) {
-  return wire::read_definition(run.definition_json);
-}
-
 // ---- what a request says
 
 // What names one thing that is not there, of so many, may be compared with: bytes.
@@ -125,14 +121,15 @@ Result<Asked> read_asked(wire::WorkflowExecute request, const model::Workflow& d
 // A new run of `workflow`, with the versions of tasks that there are now.
 awaitable<Result<model::WorkflowRun>> new_run(Api& api, const model::KeptWorkflow& workflow,
                                               wire::WorkflowExecute request, bool fresh) {
-  auto definition = wire::read_definition(workflow.definition_json);
-  if (!definition) co_return definition.error();
-  auto tasks = co_await tasks_of(api, workflow.user, *definition);
+  auto read = co_await definition_of(api, workflow);
+  if (!read) co_return read.error();
+  const model::Workflow& definition = **read;
+  auto tasks = co_await tasks_of(api, workflow.user, definition);
   if (!tasks) co_return tasks.error();
   const std::size_t bytes = (request.inputs ? request.inputs->size() : 0) +
-                            request.force.size() * definition->nodes.size() * kName;
+                            request.force.size() * definition.nodes.size() * kName;
   auto asked = co_await base::beside_loop<Asked>(Routes::parts(api).threads, bytes, [&] {
-    return read_asked(std::move(request), *definition, *tasks);
+    return read_asked(std::move(request), definition, *tasks);
   });
   if (!asked) co_return asked.error();
   model::WorkflowRun run;
@@ -149,7 +146,7 @@ awaitable<Result<model::WorkflowRun>> new_run(Api& api, const model::KeptWorkflo
   run.user = workflow.user;
   run.version = workflow.version;
   run.definition_json = workflow.definition_json;
-  run.state = workflow::Plan(*definition).start();
+  run.state = workflow::Plan(definition).start();
   const auto id = *model::RunId::parse(run.id.str());
   auto placed = co_await place_inputs(api, id, std::move(asked->inputs));
   if (!placed) co_return placed.error();
@@ -225,12 +222,12 @@ awaitable<Answer> send_results(Api& api, Call& call, const model::WorkflowRun& r
 enum class Part : std::uint8_t { status, results };
 
 awaitable<Answer> show(Api& api, Call& call, const model::WorkflowRun& run, Part part) {
-  auto definition = definition_of(run);
+  const auto definition = co_await definition_of(api, run);
   if (!definition) co_return definition.error();
   const bool with_result =
       part == Part::results && run.state.status == model::WorkflowStatus::completed;
-  if (with_result) co_return co_await send_results(api, call, run, *definition);
-  co_return json_response(200, wire::workflow_run_json(*definition, run, std::nullopt));
+  if (with_result) co_return co_await send_results(api, call, run, **definition);
+  co_return json_response(200, wire::workflow_run_json(**definition, run, std::nullopt));
 }
 
 awaitable<Result<model::WorkflowRun>> wait_for_end(Api& api, Call& call, model::WorkflowRun run,
@@ -390,14 +387,14 @@ awaitable<Answer> Routes::node_runs(Api& api, Call& call) {
   if (!after) co_return after.error();
   auto run = co_await find_run(api, call, {});
   if (!run) co_return run.error();
-  const auto definition = definition_of(*run);
+  const auto definition = co_await definition_of(api, *run);
   if (!definition) co_return definition.error();
-  const auto node =
-      std::ranges::find(definition->nodes, call.path.at("node"), &model::WorkflowNode::name);
-  if (node == definition->nodes.end()) {
+  const std::vector<model::WorkflowNode>& nodes = (*definition)->nodes;
+  const auto node = std::ranges::find(nodes, call.path.at("node"), &model::WorkflowNode::name);
+  if (node == nodes.end()) {
     co_return fail_at("#path/node", ErrorCode::not_found, "the workflow has no such node");
   }
-  const auto place = static_cast<int>(node - definition->nodes.begin());
+  const auto place = static_cast<int>(node - nodes.begin());
   auto runs =
       co_await parts(api).store.workflows().element_runs(run->id, place, *after, *limit + 1);
   if (!runs) co_return runs.error();
@@ -434,8 +431,9 @@ awaitable<Answer> Routes::resume_workflow_run(Api& api, Call& call) {
   store::Workflows& workflows = parts(api).store.workflows();
   auto ended = co_await workflows.get_run(call.caller.user, *id);
   if (!ended) co_return ended.error();
-  auto definition = definition_of(*ended);
-  if (!definition) co_return definition.error();
+  auto read = co_await definition_of(api, *ended);
+  if (!read) co_return read.error();
+  const model::Workflow& definition = **read;
   const Error refused =
       fail(ErrorCode::conflict,
            "only a run that has failed or was cancelled can be resumed; this one is " +
@@ -445,10 +443,10 @@ awaitable<Answer> Routes::resume_workflow_run(Api& api, Call& call) {
   if (!may) co_return refused;
   const std::size_t named = request->versions.size() + request->force.size();
   auto run = co_await base::beside_loop<model::WorkflowRun>(
-      parts(api).threads, named * definition->nodes.size() * kName,
-      [&] { return resumed(*ended, *definition, *request); });
+      parts(api).threads, named * definition.nodes.size() * kName,
+      [&] { return resumed(*ended, definition, *request); });
   if (!run) co_return run.error();
-  auto fine = co_await check_versions(api, *run, *definition, *request);
+  auto fine = co_await check_versions(api, *run, definition, *request);
   if (!fine) co_return fine.error();
   auto done = co_await workflows.resume(*run, parts(api).workflow_care());
   if (!done) co_return done.error();

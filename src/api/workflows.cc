@@ -26,6 +26,7 @@ struct Checked {
   NodeTasks tasks;
 };
 awaitable<Result<Checked>> checked(Api& api, const std::string& user, const std::string& json) {
+  if (auto fine = wire::check_size(json); !fine) co_return fine.error();
   auto definition = co_await base::beside_loop<model::Workflow>(
       Routes::parts(api).threads, json.size(), [&] { return wire::read_definition(json); });
   if (!definition) co_return definition.error();

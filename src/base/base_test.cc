@@ -11,6 +11,7 @@
 #include "base/loopback.h"
 #include "base/nearest.h"
 #include "base/problems.h"
+#include "base/recent.h"
 #include "base/utf8.h"
 
 namespace mecapy::base {
@@ -100,11 +101,32 @@ TEST(Problems, APlaceOfAnyLengthIsToldInWholeCharacters) {
             "/" + std::string(kLongestProblemPlace - 2, 'a'));
 }
 
+TEST(Recent, ForgetsWhatWasUsedLongestAgo_WhenItWeighsTooMuch) {
+  Recent<int, std::string> known(10);
+  known.put(1, "one", 4);
+  known.put(2, "two", 4);
+  known.put(1, "other", 4);
+  EXPECT_EQ(*known.find(1), "one");
+  known.put(3, "three", 6);
+  EXPECT_EQ(known.find(2), nullptr);
+  EXPECT_NE(known.find(1), nullptr);
+  known.put(4, "more than all", 11);
+  for (int key = 1; key <= 4; ++key) EXPECT_EQ(known.find(key), nullptr);
+  known.put(5, "five", 10);
+  EXPECT_EQ(*known.find(5), "five");
+}
+
 TEST(Utf8, WhatAStrangerSaid_IsOneLineOfWholeCharacters) {
   EXPECT_EQ(one_line("a\nb\r\x1b[1m\x7f", 100), "a b  [1m ");
   EXPECT_EQ(one_line("\xc3\xa9 \xff\xe2\x82", 100), "\xc3\xa9 \xef\xbf\xbd\xef\xbf\xbd");
   EXPECT_EQ(one_line("ab\xc3\xa9", 3), "ab");
   EXPECT_EQ(one_line("", 3), "");
+}
+
+TEST(Utf8, TheFirstCharactersAreWhole) {
+  EXPECT_EQ(first_characters("a\u00e9\u2194b", 3), "a\u00e9\u2194");
+  EXPECT_EQ(first_characters("a\u00e9\u2194b", 4), "a\u00e9\u2194b");
+  EXPECT_EQ(first_characters("a", 0), "");
 }
 
 TEST(Utf8, ACharacterCutOffAtTheEndIsLeftForLater) {

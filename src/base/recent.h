@@ -12,6 +12,7 @@ namespace mecapy::base {
 template <class Key, class Value>
 class Recent {
  public:
+  // What is known weighs at most `capacity` altogether.
   explicit Recent(std::size_t capacity) : capacity_(capacity) {}
 
   // Null when unknown; good until the next put().
@@ -19,23 +20,35 @@ class Recent {
     const auto it = known_.find(key);
     if (it == known_.end()) return nullptr;
     order_.splice(order_.begin(), order_, it->second);
-    return &it->second->second;
+    return &it->second->value;
   }
   // Keeps what is known of a key already.
-  void put(const Key& key, Value value) {
+  void put(const Key& key, Value value, std::size_t weight = 1) {
     if (known_.contains(key)) return;
-    order_.emplace_front(key, std::move(value));
+    order_.push_front({key, std::move(value), weight});
     known_.emplace(key, order_.begin());
-    if (order_.size() <= capacity_) return;
-    known_.erase(order_.back().first);
-    order_.pop_back();
+    weight_ += weight;
+    while (weight_ > capacity_) forget_oldest();
   }
 
  private:
-  using Order = std::list<std::pair<Key, Value>>;  // newest first
+  struct Known {
+    Key key;
+    Value value;
+    std::size_t weight;
+  };
+  using Order = std::list<Known>;  // newest first
+
+  void forget_oldest() {
+    weight_ -= order_.back().weight;
+    known_.erase(order_.back().key);
+    order_.pop_back();
+  }
+
   std::size_t capacity_;
-  Order order_;
-  std::unordered_map<Key, typename Order::iterator> known_;
+  std::size_t weight_ = 0;
+  Order order_{};
+  std::unordered_map<Key, typename Order::iterator> known_{};
 };
 
 }  // namespace mecapy::base

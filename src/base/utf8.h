@@ -14,6 +14,9 @@ int utf8_length(std::string_view text);
 // `text` without the beginning of a character that it ends in the middle of.
 std::string_view whole_characters(std::string_view text);
 
+// The first `most` characters of `text`, which is UTF-8.
+std::string_view first_characters(std::string_view text, std::size_t most);
+
 // The character that is all of `character`, which is a whole one.
 char32_t code_point(std::string_view character);
 // Whether it is a control character, or one that has no shape of its own or changes the direction

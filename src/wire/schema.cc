@@ -8,6 +8,7 @@
 #include "base/json.h"
 #include "base/listed.h"
 #include "base/problems.h"
+#include "base/utf8.h"
 #include "wire/json.h"
 #include "wire/run_parts.h"
 
@@ -18,7 +19,9 @@ namespace json = boost::json;
 using base::pointer_to;
 using base::Problems;
 
-constexpr double kMostIntegers = 1000;  // of a map
+// Of maps.
+constexpr double kMostIntegers = 1000;
+constexpr std::size_t kLongestName = 200;  // characters
 
 json::value parse_value(std::string_view raw) {
   json::error_code ec;
@@ -159,7 +162,13 @@ void check_map(const FieldSpec& spec, std::string_view raw, const std::string& p
     return;
   }
   for (const Member& member : *members) {
-    check_member(member.raw, pointer_to(pointer, member.key));
+    const std::string_view name = base::first_characters(member.key, kLongestName);
+    if (name == member.key) {
+      check_member(member.raw, pointer_to(pointer, member.key));
+    } else {
+      problems.tell(pointer_to(pointer, name),
+                    "its name is longer than " + std::to_string(kLongestName) + " characters");
+    }
   }
 }
 

@@ -31,7 +31,8 @@ enum class FieldType : std::uint8_t {
   limits,       // object of the limit table's names
   nested,       // object of the shape `nested`
   nested_list,  // array of objects of the shape `nested`
-  nested_map,   // object whose members, by whatever name, are of the shape `nested`; at most `max`
+  nested_map,   // object whose members, by names of at most 200 characters, are of the shape
+                // `nested`; at most `max`
   choice,       // one of the words of `nested`: "fail, skip or default"
   integer_map   // object whose members, at most 1000, are whole numbers within [min, max]
 };

@@ -45,13 +45,28 @@ model::WorkflowNode read_node(std::string name, const Fields& fields) {
           .default_json = fields.raw("default").value_or("")};
 }
 
+// Of a body: what may stand around a definition.
+constexpr std::size_t kAroundDefinition = 128 * 1024;
+
+Error too_large() {
+  return fail_at("", ErrorCode::too_large,
+                 "a workflow has at most " + std::to_string(kLargestDefinition) +
+                     " bytes of JSON: let what is large come from a task or from a run's inputs");
+}
+
 }  // namespace
+
+Result<void> check_size(std::string_view definition) {
+  if (definition.size() > kLargestDefinition) return too_large();
+  return {};
+}
 
 Result<WorkflowBody> read_workflow(std::string_view body, WorkflowUse use,
                                    const model::Limits& ceilings) {
   const std::string_view spec = use == WorkflowUse::create   ? "WorkflowCreate"
                                 : use == WorkflowUse::update ? "WorkflowUpdate"
                                                              : "WorkflowDefinition";
+  if (body.size() > kLargestDefinition + kAroundDefinition) return too_large();
   const auto fields = read_fields(body, find_spec(spec), ceilings);
   if (!fields) return fields.error();
   WorkflowBody read{fields->text("name"),

@@ -27,8 +27,13 @@ struct WorkflowBody {
   DefinitionParts parts{};
 };
 enum class WorkflowUse : std::uint8_t { create, update, check };
+// Bytes of a definition.
+inline constexpr std::size_t kLargestDefinition = 1024 * 1024;
+// too_large when that is larger.
+Result<void> check_size(std::string_view definition);
+
 // Limits are checked against `ceilings`; for the rest of what a definition says see
-// workflow/check.h.
+// workflow/check.h. too_large when the body can only hold a definition that is.
 Result<WorkflowBody> read_workflow(std::string_view body, WorkflowUse use,
                                    const model::Limits& ceilings);
 // The definition of a kept workflow: `parts` in the place of those of `earlier` (which may be

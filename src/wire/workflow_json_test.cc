@@ -92,6 +92,30 @@ TEST(WorkflowJson, OfManyThingsThatAreWrong_TheFirstAreTold) {
   EXPECT_EQ(read.error().problems.back().detail, "and 100 more problems");
 }
 
+TEST(WorkflowJson, ADefinitionIsAtMostAMebibyte) {
+  EXPECT_TRUE(check_size(std::string(kLargestDefinition, ' ')));
+  const auto larger = check_size(std::string(kLargestDefinition + 1, ' '));
+  ASSERT_FALSE(larger);
+  EXPECT_EQ(larger.error().code, ErrorCode::too_large);
+  const std::string body =
+      R"({"name": "j", "outputs": {}, "nodes": {}, "inputs": {"a": {"default": ")" +
+      std::string(kLargestDefinition * 2, 'x') + R"("}}})";
+  EXPECT_EQ(read_workflow(body, WorkflowUse::create, model::default_ceilings()).error().code,
+            ErrorCode::too_large);
+}
+
+TEST(WorkflowJson, NamesOfAnyLength_AreNotTaken) {
+  const auto with_input = [](const std::string& name) {
+    return R"({"name": "j", "outputs": {}, "nodes": {"k": {"task": "t", "inputs": {")" + name +
+           R"(": {"value": 1}}}}})";
+  };
+  EXPECT_EQ(told(with_input(std::string(200, 'a'))), Told{});
+  EXPECT_EQ(told(with_input(std::string(200, 'a') + "b")),
+            (Told{{"/nodes/k/inputs/" + std::string(200, 'a'),
+                   "its name is longer than 200 characters"}}));
+  EXPECT_FALSE(read_workflow_resume(R"({"versions": {")" + std::string(201, 'a') + R"(": 1}})"));
+}
+
 TEST(WorkflowJson, AResumption_NamesAtMostAsManyVersionsAsThereCanBeNodes) {
   std::string versions;
   for (int i = 0; i < 1001; ++i) {

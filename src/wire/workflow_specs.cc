@@ -14,8 +14,14 @@ const FieldSpec kName{"name", text, required, "what people call it", 1, 200};
 const FieldSpec kDescription{"description", text, optional, "for people", 0, 10'000};
 const FieldSpec kInputs{"inputs", nested_map, optional,       "what a run of it is given, by name",
                         0,        kMostNames, "WorkflowInput"};
-const FieldSpec kNodes{"nodes", nested_map, required,      "its calculations, by name",
-                       1,       kMostNodes, "WorkflowNode"};
+const FieldSpec kNodes{"nodes",
+                       nested_map,
+                       required,
+                       "its calculations, by name; they have at most 20000 inputs altogether, and "
+                       "inputs, nodes and outputs at most 1 MiB of JSON",
+                       1,
+                       kMostNodes,
+                       "WorkflowNode"};
 const FieldSpec kOutputs{"outputs", nested_map, required, "what a run of it results in, by name",
                          1,         kMostNames, "Source"};
 const FieldSpec kForce{
@@ -50,8 +56,9 @@ std::vector<ObjectSpec> definition_specs() {
         {"version", integer, optional, "of the task; the latest when a run begins, if absent", 1,
          1e9},
         {"inputs", nested_map, optional,
-         "what calculate receives, by name, over the task's default inputs", 0, kMostNames,
-         "Source"},
+         "what calculate receives, by name (at most 200 characters), over the task's default "
+         "inputs",
+         0, kMostNames, "Source"},
         {"for_each", nested, optional, "a list: one run for each element, results in its order", 0,
          0, "Source"},
         {"when", nested, optional, "a boolean: where it is false the node is skipped", 0, 0,

@@ -76,6 +76,7 @@ class Checker {
   }
 
   std::vector<base::FieldProblem> all() {
+    if (!check_size()) return std::move(problems_).all();
     check_names("/inputs", definition_.inputs,
                 [](const model::WorkflowInput& one) { return one.name; });
     check_names("/nodes", definition_.nodes,
@@ -98,6 +99,15 @@ class Checker {
 
   std::string instead(const std::string& name, const std::vector<std::string_view>& known) {
     return problems_.instead(name, known);
+  }
+
+  bool check_size() {
+    std::size_t inputs = 0;
+    for (const model::WorkflowNode& node : definition_.nodes) inputs += node.inputs.size();
+    if (inputs <= kMostNodeInputs) return true;
+    tell("/nodes", "they have " + std::to_string(inputs) + " inputs altogether, the limit is " +
+                       std::to_string(kMostNodeInputs));
+    return false;
   }
 
   template <class Things, class NameOf>

@@ -17,6 +17,9 @@ namespace mecapy::workflow {
 using TaskLookup =
     std::function<std::optional<model::CodeFacts>(const std::string& task, int version)>;
 
+// Of all nodes together.
+inline constexpr std::size_t kMostNodeInputs = 20'000;
+
 // In the order of the definition. Pointers are into its JSON, where inputs, nodes and outputs are
 // objects by name: "/nodes/preload/inputs/torque".
 std::vector<base::FieldProblem> check(const model::Workflow& definition, const TaskLookup& tasks);

@@ -150,5 +150,23 @@ TEST(Check, OfALargeDefinitionThatIsWrongThroughout_TheFirstProblemsAreTold) {
   EXPECT_EQ(all.back(), std::pair(std::string(), std::string("and 19429 more problems")));
 }
 
+TEST(Check, InputsOfAllNodes_AreBounded) {
+  model::Workflow definition;
+  for (int i = 0; i < 101; ++i) {
+    model::WorkflowNode node{.name = "n" + std::to_string(i), .task = "any"};
+    for (int j = 0; j < 200; ++j) {
+      node.inputs.emplace_back("i" + std::to_string(j), model::Constant{"1"});
+    }
+    definition.nodes.push_back(std::move(node));
+    definition.outputs.emplace_back("o" + std::to_string(i),
+                                    model::FromNode{"n" + std::to_string(i), ""});
+  }
+  EXPECT_EQ(told(definition),
+            (Told{{"/nodes", "they have 20200 inputs altogether, the limit is 20000"}}));
+  definition.nodes.pop_back();
+  definition.outputs.pop_back();
+  EXPECT_EQ(told(definition), Told{});
+}
+
 }  // namespace
 }  // namespace mecapy::workflow
