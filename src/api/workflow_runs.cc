@@ -11,6 +11,7 @@
 #include "base/problems.h"
 #include "wire/json.h"
 #include "workflow/engine.h"
+#include "workflow/resume.h"
 
 namespace mecapy::api {
 
@@ -112,7 +113,8 @@ Result<Asked> read_asked(wire::WorkflowExecute request, const model::Workflow& d
   for (std::size_t i = 0; i < tasks.size(); ++i) {
     if (tasks[i]) continue;
     const std::string& name = definition.nodes[i].name;
-    problems.tell("", "node " + name + ": its task is not there any more");
+    problems.tell(base::pointer_to("/nodes", name),
+                  "node " + name + ": its task is not there any more");
   }
   if (!problems.empty()) return wrong(std::move(problems));
   return asked;
@@ -154,54 +156,31 @@ awaitable<Result<model::WorkflowRun>> new_run(Api& api, const model::KeptWorkflo
   co_return run;
 }
 
-// What `ended` becomes when it goes on.
-Result<model::WorkflowRun> resumed(const model::WorkflowRun& ended,
-                                   const model::Workflow& definition,
-                                   const wire::WorkflowResume& request) {
+Result<workflow::Resumption> read_resumption(const wire::WorkflowResume& request,
+                                             const model::Workflow& definition) {
   base::Problems problems;
   const NodeNames names(definition);
-  std::vector<std::size_t> named;
+  workflow::Resumption how;
   for (const auto& [name, version] : request.versions) {
     const auto place = names.find(name, base::pointer_to("/versions", name), problems);
-    if (place) named.push_back(*place);
+    if (place) how.versions.emplace_back(*place, version);
   }
-  const auto force = forced(request.force, names, problems);
+  how.force = forced(request.force, names, problems);
   if (!problems.empty()) return wrong(std::move(problems));
-  std::vector<std::size_t> changed = force;
-  model::WorkflowRun run = ended;
-  for (std::size_t i = 0; i < named.size(); ++i) {
-    int& version = run.nodes[named[i]].version;
-    if (version != request.versions[i].second) changed.push_back(named[i]);
-    version = request.versions[i].second;
-  }
-  run.state = workflow::Plan(definition).resumed(ended.state, changed);
-  for (std::size_t i = 0; i < run.nodes.size(); ++i) {
-    if (run.state.nodes[i].status != model::NodeStatus::waiting) continue;
-    model::NodeRecord anew;
-    anew.task_id = run.nodes[i].task_id;
-    anew.version = run.nodes[i].version;
-    anew.since = ended.attempt + 1;
-    run.nodes[i] = std::move(anew);
-  }
-  for (const std::size_t place : force) run.nodes[place].fresh = true;
-  ++run.attempt;
-  run.result = {};
-  return run;
+  return how;
 }
 
 // The versions of tasks that a resumption names are there.
 awaitable<Result<void>> check_versions(Api& api, const model::WorkflowRun& run,
                                        const model::Workflow& definition,
-                                       const wire::WorkflowResume& request) {
+                                       const workflow::Resumption& how) {
   base::Problems problems;
-  for (const auto& [name, version] : request.versions) {
-    const auto it = std::ranges::find(definition.nodes, name, &model::WorkflowNode::name);
-    const auto place = static_cast<std::size_t>(it - definition.nodes.begin());
+  for (const auto& [place, version] : how.versions) {
     auto task =
         co_await Routes::parts(api).store.get_task(run.user, run.nodes[place].task_id, version);
     if (!task && task.error().code != ErrorCode::not_found) co_return task.error();
     if (task) continue;
-    problems.tell(base::pointer_to("/versions", name),
+    problems.tell(base::pointer_to("/versions", definition.nodes[place].name),
                   "its task has no version " + std::to_string(version));
   }
   if (!problems.empty()) co_return wrong(std::move(problems));
@@ -442,13 +421,14 @@ awaitable<Answer> Routes::resume_workflow_run(Api& api, Call& call) {
                    ended->state.status == model::WorkflowStatus::cancelled;
   if (!may) co_return refused;
   const std::size_t named = request->versions.size() + request->force.size();
-  auto run = co_await base::beside_loop<model::WorkflowRun>(
+  auto how = co_await base::beside_loop<workflow::Resumption>(
       parts(api).threads, named * definition.nodes.size() * kName,
-      [&] { return resumed(*ended, definition, *request); });
-  if (!run) co_return run.error();
-  auto fine = co_await check_versions(api, *run, definition, *request);
+      [&] { return read_resumption(*request, definition); });
+  if (!how) co_return how.error();
+  auto fine = co_await check_versions(api, *ended, definition, *how);
   if (!fine) co_return fine.error();
-  auto done = co_await workflows.resume(*run, parts(api).workflow_care());
+  auto done = co_await workflows.resume(workflow::resumed(*ended, definition, *how),
+                                        parts(api).workflow_care());
   if (!done) co_return done.error();
   if (!*done) co_return fail(ErrorCode::conflict, "somebody else has resumed it");
   parts(api).workflow_begun(*id);

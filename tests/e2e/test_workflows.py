@@ -340,6 +340,31 @@ def test_a_failed_one_is_resumed_with_a_corrected_task(api: Api, add: Json) -> N
     expect_problem(api.post(path), 409, "conflict")
 
 
+def test_what_was_forced_is_so_when_the_run_is_resumed(api: Api) -> None:
+    add, up = api.create(ADD + "# forced\n"), api.create(ADD + "# above\n")
+    nodes = {"up": node(up, a=value(3)), "forced": node(add, a=of("up", "/n"))}
+    workflow = create(api, nodes, {"n": of("forced", "/n")})
+    first = execute(api, workflow)
+    expect(api.http.patch(f"/api/tasks/{up['id']}", json={"code": FAIL}), 200)
+    failed = execute(api, workflow, force=["forced"])
+    assert statuses(failed) == {"up": "failed", "forced": "waiting"}
+    path = f"/api/workflow-runs/{failed['id']}/resume?wait=30"
+    mended = expect(api.post(path, {"versions": {"up": 1}}), 200)
+    assert mended["status"] == "completed"
+    assert nodes_of(mended)["up"]["reused_from"] == nodes_of(first)["up"]["run_id"]
+    assert "reused_from" not in nodes_of(mended)["forced"]
+
+
+def test_a_task_that_is_gone_is_told_with_its_node(api: Api) -> None:
+    add = api.create(ADD)
+    workflow = create(api, {"k": node(add, a=value(3))}, {"n": of("k")})
+    assert api.http.delete(f"/api/tasks/{add['id']}").status_code == 204
+    answer = api.post(f"/api/workflows/{workflow}/execute")
+    assert expect_problem(answer, 422, "invalid_fields")["errors"] == [
+        {"pointer": "/nodes/k", "detail": "node k: its task is not there any more"}
+    ]
+
+
 def test_events_tell_all_of_it_and_go_on_behind_an_id(api: Api, add: Json) -> None:
     workflow = create(
         api,
