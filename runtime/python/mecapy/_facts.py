@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import ast
 from collections import Counter
+from collections.abc import Collection
 from typing import Any, NamedTuple
 
 from mecapy._trees import (
@@ -96,6 +97,7 @@ class _Module:
                     self._statements[name] = statement
         self._seen: dict[str, _Seen] = {}
         self._results: dict[str, list[str] | None] = {}
+        self._taken: dict[str, tuple[dict[str, bool], set[str]]] = {}  # arguments; those needed
 
     def facts(self) -> Facts:
         entry = self._statements.get(_ENTRY)
@@ -165,10 +167,12 @@ class _Module:
             if read is None:
                 return None
             told |= dict.fromkeys(read.names, False)
+            if len(told) > _MOST:
+                return None
             if read.node is None:
                 asked |= set(read.names)
             else:
-                needed_by[read.node] = {one for one, fails in read.names.items() if fails}
+                needed_by[read.node] = read.needed
         if any("@" + given[0].arg in text for text in self._queries):
             return None
         needed = surely(function.body, needed_by).names - asked
@@ -180,18 +184,18 @@ class _Module:
         if isinstance(parent, ast.Subscript):
             name = text_of(parent.slice)
             loaded = parent.value is use and isinstance(parent.ctx, ast.Load)
-            return _Read({name: True}, parent) if loaded and name is not None else None
+            return _Read([name], {name}, parent) if loaded and name is not None else None
         if isinstance(parent, ast.Compare):
             name = text_of(parent.left)
             asks = len(parent.ops) == 1 and isinstance(parent.ops[0], (ast.In, ast.NotIn))
-            return _Read({name: False}, None) if asks and name is not None else None
+            return _Read([name], set(), None) if asks and name is not None else None
         call = seen.parents[parent]
         if not isinstance(call, ast.Call):
             return None
         if isinstance(parent, ast.Attribute) and parent.attr == "get" and call.func is parent:
             name = text_of(call.args[0]) if call.args else None
             asks = len(call.args) <= 2 and not call.keywords
-            return _Read({name: False}, None) if asks and name is not None else None
+            return _Read([name], set(), None) if asks and name is not None else None
         if isinstance(parent, ast.keyword) and parent.arg is None:
             return self._passed(seen, call)
         return None
@@ -206,7 +210,13 @@ class _Module:
         its = function.args
         if its.posonlyargs or its.vararg or its.kwarg:
             return None
-        return _Read(arguments_of(its), call)
+        if len(its.args) + len(its.kwonlyargs) > _MOST:
+            return None
+        name = call.func.id
+        if name not in self._taken:
+            told = arguments_of(its)
+            self._taken[name] = (told, {one for one, needed in told.items() if needed})
+        return _Read(*self._taken[name], call)
 
     # Members of the result
 
@@ -240,11 +250,14 @@ class _Module:
             if members is None:
                 return None
             told |= dict.fromkeys(members)
+            if len(told) > _MOST:
+                return None
         return list(told) if seen.returned else None
 
 
 class _Read(NamedTuple):
-    names: dict[str, bool]  # and whether it fails without
+    names: Collection[str]
+    needed: set[str]  # of them: it fails without
     node: ast.AST | None  # that fails then
 
 

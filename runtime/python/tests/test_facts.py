@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import time
 from textwrap import dedent
 from typing import Any, NamedTuple
 
@@ -377,3 +378,24 @@ def test_what_may_be_told_is_what_is_sent() -> None:
 def test_code_of_any_depth_and_length_is_looked_at(code: str) -> None:
     facts = facts_of(ast.parse(code))
     assert facts.results is None or facts.results == ["x"]
+
+
+WIDE = ", ".join(f"a{i}=0" for i in range(20_000))
+NAMES = ", ".join(f"'a{i}': 0" for i in range(15_000))
+CHOICES = [f"if x == {i}: return f()" for i in range(6000)]
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        f"def f({WIDE}): return {{}}\n" + of(*["f(**inputs)"] * 6000, "return {}"),
+        f"def f(): return {{{NAMES}}}\n" + of("x = inputs['a']", *CHOICES, "return f()"),
+    ],
+    ids=["arguments", "members"],
+)
+def test_of_code_that_reads_or_gives_very_much_nothing_is_told_and_soon(code: str) -> None:
+    tree = ast.parse(code)
+    begun = time.process_time()
+    facts = facts_of(tree)
+    assert time.process_time() - begun < 1.5, "a look has 3 s, with all else it does"
+    assert facts.inputs is None or facts.results is None, "more than is told"
