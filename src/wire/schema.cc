@@ -243,6 +243,12 @@ std::map<std::string, std::string_view, std::less<>> check_object(
   const auto is_there = [&](std::string_view name) { return raw.contains(name); };
   if (!spec.one_of.empty() && std::ranges::count_if(spec.one_of, is_there) != 1) {
     problems.tell(pointer, "must have exactly one of " + base::listed(spec.one_of, " and "));
+    return raw;
+  }
+  for (const Beside& one : spec.beside) {
+    if (!is_there(one.field) || std::ranges::any_of(one.others, is_there)) continue;
+    problems.tell(pointer_to(pointer, one.field),
+                  "is for " + base::listed(one.others, " and ") + " only");
   }
   return raw;
 }

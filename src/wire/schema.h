@@ -51,11 +51,18 @@ struct FieldSpec {
   Null null = Null::refused;     // of a scalar or nested field of a request
 };
 
+// An optional field that is there only where one of others is.
+struct Beside {
+  std::string_view field;
+  std::vector<std::string_view> others;
+};
+
 struct ObjectSpec {
   std::string_view name;  // in OpenAPI components/schemas
   std::string_view meaning;
   std::vector<FieldSpec> fields;
   std::vector<std::string_view> one_of = {};  // optional fields, of which exactly one is there
+  std::vector<Beside> beside = {};
 };
 
 // The words that a choice is one of.

@@ -92,6 +92,14 @@ TEST(WorkflowJson, OfManyThingsThatAreWrong_TheFirstAreTold) {
   EXPECT_EQ(read.error().problems.back().detail, "and 100 more problems");
 }
 
+TEST(WorkflowJson, APlaceInAConstantOrAnElement_IsNotTaken) {
+  EXPECT_EQ(told(R"({"name": "j", "nodes": {"k": {"task": "t", "inputs": {
+              "a": {"value": {"x": 1}, "at": "/x"}, "b": {"element": "", "at": ""}}}},
+              "outputs": {"o": {"node": "k", "at": "/x"}, "p": {"input": "i", "at": "/x"}}})"),
+            (Told{{"/nodes/k/inputs/a/at", "is for input and node only"},
+                  {"/nodes/k/inputs/b/at", "is for input and node only"}}));
+}
+
 TEST(WorkflowJson, ADefinitionIsAtMostAMebibyte) {
   EXPECT_TRUE(check_size(std::string(kLargestDefinition, ' ')));
   const auto larger = check_size(std::string(kLargestDefinition + 1, ' '));

@@ -8,6 +8,7 @@
 #include "base/json.h"
 #include "base/problems.h"
 #include "workflow/graph.h"
+#include "workflow/known.h"
 
 namespace mecapy::workflow {
 namespace {
@@ -64,7 +65,7 @@ std::vector<std::string_view> names_of(const std::vector<model::InputFact>& inpu
 class Checker {
  public:
   Checker(const model::Workflow& definition, const TaskLookup& tasks)
-      : definition_(definition), graph_(graph_of(definition)) {
+      : definition_(definition), graph_(graph_of(definition)), known_(definition) {
     for (const model::WorkflowNode& node : definition.nodes) {
       facts_.push_back(tasks(node.task, node.version));
       places_.emplace(node.name, facts_.size() - 1);
@@ -79,6 +80,7 @@ class Checker {
     if (!check_size()) return std::move(problems_).all();
     check_names("/inputs", definition_.inputs,
                 [](const model::WorkflowInput& one) { return one.name; });
+    check_used();
     check_names("/nodes", definition_.nodes,
                 [](const model::WorkflowNode& one) { return one.name; });
     if (definition_.nodes.empty()) tell("/nodes", "there is no node");
@@ -142,12 +144,7 @@ class Checker {
       check_source(here + one.pointer, *one.source, is_input && node.each);
     }
     check_inputs(place, here);
-    const auto* each = node.each ? std::get_if<model::Constant>(&*node.each) : nullptr;
-    if (each != nullptr && !each->json.starts_with('[')) tell(here + "/for_each", "it is no list");
-    const auto* when = node.when ? std::get_if<model::Constant>(&*node.when) : nullptr;
-    if (when != nullptr && when->json != "true" && when->json != "false") {
-      tell(here + "/when", "it is neither true nor false");
-    }
+    check_kinds(place, here);
     if (node.attempts < 1 || node.attempts > kMostAttempts) {
       tell(here + "/attempts", "must be between 1 and " + std::to_string(kMostAttempts));
     }
@@ -157,6 +154,49 @@ class Checker {
     if (node.on_error != model::OnError::by_default && !node.default_json.empty()) {
       tell(here + "/default", "it is for on_error \"default\" only");
     }
+  }
+
+  // Inputs of the workflow.
+  void check_used() {
+    std::set<std::string_view> used;
+    const auto use = [&](const model::Source& source) {
+      if (const auto* from = std::get_if<model::FromInput>(&source)) used.insert(from->name);
+    };
+    for (const model::WorkflowNode& node : definition_.nodes) {
+      for (const PlacedSource& one : sources_of(node)) use(*one.source);
+    }
+    for (const auto& [name, source] : definition_.outputs) use(source);
+    for (const std::string_view name : input_names_) {
+      if (used.contains(name)) continue;
+      tell(base::pointer_to("/inputs", name),
+           "nothing uses it: give it to a node or an output, or take it out");
+    }
+  }
+
+  // What a node goes through is a list, and what decides whether it is wanted is a boolean.
+  void check_kinds(std::size_t place, const std::string& here) {
+    const model::WorkflowNode& node = definition_.nodes[place];
+    const auto check = [&](const std::string& pointer, const std::optional<model::Source>& source,
+                           const std::string& wrong, auto is_right) {
+      if (!source || is_result_of_list(*source)) return;
+      const KnownValues::Value value = known_.of(*source);
+      if (value.is != KnownValues::Value::Is::there || is_right(value.json)) return;
+      tell(here + pointer, (value.whose.empty() ? "it" : value.whose) + " is " + wrong);
+    };
+    check("/for_each", node.each, "no list",
+          [](std::string_view json) { return json.starts_with('['); });
+    if (node.when && is_result_of_list(*node.when)) {
+      tell(here + "/when", "it is a list: " + std::get<model::FromNode>(*node.when).node +
+                               " has for_each, and its result is that of each element");
+    }
+    check("/when", node.when, "neither true nor false",
+          [](std::string_view json) { return json == "true" || json == "false"; });
+  }
+
+  bool is_result_of_list(const model::Source& source) const {
+    const auto* from = std::get_if<model::FromNode>(&source);
+    const auto place = from == nullptr ? places_.end() : places_.find(from->node);
+    return place != places_.end() && definition_.nodes[place->second].each.has_value();
   }
 
   void check_inputs(std::size_t place, const std::string& here) {
@@ -187,6 +227,10 @@ class Checker {
     if (at != nullptr && !is_pointer(*at)) {
       tell(here, "\"" + *at + "\" is no JSON pointer: it begins with /");
       return;
+    }
+    if (const KnownValues::Value value = known_.of(source);
+        value.is == KnownValues::Value::Is::missing) {
+      tell(here, value.whose + " has nothing at \"" + *at + "\"");
     }
     if (const auto* input = std::get_if<model::FromInput>(&source)) {
       if (!inputs_.contains(input->name)) {
@@ -252,6 +296,7 @@ class Checker {
 
   const model::Workflow& definition_;
   Graph graph_;
+  KnownValues known_;
   std::vector<std::optional<model::CodeFacts>> facts_;     // by node
   std::unordered_map<std::string, std::size_t> places_{};  // of nodes, by name
   std::vector<std::string_view> node_names_{};
