@@ -97,8 +97,10 @@ struct Routes {
   static awaitable<Answer> get_workflow(Api&, Call&);
   static awaitable<Answer> update_workflow(Api&, Call&);
   static awaitable<Answer> delete_workflow(Api&, Call&);
-  // workflow_runs.cc
+  // workflow_begin.cc
   static awaitable<Answer> execute_workflow(Api&, Call&);
+  static awaitable<Answer> resume_workflow_run(Api&, Call&);
+  // workflow_runs.cc
   static awaitable<Answer> workflow_status(Api&, Call&);
   static awaitable<Answer> workflow_results(Api&, Call&);
   static awaitable<Answer> list_workflow_runs(Api&, Call&);
@@ -106,7 +108,6 @@ struct Routes {
   static awaitable<Answer> workflow_run_results(Api&, Call&);
   static awaitable<Answer> node_runs(Api&, Call&);
   static awaitable<Answer> cancel_workflow_run(Api&, Call&);
-  static awaitable<Answer> resume_workflow_run(Api&, Call&);
   // workflow_events.cc
   static awaitable<Answer> workflow_run_events(Api&, Call&);
   // machines.cc

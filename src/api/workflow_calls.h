@@ -27,6 +27,14 @@ awaitable<Result<NodeTasks>> tasks_of(Api& api, const std::string& user,
 awaitable<Result<void>> check_definition(Api& api, const model::Workflow& definition,
                                          const NodeTasks& tasks);
 
+// A run as it is, with its result where that is asked for and there.
+enum class Part : std::uint8_t { status, results };
+awaitable<Answer> show(Api& api, Call& call, const model::WorkflowRun& run, Part part);
+// Once it has ended, or `wait` has passed.
+awaitable<Result<model::WorkflowRun>> wait_for_end(Api& api, Call& call, model::WorkflowRun run,
+                                                   feed::Channel& channel,
+                                                   std::chrono::milliseconds wait);
+
 // Where watchers of a run of a workflow hear of it.
 std::shared_ptr<feed::Channel> channel_of(Api& api, const model::WorkflowRunId& id);
 

@@ -38,21 +38,6 @@ awaitable<Result<Checked>> checked(Api& api, const std::string& user, const std:
   co_return Checked{std::move(*definition), std::move(*tasks)};
 }
 
-// Nodes as they can begin.
-std::vector<std::size_t> order_of(const workflow::Graph& graph) {
-  std::vector<std::size_t> order, missing;
-  for (const auto& needs : graph.needs) missing.push_back(needs.size());
-  for (std::size_t i = 0; i < missing.size(); ++i) {
-    if (missing[i] == 0) order.push_back(i);
-  }
-  for (std::size_t at = 0; at < order.size(); ++at) {
-    for (const std::size_t next : graph.needed_by[order[at]]) {
-      if (--missing[next] == 0) order.push_back(next);
-    }
-  }
-  return order;
-}
-
 // What one run of a node is expected to take and cost, where somebody knows.
 struct Expected {
   std::optional<double> seconds{};
@@ -72,22 +57,18 @@ awaitable<Result<Expected>> expected_of(Api& api, const model::WorkflowNode& nod
 }
 
 awaitable<Result<wire::WorkflowEstimate>> estimate_of(Api& api, const Checked& workflow,
-                                                      const workflow::Graph& graph,
-                                                      const std::vector<std::size_t>& order) {
+                                                      const workflow::Graph& graph) {
   wire::WorkflowEstimate estimate{0.0, 0.0, true};
-  std::vector<double> done(graph.size(), 0);  // when, along the longest path
-  for (const std::size_t place : order) {
+  std::vector<double> seconds(graph.size(), 0);
+  for (std::size_t place = 0; place < graph.size(); ++place) {
     const model::WorkflowNode& node = workflow.definition.nodes[place];
     auto expected = co_await expected_of(api, node, *workflow.tasks[place]);
     if (!expected) co_return expected.error();
-    for (const std::size_t need : graph.needs[place]) {
-      done[place] = std::max(done[place], done[need]);
-    }
-    done[place] += expected->seconds.value_or(0);
+    seconds[place] = expected->seconds.value_or(0);
     *estimate.eur += expected->eur;
     estimate.complete = estimate.complete && expected->seconds && !node.each;
-    estimate.duration_s = std::max(*estimate.duration_s, done[place]);
   }
+  estimate.duration_s = workflow::longest_path(graph, seconds);
   co_return estimate;
 }
 
@@ -193,11 +174,12 @@ awaitable<Answer> Routes::check_workflow(Api& api, Call& call) {
   auto fine = co_await checked(api, call.caller.user, json);
   if (!fine) co_return fine.error();
   const workflow::Graph graph = workflow::graph_of(fine->definition);
-  const std::vector<std::size_t> order = order_of(graph);
-  auto estimate = co_await estimate_of(api, *fine, graph, order);
+  auto estimate = co_await estimate_of(api, *fine, graph);
   if (!estimate) co_return estimate.error();
   std::vector<std::string> names;
-  for (const std::size_t place : order) names.push_back(fine->definition.nodes[place].name);
+  for (const std::size_t place : workflow::order_of(graph)) {
+    names.push_back(fine->definition.nodes[place].name);
+  }
   co_return json_response(200, wire::workflow_check_json(names, *estimate));
 }
 

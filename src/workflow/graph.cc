@@ -95,6 +95,31 @@ std::vector<std::vector<std::size_t>> cycles_of(const Graph& graph) {
   return cycles;
 }
 
+std::vector<std::size_t> order_of(const Graph& graph) {
+  std::vector<std::size_t> order, missing;
+  for (const auto& needs : graph.needs) missing.push_back(needs.size());
+  for (std::size_t i = 0; i < missing.size(); ++i) {
+    if (missing[i] == 0) order.push_back(i);
+  }
+  for (std::size_t at = 0; at < order.size(); ++at) {
+    for (const std::size_t next : graph.needed_by[order[at]]) {
+      if (--missing[next] == 0) order.push_back(next);
+    }
+  }
+  return order;
+}
+
+double longest_path(const Graph& graph, const std::vector<double>& durations) {
+  std::vector<double> done(graph.size(), 0);  // when
+  double longest = 0;
+  for (const std::size_t node : order_of(graph)) {
+    for (const std::size_t need : graph.needs[node]) done[node] = std::max(done[node], done[need]);
+    done[node] += durations[node];
+    longest = std::max(longest, done[node]);
+  }
+  return longest;
+}
+
 std::vector<bool> reached(const std::vector<std::vector<std::size_t>>& edges,
                           const std::vector<std::size_t>& from) {
   std::vector<bool> there(edges.size(), false);

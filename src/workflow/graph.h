@@ -23,6 +23,13 @@ Graph graph_of(const model::Workflow& definition);
 // the nodes of these there is none.
 std::vector<std::vector<std::size_t>> cycles_of(const Graph& graph);
 
+// Nodes as they can begin. What is in a cycle, or needs what is, is not among them.
+std::vector<std::size_t> order_of(const Graph& graph);
+
+// How long it takes until all is done when a node begins as soon as what it needs is: `durations`
+// are those of the nodes.
+double longest_path(const Graph& graph, const std::vector<double>& durations);
+
 // All that `from` lead to by `edges` (needs or needed_by), themselves as well.
 std::vector<bool> reached(const std::vector<std::vector<std::size_t>>& edges,
                           const std::vector<std::size_t>& from);
