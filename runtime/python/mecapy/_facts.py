@@ -9,9 +9,11 @@ from __future__ import annotations
 
 import ast
 from collections import Counter
-from collections.abc import Collection
 from typing import Any, NamedTuple
 
+from mecapy._known import UNKNOWN, TooMuch
+from mecapy._reads import reads_of
+from mecapy._scope import Seen
 from mecapy._trees import (
     arguments_of,
     assigned,
@@ -20,8 +22,7 @@ from mecapy._trees import (
     falls_off,
     keys_of,
     own,
-    surely,
-    text_of,
+    plain_value,
     top,
 )
 
@@ -29,6 +30,9 @@ from mecapy._trees import (
 _MOST = 200
 _LONGEST = 100  # characters of a name
 _MOST_NODES = 100_000  # of code that is looked at: some 0.3 s
+_MOST_STEPS = 400_000  # through what reads the inputs: some 0.6 s
+
+_LOOKING = ("frozenset", "len", "list", "max", "min", "set", "sorted", "tuple")  # at a dict's keys
 
 _ENTRY = "calculate"
 _MARK = "$type"  # an object with this member means something else (`mecapy._encoding`)
@@ -40,7 +44,11 @@ _MEDDLING = frozenset(
     + ("__code__", "__defaults__", "__kwdefaults__", "__wrapped__", "update_wrapper")
     + ("f_globals", "f_locals", "_getframe", "currentframe")
 )
-_ITSELF = ("calc", "__main__")  # modules that may be the calculation's own
+_ITSELF = (
+    "calc",
+    "__main__",
+    "builtins",
+)  # modules that may be the calculation's own, or bind any name
 
 
 class Facts(NamedTuple):
@@ -89,35 +97,40 @@ class _Module:
                 self._queries += [node.value] if "@" in node.value else []
         here = [node for node in own(tree.body) if not isinstance(node, ast.arg)]
         bound = Counter(name for node in here for name in bound_by(node))
+        self._tree = tree
+        self._bound = within_functions | set(bound)
+        self._may_bind_any = last_star > (0, 0)
         self._statements: dict[str, ast.stmt] = {}  # those that alone bind a name
         for statement in top(tree.body):
             behind_stars = (statement.lineno, statement.col_offset) > last_star
             for name in bound_by_statement(statement):
                 if bound[name] == 1 and name not in within_functions and behind_stars:
                     self._statements[name] = statement
-        self._seen: dict[str, _Seen] = {}
+        self._seen: dict[str, Seen] = {}
         self._results: dict[str, list[str] | None] = {}
-        self._taken: dict[str, tuple[dict[str, bool], set[str]]] = {}  # arguments; those needed
+        self._whole: Seen | None = None
+        self._constants: dict[str, Any] = {}
+        self._spent = 0
 
     def facts(self) -> Facts:
         entry = self._statements.get(_ENTRY)
         if isinstance(entry, ast.FunctionDef):
-            return Facts(_bounded(self._inputs_read(_ENTRY)), _bounded(self._members(_ENTRY)))
+            return Facts(_bounded(reads_of(self, _ENTRY)), _bounded(self._members(_ENTRY)))
         name = self._called_by_name(entry)
         if name is None:
             return Facts()
         return Facts(_bounded(self._arguments(name)), _bounded(self._members(name)))
 
-    def _plain(self, name: str) -> ast.FunctionDef | None:
+    def plain(self, name: str) -> ast.FunctionDef | None:
         """The function that a call of `name` calls, and nothing else; it gives what it returns."""
         found = self._statements.get(name)
         if not isinstance(found, ast.FunctionDef) or found.decorator_list:
             return None
-        return None if self._view(name, found).yields else found
+        return None if self.view(name, found).yields else found
 
-    def _view(self, name: str, function: ast.FunctionDef) -> _Seen:
+    def view(self, name: str, function: ast.FunctionDef) -> Seen:
         if name not in self._seen:
-            self._seen[name] = _Seen(function)
+            self._seen[name] = Seen(function)
         return self._seen[name]
 
     def _called_by_name(self, entry: ast.stmt | None) -> str | None:
@@ -140,7 +153,7 @@ class _Module:
 
     def _arguments(self, name: str) -> dict[str, bool] | None:
         """Of a function whose arguments the inputs are: its arguments (`mecapy._entry`)."""
-        function = self._plain(name)
+        function = self.plain(name)
         if function is None or function.args.kwarg:  # ** takes any
             return None
         its = function.args
@@ -150,61 +163,11 @@ class _Module:
             told |= dict.fromkeys((one.arg for one in placed), False)
         return told
 
-    def _inputs_read(self, name: str) -> dict[str, bool] | None:
-        """Of a function whose one argument they are: what it reads of that."""
-        function = self._plain(name)
-        if function is None:
-            return None
-        seen = self._view(name, function)
-        given = [*function.args.posonlyargs, *function.args.args][:1]
-        if not given or seen.bound[given[0].arg] > 1 or "__" in given[0].arg:  # classes change it
-            return None
-        told: dict[str, bool] = {}
-        asked: set[str] = set()
-        needed_by: dict[ast.AST, set[str]] = {}
-        for use in seen.uses.get(given[0].arg, []):
-            read = self._read(seen, use)
-            if read is None:
-                return None
-            told |= dict.fromkeys(read.names, False)
-            if len(told) > _MOST:
-                return None
-            if read.node is None:
-                asked |= set(read.names)
-            else:
-                needed_by[read.node] = read.needed
-        if any("@" + given[0].arg in text for text in self._queries):
-            return None
-        needed = surely(function.body, needed_by).names - asked
-        return {one: one in needed for one in told}
-
-    def _read(self, seen: _Seen, use: ast.Name) -> _Read | None:
-        """What a use of the inputs reads of them; None: nobody knows."""
-        parent = seen.parents[use]
-        if isinstance(parent, ast.Subscript):
-            name = text_of(parent.slice)
-            loaded = parent.value is use and isinstance(parent.ctx, ast.Load)
-            return _Read([name], {name}, parent) if loaded and name is not None else None
-        if isinstance(parent, ast.Compare):
-            name = text_of(parent.left)
-            asks = len(parent.ops) == 1 and isinstance(parent.ops[0], (ast.In, ast.NotIn))
-            return _Read([name], set(), None) if asks and name is not None else None
-        call = seen.parents[parent]
-        if not isinstance(call, ast.Call):
-            return None
-        if isinstance(parent, ast.Attribute) and parent.attr == "get" and call.func is parent:
-            name = text_of(call.args[0]) if call.args else None
-            asks = len(call.args) <= 2 and not call.keywords
-            return _Read([name], set(), None) if asks and name is not None else None
-        if isinstance(parent, ast.keyword) and parent.arg is None:
-            return self._passed(seen, call)
-        return None
-
-    def _passed(self, seen: _Seen, call: ast.Call) -> _Read | None:
-        """What ``function(**inputs)`` reads of them."""
+    def passed(self, seen: Seen, call: ast.Call) -> dict[str, bool] | None:
+        """What ``function(**inputs)`` reads of them, and whether it fails without."""
         if call.args or len(call.keywords) > 1 or not isinstance(call.func, ast.Name):
             return None
-        function = self._plain(call.func.id)
+        function = self.plain(call.func.id)
         if function is None or seen.bound[call.func.id]:
             return None
         its = function.args
@@ -212,11 +175,60 @@ class _Module:
             return None
         if len(its.args) + len(its.kwonlyargs) > _MOST:
             return None
-        name = call.func.id
-        if name not in self._taken:
-            told = arguments_of(its)
-            self._taken[name] = (told, {one for one, needed in told.items() if needed})
-        return _Read(*self._taken[name], call)
+        return arguments_of(its)
+
+    # What is asked of it there (`mecapy._reads`, `mecapy._known`)
+
+    def is_in_a_query(self, name: str) -> bool:
+        return any("@" + name in text for text in self._queries)
+
+    def is_builtin(self, name: str) -> bool:
+        return name not in self._bound and not self._may_bind_any
+
+    def constant(self, name: str) -> Any:
+        """The plain value that a name of the module surely has, or UNKNOWN."""
+        if name not in self._constants:
+            held = assigned(self._statements.get(name))
+            self._constants[name] = UNKNOWN if held is None else plain_value(held, UNKNOWN)
+        return self._constants[name]
+
+    def keys(self, name: str) -> tuple[Any, ...] | None:
+        """Those of a dict of the module that nothing changes."""
+        held = assigned(self._statements.get(name))
+        if not isinstance(held, ast.Dict) or len(held.keys) > _MOST:
+            return None
+        if self._whole is None:
+            self._whole = Seen(self._tree)
+        uses = self._whole.uses[name]
+        self.spend(len(uses))
+        if not all(self._only_looks(self._whole, use) for use in uses):
+            return None
+        found = [key.value for key in held.keys if isinstance(key, ast.Constant)]
+        return tuple(found) if len(found) == len(held.keys) else None
+
+    def _only_looks(self, seen: Seen, use: ast.Name) -> bool:
+        """Whether a use of a dict cannot change its keys."""
+        parent = seen.parents[use]
+        if isinstance(parent, ast.Subscript):
+            return parent.value is not use or isinstance(parent.ctx, ast.Load)
+        if isinstance(parent, ast.Call) and isinstance(parent.func, ast.Attribute):
+            return parent.func.attr == "join" and isinstance(parent.func.value, ast.Constant)
+        if isinstance(parent, ast.Call) and isinstance(parent.func, ast.Name):
+            of = parent.func.id
+            return of in _LOOKING and of not in seen.bound and self.is_builtin(of)
+        if isinstance(parent, ast.Attribute):
+            return parent.attr in ("get", "items", "keys", "values")
+        binds = isinstance(use.ctx, ast.Store)
+        return binds or isinstance(parent, (ast.Compare, ast.For, ast.comprehension))
+
+    def spend(self, steps: int = 1) -> None:
+        self._spent += steps
+        if self._spent > _MOST_STEPS:
+            raise TooMuch
+
+    def may_spend(self, steps: int) -> bool:
+        """Whether what is not so important may take that many steps."""
+        return self._spent + steps < _MOST_STEPS // 2
 
     # Members of the result
 
@@ -228,10 +240,10 @@ class _Module:
         return self._results[name]
 
     def _returned(self, name: str) -> list[str] | None:
-        function = self._plain(name)
+        function = self.plain(name)
         if function is None or falls_off(function.body):
             return None
-        seen = self._view(name, function)
+        seen = self.view(name, function)
         told: dict[str, None] = {}
         variables: set[str] = set()
         for value in seen.returned:
@@ -253,59 +265,6 @@ class _Module:
             if len(told) > _MOST:
                 return None
         return list(told) if seen.returned else None
-
-
-class _Read(NamedTuple):
-    names: Collection[str]
-    needed: set[str]  # of them: it fails without
-    node: ast.AST | None  # that fails then
-
-
-class _Seen:
-    """A function, looked at once: what its names are bound by, and where they are used."""
-
-    def __init__(self, function: ast.FunctionDef) -> None:
-        self.bound: Counter[str] = Counter()  # here or in what is defined within
-        self.uses: dict[str, list[ast.Name]] = {}  # in the order of the text
-        self.parents: dict[ast.AST, ast.AST] = {}
-        waiting: list[ast.AST] = [function]
-        while waiting:
-            node = waiting.pop()
-            if node is not function:
-                self.bound.update(bound_by(node))
-            if isinstance(node, ast.Name):
-                self.uses.setdefault(node.id, []).append(node)
-            children = list(ast.iter_child_nodes(node))
-            self.parents |= dict.fromkeys(children, node)
-            waiting += reversed(children)
-        its = list(own(function.body))
-        self.yields = any(isinstance(node, (ast.Yield, ast.YieldFrom)) for node in its)
-        self.returned = [node.value for node in its if isinstance(node, ast.Return)]
-        self._own_names = {node for node in its if isinstance(node, ast.Name)}
-
-    def members_of(self, variable: str) -> list[str] | None:
-        """Those of a variable that is one dict, of which only single members are set or read."""
-        told: dict[str, None] = {}
-        made = 0
-        if self.bound[variable] != 1:
-            return None
-        for use in self.uses[variable]:
-            parent = self.parents[use]
-            if isinstance(parent, ast.Subscript) and parent.value is use:
-                name = text_of(parent.slice)
-                if name is None or isinstance(parent.ctx, ast.Del):
-                    return None
-                if isinstance(parent.ctx, ast.Store):
-                    told[name] = None
-            elif isinstance(use.ctx, ast.Store):
-                members = keys_of(assigned(parent)) if use in self._own_names else None
-                if members is None:
-                    return None
-                told |= dict.fromkeys(members)
-                made += 1
-            elif not (isinstance(parent, ast.Return) and use in self._own_names):
-                return None  # also what a function within gives to who may change it
-        return list(told) if made else None  # else it is no variable, or an argument
 
 
 # Bounds

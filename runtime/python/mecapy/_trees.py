@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterable, Iterator
-from typing import NamedTuple
+from typing import Any, NamedTuple, Protocol
 
+_COMPREHENSIONS = (ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp)
 _DEFINITIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef, ast.Lambda)
 
 
@@ -70,9 +71,11 @@ def bound_by_statement(statement: ast.stmt) -> Iterator[str]:
             yield from bound_by(alias)
     elif isinstance(statement, ast.Assign) and len(statement.targets) == 1:
         yield from bound_by(statement.targets[0])
+    elif isinstance(statement, ast.AnnAssign) and statement.value:
+        yield from bound_by(statement.target)
 
 
-def assigned(statement: ast.AST) -> ast.expr | None:
+def assigned(statement: ast.AST | None) -> ast.expr | None:
     """What a statement gives one name and nothing else."""
     if isinstance(statement, ast.Assign) and len(statement.targets) == 1:
         return statement.value
@@ -83,6 +86,15 @@ def text_of(node: ast.expr) -> str | None:
     """The text that is written there."""
     held = node.value if isinstance(node, ast.Constant) else None
     return held if isinstance(held, str) else None
+
+
+def plain_value(node: ast.expr, unknown: object) -> Any:
+    """The constant that is written there, or a tuple of such; `unknown` for all else."""
+    if isinstance(node, ast.Constant):
+        return unknown if node.value is Ellipsis else node.value
+    if not isinstance(node, ast.Tuple) or any(isinstance(one, ast.Starred) for one in node.elts):
+        return unknown
+    return tuple(plain_value(one, unknown) for one in node.elts)
 
 
 def keys_of(node: ast.expr | None) -> list[str] | None:
@@ -106,36 +118,90 @@ def arguments_of(arguments: ast.arguments) -> dict[str, bool]:
 # What is surely done
 
 
-class _Surely(NamedTuple):
+class Way(Protocol):
+    """What is known of what is gone through."""
+
+    @property
+    def absent(self) -> str | None:
+        """A name that is supposed not to be there: who needs it fails."""
+
+    def needs(self, node: ast.AST) -> Iterable[str]:
+        """The names without which a node alone fails."""
+
+    def truth(self, test: ast.expr) -> bool | None:
+        """Which way a condition surely goes."""
+
+    def turns(self, node: ast.AST) -> Iterator[None]:
+        """Each turn that a loop surely does to its end, while it is asked for; or none."""
+
+
+class Surely(NamedTuple):
     names: set[str]  # that were needed when it is over, without an exception
-    returns: bool  # whether it may end the function
+    returns: bool = False  # whether it may end the function
+    never: bool = False  # whether it surely ends by an exception
 
 
-def surely(body: list[ast.stmt], needed_by: dict[ast.AST, set[str]]) -> _Surely:
+def surely(body: list[ast.stmt], way: Way) -> Surely:
     """What these statements need, whichever way they are gone through."""
     names: set[str] = set()
     for statement in body:
-        if isinstance(statement, ast.If):
-            one = surely(statement.body, needed_by)
-            other = surely(statement.orelse, needed_by)
-            names |= _evaluated(statement.test, needed_by) | (one.names & other.names)
-            returns = one.returns or other.returns
-        else:
-            names |= _evaluated(statement, needed_by)
-            returns = any(isinstance(node, ast.Return) for node in own([statement]))
-        if returns:
-            return _Surely(names, True)
-    return _Surely(names, False)
+        found = _of_statement(statement, way)
+        names |= found.names
+        if found.never or way.absent in names:
+            return Surely(names, never=True)
+        if found.returns:
+            return Surely(names, returns=True)
+    return Surely(names)
 
 
-def _evaluated(node: ast.AST, needed_by: dict[ast.AST, set[str]]) -> set[str]:
+def _of_statement(statement: ast.stmt, way: Way) -> Surely:
+    if isinstance(statement, ast.If):
+        return _of_branches(statement, way)
+    names = _evaluated(statement, way)
+    if isinstance(statement, ast.For):
+        for _ in way.turns(statement):
+            turn = surely(statement.body, way)
+            names |= turn.names
+            if turn.never:
+                return Surely(names, never=True)
+    returns = any(isinstance(node, ast.Return) for node in own([statement]))
+    return Surely(names, returns, isinstance(statement, ast.Raise))
+
+
+def _of_branches(statement: ast.If, way: Way) -> Surely:
+    names = _evaluated(statement.test, way)
+    goes = way.truth(statement.test)
+    if goes is not None:
+        taken = surely(statement.body if goes else statement.orelse, way)
+        return taken._replace(names=names | taken.names)
+    one = surely(statement.body, way)
+    other = surely(statement.orelse, way)
+    if one.never or other.never:
+        left = other if one.never else one
+        return left._replace(names=names | left.names)
+    return Surely(names | (one.names & other.names), one.returns or other.returns)
+
+
+def _evaluated(node: ast.AST, way: Way) -> set[str]:
     names: set[str] = set()
     waiting = [node]
     while waiting:
         part = waiting.pop()
-        names |= needed_by.get(part, set())
+        names.update(way.needs(part))
         waiting += _first(part)
+        if isinstance(part, ast.IfExp) and (goes := way.truth(part.test)) is not None:
+            waiting.append(part.body if goes else part.orelse)
+        for _ in way.turns(part) if isinstance(part, _COMPREHENSIONS) else ():
+            for made in _made_by(part):
+                names |= _evaluated(made, way)
     return names
+
+
+def _made_by(node: ast.AST) -> list[ast.expr]:
+    """What a comprehension evaluates at each turn."""
+    if isinstance(node, ast.DictComp):
+        return [node.key, node.value]
+    return [node.elt] if isinstance(node, (ast.ListComp, ast.SetComp, ast.GeneratorExp)) else []
 
 
 def _first(node: ast.AST) -> Iterable[ast.AST]:
@@ -148,7 +214,7 @@ def _first(node: ast.AST) -> Iterable[ast.AST]:
         return (node.test,)
     if isinstance(node, ast.Compare):
         return (node.left, node.comparators[0])
-    if isinstance(node, (ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp)):
+    if isinstance(node, _COMPREHENSIONS):
         return (node.generators[0].iter,)
     return () if isinstance(node, ast.Lambda) else ast.iter_child_nodes(node)
 

@@ -22,10 +22,9 @@ client = MecaPy(token="never-sent")
 def facts_of() -> Iterator[Callable[[ast.Module], Any]]:
     """What the runtime tells; the package here has no such module."""
     with pytest.MonkeyPatch.context() as patch:
-        for name in ("mecapy._trees", "mecapy._facts"):
-            spec = importlib.util.spec_from_file_location(
-                name, RUNTIME / f"{name.rpartition('.')[2]}.py"
-            )
+        for part in ("_trees", "_scope", "_known", "_reads", "_facts"):
+            name = f"mecapy.{part}"
+            spec = importlib.util.spec_from_file_location(name, RUNTIME / f"{part}.py")
             assert spec is not None
             assert spec.loader is not None
             module = importlib.util.module_from_spec(spec)
@@ -70,9 +69,20 @@ def kept(force):
     return {"force": force}
 
 
+UNITS = (("force", "N"), ("width", "mm"))
+
+
+def _number(given, name, unit):
+    value = given.get(name)
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise ValueError(f"{name}: expected a number in {unit}")
+    return value
+
+
 @client.task
 def calculate(inputs):
-    return {"stress": inputs["force"] / inputs.get("section", 1)}
+    force, width = (_number(inputs, name, unit) for name, unit in UNITS)
+    return {"stress": force / width / inputs.get("height", 1)}
 
 
 def within() -> Any:
@@ -91,7 +101,7 @@ def within() -> Any:
         (several, {"force": False, "further": False}, None),
         (any_of, None, ["count"]),
         (kept, None, None),
-        (calculate, {"force": True, "section": False}, ["stress"]),
+        (calculate, {"force": True, "width": True, "height": False}, ["stress"]),
         (within(), {"force": True}, ["force"]),
     ],
     ids=lambda one: getattr(one, "__name__", None),
