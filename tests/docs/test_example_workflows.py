@@ -42,17 +42,22 @@ def walked(folder: Path, inputs: str) -> tuple[dict[str, Any], list[str]]:
     """What a workflow gives for inputs, and the names of the files that its nodes leave."""
     with tempfile.TemporaryDirectory() as work:
         told = {"folder": str(folder), "definition": read(folder), "inputs": json.loads(inputs)}
-        done = subprocess.run(
-            [PYTHON, chain.__file__],
-            input=json.dumps(told),
-            cwd=work,
-            env={**os.environ, "MPLBACKEND": "agg", "MPLCONFIGDIR": tempfile.gettempdir()},
-            capture_output=True,
-            text=True,
-            timeout=50,
-        )
-        assert done.returncode == 0, done.stderr
-        return json.loads(done.stdout), sorted(os.listdir(work))
+        return told_by(chain.__file__, told, work), sorted(os.listdir(work))
+
+
+def told_by(program: str, given: Any, work: str) -> Any:
+    """What a program tells of what it is given, by the Python that calculations have."""
+    done = subprocess.run(
+        [PYTHON, program],
+        input=json.dumps(given),
+        cwd=work,
+        env={**os.environ, "MPLBACKEND": "agg", "MPLCONFIGDIR": tempfile.gettempdir()},
+        capture_output=True,
+        text=True,
+        timeout=50,
+    )
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout)
 
 
 def walk(folder: Path, case: dict[str, Any]) -> tuple[dict[str, Any], list[str]]:
@@ -240,3 +245,40 @@ def test_the_joint_in_steps_is_the_joint_in_one_calculation() -> None:
         ]
         for found, expected in pairs:
             assert found == (expected if expected is None else pytest.approx(expected, rel=1e-12))
+
+
+def test_the_figure_of_the_shaft_shows_its_results(tmp_path: Path) -> None:
+    folder = ROOT / "examples" / "shaft-workflow"
+    outputs = walk(folder, {})[0]["outputs"]
+    file = folder / "shaft_diagram.py"
+    inputs = {name: outputs[name] for name in ("forces", "reactions", "sections")}
+    drawn = told_by(
+        str(Path(chain.__file__).parent / "drawn.py"),
+        {"file": str(file), "inputs": inputs},
+        str(tmp_path),
+    )
+    lines = {axes["axes"]: {line["label"]: line for line in axes["lines"]} for axes in drawn}
+    shears, moments, torques = (
+        lines[name] for name in ("shear force [kN]", "bending moment [N m]", "torque [N m]")
+    )
+    near = functools.partial(pytest.approx, rel=1e-9, abs=1e-9)
+
+    top = max(zip(moments["resultant"]["y"], moments["resultant"]["x"], strict=True))
+    largest = outputs["largest"]
+    assert top == near((largest["moment_n_mm"] / 1000.0, largest["position_mm"]))
+    [torque] = torques.values()
+    assert max(torque["y"]) == near(outputs["torque_n_mm"] / 1000.0)
+
+    for index, place in enumerate(outputs["moments"]):  # each force and bearing: left, right of it
+        at = 2 * index
+        found = [shears[f"along {axis}"]["y"][at] for axis in "yz"]
+        assert 1000.0 * math.hypot(*found) == near(place["shear_n"])
+        assert torque["y"][at] == near(place["torque_n_mm"] / 1000.0)
+        for axis in "yz":
+            line = moments[f"of the forces along {axis}"]
+            assert line["x"][at] == place["position_mm"]
+            assert line["y"][at] == near(place[f"moment_{axis}_n_mm"] / 1000.0)
+    marked = [(line["x"], line["y"]) for line in moments.values() if len(line["x"]) == 1]
+    for section in outputs["sections"]:
+        place = section["position_mm"], section["moment_n_mm"] / 1000.0
+        assert any(x == [place[0]] and y == near([place[1]]) for x, y in marked), section["name"]
