@@ -252,7 +252,14 @@ def test_parts_of_values_are_json_pointers(part: Any, at: str) -> None:
         (len, "put what needs its length"),
         (list, "each"),
         (lambda v: [*v], "each"),
-        (lambda v: f"{v:.2f}", "put what makes the text"),
+        (lambda v: f"{v:.2f}", "put what makes the text into a calculation"),
+        (lambda v: f"{v} mm", "put what makes the text into a calculation"),
+        (lambda v: f"{v!s} mm", "put what makes the text"),
+        (lambda v: "{} mm".format(v), "put what makes the text"),  # noqa: UP032
+        (lambda v: "%s mm" % v, "put what makes the text"),  # noqa: UP031
+        (str, "put what makes the text"),
+        (bytes, "put what makes the text"),
+        (print, "put what makes the text"),
         (lambda v: [1, 2, 3][:v], None),
         (lambda v: {}[v], "comparison"),
         (lambda v: v[v], "which part is taken must be known before"),
@@ -279,7 +286,7 @@ def test_which_part_of_a_value_is_said_by_a_text_or_a_number() -> None:
             _ = value.margin
         with pytest.raises(TypeError, match="never changed"):
             value.margin = 1
-        assert f"{value[0]['a']}" == '<input x[0]["a"] of workflow joint>'
+        assert repr(value[0]["a"]) == '<input x[0]["a"] of workflow joint>'
         assert not hasattr(value, "_repr_html_")
         assert copy.deepcopy([value])[0] is copy.copy(value) is value
 

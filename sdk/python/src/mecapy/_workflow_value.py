@@ -23,10 +23,12 @@ _NUMBERS = (
 )
 _COMPARISON = ("lt", "le", "eq", "ne", "gt", "ge", "hash")
 _PUT_IT = "put the arithmetic into a calculation"
+_TEXT = ("str", "format", "bytes")
 _REFUSED = {
     **{f"__{name}__": _PUT_IT for name in (*_ARITHMETIC, *_NUMBERS)},
     **{f"__r{name}__": _PUT_IT for name in _ARITHMETIC},
     **{f"__{name}__": "put the comparison into a calculation" for name in _COMPARISON},
+    **{f"__{name}__": "put what makes the text into a calculation" for name in _TEXT},
     "__contains__": "put the comparison into a calculation",
     "__bool__": "put the decision into a calculation, and its result into when= of a node",
     "__len__": "put what needs its length into a calculation",
@@ -41,7 +43,8 @@ class WorkflowValue:
     An input of a workflow (`WorkflowBuilder.input`), the result of a node, the element of a list
     (`WorkflowBuilder.each`), or a part of one: ``k["stiffness"]["axial"]``, ``k[0]``. It is given
     to calculations, which makes nodes, and to `WorkflowBuilder.output`. It is no number: arithmetic
-    on it, comparing it and going through it are TypeErrors.
+    on it, comparing it, going through it and making a text of it are TypeErrors; `repr` tells which
+    value it is.
 
     Parts are those of JSON: members of dicts, elements of lists. An array, a table, a date go
     whole.
@@ -92,11 +95,6 @@ class WorkflowValue:
             raise AttributeError(name)
         text = f'a value of a workflow has no .{name}: a member of a result is ["{name}"]'
         raise AttributeError(text)
-
-    def __format__(self, how: str) -> str:
-        if how:
-            _refuse(self, "put what makes the text into a calculation")
-        return repr(self)
 
     def __repr__(self) -> str:
         parts = (part.replace("~1", "/").replace("~0", "~") for part in self._at.split("/")[1:])
