@@ -90,6 +90,13 @@ nodes: {preload: {task: preload.py, inputs: {force: {input: force}}}}
 outputs: {n: {node: preload, at: /n}}
 END
 """
+# The first of that name, whatever other pages have kept.
+NO_JOINT = """
+joints='import json, sys; print(*(t["id"] for t in json.load(sys.stdin) if t["name"] == "joint"))'
+for id in $(mecapy workflow list --json | python3 -c "$joints"); do
+  mecapy workflow delete "$id"
+done
+"""
 A_JOINT = JOINT + "mecapy workflow create joint.yaml; mecapy workflow run joint -i force=1\n"
 A_FAILED_JOINT = (
     JOINT
@@ -277,6 +284,7 @@ for i in $(seq 300); do [ -n "$(squeue --noheader; ls /shared/mecapy/*)" ] || br
 WRITE_SETTINGS = "cat >mecapy.toml <<'END'"
 A_USER = "useradd --system --uid 64100 --home-dir /nonexistent --shell /usr/sbin/nologin mecapy"
 SCENES = {
+    ("docs/guides/workflows.md", "from mecapy import MecaPy"): Scene(before=NO_JOINT),
     (LOCAL, WRITE_SETTINGS): Scene(before=CALLER),
     (LOCAL, "ls /var/lib/mecapy/machines"): Scene(before=NO_MACHINE),
     (SLURM, A_USER): Scene(on=alone, after="id mecapy"),

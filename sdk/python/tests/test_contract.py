@@ -69,6 +69,7 @@ def test_limits_are_those_of_the_platform_in_its_units(contract: Json) -> None:
     given = {our_name(name): amount for name, (amount, _) in rows.items()}
     assert {field.name for field in dataclasses.fields(Limits)} == set(given)
     assert Limits(**given).record() == {name: told for name, (_, told) in rows.items()}
+    assert {row["name"]: row["default"] for row in contract["limits"]} == _values.DEFAULT_LIMITS
     for name, (amount, told) in rows.items():  # each by itself: none stands for another
         assert Limits(**{our_name(name): amount}).record() == {name: told}
 

@@ -505,27 +505,22 @@ def client_of(server: Scripted) -> MecaPy:
     return MecaPy(base_url=server.url, token="t", retries=0)
 
 
+NONE = Answer(200, {"items": []})  # of a list
+LOOKED_FOR = [("GET", "/api/tasks?limit=100", None), ("GET", "/api/workflows?limit=100", None)]
+
+
 def task_of(number: int, version: int = 1) -> Answer:
-    return Answer(201, {"id": f"t{number}", "version": version, "name": "n"})
+    told = {"id": f"t{number}", "version": version, "name": "joint/scaled", "code": "before"}
+    return Answer(201, told | {"limits": {}})
 
 
 def workflow_of(version: int = 1) -> Answer:
     parts: dict[str, Any] = {"inputs": {}, "nodes": {}, "outputs": {}}
-    return Answer(201, {"id": "w", "name": "joint", "version": version, **parts})
-
-
-def another():
-    def scaled(x):
-        return 2 * x
-
-    return scaled
-
-
-STEP = 1
+    return Answer(201, {"id": "w", "name": "joint", "version": version, "description": "", **parts})
 
 
 def scaled(x, by=1.0):
-    return x * by * STEP
+    return x * by
 
 
 def write(client: MecaPy, description: str | None = None, **options: Any) -> WorkflowBuilder:
@@ -552,10 +547,12 @@ NODES = {
 
 
 def test_functions_are_kept_first_and_once_each() -> None:
-    with scripted(task_of(1, 4), workflow_of()) as server:
+    with scripted(NONE, task_of(1, 4), NONE, workflow_of()) as server:
         w = write(client_of(server), description="d")
-        (_, _, task), workflow = told(server)
-    assert (task["name"], set(task)) == ("scaled", {"name", "code"})
+        looked, (method, path, task), looked_again, workflow = told(server)
+    assert [looked, looked_again] == LOOKED_FOR
+    assert (method, path) == ("POST", "/api/tasks")
+    assert (task["name"], set(task)) == ("joint/scaled", {"name", "code"})
     assert workflow == (
         "POST",
         "/api/workflows",
@@ -571,70 +568,25 @@ def test_functions_are_kept_first_and_once_each() -> None:
     assert (w.workflow.id, w.workflow.version) == ("w", 1)
 
 
-def test_what_is_written_again_becomes_a_new_version(monkeypatch: pytest.MonkeyPatch) -> None:
-    changed = [task_of(1, 2), workflow_of(1), workflow_of(2)]
-    same = [task_of(1, 2), workflow_of(2)]
-    with scripted(task_of(1), workflow_of(), *changed, *same) as server:
+def test_what_was_kept_before_is_asked_for_and_changed() -> None:
+    again = [task_of(1, 3), task_of(1, 4), workflow_of(), workflow_of(2)]
+    with scripted(NONE, task_of(1), NONE, workflow_of(), *again) as server:
         client = client_of(server)
         write(client)
-        monkeypatch.setattr(sys.modules[__name__], "STEP", 2)
         assert write(client).workflow.version == 2
-        assert write(client).workflow.version == 2
-        asked = told(server)[2:]
+        asked = told(server)[4:]
     assert [(method, path) for method, path, _ in asked] == [
+        ("GET", "/api/tasks/t1"),
         ("PATCH", "/api/tasks/t1"),
         ("GET", "/api/workflows/w"),
         ("PATCH", "/api/workflows/w"),
-        ("GET", "/api/tasks/t1?version=2"),
-        ("GET", "/api/workflows/w"),
     ]
-    assert set(asked[2][2]) == {"nodes"}
-
-
-def test_what_was_deleted_meanwhile_is_made_anew() -> None:
-    gone = Answer(404, {"detail": "no such task"})
-    with scripted(task_of(1), workflow_of(), gone, task_of(2), gone, workflow_of()) as server:
-        client = client_of(server)
-        write(client)
-        write(client)
-        asked = told(server)[2:]
-    assert [method for method, _, _ in asked] == ["GET", "POST", "GET", "POST"]
-    assert asked[3][2]["nodes"]["scaled"]["task"] == "t2"
-
-
-def test_a_limit_that_is_taken_away_makes_another_task() -> None:
-    with scripted(task_of(1), workflow_of(), task_of(2), workflow_of(), workflow_of(2)) as server:
-        client = client_of(server)
-        write(client, memory=512, cache="1 h")
-        write(client)
-        asked = told(server)[2:]
-    assert [(method, path) for method, path, _ in asked] == [
-        ("POST", "/api/tasks"),
-        ("GET", "/api/workflows/w"),
-        ("PATCH", "/api/workflows/w"),
-    ]
-
-
-def test_an_option_that_is_taken_away_is_taken_from_the_task() -> None:
-    answers = [task_of(1), workflow_of(), task_of(1), workflow_of(), workflow_of()]
-    with scripted(*answers) as server:
-        client = client_of(server)
-        write(client, cache="1 h", description="d")
-        write(client)
-        asked = told(server)[2:]
-    assert asked[0][2]["cache"] is None
-    assert asked[2] == ("PATCH", "/api/workflows/w", {"description": None})
-
-
-def test_two_functions_of_one_name_are_two_tasks() -> None:
-    with scripted(task_of(1), task_of(2), workflow_of()) as server:
-        client = client_of(server)
-
-        one, other = client.task(scaled), client.task(another())
-        with client.workflow("joint") as w:
-            w.output(y=one(other(w.input("x"))))
-        nodes = told(server)[2][2]["nodes"]
-    assert [node["task"] for node in nodes.values()] == ["t1", "t2"]
+    assert set(asked[1][2]) == {"code"}
+    assert asked[3][2] == {
+        "inputs": {"x": {}},
+        "nodes": NODES,
+        "outputs": {"y": {"node": "scaled_2"}},
+    }
 
 
 def test_an_exception_inside_keeps_nothing() -> None:
@@ -675,7 +627,8 @@ WORDS = """the workflow will not do:
 def test_what_the_server_finds_is_said_in_words_of_nodes() -> None:
     kept = Answer(201, {"id": TASK_ID, "version": 1, "name": "n"})
     wrong = Answer(422, {"code": "invalid_fields", "detail": "no", "errors": PROBLEMS})
-    with scripted(kept, wrong) as server, pytest.raises(WorkflowError) as caught:
+    answers = [NONE, kept, NONE, wrong]
+    with scripted(*answers) as server, pytest.raises(WorkflowError) as caught:
         write(client_of(server))
     assert str(caught.value) == WORDS
     assert caught.value.code == "invalid_fields"
@@ -687,7 +640,7 @@ def test_what_the_server_finds_in_a_function_names_it() -> None:
     problem = {"pointer": "/limits/memory_mb", "detail": "over the ceiling of 4096"}
     wrong = Answer(422, {"code": "invalid_fields", "detail": "no", "errors": [problem]})
     with (
-        scripted(wrong) as server,
+        scripted(NONE, wrong) as server,
         pytest.raises(
             WorkflowError, match="the function scaled of workflow joint: no\n  /limits/memory_mb"
         ),
@@ -727,9 +680,10 @@ def test_the_awaited_builder_writes_the_same() -> None:
                 client.workflow("b").input("x")
             return w
 
-    with scripted(task_of(1, 4), workflow_of(), Answer(202, run)) as server:
+    answers = [NONE, task_of(1, 4), NONE, workflow_of(), Answer(202, run)]
+    with scripted(*answers) as server:
         asyncio.run(story(server.url))
-        _, (_, _, body), (method, path, inputs) = told(server)
+        *_, (_, _, body), (method, path, inputs) = told(server)
     assert body == {
         "name": "joint",
         "inputs": {"x": {}},

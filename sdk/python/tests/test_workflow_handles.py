@@ -32,20 +32,21 @@ from mecapy import (
     _notebook,
 )
 
+W = "01a218fd-7c32-7000-b47b-4bd94c0872bb"
 MADE = {"created_at": "2026-11-27T12:00:00Z", "updated_at": "2026-11-27T13:00:00Z"}
-SUMMARY = {"id": "w", "workflow_id": "w", "name": "joint", "description": "d", "version": 3, **MADE}
+SUMMARY = {"id": W, "workflow_id": W, "name": "joint", "description": "d", "version": 3, **MADE}
 PARTS = {
     "inputs": {"bolt": {}, "torque": {"default": 80}},
     "nodes": {"k": {"task": "t", "inputs": {}}},
     "outputs": {"margin": {"node": "k", "at": "/margin"}},
 }
 WORKFLOW = SUMMARY | PARTS
-BEGUN = {"status": "running", "workflow_id": "w", "workflow_run_id": "r"}
+BEGUN = {"status": "running", "workflow_id": W, "workflow_run_id": "r"}
 K = {"name": "k", "task_id": "t", "version": 2, "status": "running", "run_id": "k1"}
 EACH = {"name": "f", "task_id": "t", "version": 1, "status": "running", "elements": 9, "ended": 4}
 EACH |= {"failed": 1, "reused": 2}
 RUNNING = {
-    **{"id": "r", "workflow_run_id": "r", "workflow_id": "w", "version": 3, "status": "running"},
+    **{"id": "r", "workflow_run_id": "r", "workflow_id": W, "version": 3, "status": "running"},
     **{"attempt": 1, "cancel_requested": False, "nodes": [K, EACH]},
     "queued_at": "2026-11-27T12:00:00Z",
 }
@@ -104,15 +105,17 @@ def play(kind: type, story: Any, *answers: Answer) -> list[tuple[str, str, Any]]
 @BOTH
 def test_a_workflow_as_it_is_told(kind: type) -> None:
     async def story(client: Any) -> None:
-        workflow = await settled(client.workflows.get("w", version=3))
-        assert (workflow.id, workflow.name, workflow.version) == ("w", "joint", 3)
+        workflow = await settled(client.workflows.get(W, version=3))
+        assert (workflow.id, workflow.name, workflow.version) == (W, "joint", 3)
         assert workflow.description == "d"
         assert (workflow.updated_at - workflow.created_at).total_seconds() == 3600
         assert {part: getattr(workflow, part) for part in PARTS} == PARTS
         assert workflow.definition == PARTS
-        assert repr(workflow).endswith("Workflow 'joint' version 3 id=w>")
+        assert repr(workflow).endswith(f"Workflow 'joint' version 3 id={W}>")
 
-    assert play(kind, story, Answer(200, WORKFLOW)) == [("GET", "/api/workflows/w?version=3", None)]
+    assert play(kind, story, Answer(200, WORKFLOW)) == [
+        ("GET", f"/api/workflows/{W}?version=3", None)
+    ]
 
 
 @BOTH
@@ -136,9 +139,9 @@ def test_workflows_are_made_looked_at_changed_and_hidden(kind: type) -> None:
     assert play(kind, story, *answers, Answer(200, WORKFLOW), Answer(204, b"")) == [
         ("POST", "/api/workflows", {"name": "joint", "description": "d", **PARTS}),
         ("POST", "/api/workflows/check", PARTS),
-        ("PATCH", "/api/workflows/w", {"name": "n", "nodes": PARTS["nodes"]}),
-        ("PATCH", "/api/workflows/w", {"description": ""}),
-        ("DELETE", "/api/workflows/w", None),
+        ("PATCH", f"/api/workflows/{W}", {"name": "n", "nodes": PARTS["nodes"]}),
+        ("PATCH", f"/api/workflows/{W}", {"description": ""}),
+        ("DELETE", f"/api/workflows/{W}", None),
     ]
 
 
@@ -172,9 +175,9 @@ def test_a_workflow_of_a_list_asks_for_what_lists_do_not_tell() -> None:
 @BOTH
 def test_a_workflow_is_run_with_inputs_by_name(kind: type) -> None:
     async def story(client: Any) -> None:
-        workflow = await settled(client.workflows.get("w"))
+        workflow = await settled(client.workflows.get(W))
         run = await settled(workflow.execute(bolt={"d": 12}, torque=80))
-        assert (run.id, run.workflow_id) == ("r", "w")
+        assert (run.id, run.workflow_id) == ("r", W)
         await settled(workflow.execute({"version": 1, "x": {1}}, version=2, force=("k",), y=1))
         await settled(workflow.execute(force="k", fresh=True))
         with pytest.raises(TypeError, match="input x is given twice"):
@@ -182,7 +185,7 @@ def test_a_workflow_is_run_with_inputs_by_name(kind: type) -> None:
 
     asked = play(kind, story, Answer(200, WORKFLOW), *[Answer(202, BEGUN)] * 3)
     assert {(method, path) for method, path, _ in asked[1:]} == {
-        ("POST", "/api/workflows/w/execute")
+        ("POST", f"/api/workflows/{W}/execute")
     }
     assert [body for _, _, body in asked[1:]] == [
         {"inputs": {"bolt": {"d": 12}, "torque": 80}},
@@ -198,7 +201,7 @@ def test_a_workflow_is_run_with_inputs_by_name(kind: type) -> None:
 def test_a_fresh_run_asks_that_nothing_is_reused() -> None:
     told_too = Answer(202, BEGUN, {"MecaPy-Warning": "nearly spent"})
     with scripted(Answer(200, WORKFLOW), told_too, Answer(202, BEGUN)) as server:
-        workflow = client_of(server).workflows.get("w")
+        workflow = client_of(server).workflows.get(W)
         with pytest.warns(BudgetWarning, match="nearly spent"):
             workflow.execute(fresh=True)
         workflow.execute()
@@ -211,7 +214,7 @@ def test_a_fresh_run_asks_that_nothing_is_reused() -> None:
 @BOTH
 def test_the_latest_run_of_a_workflow(kind: type) -> None:
     async def story(client: Any) -> None:
-        workflow = await settled(client.workflows.get("w"))
+        workflow = await settled(client.workflows.get(W))
         for expected in (None, "r"):
             latest = workflow.latest
             run = await latest() if callable(latest) else latest
@@ -221,15 +224,15 @@ def test_the_latest_run_of_a_workflow(kind: type) -> None:
         runs = await settled(client.workflow_runs.list())
         assert [one.id for one in runs] == ["r"]
 
-    never = {"workflow_id": "w", "workflow_run_id": None, "status": None}
+    never = {"workflow_id": W, "workflow_run_id": None, "status": None}
     summary = {name: value for name, value in DONE.items() if name != "nodes"}
     page = Answer(200, {"items": [summary]})
     answers = [Answer(200, never), Answer(200, DONE), page, page]
     asked = play(kind, story, Answer(200, WORKFLOW), *answers)
     assert [path for _, path, _ in asked[1:]] == [
-        "/api/workflows/w/status",
-        "/api/workflows/w/status",
-        "/api/workflow-runs?workflow_id=w&status=failed&limit=1",
+        f"/api/workflows/{W}/status",
+        f"/api/workflows/{W}/status",
+        f"/api/workflow-runs?workflow_id={W}&status=failed&limit=1",
         "/api/workflow-runs?limit=100",
     ]
 
@@ -254,7 +257,7 @@ def test_how_far_the_nodes_of_a_run_are(kind: type) -> None:
 def test_what_may_change_is_asked_for_until_the_end() -> None:
     answers = [Answer(200, one) for one in (RUNNING, RUNNING | {"attempt": 2}, DONE)]
     with scripted(Answer(200, WORKFLOW), Answer(202, BEGUN), *answers) as server:
-        run = client_of(server).workflows.get("w").execute()
+        run = client_of(server).workflows.get(W).execute()
         assert run.nodes["k"].status == "running"
         assert run.attempt == 2
         assert run.status == "completed"
@@ -266,7 +269,7 @@ def test_what_may_change_is_asked_for_until_the_end() -> None:
 
 def test_an_awaited_run_is_as_it_was_told() -> None:
     async def story(client: Any) -> None:
-        run = await (await client.workflows.get("w")).execute()
+        run = await (await client.workflows.get(W)).execute()
         assert (run.nodes, run.version, run.attempt, run.status) == ({}, None, 0, "running")
         assert (await run.refresh()).nodes["k"].status == "running"
         assert repr(run) == "<AsyncWorkflowRun running id=r>"
@@ -506,11 +509,38 @@ def test_a_run_that_cannot_be_read_is_the_platforms_fault(broken: Any) -> None:
         client_of(server).workflow_runs.get("r")
 
 
+@BOTH
+def test_a_workflow_is_found_by_its_name(kind: type) -> None:
+    async def story(client: Any) -> None:
+        assert (await settled(client.workflows.get("py vessel"))).id == W
+        assert (await settled(client.workflows.get("py vessel", version=2))).id == W
+        with pytest.raises(UsageError, match="several of your workflows are named 'two': v, u"):
+            await settled(client.workflows.get("two"))
+        with pytest.raises(NotFoundError, match="named 'py vesel': did you mean 'py vessel'"):
+            await settled(client.workflows.get("py vesel"))
+        with pytest.raises(NotFoundError, match=r"workflows\.list\(\) shows yours"):
+            await settled(client.workflows.get("else"))
+        with pytest.raises(UsageError, match="an id is a text"):
+            await settled(client.workflows.get(3))
+
+    first = [SUMMARY | {"name": "two", "id": "v"}, SUMMARY | {"name": "two", "id": "u"}]
+    pages = [Answer(200, {"items": first, "next": "+"})]
+    pages += [Answer(200, {"items": [SUMMARY | {"name": "py vessel"}]})]
+    found = [*pages, Answer(200, WORKFLOW)]
+    asked = play(kind, story, *found, *found, *pages * 3)
+    assert [path for _, path, _ in asked[:6]] == [
+        *("/api/workflows?limit=100", "/api/workflows?cursor=%2B&limit=100"),
+        f"/api/workflows/{W}",
+        *("/api/workflows?limit=100", "/api/workflows?cursor=%2B&limit=100"),
+        f"/api/workflows/{W}?version=2",
+    ]
+
+
 def test_inputs_that_will_not_do_are_told() -> None:
     problem = {"pointer": "/inputs/bolt", "detail": "it is missing"}
     wrong = Answer(422, {"code": "invalid_fields", "detail": "no", "errors": [problem]})
     with scripted(Answer(200, WORKFLOW), wrong) as server:
-        workflow = client_of(server).workflows.get("w")
+        workflow = client_of(server).workflows.get(W)
         with pytest.raises(InvalidRequestError, match="bolt: it is missing") as caught:
             workflow.execute()
     assert not isinstance(caught.value, WorkflowError)

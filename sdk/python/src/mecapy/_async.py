@@ -27,7 +27,7 @@ from mecapy._session import Session
 from mecapy._signatures import knows_the_address, shows_options, takes_inputs
 from mecapy._values import CostSum, Duration, Limits
 from mecapy._workflow_builder import AsyncWorkflowBuilder
-from mecapy._workflow_rules import Memory, WorkflowRules
+from mecapy._workflow_keep import KeepingRules, Memory
 
 if TYPE_CHECKING:
     from mecapy._client import MecaPy
@@ -64,7 +64,7 @@ class AsyncMecaPy:
     def _join(self, session: Session, options: Json) -> None:
         self._options = options
         self._driver = AsyncDriver(lambda: httpx.AsyncClient(**options))
-        self._rules = WorkflowRules(session)
+        self._rules = KeepingRules(session)
         self._memory = Memory()
         self.base_url = session.base_url
         self.tasks = AsyncTasks(self)

@@ -54,15 +54,15 @@ class AsyncWorkflows:
         rule = self._client._rules.check_workflow(definition_of(definition))
         return await self._client._driver.run(rule)
 
-    async def get(self, workflow_id: str, version: int | None = None) -> AsyncWorkflow:
-        """The workflow of an id; one of its versions, or the latest.
+    async def get(self, workflow: str, version: int | None = None) -> AsyncWorkflow:
+        """The workflow of an id or a name; see `Workflows.get`.
 
         Raises
         ------
-        NotFoundError
+        NotFoundError, UsageError
             See `Workflows.get`.
         """
-        rule = self._client._rules.get_workflow(workflow_id, version)
+        rule = self._client._rules.find_workflow(workflow, version)
         return AsyncWorkflow(self._client, await self._client._driver.run(rule))
 
     async def list(self, limit: int | None = None) -> AsyncIterator[AsyncWorkflow]:

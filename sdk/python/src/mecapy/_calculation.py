@@ -20,6 +20,7 @@ from mecapy._rules import Order
 from mecapy._source import calculation_of, check, unwrapped, written_of
 from mecapy._taken import is_calculation
 from mecapy._values import Limits, RunEstimate
+from mecapy._workflow_keep import Key, Source
 from mecapy._workflow_value import builder_of, check_has_names, check_is_known
 
 if TYPE_CHECKING:
@@ -206,12 +207,13 @@ class _Calculation:
             return dict(inputs)
         return self._inputs((), inputs)
 
-    def _kept(self) -> tuple[tuple[str, ...], Json]:
+    def _kept(self) -> tuple[Key, Source]:
         """What it is kept as for a workflow: the function it is, and what is sent."""
         function = self._mecapy_function
         name = self._options.name or function.__name__
         key = (function.__name__, name, function.__module__, function.__qualname__)
-        return key, fields_of(name=name, code=function, **self._options.of_tasks())
+        fields = fields_of(code=function, **self._options.of_tasks())
+        return key, Source(f"the function {function.__name__}", name, fields)
 
     def _written(self) -> Written:
         return written_of(self._mecapy_function)

@@ -26,7 +26,7 @@ from mecapy._task import Tasks
 from mecapy._values import CostSum, Duration, Limits
 from mecapy._workflow import WorkflowRuns, Workflows
 from mecapy._workflow_builder import WorkflowBuilder
-from mecapy._workflow_rules import Memory, WorkflowRules
+from mecapy._workflow_keep import KeepingRules, Memory
 
 if TYPE_CHECKING:
     from mecapy._async import AsyncMecaPy
@@ -106,7 +106,7 @@ class MecaPy:
     def _join(self, session: Session, options: Json) -> None:
         self._options = options
         self._driver = Driver(lambda: httpx.Client(**options))
-        self._rules = WorkflowRules(session)
+        self._rules = KeepingRules(session)
         self._memory = Memory()
         self.base_url = session.base_url
         self.tasks = Tasks(self)
@@ -237,14 +237,17 @@ class MecaPy:
 
         A function under ``@client.task`` that is called inside with a value of the workflow
         becomes a node of it; see `WorkflowBuilder`. It is kept when the ``with`` is left without an
-        exception, and is a new version of the workflow of this name that this client kept before.
+        exception: where you have a workflow of this name already it becomes that one's next
+        version, or stays as it is when nothing has changed. Its functions are kept as tasks, in
+        the same way, under the name ``WORKFLOW/function``.
 
         Parameters
         ----------
         name : str
-            What people call it.
+            What people call it, and by which it is found again; of several the one that was
+            changed last.
         description : str, optional
-            For people.
+            For people; None leaves that of the workflow there is.
 
         Raises
         ------

@@ -342,6 +342,18 @@ class Rules:
             if cursor is None or cursor == before or not page["items"]:
                 return
 
+    def _everything(self, path: str) -> Rule[list[Json]]:
+        """All items of a list at once."""
+        items: list[Json] = []
+        cursor = None
+        while True:
+            asked = {"cursor": cursor, "limit": _PAGE}
+            page = _json((yield from self.session.call("GET", path, params=asked)).content)
+            items += page["items"]
+            before, cursor = cursor, page.get("next")
+            if cursor is None or cursor == before or not page["items"]:
+                return items
+
 
 def _warn(reply: Reply) -> None:
     """Tell what the server says beside its answer."""

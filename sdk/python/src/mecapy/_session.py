@@ -232,7 +232,7 @@ _KINDS: dict[int, type[MecaPyError]] = {
 _NEXT_STEPS = {
     "no such task": ": an id is wanted, no name; tasks.list() shows yours",
     "no such run": ": runs.list() shows yours",
-    "no such workflow": ": an id is wanted, no name; workflows.list() shows yours",
+    "no such workflow": ": workflows.list() shows yours",
     "no such workflow run": ": workflow_runs.list() shows yours",
 }
 

@@ -571,3 +571,18 @@ _TABLE = {
     "artifacts": "artifacts_mb",
     "checkpoint": "checkpoint_mb",
 }
+
+# What a run may use where nothing is said; a server's ceilings may be lower.
+DEFAULT_LIMITS: Mapping[str, float] = {
+    "timeout_s": 600,
+    "cpu_s": 0,
+    "memory_mb": 2048,
+    "cpus": 1,
+    "disk_mb": 256,
+    "log_kb": 1024,
+    "result_mb": 8,
+    "artifacts_mb": 64,
+    "checkpoint_mb": 64,
+    "processes": 64,
+    "gpus": 0,
+}

@@ -67,15 +67,24 @@ class Workflows:
         rule = self._client._rules.check_workflow(definition_of(definition))
         return self._client._driver.run(rule)
 
-    def get(self, workflow_id: str, version: int | None = None) -> Workflow:
-        """The workflow of an id; one of its versions, or the latest.
+    def get(self, workflow: str, version: int | None = None) -> Workflow:
+        """The workflow of an id or a name; one of its versions, or the latest.
+
+        Parameters
+        ----------
+        workflow : str
+            Its id, or its whole name.
+        version : int, optional
+            Instead of the latest.
 
         Raises
         ------
         NotFoundError
             There is no such workflow of yours, or not this version of it.
+        UsageError
+            Several of yours have the name; their ids are told.
         """
-        rule = self._client._rules.get_workflow(workflow_id, version)
+        rule = self._client._rules.find_workflow(workflow, version)
         return Workflow(self._client, self._client._driver.run(rule))
 
     def list(self, limit: int | None = None) -> Iterator[Workflow]:

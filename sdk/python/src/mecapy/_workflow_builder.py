@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import copy
+import os
 import re
 import sys
 import unicodedata
 from collections.abc import Iterable, Mapping
+from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Literal
 
 from mecapy._calculation import _Calculation, _rows
 from mecapy._codec import encode_value
 from mecapy._errors import WorkflowError
+from mecapy._fields import fields_of
 from mecapy._state import TaskState
 from mecapy._values import Limits
-from mecapy._workflow_rules import Kept
+from mecapy._workflow_keep import Kept, Key, Source
 from mecapy._workflow_value import WorkflowValue, check_is_whole, count_open
 
 if TYPE_CHECKING:
@@ -49,13 +52,13 @@ class _WorkflowBuilder:
             raise TypeError(f"the name of a workflow is a text, not {name!r}")
         self.name = name
         self.description = description
-        self._functions: dict[tuple[str, ...], Json] = {}
-        self._kept: dict[tuple[str, ...], Kept] = {}
+        self._sources: dict[Key, Source] = {}
+        self._kept: dict[Key, Kept] = {}
         self._client = client
         self._state: Literal["new", "open", "left", "kept"] = "new"
         self._inputs: dict[str, Json] = {}
         self._nodes: dict[str, Json] = {}
-        self._keys: dict[str, tuple[str, ...]] = {}  # of the functions of nodes
+        self._keys: dict[str, Key] = {}  # of the functions and files of nodes
         self._outputs: dict[str, Json] = {}
         self._workflow: Any = None
 
@@ -152,11 +155,12 @@ class _WorkflowBuilder:
 
         Parameters
         ----------
-        task : Calculation, Task or str
-            A function under ``@client.task``, a task that is kept, or the id of one.
+        task : Calculation, path, Task or str
+            A function under ``@client.task``, a file that defines ``calculate(inputs)``, a task
+            that is kept, or the id of one.
         name : str, optional
-            Of the node: letters, digits, _ and -; else the function's or the task's, then
-            ``name_2``.
+            Of the node: letters, digits, _ and -; else the function's, the file's or the task's,
+            then ``name_2``.
         each : WorkflowValue, list, tuple, range, array or DataFrame, optional
             The list for each of whose elements it runs once, where no input is of its element;
             see `each`.
@@ -172,8 +176,8 @@ class _WorkflowBuilder:
         default : Any, optional
             That value.
         version : int, optional
-            Of a task; the latest when a run of the workflow begins if None. A function is what is
-            written here.
+            Of a task; the latest when a run of the workflow begins if None. A function or a file
+            is what is written here.
         inputs : mapping, optional
             Inputs whose names this method has for itself.
         **named : Any
@@ -191,6 +195,8 @@ class _WorkflowBuilder:
             another workflow or of two lists.
         EncodingError
             A constant has no encoding.
+        SourceError
+            The file cannot be read, or the function cannot be taken along.
         TypeError
             It is no call of the function, or an option has no meaning.
         """
@@ -199,9 +205,9 @@ class _WorkflowBuilder:
         if twice is not None:
             raise TypeError(f"input {twice} is given twice")
         given = {**(inputs or {}), **named}
+        if version is not None and isinstance(task, (_Calculation, os.PathLike)):
+            raise TypeError("version= is of tasks that are kept; a function is as it is here")
         if isinstance(task, _Calculation):
-            if version is not None:
-                raise TypeError("version= is of tasks that are kept; a function is as it is here")
             given = task._node_inputs(given)
         elif callable(task) and not isinstance(task, TaskState):
             raise TypeError(f"{task!r} is no task: put @client.task above it")
@@ -280,8 +286,9 @@ class _WorkflowBuilder:
             node["task"] = task.id
         elif isinstance(task, str):
             node["task"] = task
-        elif not isinstance(task, _Calculation):
-            raise TypeError(f"{task!r} is no task: a function under @client.task, a Task or its id")
+        elif not isinstance(task, (_Calculation, os.PathLike)):
+            kinds = "a function under @client.task, a file, a Task or its id"
+            raise TypeError(f"{task!r} is no task: {kinds}")
         if "version" in options:
             node["version"] = options.pop("version")
         node["inputs"] = {
@@ -300,12 +307,16 @@ class _WorkflowBuilder:
             check_is_whole(f"the default of node {name}", default)
             node["default"] = encode_value(default, f"the default of node {name}")
         if isinstance(task, _Calculation):  # the last thing that can fail
-            key, fields = task._kept()
-            while self._functions.setdefault(key, fields) != fields:  # two of the same name
-                key = (*key, "again")
-            self._keys[name] = key
+            self._keys[name] = self._key_of(*task._kept())
+        elif isinstance(task, os.PathLike):
+            self._keys[name] = self._key_of(*_of_file(task))
         self._nodes[name] = node
         return WorkflowValue(self, "node", name)
+
+    def _key_of(self, key: Key, source: Source) -> Key:
+        while self._sources.setdefault(key, source) != source:  # two of the same name
+            key = (*key, "again")
+        return key
 
     def _list_of(self, name: str, each: Any, inputs: Iterable[Any]) -> Json | None:
         """The list for each of whose elements a node runs; None when it runs once."""
@@ -362,6 +373,7 @@ class _WorkflowBuilder:
         if isinstance(task, str):
             raise TypeError("a node of a task's id wants a name: w.node(task_id, 'name')")
         own = getattr(task, "__name__", None) or getattr(task, "name", "")
+        own = Path(task).stem if isinstance(task, os.PathLike) else own
         first = name = _as_name(str(own)) or "node"
         count = 1
         while name in self._nodes:
@@ -404,8 +416,8 @@ class WorkflowBuilder(_WorkflowBuilder):
     A function under ``@client.task`` that is called with a value of the workflow becomes a node of
     it, and what it returns stands for the result. Called with plain arguments only, it runs here
     as ever; `node` makes a node of it. When the ``with`` is left, the functions and the workflow
-    are kept on the server; an exception keeps nothing. Written again with the same client, a
-    workflow of the same name becomes a new version of it.
+    are kept on the server under the workflow's name; an exception keeps nothing. Written again, by
+    this program or another, a workflow of the same name becomes a new version of it.
 
     Attributes
     ----------
@@ -558,6 +570,13 @@ def _as_name(text: str) -> str:
     if not name.strip("_-"):
         return ""
     return (name if _NAME.match(name) else f"_{name}")[:_LONGEST_NAME]
+
+
+def _of_file(path: os.PathLike[str]) -> tuple[Key, Source]:
+    """What a file is kept as for a workflow."""
+    name, where = Path(path).stem, str(Path(path).resolve())
+    source = Source(f"the file {Path(path).name}", name, fields_of(code=path), has_options=False)
+    return (name, name, where), source
 
 
 def _words(value: WorkflowValue) -> str:

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import contextlib
+import difflib
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any
 
 from mecapy import _errors as errors
 from mecapy._codec import read_record
 from mecapy._deadline import Deadline
-from mecapy._errors import MecaPyError, NotFoundError, WorkflowError
+from mecapy._errors import MecaPyError, NotFoundError, UsageError, WorkflowError
 from mecapy._fields import body_of
 from mecapy._rules import Order, Rules, _id, _json, _warn
 from mecapy._steps import Emit, Rule
@@ -20,94 +19,11 @@ from mecapy._values import ENDS, WorkflowCheck, check_of, workflow_event_of
 Json = dict[str, Any]
 
 
-@dataclass
-class Kept:
-    """What a client has kept on the server, and as what it was sent last."""
-
-    id: str
-    version: int
-    fields: Json
-
-
-@dataclass
-class Memory:
-    """What a client has kept so far: made again, it becomes a new version."""
-
-    tasks: dict[tuple[str, ...], Kept] = field(default_factory=dict)
-    workflows: dict[str, Kept] = field(default_factory=dict)
-
-
-class Draft(Protocol):
-    """A workflow that is to be kept, with the functions that are its calculations."""
-
-    name: str
-    description: str | None
-    _functions: dict[tuple[str, ...], Json]  # what is sent of each, by which it is
-    _kept: dict[tuple[str, ...], Kept]  # is filled
-
-    def _parts(self) -> Json:
-        """Its definition, once its functions are kept."""
+_UUID = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 
 
 class WorkflowRules(Rules):
     """The calls of the API, those of workflows among them."""
-
-    def keep(self, draft: Draft, memory: Memory) -> Rule[Json]:
-        """Keep a workflow and the functions it uses; the workflow as it is then.
-
-        Raises
-        ------
-        WorkflowError
-            Something is wrong with it, in words of its nodes.
-        """
-        for key, fields in draft._functions.items():
-            try:
-                draft._kept[key] = yield from self._keep_task(memory, key, fields)
-            except errors.InvalidRequestError as error:
-                raise _retold(error, f"the function {key[0]} of workflow {draft.name}: ") from None
-        fields = {"name": draft.name, **draft._parts()}
-        if draft.description is not None:
-            fields["description"] = draft.description
-        names = {one.id: key[0] for key, one in draft._kept.items()}
-        record = yield from self._keep_workflow(memory, fields, names)
-        memory.workflows[draft.name] = Kept(str(record["id"]), int(record["version"]), fields)
-        return record
-
-    def _keep_task(self, memory: Memory, key: tuple[str, ...], fields: Json) -> Rule[Kept]:
-        known = memory.tasks.get(key)
-        record = None
-        if known is not None and known.fields.get("limits", {}).keys() - fields.get("limits", {}):
-            known = None  # a change takes no limit away
-        if known is not None:
-            taken = {one: None for one in known.fields if one not in fields}
-            with contextlib.suppress(NotFoundError):  # deleted meanwhile
-                if known.fields == fields:
-                    record = yield from self.get_task(known.id, known.version)
-                else:
-                    record = yield from self.update_task(known.id, taken | fields)
-        if record is None:
-            record = yield from self.create_task(fields)
-        kept = Kept(str(record["id"]), int(record["version"]), fields)
-        memory.tasks[key] = kept
-        return kept
-
-    def _keep_workflow(self, memory: Memory, fields: Json, names: Mapping[str, str]) -> Rule[Json]:
-        known = memory.workflows.get(fields["name"])
-        if known is not None:
-            with contextlib.suppress(NotFoundError):  # deleted meanwhile
-                record = yield from self.get_workflow(known.id)
-                same = record["version"] == known.version
-                if same and known.fields == fields:
-                    return record
-                changed = {
-                    name: value
-                    for name, value in fields.items()
-                    if not (same and known.fields.get(name) == value)
-                }
-                if "description" in known.fields and "description" not in fields:
-                    changed["description"] = None
-                return (yield from self.update_workflow(known.id, changed, names))
-        return (yield from self.create_workflow(fields, names))
 
     # Workflows
 
@@ -140,6 +56,26 @@ class WorkflowRules(Rules):
         path = f"/api/workflows/{_id(workflow_id)}"
         reply = yield from self.session.call("GET", path, params={"version": version})
         return _json(reply.content)
+
+    def find_workflow(self, word: str, version: int | None = None) -> Rule[Json]:
+        """The workflow of an id or a name.
+
+        Raises
+        ------
+        NotFoundError
+            There is none; names that are near are told.
+        UsageError
+            Several have the name; their ids are told.
+        """
+        if not isinstance(word, str) or _UUID.fullmatch(word):
+            return (yield from self.get_workflow(word, version))
+        there = yield from self._everything("/api/workflows")
+        ids = [str(one["id"]) for one in there if one["name"] == word]
+        if len(ids) > 1:
+            raise UsageError(f"several of your workflows are named {word!r}: {', '.join(ids)}")
+        if not ids:
+            raise _no_workflow(word, [str(one["name"]) for one in there])
+        return (yield from self.get_workflow(ids[0], version))
 
     def workflow_versions(self, workflow_id: str) -> Rule[None]:
         """Emits the workflow with each of its versions, newest first."""
@@ -245,6 +181,13 @@ class WorkflowRules(Rules):
         yield from self._stream(what, path, workflow_event_of, goes_on=True)
 
 
+def _no_workflow(name: str, names: list[str]) -> NotFoundError:
+    near = difflib.get_close_matches(name, names, 3)
+    hint = f"did you mean {' or '.join(map(repr, near))}?" if near else ""
+    hint = hint or "workflows.list() shows yours"
+    return NotFoundError(f"no workflow of yours is named {name!r}: {hint}", code="not_found")
+
+
 def _workflow_run(content: bytes) -> Json:
     record = read_record(content, "result")
     return record | {"id": record["workflow_run_id"]}
@@ -286,7 +229,7 @@ def _of_node(way: list[str]) -> str:
     return ".".join([_OURS.get(way[0], way[0]), *way[1:]])
 
 
-def _retold(error: errors.InvalidRequestError, before: str) -> WorkflowError:
+def retold(error: errors.InvalidRequestError, before: str) -> WorkflowError:
     return _told(error, before + error.message)
 
 
