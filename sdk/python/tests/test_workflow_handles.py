@@ -178,8 +178,10 @@ def test_a_workflow_is_run_with_inputs_by_name(kind: type) -> None:
         workflow = await settled(client.workflows.get(W))
         run = await settled(workflow.execute(bolt={"d": 12}, torque=80))
         assert (run.id, run.workflow_id) == ("r", W)
-        await settled(workflow.execute({"version": 1, "x": {1}}, version=2, force=("k",), y=1))
-        await settled(workflow.execute(force="k", fresh=True))
+        await settled(
+            workflow.execute({"version": 1, "x": {1}}, version=2, force_nodes=("k",), y=1)
+        )
+        await settled(workflow.execute(force_nodes="k", fresh=True))
         with pytest.raises(TypeError, match="input x is given twice"):
             await settled(workflow.execute({"x": 1}, x=2))
 
@@ -195,6 +197,34 @@ def test_a_workflow_is_run_with_inputs_by_name(kind: type) -> None:
             "force": ["k"],
         },
         {"force": ["k"]},
+    ]
+
+
+OPTIONED = WORKFLOW | {"inputs": dict.fromkeys(("fresh", "version", "inputs", "force", "self"), {})}
+
+
+@BOTH
+@pytest.mark.parametrize("option", ["fresh", "version", "inputs"])
+def test_an_option_swallows_no_input(kind: type, option: str) -> None:
+    words = f"`{option}` is an input of this workflow and an option of execute: give inputs as"
+
+    async def story(client: Any) -> None:
+        workflow = await settled(client.workflows.get(W))
+        [of_a_list] = await settled(client.workflows.list())
+        for one, value in ((workflow, {"a": 1}), (workflow, None), (of_a_list, False)):
+            with pytest.raises(TypeError, match=f"^{words} execute") as caught:
+                await settled(one.execute(**{option: value}))
+            assert str(caught.value).endswith(f'execute({{"{option}": ...}})')
+        await settled(workflow.execute({option: 1}))
+        await settled(workflow.execute({"version": 1, "fresh": 2}, version=2, fresh=True))
+        await settled(workflow.execute(inputs={"inputs": 1}, force=1000, self=2))
+
+    listed = [Answer(200, {"items": [SUMMARY]}), Answer(200, OPTIONED)]
+    asked = play(kind, story, Answer(200, OPTIONED), *listed, *[Answer(202, BEGUN)] * 3)
+    assert [body for *_, body in asked[3:]] == [
+        {"inputs": {option: 1}},
+        {"inputs": {"version": 1, "fresh": 2}, "version": 2},
+        {"inputs": {"inputs": 1, "force": 1000, "self": 2}},
     ]
 
 
@@ -403,10 +433,10 @@ def test_runs_are_cancelled_and_taken_up_again(kind: type) -> None:
     async def story(client: Any) -> None:
         run = await settled(client.workflow_runs.get("r"))
         assert (await settled(run.cancel())).status == "cancelled"
-        again = await settled(run.resume(versions={"k": 2}, force=["f"]))
+        again = await settled(run.resume(versions={"k": 2}, force_nodes=["f"]))
         assert again is run
         assert not run.ended
-        await settled(run.resume(force="f"))
+        await settled(run.resume(force_nodes="f"))
         assert await settled(run.result()) == {"margin": 1}
         assert (await settled(run.cancel())).ended  # it was quicker
         with pytest.raises(ConflictError, match="it has ended"):

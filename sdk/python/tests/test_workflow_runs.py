@@ -277,7 +277,7 @@ def test_the_same_on_an_event_loop(server: Server) -> None:
             failed = await (await w.execute(x=[0])).wait(30)
             with pytest.raises(CalculationError, match="node inverted, element 0"):
                 await failed.result()
-            await failed.resume(force=["inverted"])
+            await failed.resume(force_nodes=["inverted"])
             assert (await failed.wait(30)).status == "failed"
             assert failed.attempt == 2
             await workflow.delete()

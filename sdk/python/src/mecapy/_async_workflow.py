@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from mecapy._async_run import AsyncRun
 from mecapy._fields import fields_of
 from mecapy._rules import Order
+from mecapy._signatures import options_beside_inputs
 from mecapy._values import Cost, NodeFailure, NodeState, Status, WorkflowCheck, WorkflowEvent
 from mecapy._workflow_state import (
     WorkflowRunState,
@@ -101,12 +102,14 @@ class AsyncWorkflow(WorkflowState["AsyncMecaPy"]):
         """Inputs, nodes and outputs together; None in a list."""
         return self._definition() if "nodes" in self._told else None
 
+    @options_beside_inputs
     async def execute(
         self,
+        /,
         inputs: Mapping[str, Any] | None = None,
         *,
         version: int | None = None,
-        force: Iterable[str] = (),
+        force_nodes: Iterable[str] = (),
         fresh: bool = False,
         **named: Any,
     ) -> AsyncWorkflowRun:
@@ -114,12 +117,27 @@ class AsyncWorkflow(WorkflowState["AsyncMecaPy"]):
 
         Raises
         ------
-        NotFoundError, InvalidRequestError, EncodingError
+        NotFoundError, InvalidRequestError, EncodingError, TypeError
             See `Workflow.execute`.
         """
-        fields = order_of(inputs, named, version, force)
+        return await self._execute(inputs, named, version, force_nodes, fresh)
+
+    async def _execute(
+        self,
+        inputs: Mapping[str, Any] | None,
+        named: Mapping[str, Any],
+        version: int | None,
+        force_nodes: Iterable[str],
+        fresh: bool,
+    ) -> AsyncWorkflowRun:
+        fields = order_of(inputs, named, version, force_nodes)
         rule = self._client._rules.execute_workflow(self.id, fields, Order(fresh))
         return AsyncWorkflowRun(self._client, await self._client._driver.run(rule))
+
+    async def _input_names(self) -> Iterable[str]:
+        if "inputs" not in self._told:  # of a list
+            self._told = await self._client._driver.run(self._client._rules.get_workflow(self.id))
+        return dict(self._told["inputs"])
 
     async def latest(self) -> AsyncWorkflowRun | None:
         """Its latest run, whoever started it; None when it never ran.
@@ -334,7 +352,7 @@ class AsyncWorkflowRun(WorkflowRunState["AsyncMecaPy"]):
     async def resume(
         self,
         versions: Mapping[str, int] | None = None,
-        force: Iterable[str] | None = None,
+        force_nodes: Iterable[str] | None = None,
     ) -> AsyncWorkflowRun:
         """Take it up again, and give it without waiting; see `WorkflowRun.resume`.
 
@@ -343,6 +361,6 @@ class AsyncWorkflowRun(WorkflowRunState["AsyncMecaPy"]):
         NotFoundError, InvalidRequestError, ConflictError
             See `WorkflowRun.resume`.
         """
-        rule = self._client._rules.resume_workflow_run(self.id, again_of(versions, force))
+        rule = self._client._rules.resume_workflow_run(self.id, again_of(versions, force_nodes))
         self._hear(await self._client._driver.run(rule))
         return self

@@ -201,6 +201,12 @@ class _Calculation:
             return dict(item) if whole else self._inputs((), dict(item))
         return self._inputs(item if isinstance(item, tuple) else (item,), {})
 
+    def _input_names(self) -> Iterable[str]:
+        """What its inputs are called; nothing is known of the one that takes all in a dict."""
+        kinds = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
+        named = [one.name for one in self._signature.parameters.values() if one.kind not in kinds]
+        return [] if is_calculation(self._mecapy_function) else named
+
     def _node_inputs(self, inputs: Mapping[str, Any]) -> Json:
         """The inputs of a node, by name."""
         if is_calculation(self._mecapy_function):

@@ -96,7 +96,7 @@ class TaskState(Generic[C]):
         assert changed is not None
         return changed
 
-    def __call__(self, **inputs: Any) -> Any:
+    def __call__(self, /, **inputs: Any) -> Any:
         """A node of a workflow, whose value is among `inputs`; see `MecaPy.workflow`.
 
         Raises
@@ -109,6 +109,10 @@ class TaskState(Generic[C]):
             text = f"no value of a workflow is among the inputs of task {self.name}"
             raise TypeError(text + ": execute({...}) runs it; in a workflow, w.node(...)")
         return builder._called(self, inputs)
+
+    def _input_names(self) -> list[str]:
+        """What its default inputs are called, where that was told."""
+        return list(self._told["inputs"]) if isinstance(self._told.get("inputs"), dict) else []
 
     def _inputs(self) -> Any:
         value = self._told.get("inputs")

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from mecapy._fields import fields_of
 from mecapy._rules import Order
 from mecapy._run import Run
+from mecapy._signatures import options_beside_inputs
 from mecapy._values import Cost, NodeFailure, NodeState, Status, WorkflowCheck, WorkflowEvent
 from mecapy._workflow_state import (
     WorkflowRunState,
@@ -123,12 +124,14 @@ class Workflow(WorkflowState["MecaPy"]):
         self._whole()
         return self._definition()
 
+    @options_beside_inputs
     def execute(
         self,
+        /,
         inputs: Mapping[str, Any] | None = None,
         *,
         version: int | None = None,
-        force: Iterable[str] = (),
+        force_nodes: Iterable[str] = (),
         fresh: bool = False,
         **named: Any,
     ) -> WorkflowRun:
@@ -137,10 +140,10 @@ class Workflow(WorkflowState["MecaPy"]):
         Parameters
         ----------
         inputs : mapping, optional
-            Inputs by name, those whose names this method has for itself among them.
+            Inputs by name; here those that are named as an option is.
         version : int, optional
             Instead of the latest.
-        force : iterable of str
+        force_nodes : iterable of str
             Nodes that are calculated though an earlier run could answer.
         fresh : bool
             Have all nodes calculated.
@@ -155,8 +158,20 @@ class Workflow(WorkflowState["MecaPy"]):
             An input is missing, or there is none of this name.
         EncodingError
             An input has no encoding.
+        TypeError
+            What is given as an option is an input of the workflow, too.
         """
-        fields = order_of(inputs, named, version, force)
+        return self._execute(inputs, named, version, force_nodes, fresh)
+
+    def _execute(
+        self,
+        inputs: Mapping[str, Any] | None,
+        named: Mapping[str, Any],
+        version: int | None,
+        force_nodes: Iterable[str],
+        fresh: bool,
+    ) -> WorkflowRun:
+        fields = order_of(inputs, named, version, force_nodes)
         rule = self._client._rules.execute_workflow(self.id, fields, Order(fresh))
         return WorkflowRun(self._client, self._client._driver.run(rule))
 
@@ -226,6 +241,9 @@ class Workflow(WorkflowState["MecaPy"]):
             There is no such workflow of yours any more.
         """
         self._client._driver.run(self._client._rules.delete_workflow(self.id))
+
+    def _input_names(self) -> Iterable[str]:
+        return self.inputs
 
     def _whole(self) -> Json:
         if "nodes" not in self._told:  # of a list
@@ -402,7 +420,7 @@ class WorkflowRun(WorkflowRunState["MecaPy"]):
     def resume(
         self,
         versions: Mapping[str, int] | None = None,
-        force: Iterable[str] | None = None,
+        force_nodes: Iterable[str] | None = None,
     ) -> WorkflowRun:
         """Take it up again where it failed or was cancelled, and give it without waiting.
 
@@ -413,7 +431,7 @@ class WorkflowRun(WorkflowRunState["MecaPy"]):
         versions : mapping, optional
             By the name of a node: the version of its task from now on. That of a function which
             was mended and whose workflow was written again: ``w.workflow.nodes[name]["version"]``.
-        force : iterable of str, optional
+        force_nodes : iterable of str, optional
             Nodes that are calculated though an earlier run could answer.
 
         Raises
@@ -425,7 +443,7 @@ class WorkflowRun(WorkflowRunState["MecaPy"]):
         ConflictError
             It has neither failed nor been cancelled.
         """
-        rule = self._client._rules.resume_workflow_run(self.id, again_of(versions, force))
+        rule = self._client._rules.resume_workflow_run(self.id, again_of(versions, force_nodes))
         self._hear(self._client._driver.run(rule))
         return self
 

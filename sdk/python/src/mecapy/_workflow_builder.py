@@ -16,6 +16,7 @@ from mecapy._calculation import _Calculation, _rows
 from mecapy._codec import encode_value
 from mecapy._errors import WorkflowError
 from mecapy._fields import fields_of
+from mecapy._signatures import options_beside_inputs, options_of_a_node
 from mecapy._state import TaskState
 from mecapy._values import Limits
 from mecapy._workflow_keep import Kept, Key, Source
@@ -135,6 +136,7 @@ class _WorkflowBuilder:
         source = {"value": encode_value(elements, "the list of each()")}
         return WorkflowValue(self, "element", "a list", each=source)
 
+    @options_of_a_node
     def node(
         self,
         task: Any,
@@ -179,7 +181,7 @@ class _WorkflowBuilder:
             Of a task; the latest when a run of the workflow begins if None. A function or a file
             is what is written here.
         inputs : mapping, optional
-            Inputs whose names this method has for itself.
+            Inputs by name; here those that are named as an option is.
         **named : Any
             What the calculation is given, by name: values of the workflow, or constants.
 
@@ -198,7 +200,8 @@ class _WorkflowBuilder:
         SourceError
             The file cannot be read, or the function cannot be taken along.
         TypeError
-            It is no call of the function, or an option has no meaning.
+            It is no call of the function, an option has no meaning, or what is given as one is
+            an argument of the function, too.
         """
         self._check_open()
         twice = next((one for one in named if one in (inputs or {})), None)
@@ -226,7 +229,7 @@ class _WorkflowBuilder:
             options["on_error"] = on_error
         return self._add(task, name, given, options, each, when, default)
 
-    def output(self, **outputs: Any) -> None:
+    def output(self, /, **outputs: Any) -> None:
         """What a run of the workflow results in, by name: values of the workflow, or constants.
 
         Raises
@@ -451,12 +454,14 @@ class WorkflowBuilder(_WorkflowBuilder):
         made: Workflow = self._made()
         return made
 
+    @options_beside_inputs
     def execute(
         self,
+        /,
         inputs: Mapping[str, Any] | None = None,
         *,
         version: int | None = None,
-        force: Iterable[str] = (),
+        force_nodes: Iterable[str] = (),
         fresh: bool = False,
         **named: Any,
     ) -> WorkflowRun:
@@ -466,10 +471,13 @@ class WorkflowBuilder(_WorkflowBuilder):
         ------
         WorkflowError
             It is not kept.
-        NotFoundError, InvalidRequestError, EncodingError
+        NotFoundError, InvalidRequestError, EncodingError, TypeError
             See `Workflow.execute`.
         """
-        return self.workflow.execute(inputs, version=version, force=force, fresh=fresh, **named)
+        return self.workflow._execute(inputs, named, version, force_nodes, fresh)
+
+    def _input_names(self) -> Iterable[str]:
+        return self._inputs
 
     def __enter__(self) -> WorkflowBuilder:
         self._begin()
@@ -514,12 +522,14 @@ class AsyncWorkflowBuilder(_WorkflowBuilder):
         made: AsyncWorkflow = self._made()
         return made
 
+    @options_beside_inputs
     async def execute(
         self,
+        /,
         inputs: Mapping[str, Any] | None = None,
         *,
         version: int | None = None,
-        force: Iterable[str] = (),
+        force_nodes: Iterable[str] = (),
         fresh: bool = False,
         **named: Any,
     ) -> AsyncWorkflowRun:
@@ -529,11 +539,13 @@ class AsyncWorkflowBuilder(_WorkflowBuilder):
         ------
         WorkflowError
             It is not kept.
-        NotFoundError, InvalidRequestError, EncodingError
+        NotFoundError, InvalidRequestError, EncodingError, TypeError
             See `Workflow.execute`.
         """
-        workflow = self.workflow
-        return await workflow.execute(inputs, version=version, force=force, fresh=fresh, **named)
+        return await self.workflow._execute(inputs, named, version, force_nodes, fresh)
+
+    async def _input_names(self) -> Iterable[str]:
+        return self._inputs
 
     def _how(self) -> str:
         return f"async {super()._how()}"

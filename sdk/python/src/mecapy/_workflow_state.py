@@ -190,7 +190,7 @@ def order_of(
     inputs: Mapping[str, Any] | None,
     named: Mapping[str, Any],
     version: int | None,
-    force: Iterable[str],
+    force_nodes: Iterable[str],
 ) -> Json:
     """What is sent to start a run of a workflow.
 
@@ -211,15 +211,15 @@ def order_of(
         fields["inputs"] = encode_inputs(inputs)
     if version is not None:
         fields["version"] = version
-    return fields | again_of(None, force)
+    return fields | again_of(None, force_nodes)
 
 
-def again_of(versions: Mapping[str, int] | None, force: Iterable[str] | None) -> Json:
+def again_of(versions: Mapping[str, int] | None, force_nodes: Iterable[str] | None) -> Json:
     """What is sent to have nodes calculated, or calculated otherwise."""
     fields: Json = {}
     if versions:
         fields["versions"] = dict(versions)
-    names = [force] if isinstance(force, str) else list(force or ())
+    names = [force_nodes] if isinstance(force_nodes, str) else list(force_nodes or ())
     if names:
         fields["force"] = names
     return fields
