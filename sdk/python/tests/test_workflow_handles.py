@@ -397,6 +397,7 @@ def failing(code: str, **others: Any) -> Any:
         ({"code": "invalid_inputs", "node": "k"}, RunError, "^node k: m$"),
         ({"code": "invalid_inputs"}, RunError, "^m$"),  # of an output
         ({"code": "budget_exhausted", "node": "k"}, BudgetExhausted, "^node k: m$"),
+        ({"code": "not_found", "node": "k"}, NotFoundError, "^node k: its task is not there any"),
     ],
 )
 def test_a_failure_is_told_by_whose_fault_it_was(error: Any, kind: type, words: str) -> None:
@@ -574,6 +575,49 @@ def test_inputs_that_will_not_do_are_told() -> None:
         with pytest.raises(InvalidRequestError, match="bolt: it is missing") as caught:
             workflow.execute()
     assert not isinstance(caught.value, WorkflowError)
+
+
+REFUSED = [
+    {"pointer": "/inputs/a~1b", "detail": "is required"},
+    {"pointer": "/force/0", "detail": "there is no such node"},
+    {"pointer": "/versions/k", "detail": "its task has no version 3"},
+    {"pointer": "", "detail": "node k: its task is not there any more"},
+    {"pointer": "/nodes/k/task", "detail": "its task is not there any more"},
+    {"pointer": "/inputs", "detail": "must be an object"},
+]
+IN_WORDS = """the run cannot begin:
+  input a/b: is required
+  force_nodes: there is no such node
+  versions, node k: its task has no version 3
+  node k: its task is not there any more; write the workflow again, or one with another task
+  node k, task: its task is not there any more; write the workflow again, or one with another task
+  inputs: must be an object"""
+
+
+@BOTH
+def test_what_keeps_a_run_from_beginning_is_said_in_words(kind: type) -> None:
+    async def story(client: Any) -> None:
+        workflow = await settled(client.workflows.get(W))
+        run = await settled(client.workflow_runs.get("r"))
+        for call in (workflow.execute, run.resume):
+            with pytest.raises(InvalidRequestError) as caught:
+                await settled(call())
+            assert (type(caught.value), str(caught.value)) == (InvalidRequestError, IN_WORDS)
+            assert [one.pointer for one in caught.value.problems] == [
+                one["pointer"] for one in REFUSED
+            ]
+        with pytest.raises(InvalidRequestError, match=r"^node k: its task is not there any more;"):
+            await settled(workflow.execute())
+        with pytest.raises(InvalidRequestError, match="^too large$"):
+            await settled(workflow.execute())
+
+    def refused(*problems: Any) -> Answer:
+        return Answer(422, {"code": "invalid_fields", "detail": "no", "errors": problems})
+
+    too_large = Answer(413, {"detail": "too large"})
+    several = refused(*REFUSED)
+    answers = [Answer(200, WORKFLOW), Answer(200, FAILED), several, several, refused(REFUSED[3])]
+    play(kind, story, *answers, too_large)
 
 
 def test_a_notebook_shows_a_row_a_node_and_nothing_of_it_is_markup() -> None:

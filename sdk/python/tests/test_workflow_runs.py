@@ -120,6 +120,42 @@ def test_a_workflow_through_its_life(client: MecaPy) -> None:
     assert joint(client, "of one's own").workflow.version == 1
 
 
+def stress(force, section):
+    return {"stress": force / section}
+
+
+def test_an_input_has_whatever_name_it_has(client: MecaPy) -> None:
+    with client.workflow("stress") as w:
+        of = client.task(stress)(w.input("force"), w.input("section"))
+        w.output(stress=of["stress"])
+    assert w.execute(force=1000, section=10).result(timeout=30) == {"stress": 100.0}
+    workflow = client.workflows.get("stress")
+    assert workflow.id == w.workflow.id
+    run = workflow.execute(force=1000, section=10, force_nodes=["stress"])
+    assert run.result(timeout=30) == {"stress": 100.0}
+    assert run.nodes["stress"].reused_from is None
+    with client.workflow("fresh") as w:
+        w.output(y=client.task(inverted)(w.input("fresh"))["y"])
+    for one in (w, w.workflow):
+        with pytest.raises(TypeError, match="`fresh` is an input of this workflow and an option"):
+            one.execute(fresh=2)
+        assert one.execute({"fresh": 2}, fresh=True).result(timeout=30) == {"y": 0.5}
+
+
+def test_a_task_that_is_gone_is_told_by_its_node(client: MecaPy) -> None:
+    task = client.tasks.create("gone", "def calculate(inputs):\n    return 1 / inputs['x']\n")
+    with client.workflow("of a task that goes") as w:
+        w.output(y=task(x=w.input("x")))
+    run = w.execute(x=0).wait(30)
+    task.delete()
+    words = "^node gone: its task is not there any more; write the workflow again"
+    with pytest.raises(InvalidRequestError, match=words):
+        w.execute(x=1)
+    with pytest.raises(NotFoundError, match=words) as caught:
+        run.resume().result(timeout=30)
+    assert caught.value.node == "gone"
+
+
 def test_a_node_runs_for_each_element_of_a_list(client: MecaPy) -> None:
     with client.workflow("sweep") as w:
         case = w.each(w.input("cases"))

@@ -107,6 +107,9 @@ def _of_node(told: NodeFailure, why: Json | None, before: str, what: str) -> err
     if told.run_id is None and fault is None:  # no run could be made
         if told.code == "budget_exhausted":
             return errors.BudgetExhausted(before + told.message, code=told.code)
+        if told.code == "not_found":
+            text = "its task is not there any more; write the workflow again, or one with another"
+            return errors.NotFoundError(before + text, code=told.code)
         if told.code.startswith("invalid_"):
             failure = Failure(told.code, told.message, "calculation")
             return errors.RunError(before + told.message, failure=failure)

@@ -366,7 +366,7 @@ class WorkflowRun(WorkflowRunState["MecaPy"]):
         Raises
         ------
         NotFoundError
-            There is no such run of a workflow of yours any more.
+            There is no such run of a workflow of yours any more, or a node's task was deleted.
         CalculationError, LimitError, PlatformError
             A node failed, by whose fault; its name is in ``node``.
         RunError

@@ -17,6 +17,7 @@ from mecapy._steps import Emit, Rule
 from mecapy._values import ENDS, WorkflowCheck, check_of, workflow_event_of
 
 Json = dict[str, Any]
+Words = dict[str, Callable[[list[str]], str]]  # of the rest of a place, by its first part
 
 
 _UUID = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
@@ -109,7 +110,17 @@ class WorkflowRules(Rules):
         if order.fresh:
             headers["Cache-Control"] = "no-cache"
         path = f"/api/workflows/{_id(workflow_id)}/execute"
-        reply = yield from self.session.call("POST", path, body=body_of(fields), headers=headers)
+        return (yield from self._begun(path, fields, headers))
+
+    def _begun(
+        self, path: str, fields: Mapping[str, Any], headers: Mapping[str, str] | None = None
+    ) -> Rule[Json]:
+        try:
+            reply = yield from self.session.call(
+                "POST", path, body=body_of(fields), headers=headers
+            )
+        except errors.InvalidRequestError as error:
+            raise _of_a_run(error) from None
         _warn(reply)
         return _workflow_run(reply.content)
 
@@ -169,9 +180,7 @@ class WorkflowRules(Rules):
     def resume_workflow_run(self, run_id: str, fields: Mapping[str, Any]) -> Rule[Json]:
         """Take up a run of a workflow that failed or was cancelled; as it is then."""
         path = f"/api/workflow-runs/{_id(run_id)}/resume"
-        reply = yield from self.session.call("POST", path, body=body_of(fields))
-        _warn(reply)
-        return _workflow_run(reply.content)
+        return (yield from self._begun(path, fields))
 
     def workflow_events(self, run_id: str) -> Rule[None]:
         """Emits what happens to a run of a workflow until it has ended."""
@@ -193,9 +202,40 @@ def _workflow_run(content: bytes) -> Json:
     return record | {"id": record["workflow_run_id"]}
 
 
+# Places of what starts a run, or takes one up again.
+_OF_A_RUN: Words = {
+    "inputs": lambda way: f"input {way[0]}",
+    "versions": lambda way: f"versions, node {way[0]}",
+    "force": lambda _: "force_nodes",
+}
+_GONE = "its task is not there any more"
+
+
+def _of_a_run(error: errors.InvalidRequestError) -> errors.InvalidRequestError:
+    """An error of what starts a run, its places in words."""
+    if not error.problems:
+        return error
+    lines = []
+    for problem in error.problems:
+        place = place_in_words(problem.pointer, _WORDS | _OF_A_RUN)
+        text = f"{place}: {problem.detail}" if problem.pointer else problem.detail
+        if problem.detail.endswith(_GONE):
+            text += "; write the workflow again, or one with another task"
+        lines.append(text)
+    text = lines[0] if len(lines) == 1 else "\n  ".join(["the run cannot begin:", *lines])
+    told = errors.InvalidRequestError(text, code=error.code, request_id=error.request_id)
+    told.problems = error.problems
+    return told
+
+
+def _unescaped(part: str) -> str:
+    """A part of a JSON pointer as it is named."""
+    return part.replace("~1", "/").replace("~0", "~")
+
+
 # What a part of a node is called here, where it is called otherwise.
 _OURS = {"for_each": "each"}
-_WORDS: dict[str, Callable[[list[str]], str]] = {
+_WORDS: Words = {
     "inputs": lambda way: f"input {way[0]}",
     "outputs": lambda way: f"output {way[0]}",
     "nodes": lambda way: f"node {way[0]}" + (f", {_of_node(way[1:])}" if way[1:] else ""),
@@ -211,15 +251,15 @@ def in_words(
     lines = []
     for problem in error.problems:
         detail = re.sub(r"[0-9a-f-]{36}", lambda id_: names.get(id_[0], id_[0]), problem.detail)
-        lines.append(f"{place_in_words(problem.pointer)}: {detail}")
+        lines.append(f"{place_in_words(problem.pointer, _WORDS)}: {detail}")
     text = lines[0] if len(lines) == 1 else "\n  ".join(["the workflow will not do:", *lines])
     return _told(error, text)
 
 
-def place_in_words(pointer: str) -> str:
-    """Where in a definition a JSON pointer leads to: ``node preload, input torque``."""
-    parts = [one.replace("~1", "/").replace("~0", "~") for one in pointer.split("/")[1:]]
-    words = _WORDS.get(parts[0]) if len(parts) > 1 else None
+def place_in_words(pointer: str, table: Words) -> str:
+    """Where a JSON pointer leads to: ``node preload, input torque``."""
+    parts = [_unescaped(one) for one in pointer.split("/")[1:]]
+    words = table.get(parts[0]) if len(parts) > 1 else None
     return ".".join(parts) or "the workflow" if words is None else words(parts[1:])
 
 
