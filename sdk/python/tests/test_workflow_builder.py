@@ -4,6 +4,7 @@ import asyncio
 import copy
 import json
 import math
+import re
 import sys
 from typing import Any
 
@@ -448,6 +449,46 @@ def test_an_option_without_a_meaning_is_told(options: Any, words: str) -> None:
         with pytest.raises(TypeError, match=words):
             w.node(fatigue, **{"load": 1, **options})
         assert w.definition()["nodes"] == {}
+
+
+@CLIENT.task
+def choosing(x, when=None, limits=1, *, name="", inputs=()):
+    return x
+
+
+@pytest.mark.parametrize("option", ["when", "limits", "name", "inputs"])
+def test_an_option_of_a_node_swallows_no_input(option: str) -> None:
+    words = rf"`{option}` is an input of <Calculation choosing.* and an option of node: give inputs"
+    with Writing() as w:
+        with pytest.raises(TypeError, match=words) as caught:
+            w.node(choosing, x=1, **{option: w.input("y")})
+        assert str(caught.value).endswith(f'node(..., inputs={{"{option}": ...}})')
+        given = {"when": 1, "limits": w.input("y"), "name": "", "inputs": []}
+        w.node(choosing, "a", inputs=given, x=1, when=True, limits=Limits(memory=512))
+        w.node(calculate, "b", inputs={"x": 1})
+        kept = Task(CLIENT, TASK._told | {"inputs": {"version": 1}})
+        with pytest.raises(TypeError, match="`version` is an input of <Task"):
+            w.node(kept, x=w.input("y"), version=2)
+        kept(self=w.input("y"))
+        w.output(self=1)
+        nodes = w.definition()["nodes"]
+    assert list(nodes) == ["a", "b", "Calcul_contrainte_vis"]
+    assert nodes["a"]["when"] == {"value": True}
+    assert nodes["a"]["inputs"]["limits"] == {"input": "y"}
+
+
+def test_a_builder_is_left_as_its_client_is() -> None:
+    async def story() -> None:
+        client = AsyncMecaPy(base_url="http://127.0.0.1:9", token="t", retries=0)
+        words = 'is an AsyncMecaPy: async with client.workflow("joint") as w:'
+        with pytest.raises(TypeError, match=re.escape(words)), client.workflow("joint"):
+            pass
+        words = 'is no AsyncMecaPy: with client.workflow("joint") as w:'
+        with pytest.raises(TypeError, match=re.escape(words)):
+            async with CLIENT.workflow("joint"):
+                pass
+
+    asyncio.run(story())
 
 
 def test_what_is_no_task_is_told() -> None:

@@ -484,7 +484,7 @@ def status(name: str, attempt: int) -> Any:
 def test_events_go_on_behind_a_break_and_an_earlier_end(kind: type) -> None:
     async def story(client: Any) -> None:
         run = await settled(client.workflow_runs.get("r"))
-        events = await settled(run.events())
+        events = await settled(run.stream())
         assert [one for one in events if isinstance(one, StatusEvent)] == [
             StatusEvent("failed", 1),
             StatusEvent("running", 2),

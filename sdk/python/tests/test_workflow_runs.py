@@ -249,7 +249,7 @@ def test_a_run_is_cancelled_with_what_runs_of_it(client: MecaPy) -> None:
     run = w.execute(x=1)
     with pytest.raises(WaitTimeout, match="it goes on"):
         run.wait(0.2)
-    for event in run.events():
+    for event in run.stream():
         if isinstance(event, NodeEvent) and event.node.run_id is not None:
             break
     run.cancel()
@@ -262,11 +262,11 @@ def test_a_run_is_cancelled_with_what_runs_of_it(client: MecaPy) -> None:
 
 def test_events_tell_each_node_until_the_end(client: MecaPy) -> None:
     run = joint(client).execute(INPUTS)
-    events = list(run.events())
+    events = list(run.stream())
     assert events[-1] == StatusEvent("completed", 1)
     ended = [e.node.name for e in events if isinstance(e, NodeEvent) and e.node.finished_at]
     assert set(ended) == {"stiffness", "preload", "fatigue"}
-    assert list(run.events())[-1] == StatusEvent("completed", 1)
+    assert list(run.stream())[-1] == StatusEvent("completed", 1)
 
 
 def test_what_is_wrong_is_said_in_words_of_nodes(client: MecaPy) -> None:
@@ -306,7 +306,7 @@ def test_the_same_on_an_event_loop(server: Server) -> None:
             assert await run.result(timeout=30) == {"y": [1.0, 0.5], "worst": 0.5}
             assert run.nodes["inverted"].elements == 2
             assert [element async for element, _ in run.runs("inverted")] == [0, 1]
-            assert [event async for event in run.events()][-1] == StatusEvent("completed", 1)
+            assert [event async for event in run.stream()][-1] == StatusEvent("completed", 1)
             workflow = await client.workflows.get(w.workflow.id)
             assert (await workflow.latest()).id == run.id
             assert [one.version async for one in workflow.versions()] == [1]

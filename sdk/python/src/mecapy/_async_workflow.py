@@ -328,13 +328,13 @@ class AsyncWorkflowRun(WorkflowRunState["AsyncMecaPy"]):
         async for record in self._client._driver.iterate(rule):
             yield int(record["element"]), AsyncRun(self._client, record)
 
-    def events(self) -> AsyncIterator[WorkflowEvent]:
-        """What happens to it and its nodes, as it happens; see `WorkflowRun.events`.
+    def stream(self) -> AsyncIterator[WorkflowEvent]:
+        """What happens to it and its nodes, as it happens; see `WorkflowRun.stream`.
 
         Raises
         ------
         NotFoundError, NetworkError, PlatformError
-            See `WorkflowRun.events`.
+            See `WorkflowRun.stream`.
         """
         return self._client._driver.iterate(self._client._rules.workflow_events(self.id))
 

@@ -392,7 +392,7 @@ class WorkflowRun(WorkflowRunState["MecaPy"]):
         for record in self._client._driver.iterate(rule):
             yield int(record["element"]), Run(self._client, record)
 
-    def events(self) -> Iterator[WorkflowEvent]:
+    def stream(self) -> Iterator[WorkflowEvent]:
         """What happens to it and its nodes, as it happens, until it has ended.
 
         A connection that breaks is taken up again; nothing is told twice.

@@ -10,7 +10,7 @@ import unicodedata
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, NoReturn
 
 from mecapy._calculation import _Calculation, _rows
 from mecapy._codec import encode_value
@@ -483,6 +483,12 @@ class WorkflowBuilder(_WorkflowBuilder):
         self._begin()
         return self
 
+    async def __aenter__(self) -> NoReturn:
+        raise TypeError(f"the client of workflow {self.name} is no AsyncMecaPy: {self._how()}")
+
+    async def __aexit__(self, *_: object) -> None:
+        """Is there so that ``__aenter__`` is asked."""
+
     def __exit__(
         self,
         kind: type[BaseException] | None,
@@ -549,6 +555,12 @@ class AsyncWorkflowBuilder(_WorkflowBuilder):
 
     def _how(self) -> str:
         return f"async {super()._how()}"
+
+    def __enter__(self) -> NoReturn:
+        raise TypeError(f"the client of workflow {self.name} is an AsyncMecaPy: {self._how()}")
+
+    def __exit__(self, *_: object) -> None:
+        """Is there so that ``__enter__`` is asked."""
 
     async def __aenter__(self) -> AsyncWorkflowBuilder:
         self._begin()
