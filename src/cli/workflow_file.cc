@@ -1,6 +1,7 @@
 #include "cli/workflow_file.h"
 
 #include <algorithm>
+#include <charconv>
 #include <filesystem>
 
 #include "base/json.h"
@@ -19,43 +20,72 @@ std::vector<wire::Member> members_of(std::string_view json) {
   return members ? std::move(*members) : std::vector<wire::Member>{};
 }
 
+// A positive number that a node may say as its version.
+std::optional<int> version_in(const std::vector<wire::Member>& node) {
+  for (const wire::Member& member : node) {
+    int number = 0;
+    const char* const end = member.raw.data() + member.raw.size();
+    const auto read = std::from_chars(member.raw.data(), end, number);
+    if (member.key == "version" && read.ec == std::errc() && read.ptr == end && number > 0)
+      return number;
+  }
+  return std::nullopt;
+}
+
 std::vector<TaskWord> tasks_of(std::string_view nodes) {
   std::vector<TaskWord> tasks;
   for (const wire::Member& node : members_of(nodes)) {
-    for (const wire::Member& member : members_of(node.raw)) {
+    const std::vector<wire::Member> members = members_of(node.raw);
+    for (const wire::Member& member : members) {
       const auto word = wire::string_value(member.raw);
       if (member.key != "task" || !word) continue;
-      tasks.push_back({node.key, base::pointer_to("/nodes", node.key) + "/task", *word});
+      tasks.push_back(
+          {node.key, base::pointer_to("/nodes", node.key) + "/task", *word, version_in(members)});
     }
   }
   return tasks;
 }
 
-std::string node_with(std::string_view node, const std::map<std::string, std::string>& ids) {
+std::string node_with(std::string_view node, const TasksMeant& tasks) {
   const std::vector<wire::Member> members = members_of(node);
   if (members.empty()) return std::string(node);
+  const bool says_version =
+      std::ranges::find(members, "version", &wire::Member::key) != members.end();
   wire::ObjectWriter out;
   for (const wire::Member& member : members) {
     const auto word = wire::string_value(member.raw);
-    const auto id = member.key == "task" && word ? ids.find(*word) : ids.end();
-    if (id != ids.end()) {
-      out.text(member.key, id->second);
-    } else {
+    const auto meant = member.key == "task" && word ? tasks.find(*word) : tasks.end();
+    if (meant == tasks.end()) {
       out.raw(member.key, member.raw);
+      continue;
     }
+    out.text(member.key, meant->second.id);
+    if (meant->second.version && !says_version) out.integer("version", *meant->second.version);
   }
   return std::move(out).finish();
 }
 
-std::string nodes_with(const std::string& nodes, const std::map<std::string, std::string>& ids) {
+std::string nodes_with(const std::string& nodes, const TasksMeant& tasks) {
   const std::vector<wire::Member> members = members_of(nodes);
   if (members.empty()) return nodes;
   wire::ObjectWriter out;
-  for (const wire::Member& node : members) out.raw(node.key, node_with(node.raw, ids));
+  for (const wire::Member& node : members) out.raw(node.key, node_with(node.raw, tasks));
   return std::move(out).finish();
 }
 
+std::string name_of_file(const std::string& path) {
+  const std::string stem = fs::path(path).stem().string();
+  if (stem != "workflow") return stem;
+  std::error_code ec;
+  const std::string folder = fs::absolute(path, ec).lexically_normal().parent_path().filename();
+  return folder.empty() ? stem : folder;
+}
+
 }  // namespace
+
+std::string TaskWord::version_pointer() const {
+  return pointer.substr(0, pointer.rfind('/')) + "/version";
+}
 
 std::string WorkflowFile::json(std::string_view name) const {
   const auto it = std::ranges::find(members, name, &Member::name);
@@ -86,7 +116,12 @@ Result<WorkflowFile> read_workflow_file(const std::string& path) {
   return file;
 }
 
-std::string workflow_body(const WorkflowFile& file, const std::map<std::string, std::string>& ids,
+std::string workflow_name(const WorkflowFile& file, const std::optional<std::string>& given) {
+  const std::string said = wire::string_value(file.json("name")).value_or("");
+  return given ? *given : said.empty() ? name_of_file(file.path) : said;
+}
+
+std::string workflow_body(const WorkflowFile& file, const TasksMeant& tasks,
                           const std::optional<std::string>& name,
                           const std::optional<std::string>& description) {
   wire::ObjectWriter body;
@@ -94,7 +129,7 @@ std::string workflow_body(const WorkflowFile& file, const std::map<std::string, 
   if (description) body.text("description", *description);
   for (const auto& [member, json] : file.members) {
     if ((member == "name" && name) || (member == "description" && description)) continue;
-    body.raw(member, member == "nodes" ? nodes_with(json, ids) : json);
+    body.raw(member, member == "nodes" ? nodes_with(json, tasks) : json);
   }
   return std::move(body).finish();
 }

@@ -17,8 +17,17 @@ struct TaskWord {
   std::string node;
   std::string pointer;  // "/nodes/k/task"
   std::string word;
+  std::optional<int> version{};  // which the node says beside it
   bool is_file() const { return word.ends_with(".py"); }
+  std::string version_pointer() const;
 };
+
+// What a word for a task means.
+struct TaskMeant {
+  std::string id;
+  std::optional<int> version{};  // which nodes have that say none themselves; nothing: the latest
+};
+using TasksMeant = std::map<std::string, TaskMeant>;  // by word
 
 struct WorkflowFile {
   struct Member {
@@ -40,9 +49,13 @@ bool is_workflow_file(std::string_view word);
 // wrong with it the server says.
 Result<WorkflowFile> read_workflow_file(const std::string& path);
 
-// What is in the file, with others in the place of words for tasks (or as they stand, where `ids`
-// has none) and with `name` and `description` over its own, where they are given.
-std::string workflow_body(const WorkflowFile& file, const std::map<std::string, std::string>& ids,
+// The name that the file is kept under as a workflow: `given`, what the file says, or its own:
+// joint of joint.yaml and of joint/workflow.yaml.
+std::string workflow_name(const WorkflowFile& file, const std::optional<std::string>& given);
+
+// What is in the file, with what is meant in the place of words for tasks (or as they stand, where
+// `tasks` has none) and with `name` and `description` over its own, where they are given.
+std::string workflow_body(const WorkflowFile& file, const TasksMeant& tasks,
                           const std::optional<std::string>& name,
                           const std::optional<std::string>& description);
 

@@ -37,11 +37,37 @@ TEST_F(Workflows, AreSentAsTheyStandWithIdsInThePlaceOfWords) {
   EXPECT_TRUE(read->tasks[0].is_file());
   EXPECT_EQ(read->tasks[1].pointer, "/nodes/p/task");
   EXPECT_EQ(
-      workflow_body(*read, {{"stiffness.py", "1"}, {"preload", "2"}}, "other", "words"),
+      workflow_body(*read, {{"stiffness.py", {"1", 4}}, {"preload", {"2"}}}, "other", "words"),
       R"({"name":"other","description":"words","inputs":{"bolt":{}},"nodes":{"k":{"task":"1",)"
-      R"("inputs":{"bolt":{"input":"bolt"}}},"p":{"task":"2","for_each":{"node":"k","at":"/l"},)"
+      R"("version":4,"inputs":{"bolt":{"input":"bolt"}}},"p":{"task":"2","for_each":{"node":"k","at":"/l"},)"
       R"("inputs":{"a":{"element":""},"n":{"value":1.50}}},"q":{"task":7,"when":{"node":"p"},)"
       R"("inputs":{"x":{"node":"nobody"},"y":{"node":"k"}}}},"outputs":{"n":{"node":"q"}}})");
+}
+
+TEST_F(Workflows, SayTheVersionOfATaskThemselves) {
+  const auto read = read_workflow_file(
+      file("w.yaml",
+           "nodes:\n  k: {task: k.py, version: 2}\n  l: {task: k.py, version: x}\n"
+           "  m: {version: 0, task: k.py}\n  n: {task: k.py}\n"));
+  ASSERT_TRUE(read) << read.error().message;
+  ASSERT_EQ(read->tasks.size(), 4u);
+  EXPECT_EQ(read->tasks[0].version, 2);
+  EXPECT_EQ(read->tasks[0].version_pointer(), "/nodes/k/version");
+  EXPECT_FALSE(read->tasks[1].version || read->tasks[2].version || read->tasks[3].version);
+  EXPECT_EQ(workflow_body(*read, {{"k.py", {"1", 7}}}, std::nullopt, std::nullopt),
+            R"({"nodes":{"k":{"task":"1","version":2},"l":{"task":"1","version":"x"},)"
+            R"("m":{"version":0,"task":"1"},"n":{"task":"1","version":7}}})");
+}
+
+TEST_F(Workflows, AreNamedByWhoKeepsThemTheirTextOrTheirFile) {
+  const auto named = [&](const char* name, const char* text) {
+    return workflow_name(*read_workflow_file(file(name, text)), std::nullopt);
+  };
+  EXPECT_EQ(named("joint.yaml", "name: other"), "other");
+  EXPECT_EQ(named("joint.yaml", "name: 7"), "joint");
+  EXPECT_EQ(named("joint.json", "{}"), "joint");
+  EXPECT_EQ(workflow_name({"a/col_b/workflow.yaml"}, std::nullopt), "col_b");
+  EXPECT_EQ(workflow_name({"a/col_b/workflow.yaml"}, "given"), "given");
 }
 
 TEST_F(Workflows, ThatHaveSomethingWrongAreLeftToTheServer) {

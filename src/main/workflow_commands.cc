@@ -11,6 +11,7 @@
 #include "main/complain.h"
 #include "main/workflow_follow.h"
 #include "main/workflow_keep.h"
+#include "main/workflow_tasks.h"
 #include "wire/json.h"
 
 namespace mecapy::main {
@@ -245,21 +246,22 @@ int check_workflow(const config::Settings& settings, const RemoteWords& words,
                    const WorkflowWords& workflow) {
   const auto file = cli::read_workflow_file(workflow.file);
   if (!file) return complain(file.error());
-  return at_server(settings, words, Subject::workflow,
-                   [&](Remote& remote) -> awaitable<Result<int>> {
-                     const auto ids = co_await keep_tasks(remote, *file);
-                     if (!ids) co_return ids.error();
-                     client::Call call{"POST", "/api/workflows/check"};
-                     call.body = cli::workflow_body(*file, *ids, std::nullopt, std::nullopt);
-                     const auto json = co_await remote.api.text(std::move(call));
-                     if (!json) co_return cli::in_file(*file, json.error());
-                     if (remote.json()) {
-                       print_json(remote, *json);
-                     } else {
-                       print_check(remote, *json);
-                     }
-                     co_return 0;
-                   });
+  return at_server(
+      settings, words, Subject::workflow, [&](Remote& remote) -> awaitable<Result<int>> {
+        const auto tasks =
+            co_await keep_tasks(remote, *file, cli::workflow_name(*file, std::nullopt));
+        if (!tasks) co_return tasks.error();
+        client::Call call{"POST", "/api/workflows/check"};
+        call.body = cli::workflow_body(*file, *tasks, std::nullopt, std::nullopt);
+        const auto json = co_await remote.api.text(std::move(call));
+        if (!json) co_return cli::in_file(*file, json.error());
+        if (remote.json()) {
+          print_json(remote, *json);
+        } else {
+          print_check(remote, *json);
+        }
+        co_return 0;
+      });
 }
 
 int list_workflows(const config::Settings& settings, const RemoteWords& words, std::int64_t most) {

@@ -1,7 +1,6 @@
-// A workflow's file and what of it a server keeps: the tasks of its nodes, and the workflow.
+// A workflow's file as a server keeps it.
 #pragma once
 
-#include <map>
 #include <optional>
 #include <string>
 
@@ -9,13 +8,6 @@
 #include "main/remote.h"
 
 namespace mecapy::main {
-
-// The ids of the tasks that the file names, by its words: an id is itself; a file of Python is kept
-// as a task of its name, or changes that one where its code differs, which is told on stderr; else
-// a name, or the beginning of an id. invalid_fields, before anything is kept, tells each word
-// that means no task or several (with their ids); invalid_code comes with the author's line, told.
-awaitable<Result<std::map<std::string, std::string>>> keep_tasks(Remote& remote,
-                                                                 const cli::WorkflowFile& file);
 
 // What is kept, and whether it was so before.
 struct KeptWorkflow {
@@ -27,10 +19,10 @@ struct KeptWorkflow {
   Done done = Done::nothing;
 };
 
-// Keeps the file as a workflow of the name that it has or is given, else of the file's own (of
-// workflow.yaml that of its folder): a new one, or another version of the one that there is, unless
-// nothing has changed. usage when there are several. Errors of the server are told with the file's
-// lines.
+// Keeps the file, its tasks first (workflow_tasks.h), as a workflow of its name (workflow_file.h)
+// or of `name`: a new one, or another version of the one that there is, unless nothing has changed.
+// It runs the code that it was kept with, whatever becomes of its tasks. usage when there are
+// several. Errors of the server are told with the file's lines.
 awaitable<Result<KeptWorkflow>> keep_workflow(Remote& remote, const cli::WorkflowFile& file,
                                               std::optional<std::string> name,
                                               std::optional<std::string> description);

@@ -103,7 +103,7 @@ A_FAILED_JOINT = (
     + """
 echo 'def calculate(inputs): return 1 / (inputs["force"] - 1)' >preload.py
 mecapy workflow run joint.yaml -i force=1 || true
-echo 'def calculate(inputs): return {"n": 7}' >preload.py; mecapy task update preload preload.py
+echo 'def calculate(inputs): return {"n": 7}' >preload.py; mecapy workflow create joint.yaml
 """
 )
 A_SLOW_JOINT = (

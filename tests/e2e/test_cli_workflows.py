@@ -8,7 +8,7 @@ import signal
 
 import pytest
 
-from support.api import Api
+from support.api import Api, expect
 from support.person import Person
 from support.server import ROOT
 from support.waiting import wait_until
@@ -65,13 +65,14 @@ def one_of(step: str, inputs: str = "{a: {input: x}}", more: str = "") -> str:
 def test_a_workflow_lives_through_all_its_commands(chain: Person, there: Api) -> None:
     made = chain.does("workflow", "create", "chain.yaml", "--description", "of two")
     workflow = made.stdout.strip()
-    assert "kept task add, version 1\n" in made.stderr
+    assert "kept task chain/add, version 1\n" in made.stderr
     assert "kept workflow chain, version 1\n" in made.stderr
     kept = there.read(f"/api/workflows/{workflow}")
     assert (kept["name"], kept["description"]) == ("chain", "of two")
     assert kept["nodes"]["first"]["inputs"] == {"a": {"input": "x"}, "b": {"value": 1}}
     [task] = there.read("/api/tasks")["items"]
     assert kept["nodes"]["first"]["task"] == kept["nodes"]["second"]["task"] == task["id"]
+    assert kept["nodes"]["first"]["version"] == kept["nodes"]["second"]["version"] == 1
     assert chain.gets("workflow", "show", "chain", "--json") == kept
     assert chain.gets("workflow", "list", "--json") == there.read("/api/workflows")["items"]
     [_, line] = chain.does("workflow", "list").stdout.splitlines()
@@ -115,22 +116,23 @@ def test_what_did_not_change_makes_no_version(chain: Person, there: Api) -> None
     assert same.stdout == first.stdout
     assert same.stderr == "mecapy: workflow chain, version 1: unchanged\n"
 
-    # Code of its own makes a version of its task, and none of the workflow.
+    # Other code is another version of its task, and of the workflow, which says that version.
     chain.file(ADD.replace("+", "-"), "add.py")
     coded = chain.does("workflow", "create", "chain.yaml")
-    assert "changed task add, version 2\n" in coded.stderr
-    assert "version 1: unchanged" in coded.stderr
+    assert "changed task chain/add, version 2\n" in coded.stderr
+    assert "changed workflow chain, version 2\n" in coded.stderr
     assert chain.gets("workflow", "run", "chain", "-i", "x=1") == {"n": -10}
+    assert chain.gets("workflow", "run", "chain", "-i", "x=1", "--version", "1") == {"n": 12}
 
     chain.file(CHAIN.replace("default: 10", "default: 20"), "chain.yaml")
     changed = chain.does("workflow", "create", "chain.yaml")
     assert changed.stdout == first.stdout
-    assert changed.stderr == "mecapy: changed workflow chain, version 2\n"
+    assert changed.stderr == "mecapy: changed workflow chain, version 3\n"
     # Another description is no version.
     described = chain.does("workflow", "create", "chain.yaml", "--description", "other")
-    assert described.stderr == "mecapy: changed workflow chain, version 2\n"
+    assert described.stderr == "mecapy: changed workflow chain, version 3\n"
     assert there.read(f"/api/workflows/{first.stdout.strip()}")["description"] == "other"
-    assert chain.gets("workflow", "run", "chain", "-i", "x=1", "--version", "1") == {"n": -10}
+    assert chain.gets("workflow", "run", "chain", "-i", "x=1", "--version", "2") == {"n": -10}
     # What is left out is taken away.
     chain.file(one_of("add.py", "{a: {value: 1}, b: {value: 2}}").partition("\n")[2], "chain.yaml")
     chain.does("workflow", "create", "chain.yaml")
@@ -140,9 +142,86 @@ def test_what_did_not_change_makes_no_version(chain: Person, there: Api) -> None
     chain.file(CHAIN, "chain.yaml")
     ran = chain.does("workflow", "run", "chain.yaml", "-i", "x=2")
     assert json.loads(ran.stdout) == {"n": -9}
-    assert "changed workflow chain, version 4\n" in ran.stderr
+    assert "changed workflow chain, version 5\n" in ran.stderr
     again = chain.does("workflow", "run", "chain.yaml", "-i", "x=2")
     assert "workflow chain" not in again.stderr
+
+
+def test_a_file_of_the_same_name_elsewhere_changes_no_other_workflow(
+    person: Person, there: Api
+) -> None:
+    for folder, result in (("col_a", 1), ("col_b", 2)):
+        (person.home / folder).mkdir()
+        code = f"def calculate(inputs):\n    return {{'n': {result}}}\n"
+        (person.home / folder / "tension.py").write_text(code)
+        text = "nodes:\n  t: {task: tension.py}\noutputs: {n: {node: t, at: /n}}\n"
+        (person.home / folder / "workflow.yaml").write_text(text)
+    person.does("workflow", "create", "col_a/workflow.yaml")
+    checked = person.does("workflow", "check", "col_b/workflow.yaml").stderr
+    assert "kept task col_b/tension, version 1\n" in checked
+    assert person.gets("workflow", "run", "col_b/workflow.yaml") == {"n": 2}
+    assert person.gets("workflow", "run", "col_a") == {"n": 1}
+    names = [task["name"] for task in there.read("/api/tasks")["items"]]
+    assert sorted(names) == ["col_a/tension", "col_b/tension"]
+
+    # What is checked, or changed by its name, is not run before the workflow is kept again.
+    (person.home / "col_a" / "tension.py").write_text(code)
+    assert "version 2" in person.does("workflow", "check", "col_a/workflow.yaml").stderr
+    assert person.gets("workflow", "run", "col_a") == {"n": 1}
+    assert person.gets("workflow", "run", "col_a/workflow.yaml") == {"n": 2}
+    named = person.does("workflow", "create", "col_a/workflow.yaml", "--name", "mine").stderr
+    assert "kept task mine/tension, version 1\n" in named
+
+
+def test_a_version_beside_a_file_must_be_of_its_code(chain: Person, there: Api) -> None:
+    def with_version(number: int) -> None:
+        text = CHAIN.replace("task: add.py", f"task: add.py\n    version: {number}", 1)
+        chain.file(text, "chain.yaml")
+
+    with_version(1)
+    refused = chain.does("workflow", "create", "chain.yaml", status=65).stderr
+    assert "/nodes/first/version (chain.yaml, line 8): task chain/add has no version 1" in refused
+    assert 'take "version" out' in refused
+    assert there.read("/api/tasks")["items"] == []
+    chain.file(CHAIN, "chain.yaml")
+    chain.does("workflow", "create", "chain.yaml")
+    with_version(1)
+    assert "unchanged" in chain.does("workflow", "create", "chain.yaml").stderr
+    chain.file(ADD.replace("+", "-"), "add.py")
+    for command in ("check", "create"):
+        refused = chain.does("workflow", command, "chain.yaml", status=65).stderr
+        assert "add.py is not the code of version 1 of task chain/add" in refused
+        assert "/nodes/first/version (chain.yaml, line 8)" in refused
+    assert [task["version"] for task in there.read("/api/tasks")["items"]] == [1]
+    with_version(7)
+    refused = chain.does("workflow", "create", "chain.yaml", status=65).stderr
+    assert "task chain/add has no version 7: its latest is 1\n" in refused
+    text = CHAIN.replace("task: add.py", "task: chain/add\n    version: 7", 1)
+    chain.file(text, "chain.yaml")
+    refused = chain.does("workflow", "check", "chain.yaml", status=65).stderr
+    assert "task chain/add has no version 7: its latest is 1\n" in refused
+
+
+def test_of_tasks_of_one_name_the_one_changed_last_is_meant(chain: Person, there: Api) -> None:
+    first = there.create(ADD.replace("+", "*"), name="chain/add")
+    there.create(ADD.replace("+", "**"), name="chain/add")
+    expect(there.http.patch(f"/api/tasks/{first['id']}", json={"description": "of late"}), 200)
+    told = chain.does("workflow", "create", "chain.yaml").stderr
+    assert "changed task chain/add, version 2\n" in told
+    [kept] = there.read("/api/workflows")["items"]
+    nodes = there.read(f"/api/workflows/{kept['id']}")["nodes"]
+    assert nodes["first"]["task"] == first["id"]
+
+    # Of workflows none is: what to do is said.
+    again = chain.gets("workflow", "show", "chain.yaml", "--json") | {"nodes": nodes}
+    expect(there.post("/api/workflows", again), 201)
+    refused = chain.does("workflow", "create", "chain.yaml", status=64).stderr
+    assert "you have several workflows named chain: " in refused
+    assert "--name NAME" in refused
+    deleted = re.search(r"mecapy (workflow delete \S+)", refused)
+    assert deleted
+    chain.does(*deleted[1].split())
+    chain.does("workflow", "create", "chain.yaml")
 
 
 def test_tasks_are_named_by_ids_names_and_files(chain: Person, there: Api) -> None:
