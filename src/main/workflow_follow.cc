@@ -2,13 +2,10 @@
 
 #include <algorithm>
 
-#include "cli/advice.h"
-#include "cli/ending.h"
 #include "cli/graph_look.h"
 #include "cli/text.h"
 #include "client/answers.h"
 #include "main/follower.h"
-#include "main/outcome.h"
 #include "wire/json.h"
 
 namespace mecapy::main {
@@ -110,71 +107,6 @@ std::string time_between(const Remote& remote, const std::string& from, const st
                : cli::elapsed(std::max(0., remote.now() - *begun));
 }
 
-void tell_figures(const Remote& remote, const client::WorkflowRunAnswer& run) {
-  std::int64_t reused = 0;
-  for (const client::NodeAnswer& node : run.nodes) {
-    reused += node.elements ? node.reused : !node.reused_from.empty();
-    if (node.elements && node.failed > 0 && node.status == "completed") {
-      remote.err.write("mecapy: warning: " + std::to_string(node.failed) + " of " +
-                       std::to_string(*node.elements) + " elements of " +
-                       cli::harmless_line(node.name, 64) + " failed\n");
-    }
-  }
-  const auto ended = std::ranges::count_if(run.nodes, &client::NodeAnswer::has_ended);
-  std::string text = std::to_string(ended) + " of " + std::to_string(run.nodes.size()) + " nodes";
-  if (const std::string time = time_between(remote, run.queued_at, run.finished_at); !time.empty())
-    text += " in " + time;
-  if (reused > 0) {
-    text += "; not calculated anew: " + std::to_string(reused) +
-            (reused == 1 ? " result, of an earlier run" : " results, of earlier runs");
-  }
-  remote.err.write("mecapy: " + text + "\n");
-}
-
-// Why a run failed; nothing when it cannot be told now.
-awaitable<std::optional<client::RunAnswer>> failed_run(client::Api& api, std::string id) {
-  if (id.empty()) co_return std::nullopt;
-  client::Call call;
-  call.path = client::run_path(id);
-  const auto json = co_await api.text(std::move(call));
-  if (!json) co_return std::nullopt;
-  auto run = client::read_run(*json);
-  if (!run || !run->failure) co_return std::nullopt;
-  co_return std::move(*run);
-}
-
-awaitable<void> tell_failure(Remote& remote, client::WorkflowRunAnswer run) {
-  if (run.was_cancelled()) remote.err.write("mecapy: the workflow was cancelled\n");
-  if (run.status == "failed" && run.failure) {
-    const client::NodeFailure& failure = *run.failure;
-    const auto failed = co_await failed_run(remote.api, failure.run_id);
-    std::string text = "the workflow failed";
-    if (!failure.node.empty()) text = "node " + failure.node + " failed";
-    if (failure.element) text += ", element " + std::to_string(*failure.element);
-    if (!failed) text += ": " + failure.code + ": " + failure.message;
-    remote.err.write("mecapy: " + cli::harmless_line(text, 2000) + "\n");
-    if (failed) {
-      cli::RunAsked asked;
-      asked.more_by = "mecapy task update " + failed->task_id + " -l ";
-      remote.err.write(cli::failure_text(*failed->failure, "calc.py") +
-                       cli::failure_advice(*failed->failure, asked));
-    }
-    if (failed) remote.err.write("  -> mecapy logs " + failed->id + " shows what it printed\n");
-  }
-  remote.err.write("  -> mecapy workflow resume " + run.id +
-                   " goes on from there; what is completed stays\n");
-}
-
-int status_of_code(const std::string& code) {
-  if (const auto known = model::parse_outcome(code)) return model::row(*known).exit_code;
-  for (const base::ErrorRow& row : base::error_table()) {
-    if (row.name == code) return row.exit_code;
-  }
-  // What a node needs is not in the results, or of another kind.
-  return base::row(code == "invalid_inputs" ? ErrorCode::invalid_fields : ErrorCode::internal)
-      .exit_code;
-}
-
 }  // namespace
 
 EndsBefore ends_of(const client::WorkflowRunAnswer& run) {
@@ -188,7 +120,7 @@ EndsBefore ends_of(const client::WorkflowRunAnswer& run) {
 
 std::string took(const Remote& remote, const client::WorkflowRunAnswer& run) {
   const auto begun = cli::parse_time(run.queued_at);
-  if (!begun) return "-";
+  if (!begun || run.attempt > 1) return "-";
   const auto ended = cli::parse_time(run.finished_at);
   const double seconds = std::max(0., ended.value_or(remote.now()) - *begun);
   return run.has_ended() && ended ? cli::duration(seconds) : cli::elapsed(seconds);
@@ -226,25 +158,6 @@ awaitable<Result<Followed>> follow_workflow(Remote& remote, std::string run_id, 
   if (!run) co_return run.error();
   WorkflowFollower follower(remote, *run, interrupt, std::move(before));
   co_return co_await follower.follow();
-}
-
-awaitable<Result<int>> tell_workflow_end(Remote& remote, std::string run_id) {
-  client::Call call;
-  call.path = client::workflow_run_path(run_id, "/results");
-  const auto body = co_await remote.api.text(std::move(call));
-  if (!body) co_return body.error();
-  const auto run = client::read_workflow_run(*body);
-  if (!run) co_return run.error();
-  tell_figures(remote, *run);
-  if (run->status != "completed") co_await tell_failure(remote, *run);
-  if (remote.json()) {
-    print_json(remote, *body);
-  } else if (run->result) {
-    print_result(*run->result, remote.format);
-  }
-  if (run->was_cancelled()) co_return kInterrupted;
-  if (run->status == "completed") co_return 0;
-  co_return status_of_code(run->failure ? run->failure->code : "");
 }
 
 }  // namespace mecapy::main

@@ -1,4 +1,4 @@
-// Follows a run of a workflow until it ends, node by node, and tells how it ended.
+// Follows a run of a workflow until it ends, node by node; how its nodes are told.
 #pragma once
 
 #include <map>
@@ -19,12 +19,8 @@ EndsBefore ends_of(const client::WorkflowRunAnswer& run);
 awaitable<Result<Followed>> follow_workflow(Remote& remote, std::string run_id, Interrupt interrupt,
                                             EndsBefore before = {});
 
-// The run of a workflow, once it has ended: figures, which node failed and why, and how it is taken
-// up, on stderr; the outputs (or, as JSON, the whole run) on stdout. Its exit status: 0, that of
-// its error's code, or kInterrupted for one that was cancelled.
-awaitable<Result<int>> tell_workflow_end(Remote& remote, std::string run_id);
-
-// From its acceptance to its end, or until now.
+// From its acceptance to its end, or until now; "-" of one that was resumed, as nobody tells how
+// long nothing was done.
 std::string took(const Remote& remote, const client::WorkflowRunAnswer& run);
 
 // How a node looks in a drawing, with what is to be said of it in a few words.

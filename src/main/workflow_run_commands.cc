@@ -11,6 +11,7 @@
 #include "main/commands.h"
 #include "main/complain.h"
 #include "main/outcome.h"
+#include "main/workflow_end.h"
 #include "main/workflow_follow.h"
 #include "main/workflow_keep.h"
 #include "wire/json.h"
@@ -38,7 +39,7 @@ awaitable<Result<client::WorkflowRunAnswer>> get_run(client::Api& api, std::stri
 
 // Follows a run to its end, which is told.
 awaitable<Result<int>> follow_to_end(Remote& remote, std::string id, Interrupt interrupt,
-                                     EndsBefore before) {
+                                     EndsBefore before, cli::WorkflowAsked asked) {
   const auto followed = co_await follow_workflow(remote, id, interrupt, std::move(before));
   if (!followed) {
     remote.err.write("mecapy: the workflow may go on: mecapy workflow result " + id + "\n");
@@ -48,25 +49,37 @@ awaitable<Result<int>> follow_to_end(Remote& remote, std::string id, Interrupt i
     remote.err.write("mecapy: left workflow run " + id + "\n");
     co_return kInterrupted;
   }
-  co_return co_await tell_workflow_end(remote, id);
+  co_return co_await tell_workflow_end(remote, id, std::move(asked));
 }
 
 // Begins, or takes up, a run of a workflow by `call`, and follows it when that is wanted.
 awaitable<Result<int>> begin_and_follow(Remote& remote, client::Call call, Wait wait,
-                                        EndsBefore before) {
+                                        EndsBefore before, cli::WorkflowAsked asked) {
   call.method = "POST";
   const auto accepted = co_await remote.api.text(std::move(call));
   if (!accepted) co_return accepted.error();
   const std::string id = client::text_member(*accepted, "workflow_run_id");
   if (!base::is_uuid(id)) co_return fail(ErrorCode::unavailable, "the server named no run");
   if (wait == Wait::for_the_end)
-    co_return co_await follow_to_end(remote, id, Interrupt::asks, std::move(before));
+    co_return co_await follow_to_end(remote, id, Interrupt::asks, std::move(before),
+                                     std::move(asked));
   if (remote.json()) {
     print_json(remote, *accepted);
   } else {
     remote.out.write(id + "\n");
   }
   co_return 0;
+}
+
+// What was typed of the workflow, for advice.
+cli::WorkflowAsked asked_of(const std::string& word, const std::optional<cli::WorkflowFile>& file) {
+  cli::WorkflowAsked asked{word};
+  if (!file) return asked;
+  for (const cli::TaskWord& task : file->tasks) {
+    const auto path = task.is_file() ? cli::code_path(*file, task) : task.word;
+    if (path) asked.tasks[task.node] = *path;
+  }
+  return asked;
 }
 
 // The workflow that is meant: that of a file, kept as `create` keeps it, or one that is there.
@@ -109,8 +122,16 @@ Result<std::vector<VersionWord>> read_versions(const std::vector<std::string>& w
   return read;
 }
 
+// Of a version that the node has failed with already: it would do so again.
+void warn_of_same_code(const Remote& remote, const client::NodeAnswer& node, int version) {
+  if (node.status != "failed" || node.version != version) return;
+  remote.err.write("mecapy: warning: node " + cli::harmless_line(node.name, 64) +
+                   " has failed with version " + std::to_string(version) +
+                   " of its task: the code is the same one\n");
+}
+
 // What a resumption says; asks for the latest versions that it wants.
-awaitable<Result<std::string>> resume_body(client::Api& api, const client::WorkflowRunAnswer& run,
+awaitable<Result<std::string>> resume_body(Remote& remote, const client::WorkflowRunAnswer& run,
                                            std::vector<VersionWord> words,
                                            std::vector<std::string> force) {
   wire::ObjectWriter versions;
@@ -120,10 +141,11 @@ awaitable<Result<std::string>> resume_body(client::Api& api, const client::Workf
     if (!word.version && node != run.nodes.end()) {
       if (!base::is_uuid(node->task_id))
         co_return fail(ErrorCode::unavailable, "the server names no task of node " + word.node);
-      const auto json = co_await get(api, client::task_path(node->task_id));
+      const auto json = co_await get(remote.api, client::task_path(node->task_id));
       if (!json) co_return json.error();
       version = client::integer_member(*json, "version");
     }
+    if (node != run.nodes.end()) warn_of_same_code(remote, *node, version);
     versions.integer(word.node, version);  // of a node that is none the server says so
   }
   wire::ObjectWriter body;
@@ -205,7 +227,8 @@ int run_workflow(const config::Settings& settings, const RemoteWords& words,
                      call.path = client::workflow_path(*id, "/execute");
                      call.body = std::move(body).finish();
                      if (how.fresh) call.headers.emplace_back("Cache-Control", "no-cache");
-                     co_return co_await begin_and_follow(remote, std::move(call), how.wait, {});
+                     co_return co_await begin_and_follow(remote, std::move(call), how.wait, {},
+                                                         asked_of(start.workflow, file));
                    });
 }
 
@@ -213,19 +236,20 @@ int resume_workflow(const config::Settings& settings, const RemoteWords& words,
                     const ResumeWorkflow& which, const RemoteRun& how) {
   const auto versions = read_versions(which.versions);
   if (!versions) return complain(versions.error());
-  return at_server(
-      settings, words, Subject::workflow_run, [&](Remote& remote) -> awaitable<Result<int>> {
-        const auto id = co_await client::find_workflow_run(remote.api, which.run);
-        if (!id) co_return id.error();
-        const auto before = co_await get_run(remote.api, *id);
-        if (!before) co_return before.error();
-        auto body = co_await resume_body(remote.api, *before, *versions, which.force);
-        if (!body) co_return body.error();
-        client::Call call;
-        call.path = client::workflow_run_path(*id, "/resume");
-        call.body = std::move(*body);
-        co_return co_await begin_and_follow(remote, std::move(call), how.wait, ends_of(*before));
-      });
+  return at_server(settings, words, Subject::workflow_run,
+                   [&](Remote& remote) -> awaitable<Result<int>> {
+                     const auto id = co_await client::find_workflow_run(remote.api, which.run);
+                     if (!id) co_return id.error();
+                     const auto before = co_await get_run(remote.api, *id);
+                     if (!before) co_return before.error();
+                     auto body = co_await resume_body(remote, *before, *versions, which.force);
+                     if (!body) co_return body.error();
+                     client::Call call;
+                     call.path = client::workflow_run_path(*id, "/resume");
+                     call.body = std::move(*body);
+                     co_return co_await begin_and_follow(remote, std::move(call), how.wait,
+                                                         ends_of(*before), {});
+                   });
 }
 
 int show_workflow_runs(const config::Settings& settings, const RemoteWords& words,
@@ -240,7 +264,7 @@ int show_workflow_result(const config::Settings& settings, const RemoteWords& wo
                    [&](Remote& remote) -> awaitable<Result<int>> {
                      const auto id = co_await client::find_workflow_run(remote.api, run);
                      if (!id) co_return id.error();
-                     co_return co_await follow_to_end(remote, *id, Interrupt::leaves, {});
+                     co_return co_await follow_to_end(remote, *id, Interrupt::leaves, {}, {});
                    });
 }
 

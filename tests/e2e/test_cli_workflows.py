@@ -326,7 +326,13 @@ def test_a_failed_workflow_tells_why_and_is_resumed(person: Person, there: Api) 
     told = re.search(r"mecapy logs (\S+) shows", failed.stderr)
     assert told
     assert person.does("logs", told[1]).stdout == "looked at 3\n"
-    assert f"mecapy workflow resume {run} goes on from there" in failed.stderr
+    mend = f"mend odd.py; mecapy workflow create w.yaml; mecapy workflow resume {run}"
+    assert f"  -> {mend} --version odd=latest\n" in failed.stderr
+    by_name = person.does("workflow", "run", "w", "-i", "x=2", status=11).stderr
+    assert "mecapy workflow create FILE.yaml, or mecapy task update TASK FILE.py" in by_name
+    person.does("workflow", "delete", "w")
+    there_is = person.does("workflow", "result", run, status=11).stderr
+    assert f"mecapy workflow resume {run} --version odd=latest\n" in there_is
     shown = person.does("workflow", "show", "last").stdout
     assert "odd: user_error: ValueError: odd" in shown
     assert "✗ odd" in shown
@@ -334,13 +340,17 @@ def test_a_failed_workflow_tells_why_and_is_resumed(person: Person, there: Api) 
 
     same = person.does("workflow", "resume", run, status=11)
     assert "✓ sum" not in same.stderr  # it had ended before
+    assert "2 of 2 nodes\n" in same.stderr  # nobody knows for how long it was not under way
+    assert "warning" not in same.stderr
+    same = person.does("workflow", "resume", run, "--version", "odd=latest", status=11)
+    assert "warning: node odd has failed with version 1 of its task: the code is" in same.stderr
     person.file(ODD.replace("% 2", "% 1"), "odd.py")
     person.does("workflow", "create", "w.yaml")
-    done = person.does("workflow", "resume", "last", "--version", "odd=latest")
+    done = person.does("workflow", "resume", run, "--version", "odd=latest")
     assert json.loads(done.stdout) == {"n": 3}
     nodes = nodes_of(there.read(f"/api/workflow-runs/{run}"))
     assert (nodes["sum"]["version"], nodes["odd"]["version"]) == (1, 2)
-    refused = person.does("workflow", "resume", "last", status=65)
+    refused = person.does("workflow", "resume", run, status=65)
     assert "can be resumed" in refused.stderr
 
     person.file(ODD, "odd.py")
@@ -358,6 +368,21 @@ def test_what_a_node_needs_and_is_not_there_is_the_callers_fault(person: Person)
     person.file(one_of("same.py", "{a: {input: x, at: /deep}}"), "w.yaml")
     failed = person.does("workflow", "run", "w.yaml", "-i", "x=2", status=65)
     assert "node w failed: invalid_inputs: " in failed.stderr
+    assert "run it again: mecapy workflow run w.yaml ...; what is unchanged" in failed.stderr
+    assert "workflow resume" not in failed.stderr
+
+
+def test_a_node_that_failed_and_is_skipped_is_told(person: Person) -> None:
+    person.file(ODD, "odd.py")
+    for more, told in (
+        (", on_error: skip", "and is skipped"),
+        (", on_error: default, default: 7", ", and its default stands in"),
+    ):
+        person.file(one_of("odd.py", more=more), "w.yaml")
+        done = person.does("workflow", "run", "w.yaml", "-i", "x=3").stderr
+        warning = f"warning: node w failed {told}".replace("failed ,", "failed,")
+        assert f"mecapy: {warning}: user_error: ValueError: odd" in done
+        assert "\x1b" not in done
 
 
 def test_elements_are_counted_and_those_that_fail_are_told(person: Person) -> None:

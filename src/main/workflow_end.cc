@@ -1,0 +1,122 @@
+#include "main/workflow_end.h"
+
+#include <algorithm>
+
+#include "cli/advice.h"
+#include "cli/ending.h"
+#include "client/answers.h"
+#include "client/workflow_answers.h"
+#include "main/outcome.h"
+#include "main/workflow_follow.h"
+
+namespace mecapy::main {
+namespace {
+
+void warn(const Remote& remote, const std::string& text) {
+  remote.err.write("mecapy: warning: " + cli::harmless_line(text, 2000) + "\n");
+}
+
+// What has failed although the workflow has not, by that.
+void warn_of_failures(const Remote& remote, const client::WorkflowRunAnswer& run) {
+  for (const client::NodeAnswer& node : run.nodes) {
+    if (node.elements && node.failed > 0) {
+      warn(remote, std::to_string(node.failed) + " of " + std::to_string(*node.elements) +
+                       " elements of " + node.name + " failed");
+      remote.err.write("  -> mecapy workflow show " + run.id + " --node " +
+                       cli::harmless_line(node.name, 64) + " tells which, and why\n");
+    } else if (node.failure && (node.status == "skipped" || node.by_default)) {
+      warn(remote, "node " + node.name + " failed" +
+                       (node.by_default ? ", and its default stands in: " : " and is skipped: ") +
+                       node.failure->code + ": " + node.failure->message);
+    }
+  }
+}
+
+void tell_figures(const Remote& remote, const client::WorkflowRunAnswer& run) {
+  std::int64_t reused = 0;
+  for (const client::NodeAnswer& node : run.nodes)
+    reused += node.elements ? node.reused : !node.reused_from.empty();
+  const auto ended = std::ranges::count_if(run.nodes, &client::NodeAnswer::has_ended);
+  std::string text = std::to_string(ended) + " of " + std::to_string(run.nodes.size()) + " nodes";
+  if (const std::string time = took(remote, run); time != "-") text += " in " + time;
+  if (reused > 0) {
+    text += "; not calculated anew: " + std::to_string(reused) +
+            (reused == 1 ? " result, of an earlier run" : " results, of earlier runs");
+  }
+  remote.err.write("mecapy: " + text + "\n");
+}
+
+// Why a run failed; nothing when it cannot be told now.
+awaitable<std::optional<client::RunAnswer>> failed_run(client::Api& api, std::string id) {
+  if (id.empty()) co_return std::nullopt;
+  client::Call call;
+  call.path = client::run_path(id);
+  const auto json = co_await api.text(std::move(call));
+  if (!json) co_return std::nullopt;
+  auto run = client::read_run(*json);
+  if (!run || !run->failure) co_return std::nullopt;
+  co_return std::move(*run);
+}
+
+// Which node failed it, and why.
+awaitable<void> tell_failure(Remote& remote, client::NodeFailure failure) {
+  const auto failed = co_await failed_run(remote.api, failure.run_id);
+  std::string text = "the workflow failed";
+  if (!failure.node.empty()) text = "node " + failure.node + " failed";
+  if (failure.element) text += ", element " + std::to_string(*failure.element);
+  if (!failed) text += ": " + failure.code + ": " + failure.message;
+  remote.err.write("mecapy: " + cli::harmless_line(text, 2000) + "\n");
+  if (!failed) co_return;
+  cli::RunAsked asked;
+  asked.more_by = "mecapy task update " + failed->task_id + " -l ";
+  remote.err.write(cli::failure_text(*failed->failure, "calc.py") +
+                   cli::failure_advice(*failed->failure, asked));
+  remote.err.write("  -> mecapy logs " + failed->id + " shows what it printed\n");
+}
+
+awaitable<void> tell_no_result(Remote& remote, client::WorkflowRunAnswer run,
+                               cli::WorkflowAsked asked) {
+  if (run.was_cancelled()) remote.err.write("mecapy: the workflow was cancelled\n");
+  cli::WorkflowEnded ended{run.id, run.was_cancelled()};
+  if (run.status == "failed" && run.failure) {
+    co_await tell_failure(remote, *run.failure);
+    ended.node = run.failure->node;
+    ended.code = run.failure->code;
+  }
+  remote.err.write(cli::workflow_advice(ended, asked));
+}
+
+int status_of_code(const std::string& code) {
+  if (const auto known = model::parse_outcome(code)) return model::row(*known).exit_code;
+  for (const base::ErrorRow& row : base::error_table()) {
+    if (row.name == code) return row.exit_code;
+  }
+  // What a node needs is not in the results, or of another kind.
+  return base::row(code == "invalid_inputs" ? ErrorCode::invalid_fields : ErrorCode::internal)
+      .exit_code;
+}
+
+}  // namespace
+
+awaitable<Result<int>> tell_workflow_end(Remote& remote, std::string run_id,
+                                         cli::WorkflowAsked asked) {
+  client::Call call;
+  call.path = client::workflow_run_path(run_id, "/results");
+  const auto body = co_await remote.api.text(std::move(call));
+  if (!body) co_return body.error();
+  const auto run = client::read_workflow_run(*body);
+  if (!run) co_return run.error();
+  warn_of_failures(remote, *run);
+  tell_figures(remote, *run);
+  if (run->status != "completed") co_await tell_no_result(remote, *run, std::move(asked));
+  if (remote.json()) {
+    print_json(remote, *body);
+  } else if (run->result) {
+    print_result(*run->result, remote.format);
+  }
+  if (run->was_cancelled()) co_return kInterrupted;
+  if (run->status == "completed") co_return 0;
+  co_return status_of_code(run->failure ? run->failure->code : "");
+}
+
+}  // namespace mecapy::main
