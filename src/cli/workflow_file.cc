@@ -6,6 +6,7 @@
 
 #include "base/json.h"
 #include "cli/inputs.h"
+#include "cli/workflow_words.h"
 #include "cli/yaml_json.h"
 #include "wire/json.h"
 
@@ -13,6 +14,8 @@ namespace mecapy::cli {
 namespace {
 
 namespace fs = std::filesystem;
+
+constexpr std::string_view kNoObject = "must be a JSON object";  // as a server says it
 
 // The members of an object; none of what is no object, or has a name twice.
 std::vector<wire::Member> members_of(std::string_view json) {
@@ -106,10 +109,10 @@ Result<WorkflowFile> read_workflow_file(const std::string& path) {
     text = std::move(read->json);
     file.lines = std::move(read->lines);
   } else if (auto valid = check_json(*text, path); !valid) {
-    return valid.error();
+    return fail(ErrorCode::invalid_fields, valid.error().message);
   }
   const auto members = wire::object_members(*text);
-  if (!members) return fail(ErrorCode::usage, path + ": " + members.error().message);
+  if (!members) return fail(ErrorCode::invalid_fields, path + ": " + members.error().message);
   for (const wire::Member& member : *members)
     file.members.push_back({member.key, std::string(member.raw)});
   file.tasks = tasks_of(file.json("nodes"));
@@ -148,6 +151,8 @@ Result<std::string> code_path(const WorkflowFile& file, const TaskWord& task) {
 Error in_file(const WorkflowFile& file, Error error) {
   for (FieldProblem& problem : error.problems) {
     if (!problem.pointer.starts_with('/')) continue;
+    if (!file.lines.empty() && problem.detail == kNoObject)
+      problem.detail = object_instead(file, problem.pointer);
     std::string place = problem.pointer;
     auto line = file.lines.find(place);
     while (line == file.lines.end() && place.find('/') != std::string::npos) {

@@ -45,8 +45,8 @@ struct WorkflowFile {
 // Whether `word` ends as such a file does: .json, .yaml, .yml.
 bool is_workflow_file(std::string_view word);
 
-// not_found when there is no such file; usage, with the place, for what is no object. What else is
-// wrong with it the server says.
+// not_found when there is no such file; invalid_fields, with the place, for what is no object. What
+// else is wrong with it the server says.
 Result<WorkflowFile> read_workflow_file(const std::string& path);
 
 // The name that the file is kept under as a workflow: `given`, what the file says, or its own:
@@ -63,7 +63,8 @@ std::string workflow_body(const WorkflowFile& file, const TasksMeant& tasks,
 // of the workflow's file.
 Result<std::string> code_path(const WorkflowFile& file, const TaskWord& task);
 
-// The error with the file and, where it is known, its line behind each pointer.
+// The error with the file and, where it is known, its line behind each pointer. Of YAML what to
+// write instead is said in its own words (workflow_words.h).
 Error in_file(const WorkflowFile& file, Error error);
 
 }  // namespace mecapy::cli

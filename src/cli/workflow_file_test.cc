@@ -87,7 +87,7 @@ TEST_F(Workflows, ThatAreNoneAreRefused) {
       if (std::string(text) == "{\"a\":}" && std::string(name) == "w.yml") continue;  // null there
       const auto read = read_workflow_file(file(name, text));
       ASSERT_FALSE(read) << name << text;
-      EXPECT_EQ(read.error().code, ErrorCode::usage);
+      EXPECT_EQ(read.error().code, ErrorCode::invalid_fields);
     }
   }
   EXPECT_EQ(read_workflow_file(folder_.path("none.json")).error().code, ErrorCode::not_found);

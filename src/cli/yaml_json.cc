@@ -5,6 +5,7 @@
 #include <yaml-cpp/parser.h>
 
 #include <charconv>
+#include <climits>
 #include <cmath>
 #include <cstdlib>
 #include <set>
@@ -13,17 +14,21 @@
 
 #include "base/json.h"
 #include "base/utf8.h"
+#include "cli/yaml_fault.h"
 #include "wire/json.h"
 
 namespace mecapy::cli {
 namespace {
 
+constexpr const char* kNoAlias = "an alias (*) stands for nothing here; write the value again";
 constexpr std::size_t kMostLevels = 100;
 constexpr std::size_t kLevelsWithLines = 6;
 
 struct Wrong {
   YAML::Mark mark;
   std::string what;
+  // The parser takes what is in a bracket that nobody closes for a key.
+  bool may_be_no_key = false;
 };
 
 bool all_of(std::string_view text, std::string_view these) {
@@ -102,6 +107,14 @@ std::string plain(const YAML::Mark& mark, const std::string& text) {
   return number.empty() ? wire::quote(text) : number;
 }
 
+// "at:{node: a" is a key to YAML, of which a text was to be the value.
+void refuse_bracket(const YAML::Mark& mark, const std::string& key) {
+  const std::size_t at = std::min(key.find(":{"), key.find(":["));
+  if (at == std::string::npos) return;
+  throw Wrong{mark, "a space is missing behind the colon: write " + key.substr(0, at + 1) + " " +
+                        key.substr(at + 1)};
+}
+
 class Writer final : public YAML::EventHandler {
  public:
   void OnDocumentStart(const YAML::Mark&) override {}
@@ -109,21 +122,21 @@ class Writer final : public YAML::EventHandler {
   void OnNull(const YAML::Mark& mark, YAML::anchor_t anchor) override {
     value(mark, "?", anchor, "null");
   }
-  void OnAlias(const YAML::Mark& mark, YAML::anchor_t) override {
-    throw Wrong{mark, "an alias (*) stands for nothing here; write the value again"};
-  }
+  void OnAlias(const YAML::Mark& mark, YAML::anchor_t) override { throw Wrong{mark, kNoAlias}; }
   void OnScalar(const YAML::Mark& mark, const std::string& tag, YAML::anchor_t anchor,
                 const std::string& text) override {
     const bool quoted = tag == "!";
     if (is_key()) {
       refuse(mark, tag, anchor);
       if (!quoted && text == "<<") throw Wrong{mark, "merges (<<) are not known here"};
+      if (!quoted) refuse_bracket(mark, text);
       if (!quoted && plain(mark, text)[0] != '"') {
-        throw Wrong{mark, "the key " + text + " is no text; put it in quotes"};
+        throw Wrong{mark, "the key " + text + " is no text; " + instead_of_key(text), true};
       }
       return key(mark, text);
     }
     value(mark, tag, anchor, quoted || tag != "?" ? wire::quote(text) : plain(mark, text));
+    if (!levels_.empty() && !quoted) levels_.back().before = text;
   }
   void OnSequenceStart(const YAML::Mark& mark, const std::string& tag, YAML::anchor_t anchor,
                        YAML::EmitterStyle::value) override {
@@ -131,8 +144,9 @@ class Writer final : public YAML::EventHandler {
   }
   void OnSequenceEnd() override { close(']'); }
   void OnMapStart(const YAML::Mark& mark, const std::string& tag, YAML::anchor_t anchor,
-                  YAML::EmitterStyle::value) override {
+                  YAML::EmitterStyle::value style) override {
     open(mark, tag, anchor, '{');
+    levels_.back().is_flow = style == YAML::EmitterStyle::Flow;
   }
   void OnMapEnd() override { close('}'); }
 
@@ -147,7 +161,19 @@ class Writer final : public YAML::EventHandler {
     bool key_next = true;             // of a map
     std::string at{};                 // pointer to what the last key names
     std::set<std::string> seen = {};  // keys
+    bool is_flow = false;
+    std::string before{};  // the last value, where it is a text that nobody quoted
   };
+
+  // "0,85" within braces is 0, and then a key.
+  std::string instead_of_key(const std::string& text) const {
+    const Level& level = levels_.back();
+    const std::string_view whole =
+        std::string_view(level.before).substr(level.before.starts_with('-') ? 1 : 0);
+    if (!level.is_flow || !all_of(whole, kDigits) || !all_of(text, kDigits))
+      return "put it in quotes";
+    return "a number has a decimal point: " + level.before + "." + text;
+  }
 
   bool is_key() const {
     return !levels_.empty() && levels_.back().is_map && levels_.back().key_next;
@@ -188,14 +214,14 @@ class Writer final : public YAML::EventHandler {
 
   void value(const YAML::Mark& mark, const std::string& tag, YAML::anchor_t anchor,
              const std::string& json) {
-    if (is_key()) throw Wrong{mark, "a key must be text"};
+    if (is_key()) throw Wrong{mark, "a key must be text", true};
     refuse(mark, tag, anchor);
     place(mark);
     made_.json += json;
   }
 
   void open(const YAML::Mark& mark, const std::string& tag, YAML::anchor_t anchor, char bracket) {
-    if (is_key()) throw Wrong{mark, "a key must be text"};
+    if (is_key()) throw Wrong{mark, "a key must be text", true};
     refuse(mark, tag, anchor);
     if (levels_.size() == kMostLevels) {
       throw Wrong{mark, "more than " + std::to_string(kMostLevels) + " levels in each other"};
@@ -219,7 +245,24 @@ Error wrong_at(const std::string& file, const YAML::Mark& mark, const std::strin
     where +=
         ", line " + std::to_string(mark.line + 1) + ", column " + std::to_string(mark.column + 1);
   }
-  return fail(ErrorCode::usage, where + ": " + what);
+  return fail(ErrorCode::invalid_fields, where + ": " + what);
+}
+
+std::optional<Error> mistake_in(const std::string& file, std::string_view yaml, int stopped) {
+  const auto fault = likely_fault(yaml, stopped);
+  if (!fault) return std::nullopt;
+  return fail(ErrorCode::invalid_fields,
+              file + ", line " + std::to_string(fault->line) + ": " + fault->what);
+}
+
+// What the parser has refused: the mistake that it comes from, where one is found.
+Error refused(const std::string& file, std::string_view yaml, const YAML::Exception& e) {
+  if (e.msg == YAML::ErrorMsg::UNKNOWN_ANCHOR) return wrong_at(file, e.mark, kNoAlias);
+  const int line = e.mark.is_null() ? INT_MAX : e.mark.line + 1;
+  if (auto mistake = mistake_in(file, yaml, line)) return std::move(*mistake);
+  if (e.mark.is_null()) return wrong_at(file, e.mark, e.msg);
+  return fail(ErrorCode::invalid_fields,
+              file + ", at or before line " + std::to_string(line) + ": " + e.msg);
 }
 
 // The first place whose bytes are no character of UTF-8, or one that YAML has not.
@@ -247,14 +290,15 @@ Result<YamlAsJson> yaml_as_json(std::string_view yaml, const std::string& file) 
   try {
     YAML::Parser parser(in);
     if (!parser.HandleNextDocument(writer) || writer.is_empty())
-      return fail(ErrorCode::usage, file + " holds nothing");
+      return fail(ErrorCode::invalid_fields, file + " holds nothing");
     Writer more;
     if (parser.HandleNextDocument(more))
-      return fail(ErrorCode::usage, file + " holds more than one document");
+      return fail(ErrorCode::invalid_fields, file + " holds more than one document");
   } catch (const Wrong& wrong) {
-    return wrong_at(file, wrong.mark, wrong.what);
+    auto mistake = wrong.may_be_no_key ? mistake_in(file, yaml, wrong.mark.line + 1) : std::nullopt;
+    return mistake ? std::move(*mistake) : wrong_at(file, wrong.mark, wrong.what);
   } catch (const YAML::Exception& e) {
-    return wrong_at(file, e.mark, e.msg);
+    return refused(file, yaml, e);
   }
   return writer.take();
 }

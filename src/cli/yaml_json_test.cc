@@ -65,11 +65,15 @@ TEST(Yaml, WhatIsWrongIsToldWithItsPlace) {
       {"~: a", "a key must be text"},
       {"? [a]\n: b", "a key must be text"},
       {"? {a: b}\n: b", "a key must be text"},
-      {"a: [1, 2", "f.yaml, line 1"},
-      {"a: b: c", "f.yaml, line 1, column 5"},
-      {"a:\n\t- b", "f.yaml, line 2"},
-      {"a: 'b", "f.yaml, line 1"},
-      {"a: \"\\q\"", "f.yaml, line 1"},
+      {"a: {b: 0,85}",
+       "f.yaml, line 1, column 10: the key 85 is no text; a number has a decimal point"},
+      {"a: {b: -12,5, c: 1}", "a decimal point: -12.5"},
+      {"a: {b: x, 85}", "the key 85 is no text; put it in quotes"},
+      {"a: [1, 2", "f.yaml, line 1: the [ in column 4 is not closed"},
+      {"a: b: c", "f.yaml, line 1: a text with"},
+      {"a:\n\t- b", "f.yaml, line 2: a tab in the indentation"},
+      {"a: 'b", "f.yaml, line 1: the ' in column 4 is not closed"},
+      {"a: \"\\q\"", "f.yaml, at or before line 1: "},
       {"", "f.yaml holds nothing"},
       {"# only words\n", "f.yaml holds nothing"},
       {"a: 1\n---\nb: 2", "f.yaml holds more than one document"},
@@ -77,13 +81,13 @@ TEST(Yaml, WhatIsWrongIsToldWithItsPlace) {
       {std::string("a: \0b", 5), "f.yaml, line 1, column 4: not UTF-8"},
       {std::string(101, '[') + std::string(101, ']'), "line 1, column 101: more than 100 levels"},
       {std::string(100'000, '[') + std::string(100'000, ']'), "more than 100 levels"},
-      {std::string(100'000, '['), "f.yaml, line 1, column 1: "},
-      {std::string(100'000, '{'), "a key must be text"},
+      {std::string(100'000, '['), "f.yaml, line 1: the [ in column 1 is not closed"},
+      {std::string(100'000, '{'), "f.yaml, line 1: the { in column 1 is not closed"},
   };
   for (const auto& [yaml, told] : cases) {
     const auto read = yaml_as_json(yaml, "f.yaml");
     ASSERT_FALSE(read) << yaml.substr(0, 50) << " is " << read->json;
-    EXPECT_EQ(read.error().code, ErrorCode::usage);
+    EXPECT_EQ(read.error().code, ErrorCode::invalid_fields);
     EXPECT_NE(read.error().message.find(told), std::string::npos)
         << yaml.substr(0, 50) << ": " << read.error().message;
   }

@@ -280,10 +280,15 @@ def test_what_is_wrong_is_told_with_its_place(chain: Person, there: Api) -> None
         ("a.yaml", "[1]", "a.yaml: "),
         ("a.json", '{"a": 1,\n}', "a.json: "),
         ("a.yml", "a: *b", "line 1, column 4"),
+        ("a.yml", CHAIN.replace("task: add", "task:add", 1), "line 7: a space is missing"),
     ):
         chain.file(text, name)
         for command in ("check", "create", "run", "show"):
-            assert told in chain.does("workflow", command, name, status=64).stderr
+            assert told in chain.does("workflow", command, name, status=65).stderr
+    chain.file(ADD, "add.py")
+    chain.file(CHAIN.replace("{value: 1}", "0.85"), "a.yaml")
+    refused = chain.does("workflow", "check", "a.yaml", status=65).stderr
+    assert "/nodes/first/inputs/b (a.yaml, line 8): write {value: 0.85}\n" in refused
     assert "cannot read" in chain.does("workflow", "check", "none.yaml", status=66).stderr
 
 
