@@ -13,7 +13,8 @@
 namespace mecapy::cli {
 
 struct GraphNode {
-  enum class State : std::uint8_t { none, waiting, running, completed, failed, skipped };
+  // partial: it goes on, with less than all of its elements.
+  enum class State : std::uint8_t { none, waiting, running, completed, partial, failed, skipped };
 
   std::string name;                // as its author wrote it
   std::vector<std::size_t> needs;  // nodes whose results it reads: their places in Graph::nodes

@@ -13,11 +13,12 @@ constexpr std::size_t kLongestName = 64;
 constexpr std::size_t kLongestNote = 40;
 
 // In the order of GraphNode::State.
-constexpr std::array<StateLook, 6> kLooks = {{
+constexpr std::array<StateLook, 7> kLooks = {{
     {"none", "", Style::plain, "#f3f6fa", "#7d8fa3", "#1b2430", "#6b7f95"},
     {"waiting", "·", Style::faint, "#f6f7f8", "#6e7781", "#1c2128", "#848d97"},
     {"running", "▸", Style::yellow, "#fff6e0", "#a86200", "#2e2410", "#d29922"},
     {"completed", "✓", Style::green, "#e8f6ed", "#25804a", "#12291c", "#3fa45f"},
+    {"partial", "!", Style::yellow, "#fff1e5", "#bc4c00", "#33200f", "#db6d28"},
     {"failed", "✗", Style::red, "#fdecea", "#c0362c", "#34181a", "#e5605a"},
     {"skipped", "–", Style::faint, "#f6f7f8", "#6e7781", "#1c2128", "#848d97"},
 }};

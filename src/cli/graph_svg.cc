@@ -111,11 +111,12 @@ struct Box {
 };
 
 // In the order of GraphNode::State: white, around (0, 0) on a disc.
-constexpr std::array<std::string_view, 6> kIcons = {
+constexpr std::array<std::string_view, 7> kIcons = {
     "",
     R"(<circle r="2.5" fill="#ffffff"/>)",
     R"(<path d="M-3 -5 L5 0 L-3 5 Z" fill="#ffffff"/>)",
     R"(<path d="M-4.5 0.5 L-1.5 3.5 L4.5 -3" fill="none" stroke="#ffffff" stroke-width="2.2"/>)",
+    R"(<path d="M0 -5.5 L0 1 M0 4.6 L0 5" stroke="#ffffff" stroke-width="2.4"/>)",
     R"(<path d="M-3.5 -3.5 L3.5 3.5 M3.5 -3.5 L-3.5 3.5" stroke="#ffffff" stroke-width="2.2"/>)",
     R"(<path d="M-4.5 0 L4.5 0" stroke="#ffffff" stroke-width="2.2"/>)",
 };

@@ -156,7 +156,7 @@ TEST(GraphSvg, NothingIsADocumentToo) {
 // So it can be read in black and white.
 TEST(GraphSvg, EachStateHasASignOfItsOwn) {
   std::set<std::string> signs;
-  for (int state = 0; state < 6; ++state) {
+  for (int state = 0; state < 7; ++state) {
     const std::string svg = graph_svg({{{"a", {}, static_cast<State>(state)}}});
     const std::size_t disc = svg.find("<circle r=\"10\"");
     if (disc == std::string::npos) {
@@ -166,7 +166,7 @@ TEST(GraphSvg, EachStateHasASignOfItsOwn) {
     const std::size_t sign = svg.find("/>", disc);
     signs.insert(svg.substr(sign, svg.find("</g>", sign) - sign));
   }
-  EXPECT_EQ(signs.size(), 5u);
+  EXPECT_EQ(signs.size(), 6u);
 }
 
 TEST(GraphSvg, WhatStrangersWriteIsText) {

@@ -108,9 +108,11 @@ std::vector<CommandRow> calculate_rows() {
        [](L l, T t) { return run_workflow(l.settings, t.server, t.workflow_run, t.how); }},
       {"workflow show", "",
        "the graph of a workflow, or of a run of one with the state of each node",
-       "mecapy workflow show last\nmecapy workflow show joint --svg joint.svg",
-       "the workflow: Workflow; of a run: WorkflowRun; of a file the definition", Place::server,
-       words::workflow_show,
+       "mecapy workflow show last\nmecapy workflow show last --node preload\n"
+       "mecapy workflow show joint --svg joint.svg",
+       "the workflow: Workflow; of a run: WorkflowRun; of a file the definition; with --node: an "
+       "array of NodeRun",
+       Place::server, words::workflow_show,
        [](L l, T t) { return show_workflow(l.settings, t.server, t.workflow_shown); }},
       {"workflow resume", "",
        "take up a workflow that failed or was cancelled; what is completed stays",

@@ -206,6 +206,10 @@ void workflow_show(CLI::App& app, Typed& typed) {
       ->expected(0, 1);
   app.add_flag("--mermaid", how.mermaid, "as a mermaid diagram, for Markdown");
   app.add_flag("--force", how.replace, "also over a picture that is there and differs");
+  option(app, "--node", how.node, "NODE",
+         "of a run: this node's run or, of a list, those of its elements, the failed ones first");
+  option(app, "-n,--count", how.most, "N", "with --node: so many at most; 0: all")
+      .capture_default_str();
 }
 
 void workflow_resume(CLI::App& app, Typed& typed) {

@@ -139,7 +139,9 @@ struct ShowWorkflow {
   std::optional<int> version{};
   std::optional<std::string> svg{};  // a file; "": standard output
   bool mermaid = false;
-  bool replace = false;  // also a file that is there and differs
+  bool replace = false;               // also a file that is there and differs
+  std::optional<std::string> node{};  // of a run: its elements
+  std::int64_t most = kListed;        // of those
 };
 int show_workflow(const config::Settings& settings, const RemoteWords& words,
                   const ShowWorkflow& how);

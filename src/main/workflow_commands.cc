@@ -9,6 +9,7 @@
 #include "cost/words.h"
 #include "main/commands.h"
 #include "main/complain.h"
+#include "main/workflow_elements.h"
 #include "main/workflow_follow.h"
 #include "main/workflow_keep.h"
 #include "main/workflow_tasks.h"
@@ -289,6 +290,17 @@ int show_workflow(const config::Settings& settings, const RemoteWords& words,
   const int forms = (how.svg ? 1 : 0) + (how.mermaid ? 1 : 0) + (words.format == Format::json);
   if (forms > 1)
     return complain(fail(ErrorCode::usage, "one of --svg, --mermaid and --json is enough"));
+  const bool drawn = how.svg || how.mermaid || how.version;
+  if (how.node && (drawn || cli::is_workflow_file(how.workflow))) {
+    return complain(fail(ErrorCode::usage,
+                         "--node is of a run of a workflow, and goes without --svg, --mermaid and "
+                         "--version"));
+  }
+  if (how.node) {
+    return at_server(settings, words, Subject::workflow_run, [&](Remote& remote) {
+      return show_elements(remote, {how.workflow, *how.node, how.most});
+    });
+  }
   if (cli::is_workflow_file(how.workflow)) return show_file(words, how);
   return at_server(settings, words, Subject::workflow,
                    [&](Remote& remote) -> awaitable<Result<int>> {

@@ -50,13 +50,21 @@ class WorkflowFollower final : public Follower {
       const std::string status = client::text_member(event.data, "status");
       const auto known = model::parse_status(status);
       has_ended_ = known && model::is_end(*known);
+      for (const client::NodeAnswer& node : nodes_) {
+        if (has_ended_ && may_change(node)) tell(node);
+      }
     }
     if (event.kind != "node") return;
     client::NodeAnswer node = client::read_node(event.data);
     const auto it = std::ranges::find(nodes_, node.name, &client::NodeAnswer::name);
     if (it == nodes_.end()) return;
     *it = std::move(node);
-    if (it->has_ended()) tell(*it);
+    if (it->has_ended() && !may_change(*it)) tell(*it);
+  }
+
+  // A list has failed with its first element; those that run are counted until the workflow ends.
+  static bool may_change(const client::NodeAnswer& node) {
+    return node.elements && node.status == "failed";
   }
 
   // Once for each of its ends.
@@ -80,7 +88,7 @@ class WorkflowFollower final : public Follower {
     std::vector<std::string> words = {std::to_string(ended) + "/" + std::to_string(nodes_.size()) +
                                       " nodes"};
     for (const client::NodeAnswer& node : nodes_) {
-      if (node.status == "running")
+      if (node.status == "running" || may_change(node))
         words.push_back(cli::harmless_line(node.name, 30) +
                         (node.elements ? " " + share_of(node) : ""));
     }
@@ -127,6 +135,7 @@ std::string took(const Remote& remote, const client::WorkflowRunAnswer& run) {
 }
 
 cli::GraphNode::State state_of(const client::NodeAnswer& node) {
+  if (node.status == "completed" && node.failed > 0) return State::partial;
   constexpr State kStates[] = {State::waiting, State::running, State::completed, State::failed,
                                State::skipped};
   for (const State state : kStates) {

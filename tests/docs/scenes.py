@@ -103,7 +103,8 @@ A_FAILED_JOINT = (
     + """
 echo 'def calculate(inputs): return 1 / (inputs["force"] - 1)' >preload.py
 mecapy workflow run joint.yaml -i force=1 || true
-echo 'def calculate(inputs): return {"n": 7}' >preload.py; mecapy workflow create joint.yaml
+echo 'def calculate(inputs): return {"n": 7 * inputs["force"]}' >preload.py
+mecapy workflow create joint.yaml
 """
 )
 A_SLOW_JOINT = (

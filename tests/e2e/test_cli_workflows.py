@@ -397,9 +397,45 @@ def test_elements_are_counted_and_those_that_fail_are_told(person: Person) -> No
     )
     done = person.does("workflow", "run", "w.yaml", "-i", "x=[2,3,4]")
     assert json.loads(done.stdout) == {"n": [{"n": 2}, {"n": 4}]}
-    assert "✓ w  3/3, 1 failed, " in done.stderr
-    assert "warning: 1 of 3 elements of w failed" in done.stderr
-    assert "3/3, 1 failed" in person.does("workflow", "show", "last").stdout
+    assert "! w  3/3, 1 failed, " in done.stderr
+    assert "warning: 1 of 3 elements of w failed\n" in done.stderr
+    command = re.search(r"  -> mecapy (workflow show \S+ --node w) tells which", done.stderr)
+    assert command
+    assert "! w  3/3, 1 failed" in person.does("workflow", "show", "last").stdout
+    svg = person.does("workflow", "show", "last", "--svg").stdout
+    assert "1 partial" in svg
+    assert 'class="completed"' not in svg
+
+    shown = person.does(*command[1].split())
+    assert [line.split()[0] for line in shown.stdout.splitlines()] == ["ELEMENT", "1", "0", "2"]
+    assert "failed: user_error  ValueError: odd \\x1b[31m\n" in shown.stdout
+    assert shown.stderr == ""
+    two = person.does("workflow", "show", "last", "--node", "w", "-n", "2")
+    assert len(two.stdout.splitlines()) == 3
+    assert "mecapy: 2 of 3, those that failed first; -n 0 shows all\n" in two.stderr
+    items = person.gets("workflow", "show", "last", "--node", "w", "--json")
+    assert [item["element"] for item in items] == [1, 0, 2]
+    assert items[0]["error"]["code"] == "user_error"
+    again = person.does("workflow", "run", "w.yaml", "-i", "x=[4,2]", "--detach").stdout.strip()
+    person.does("workflow", "result", again)
+    assert "reused, of run " in person.does("workflow", "show", again, "--node", "w").stdout
+
+    refused = person.does("workflow", "show", "last", "--node", "W", status=65).stderr
+    assert 'the workflow has no node "W"; did you mean "w"?' in refused
+    person.does("workflow", "show", "w.yaml", "--node", "w", status=64)
+    person.does("workflow", "show", "last", "--node", "w", "--svg", status=64)
+
+
+def test_a_list_that_fails_is_told_as_it_ended(person: Person) -> None:
+    person.file(ODD, "odd.py")
+    person.file(one_of("odd.py", '{a: {element: ""}}', ", for_each: {input: x}"), "w.yaml")
+    failed = person.does("workflow", "run", "w.yaml", "-i", "x=[1,3,2,4]", status=11).stderr
+    [line] = [one for one in failed.splitlines() if one.startswith("✗ w ")]
+    shown = person.does("workflow", "show", "last").stdout
+    counts = re.search(r"✗ w  (\d/4, \d failed)", shown)
+    assert counts
+    assert counts[1] in line
+    assert f"warning: {counts[1][5]} of 4 elements of w failed" in failed
 
 
 def test_a_detached_workflow_is_shown_watched_and_cancelled(person: Person, there: Api) -> None:
