@@ -55,12 +55,19 @@ std::string how_code_is_kept(const std::string& node, const WorkflowAsked& asked
          "FILE.py)";
 }
 
+// A name of a server's, for a command.
+std::string node_word(const std::string& node) { return is_plain(node) ? node : "NODE"; }
+
 }  // namespace
+
+std::string elements_advice(const std::string& run_id, const std::string& node) {
+  return "  -> mecapy workflow show " + run_id + " --node " + node_word(node) +
+         " tells which, and why\n";
+}
 
 std::string workflow_advice(const WorkflowEnded& ended, const WorkflowAsked& asked) {
   const std::string resume = "mecapy workflow resume " + ended.run_id;
-  const std::string latest =
-      " --version " + (is_plain(ended.node) ? ended.node : std::string("NODE")) + "=latest";
+  const std::string latest = " --version " + node_word(ended.node) + "=latest";
   const Cause cause = ended.cancelled ? Cause::other : cause_of(ended.code);
   std::string text;
   if (cause == Cause::code) {

@@ -26,4 +26,7 @@ struct WorkflowEnded {
 // take it for more than a word is left out of commands.
 std::string workflow_advice(const WorkflowEnded& ended, const WorkflowAsked& asked);
 
+// One line: how the elements of a node that failed are seen.
+std::string elements_advice(const std::string& run_id, const std::string& node);
+
 }  // namespace mecapy::cli

@@ -47,6 +47,8 @@ TEST(WorkflowAdvice, NamesOfAServerAreNoCommands) {
   for (const char* node : {"a; rm -rf x", "$(x)", "", "-f", "\x1b]0;owned\x07"}) {
     const std::string told = workflow_advice({"ID", false, node, "user_error"}, {});
     EXPECT_TRUE(told.ends_with("--version NODE=latest\n")) << told;
+    EXPECT_EQ(elements_advice("ID", node),
+              "  -> mecapy workflow show ID --node NODE tells which, and why\n");
   }
   const std::string told =
       workflow_advice({"ID", false, "n", "user_error"}, {"it's.yaml", {{"n", "n\x1b.py"}}});

@@ -239,6 +239,20 @@ TEST(Names, ATasksNameGoesBeforeTheBeginningOfAnId) {
             "(3 min ago); give an id: mecapy task delete 01a2184d-5c10");
 }
 
+TEST(Names, OfOneThatIsNoneTheNearestIsTold) {
+  for (const auto& [kind, told] :
+       {std::pair("workflow", "you have no workflow \"vesel\"; did you mean \"vessel\"?"),
+        std::pair("task", "you have no task \"vesel\"; did you mean \"vessel\"?")}) {
+    Search search(kind, "vesel");
+    search.look_at("01a2184d-5c11-7000-8000-000000000001", "joint");
+    search.look_at("01a2184d-5c11-7000-8000-000000000002", "vessel");
+    EXPECT_EQ(search.found(0).error().message, told);
+  }
+  Search search("workflow", "other");
+  search.look_at("01a2184d-5c11-7000-8000-000000000001", "joint");
+  EXPECT_EQ(search.found(0).error().message, "you have no workflow \"other\"");
+}
+
 TEST(Names, WhatIsOlderThanABeginningIsNotLookedAt) {
   Search search("run", "01a2184d-5c11");
   EXPECT_TRUE(search.may_be_older_than("01a2184d-5c11-7fff-bd4d-bcb3065cf335"));

@@ -7,6 +7,7 @@
 #include "base/age.h"
 #include "base/clock.h"
 #include "base/id.h"
+#include "base/nearest.h"
 #include "client/pages.h"
 
 namespace mecapy::client {
@@ -55,6 +56,7 @@ bool is_id_beginning(std::string_view word) {
 
 void Search::look_at(const std::string& id, const std::string& name) {
   if (!base::is_uuid(id)) return;
+  if (!name.empty()) names_.push_back(name);
   seen_.push_back(id);
   if (!name.empty() && name == word_) named_.push_back(id);
   if (is_id_beginning(word_) && id.starts_with(word_)) beginning_.push_back(id);
@@ -80,7 +82,9 @@ Result<std::string> Search::found(double now) const {
   const std::vector<std::string>& meant = named_.empty() ? beginning_ : named_;
   if (meant.size() == 1) return meant.front();
   if (meant.empty()) {
-    return fail(ErrorCode::not_found, "you have no " + kind_ + " \"" + word_ + "\"");
+    const std::string near = base::nearest(word_, {names_.begin(), names_.end()});
+    return fail(ErrorCode::not_found, "you have no " + kind_ + " \"" + word_ + "\"" +
+                                          (near.empty() ? "" : "; did you mean \"" + near + "\"?"));
   }
   std::string ids;
   for (std::size_t i = 0; i < std::min(meant.size(), kMostNamed); ++i) {
@@ -140,6 +144,18 @@ awaitable<Result<std::string>> find_task(Api& api, std::string word, std::string
 awaitable<Result<std::string>> find_workflow(Api& api, std::string word, std::string command) {
   if (base::is_uuid(word)) co_return word;
   co_return co_await search(api, "/api/workflows", Search("workflow", word, std::move(command)));
+}
+
+awaitable<Error> about_version(Api& api, std::string workflow, int version, Error error) {
+  if (error.code != ErrorCode::not_found) co_return error;
+  Call call;
+  call.path = workflow_path(workflow);
+  const auto json = co_await api.text(std::move(call));
+  const int latest = json ? integer_member(*json, "version") : 0;
+  if (latest == 0 || version <= latest) co_return error;
+  co_return fail(ErrorCode::not_found, "workflow " + text_member(*json, "name") +
+                                           " has no version " + std::to_string(version) +
+                                           ": its latest is " + std::to_string(latest));
 }
 
 }  // namespace mecapy::client

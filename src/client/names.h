@@ -24,9 +24,9 @@ class Search {
   void look_at(const std::string& id, const std::string& name);
   // Whether more candidates, which are older than `oldest` (ids sort by time), can be meant.
   bool may_be_older_than(const std::string& oldest) const;
-  // The id: of the one with that name, else of the one whose id begins so. not_found; usage when
-  // several are meant: the message has their ages at `now` (seconds since 1970), and of tasks as
-  // much of their ids as tells them apart.
+  // The id: of the one with that name, else of the one whose id begins so. not_found, with the
+  // nearest name; usage when several are meant: the message has their ages at `now` (seconds since
+  // 1970), and of tasks as much of their ids as tells them apart.
   Result<std::string> found(double now) const;
 
  private:
@@ -39,6 +39,7 @@ class Search {
   std::vector<std::string> named_;      // ids
   std::vector<std::string> beginning_;  // ids
   std::vector<std::string> seen_;       // ids
+  std::vector<std::string> names_;      // of all
 };
 
 // The id of what of the caller's `word` names. A whole id is not looked for. `command` is
@@ -47,6 +48,10 @@ awaitable<Result<std::string>> find_run(Api& api, std::string word);
 awaitable<Result<std::string>> find_task(Api& api, std::string word, std::string command);
 awaitable<Result<std::string>> find_workflow(Api& api, std::string word, std::string command);
 awaitable<Result<std::string>> find_workflow_run(Api& api, std::string word);
+
+// The error of a call for `version` of the workflow with that id: where the workflow is there, that
+// it has no such version, and which is the latest.
+awaitable<Error> about_version(Api& api, std::string workflow, int version, Error error);
 
 // Whether the caller has a task with this name.
 awaitable<Result<bool>> has_task_named(Api& api, std::string name);

@@ -184,7 +184,7 @@ awaitable<Result<Shown>> shown_run(Remote& remote, std::string id) {
   if (run->cancel_requested && !run->has_ended()) add_to(shown.rows, "cancel", "asked for");
   if (run->attempt > 1) add_to(shown.rows, "attempt", std::to_string(run->attempt));
   add_to(shown.rows, "asked for", ago(remote, run->queued_at));
-  add_to(shown.rows, "took", took(remote, *run));
+  if (const std::string time = took(remote, *run); time != "-") add_to(shown.rows, "took", time);
   shown.graph = cli::workflow_graph(workflow->nodes);
   if (shown.graph.nodes.size() != run->nodes.size()) {
     shown.graph.nodes.clear();
@@ -208,13 +208,15 @@ awaitable<Result<Shown>> shown_at(Remote& remote, ShowWorkflow how) {
   if (id) {
     auto json = co_await get(remote.api, client::workflow_path(*id), how.version);
     if (json) co_return shown_workflow(remote, std::move(*json));
-    if (json.error().code != ErrorCode::not_found || how.version) co_return json.error();
+    if (how.version)
+      co_return co_await client::about_version(remote.api, *id, *how.version, json.error());
+    if (json.error().code != ErrorCode::not_found) co_return json.error();
   } else if (id.error().code != ErrorCode::not_found) {
     co_return id.error();
   }
+  if (!client::is_id_beginning(how.workflow)) co_return id.error();
   const auto nothing =
       fail(ErrorCode::not_found, "\"" + how.workflow + "\" names no workflow and no run of one");
-  if (!client::is_id_beginning(how.workflow)) co_return nothing;
   const auto run = co_await client::find_workflow_run(remote.api, how.workflow);
   if (!run) co_return run.error().code == ErrorCode::not_found ? nothing : run.error();
   auto shown = co_await shown_run(remote, *run);

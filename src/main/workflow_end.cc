@@ -22,8 +22,7 @@ void warn_of_failures(const Remote& remote, const client::WorkflowRunAnswer& run
     if (node.elements && node.failed > 0) {
       warn(remote, std::to_string(node.failed) + " of " + std::to_string(*node.elements) +
                        " elements of " + node.name + " failed");
-      remote.err.write("  -> mecapy workflow show " + run.id + " --node " +
-                       cli::harmless_line(node.name, 64) + " tells which, and why\n");
+      remote.err.write(cli::elements_advice(run.id, node.name));
     } else if (node.failure && (node.status == "skipped" || node.by_default)) {
       warn(remote, "node " + node.name + " failed" +
                        (node.by_default ? ", and its default stands in: " : " and is skipped: ") +

@@ -52,19 +52,17 @@ awaitable<Result<int>> follow_to_end(Remote& remote, std::string id, Interrupt i
   co_return co_await tell_workflow_end(remote, id, std::move(asked));
 }
 
-// Begins, or takes up, a run of a workflow by `call`, and follows it when that is wanted.
-awaitable<Result<int>> begin_and_follow(Remote& remote, client::Call call, Wait wait,
-                                        EndsBefore before, cli::WorkflowAsked asked) {
-  call.method = "POST";
-  const auto accepted = co_await remote.api.text(std::move(call));
-  if (!accepted) co_return accepted.error();
-  const std::string id = client::text_member(*accepted, "workflow_run_id");
+// Follows the run that a call began or took up (which the server has accepted with `accepted`),
+// when that is wanted.
+awaitable<Result<int>> go_on(Remote& remote, std::string accepted, Wait wait, EndsBefore before,
+                             cli::WorkflowAsked asked) {
+  const std::string id = client::text_member(accepted, "workflow_run_id");
   if (!base::is_uuid(id)) co_return fail(ErrorCode::unavailable, "the server named no run");
   if (wait == Wait::for_the_end)
     co_return co_await follow_to_end(remote, id, Interrupt::asks, std::move(before),
                                      std::move(asked));
   if (remote.json()) {
-    print_json(remote, *accepted);
+    print_json(remote, accepted);
   } else {
     remote.out.write(id + "\n");
   }
@@ -223,12 +221,16 @@ int run_workflow(const config::Settings& settings, const RemoteWords& words,
                      body.raw("inputs", *inputs);
                      if (start.version) body.integer("version", *start.version);
                      if (!start.force.empty()) body.raw("force", names_array(start.force));
-                     client::Call call;
-                     call.path = client::workflow_path(*id, "/execute");
+                     client::Call call{"POST", client::workflow_path(*id, "/execute")};
                      call.body = std::move(body).finish();
                      if (how.fresh) call.headers.emplace_back("Cache-Control", "no-cache");
-                     co_return co_await begin_and_follow(remote, std::move(call), how.wait, {},
-                                                         asked_of(start.workflow, file));
+                     auto accepted = co_await remote.api.text(std::move(call));
+                     if (!accepted && start.version)
+                       co_return co_await client::about_version(remote.api, *id, *start.version,
+                                                                accepted.error());
+                     if (!accepted) co_return accepted.error();
+                     co_return co_await go_on(remote, std::move(*accepted), how.wait, {},
+                                              asked_of(start.workflow, file));
                    });
 }
 
@@ -236,20 +238,20 @@ int resume_workflow(const config::Settings& settings, const RemoteWords& words,
                     const ResumeWorkflow& which, const RemoteRun& how) {
   const auto versions = read_versions(which.versions);
   if (!versions) return complain(versions.error());
-  return at_server(settings, words, Subject::workflow_run,
-                   [&](Remote& remote) -> awaitable<Result<int>> {
-                     const auto id = co_await client::find_workflow_run(remote.api, which.run);
-                     if (!id) co_return id.error();
-                     const auto before = co_await get_run(remote.api, *id);
-                     if (!before) co_return before.error();
-                     auto body = co_await resume_body(remote, *before, *versions, which.force);
-                     if (!body) co_return body.error();
-                     client::Call call;
-                     call.path = client::workflow_run_path(*id, "/resume");
-                     call.body = std::move(*body);
-                     co_return co_await begin_and_follow(remote, std::move(call), how.wait,
-                                                         ends_of(*before), {});
-                   });
+  return at_server(
+      settings, words, Subject::workflow_run, [&](Remote& remote) -> awaitable<Result<int>> {
+        const auto id = co_await client::find_workflow_run(remote.api, which.run);
+        if (!id) co_return id.error();
+        const auto before = co_await get_run(remote.api, *id);
+        if (!before) co_return before.error();
+        auto body = co_await resume_body(remote, *before, *versions, which.force);
+        if (!body) co_return body.error();
+        client::Call call{"POST", client::workflow_run_path(*id, "/resume")};
+        call.body = std::move(*body);
+        auto accepted = co_await remote.api.text(std::move(call));
+        if (!accepted) co_return accepted.error();
+        co_return co_await go_on(remote, std::move(*accepted), how.wait, ends_of(*before), {});
+      });
 }
 
 int show_workflow_runs(const config::Settings& settings, const RemoteWords& words,

@@ -196,10 +196,12 @@ def test_a_version_beside_a_file_must_be_of_its_code(chain: Person, there: Api) 
     with_version(7)
     refused = chain.does("workflow", "create", "chain.yaml", status=65).stderr
     assert "task chain/add has no version 7: its latest is 1\n" in refused
-    text = CHAIN.replace("task: add.py", "task: chain/add\n    version: 7", 1)
-    chain.file(text, "chain.yaml")
-    refused = chain.does("workflow", "check", "chain.yaml", status=65).stderr
-    assert "task chain/add has no version 7: its latest is 1\n" in refused
+    [task] = there.read("/api/tasks")["items"]
+    for word in ("chain/add", task["id"]):
+        text = CHAIN.replace("task: add.py", f"task: {word}\n    version: 7", 1)
+        chain.file(text, "chain.yaml")
+        refused = chain.does("workflow", "check", "chain.yaml", status=65).stderr
+        assert "task chain/add has no version 7: its latest is 1\n" in refused
 
 
 def test_of_tasks_of_one_name_the_one_changed_last_is_meant(chain: Person, there: Api) -> None:
@@ -244,7 +246,7 @@ def test_tasks_are_named_by_ids_names_and_files(chain: Person, there: Api) -> No
     # All words that mean nothing are told, with their places, and nothing is kept.
     other = there.create(ADD, name="plus")
     chain.file(
-        "nodes:\n  a: {task: plus}\n  b: {task: nobody}\n  c: {task: none.py}\n"
+        "nodes:\n  a: {task: plus}\n  b: {task: plas}\n  c: {task: none.py}\n"
         "  d: {task: ../d.py}\n  e: {task: new.py}\noutputs: {}\n",
         "bad.yml",
     )
@@ -254,7 +256,10 @@ def test_tasks_are_named_by_ids_names_and_files(chain: Person, there: Api) -> No
     found = re.findall(r"([0-9a-f-]{8,36}) \(\d+ s ago\)", refused)
     ids = [add["id"], other["id"]]
     assert sorted(one for one in ids for begin in found if one.startswith(begin)) == sorted(ids)
-    assert '/nodes/b/task (bad.yml, line 3): you have no task "nobody"\n' in refused
+    assert (
+        '/nodes/b/task (bad.yml, line 3): you have no task "plas"; did you mean "plus"?\n'
+        in refused
+    )
     assert "/nodes/c/task (bad.yml, line 4): cannot read none.py" in refused
     assert '/nodes/d/task (bad.yml, line 5): "../d.py" is not below the folder' in refused
     assert "/nodes/e" not in refused
@@ -353,6 +358,10 @@ def test_a_failed_workflow_tells_why_and_is_resumed(person: Person, there: Api) 
     person.does("workflow", "create", "w.yaml")
     done = person.does("workflow", "resume", run, "--version", "odd=latest")
     assert json.loads(done.stdout) == {"n": 3}
+    listed = person.does("workflow", "runs").stdout.splitlines()
+    [line] = [line for line in listed if line.startswith(run)]
+    assert line.endswith("  -")  # for how long it was under way nobody tells
+    assert "took" not in person.does("workflow", "show", run).stdout
     nodes = nodes_of(there.read(f"/api/workflow-runs/{run}"))
     assert (nodes["sum"]["version"], nodes["odd"]["version"]) == (1, 2)
     refused = person.does("workflow", "resume", run, status=65)
@@ -520,10 +529,20 @@ def test_a_graph_is_drawn_written_and_kept(chain: Person) -> None:
     assert terminal.ends() == 0
     assert "\x1b[32m" in terminal.shown
     assert "✓" in terminal.shown
-    assert (
-        "names no workflow and no run of one"
-        in chain.does("workflow", "show", "nobody", status=66).stderr
-    )
+    for word, told in (
+        ("nobody", 'you have no workflow "nobody"\n'),
+        ("abcdef", "names no workflow and no run of one"),
+        ("chian", 'you have no workflow "chian"; did you mean "chain"?'),
+    ):
+        assert told in chain.does("workflow", "show", word, status=66).stderr
+    assert 'mean "chain"?' in chain.does("workflow", "run", "chian", status=66).stderr
+    for command in (
+        ("run", "chain", "-i", "x=1"),
+        ("run", "chain.yaml", "-i", "x=1"),
+        ("show", "chain"),
+    ):
+        missed = chain.does("workflow", *command, "--version", "9", status=66).stderr
+        assert "workflow chain has no version 9: its latest is 1\n" in missed
 
 
 def test_names_of_strangers_have_no_power(chain: Person, there: Api) -> None:
