@@ -46,6 +46,8 @@ TEST(YamlFault, IsToldWhereItWasMade) {
        "f.yaml, line 11: a space is missing behind the colon: write task: verdict.py"},
       {with("for_each: {node", "for_each:{node"),
        "line 12, column 5: a space is missing behind the colon: write for_each: {node"},
+      {with("{node: verdict}", "{node:verdict}"),
+       "line 18, column 25: a space is missing behind the colon: write node: verdict"},
       {with("joint: {default", "joint:{default"),
        "line 5, column 3: a space is missing behind the colon: write joint: {default"},
       {with("name: vessel", "name:vessel"), "line 2: a space is missing behind the colon"},

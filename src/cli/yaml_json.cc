@@ -120,6 +120,7 @@ class Writer final : public YAML::EventHandler {
   void OnDocumentStart(const YAML::Mark&) override {}
   void OnDocumentEnd() override {}
   void OnNull(const YAML::Mark& mark, YAML::anchor_t anchor) override {
+    if (!levels_.empty()) refuse_no_space(mark, levels_.back());
     value(mark, "?", anchor, "null");
   }
   void OnAlias(const YAML::Mark& mark, YAML::anchor_t) override { throw Wrong{mark, kNoAlias}; }
@@ -130,6 +131,7 @@ class Writer final : public YAML::EventHandler {
       refuse(mark, tag, anchor);
       if (!quoted && text == "<<") throw Wrong{mark, "merges (<<) are not known here"};
       if (!quoted) refuse_bracket(mark, text);
+      levels_.back().plain_key = quoted ? "" : text;
       if (!quoted && plain(mark, text)[0] != '"') {
         throw Wrong{mark, "the key " + text + " is no text; " + instead_of_key(text), true};
       }
@@ -162,8 +164,18 @@ class Writer final : public YAML::EventHandler {
     std::string at{};                 // pointer to what the last key names
     std::set<std::string> seen = {};  // keys
     bool is_flow = false;
-    std::string before{};  // the last value, where it is a text that nobody quoted
+    std::string plain_key{};  // the last, where nobody quoted it
+    std::string before{};     // the last value, where it is a text that nobody quoted
   };
+
+  // "{node:a}" has a key of all that, and nothing beside it.
+  static void refuse_no_space(const YAML::Mark& mark, const Level& level) {
+    const std::size_t colon = level.plain_key.find(':');
+    if (!level.is_map || level.key_next || !level.is_flow || colon == std::string::npos) return;
+    throw Wrong{mark, "a space is missing behind the colon: write " +
+                          level.plain_key.substr(0, colon + 1) + " " +
+                          level.plain_key.substr(colon + 1)};
+  }
 
   // "0,85" within braces is 0, and then a key.
   std::string instead_of_key(const std::string& text) const {
