@@ -95,11 +95,11 @@ class Follower {
   NodeNews nodes_;
 };
 
-awaitable<Result<model::Workflow>> watched_definition(Api& api, const std::string& user,
-                                                      const model::WorkflowRunId& id) {
-  auto run = co_await Routes::parts(api).store.workflows().get_run(user, id);
+awaitable<Result<std::shared_ptr<const model::Workflow>>> watched_definition(
+    Api& api, const std::string& user, const model::WorkflowRunId& id) {
+  const auto run = co_await Routes::parts(api).store.workflows().get_run(user, id);
   if (!run) co_return run.error();
-  co_return wire::read_definition(run->definition_json);
+  co_return co_await definition_of(api, *run);
 }
 
 // Of what is watched only what is told is kept between two looks, as there may be many watchers.
@@ -132,7 +132,7 @@ awaitable<Answer> Routes::workflow_run_events(Api& api, Call& call) {
   const auto bell = std::make_shared<Bell>(co_await boost::asio::this_coro::executor);
   bell->hear(channel, false);
   auto out = co_await call.exchange.start_stream(sse_head(), std::nullopt);
-  Follower follower(api, user, *definition, cursor, *out, *bell);
+  Follower follower(api, user, **definition, cursor, *out, *bell);
   co_await follow(api, user, *id, *channel, follower, *bell);
   co_return std::optional<net::Response>();
 }
