@@ -109,8 +109,7 @@ Result<Asked> read_asked(wire::WorkflowExecute request, const model::Workflow& d
   for (std::size_t i = 0; i < tasks.size(); ++i) {
     if (tasks[i]) continue;
     const std::string& name = definition.nodes[i].name;
-    problems.tell(base::pointer_to("/nodes", name),
-                  "node " + name + ": its task is not there any more");
+    problems.tell(base::pointer_to("/nodes", name), "its task is not there any more");
   }
   if (!problems.empty()) return wrong(std::move(problems));
   return asked;

@@ -361,7 +361,7 @@ def test_a_task_that_is_gone_is_told_with_its_node(api: Api) -> None:
     assert api.http.delete(f"/api/tasks/{add['id']}").status_code == 204
     answer = api.post(f"/api/workflows/{workflow}/execute")
     assert expect_problem(answer, 422, "invalid_fields")["errors"] == [
-        {"pointer": "/nodes/k", "detail": "node k: its task is not there any more"}
+        {"pointer": "/nodes/k", "detail": "its task is not there any more"}
     ]
 
 

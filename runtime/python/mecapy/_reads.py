@@ -120,7 +120,9 @@ class _Body:
         for use in uses:
             self._look_at(use)
         found = surely(self._function.body, self)
-        return _Outcome(frozenset(found.names | self._failing(found.names)), found.never)
+        # What never ends well does not because of what is not there.
+        failing = set() if found.never else self._failing(found.names)
+        return _Outcome(frozenset(found.names | failing), found.never)
 
     # What is read
 

@@ -803,3 +803,8 @@ def test_of_code_that_reads_or_gives_very_much_nothing_is_told_and_soon(code: st
     facts = facts_of(tree)
     assert time.process_time() - begun < 1.5, "a look has 3 s, with all else it does"
     assert facts.inputs is None or facts.results is None, "more than is told"
+
+
+def test_what_never_ends_well_fails_for_no_input() -> None:
+    facts = facts_of(ast.parse(of("inputs.get('a')", "raise ValueError('no')")))
+    assert facts.inputs == {"a": False}

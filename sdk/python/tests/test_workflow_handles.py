@@ -17,12 +17,15 @@ from mecapy import (
     ConflictError,
     InvalidRequestError,
     LimitError,
+    LogEvent,
     MecaPy,
     MecaPyError,
     NodeEvent,
     NodeFailure,
     NotFoundError,
     PlatformError,
+    Progress,
+    ProgressEvent,
     RunCancelled,
     RunError,
     StatusEvent,
@@ -480,6 +483,10 @@ def status(name: str, attempt: int) -> Any:
     return {"status": name, "attempt": attempt}
 
 
+def log(at: int, text: str) -> Any:
+    return {"node": "f", "run_id": "r", "attempt": 1, "at": at, "text": text}
+
+
 @BOTH
 def test_events_go_on_behind_a_break_and_an_earlier_end(kind: type) -> None:
     async def story(client: Any) -> None:
@@ -492,10 +499,22 @@ def test_events_go_on_behind_a_break_and_an_earlier_end(kind: type) -> None:
         ]
         nodes = [one.node for one in events if isinstance(one, NodeEvent)]
         assert [(one.name, one.status, one.ended) for one in nodes] == [("f", "running", 4)]
+        logs = [(one.text, one.node) for one in events if isinstance(one, LogEvent)]
+        assert logs == [("eins zw", "f"), ("ei", "f")]
+        assert ProgressEvent(Progress(0.5, ""), "f") in events
 
-    first = streamed(("1", "status", status("failed", 1)), ("2", "status", status("running", 2)))
+    first = streamed(
+        ("1", "status", status("failed", 1)),
+        ("2", "status", status("running", 2)),
+        ("2", "log", log(0, "eins zw")),
+    )
     last = streamed(
-        ("3", "node", EACH), ("4", "later", {}), ("5", "status", status("completed", 2))
+        ("2", "log", log(0, "eins ")),
+        ("2", "log", log(5, "zwei")),
+        ("2", "progress", {"node": "f", "run_id": "r", "progress": {"fraction": 0.5}}),
+        ("3", "node", EACH),
+        ("4", "later", {}),
+        ("5", "status", status("completed", 2)),
     )
     with scripted(Answer(200, DONE), first, last) as server:
 
@@ -581,7 +600,7 @@ REFUSED = [
     {"pointer": "/inputs/a~1b", "detail": "is required"},
     {"pointer": "/force/0", "detail": "there is no such node"},
     {"pointer": "/versions/k", "detail": "its task has no version 3"},
-    {"pointer": "", "detail": "node k: its task is not there any more"},
+    {"pointer": "/nodes/k", "detail": "its task is not there any more"},
     {"pointer": "/nodes/k/task", "detail": "its task is not there any more"},
     {"pointer": "/inputs", "detail": "must be an object"},
 ]

@@ -22,6 +22,7 @@ from mecapy import (
     InvalidRequestError,
     LimitError,
     Limits,
+    LogEvent,
     MecaPy,
     NodeEvent,
     NodeFailure,
@@ -427,3 +428,28 @@ def test_who_asks_for_what_is_not_his_is_told_as_the_docstring_says(
         strange[kind]._told = strange[kind]._told | {"status": "running"}
     told = asyncio.run(outcome(strange[kind], name, ARGUMENTS.get(blocking, {}).get(name, ())))
     assert ("NotFoundError" in raises(getattr(kind, name))) is (told == "NotFoundError")
+
+
+def talkative(x):
+    from mecapy import progress
+
+    print("begun with", x, flush=True)
+    progress(0.5, "half")
+    return x
+
+
+def test_what_nodes_print_is_in_the_stream(client: MecaPy) -> None:
+    with client.workflow("talks") as w:
+        w.output(y=client.task(talkative)(w.input("x")))
+    told = list(w.execute(x=0.123).stream())
+    assert LogEvent("begun with 0.123\n", "talkative") in told
+
+
+def test_runs_of_nodes_are_listed_by_their_workflow_run(client: MecaPy) -> None:
+    run = joint(client).execute(INPUTS)
+    run.wait(30)
+    listed = list(client.runs.list(workflow_run_id=run.id))
+    assert {one.id for one in listed} == {node.run_id for node in run.nodes.values()}
+    assert {one.workflow_run_id for one in listed} == {run.id}
+    alone = client.runs.list(workflow_run_id="none", limit=20)
+    assert {one.workflow_run_id for one in alone} <= {None}

@@ -35,6 +35,7 @@ class AsyncRuns:
         *,
         task_id: str | None = None,
         status: Status | None = None,
+        workflow_run_id: str | None = None,
         limit: int | None = None,
     ) -> AsyncIterator[AsyncRun]:
         """Your runs, newest first; all of them when `limit` is None.
@@ -44,7 +45,7 @@ class AsyncRuns:
         AuthenticationError, NetworkError, PlatformError
             See `Runs.list`.
         """
-        rule = self._client._rules.list_runs(task_id, status, limit)
+        rule = self._client._rules.list_runs(task_id, status, workflow_run_id, limit)
         async for record in self._client._driver.iterate(rule):
             yield AsyncRun(self._client, record)
 

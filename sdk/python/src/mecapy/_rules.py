@@ -247,9 +247,16 @@ class Rules:
             return record
         return _json(reply.content)
 
-    def list_runs(self, task_id: str | None, status: str | None, limit: int | None) -> Rule[None]:
+    def list_runs(
+        self,
+        task_id: str | None,
+        status: str | None,
+        workflow_run_id: str | None,
+        limit: int | None,
+    ) -> Rule[None]:
         """Emits runs without results, newest first."""
-        yield from self._pages("/api/runs", {"task_id": task_id, "status": status}, limit)
+        which = {"task_id": task_id, "status": status, "workflow_run_id": workflow_run_id}
+        yield from self._pages("/api/runs", which, limit)
 
     def logs(self, run_id: str) -> Rule[str]:
         """What the run printed so far."""

@@ -34,16 +34,20 @@ class Runs:
         *,
         task_id: str | None = None,
         status: Status | None = None,
+        workflow_run_id: str | None = None,
         limit: int | None = None,
     ) -> Iterator[Run]:
         """Your runs, newest first; all of them when `limit` is None.
+
+        Those of the nodes of one workflow run when its id is given, and with ``"none"`` only those
+        of none.
 
         Raises
         ------
         AuthenticationError, NetworkError, PlatformError
             As whatever asks the server; see `MecaPy`. While it is gone through, not before.
         """
-        rule = self._client._rules.list_runs(task_id, status, limit)
+        rule = self._client._rules.list_runs(task_id, status, workflow_run_id, limit)
         for record in self._client._driver.iterate(rule):
             yield Run(self._client, record)
 

@@ -255,6 +255,11 @@ class RunState(Generic[C, A]):
         return self._told.get("moved_from")
 
     @property
+    def workflow_run_id(self) -> str | None:
+        """The run of a workflow of whose nodes it is; None when it was asked for by itself."""
+        return self._told.get("workflow_run_id")
+
+    @property
     def checkpoint(self) -> Checkpoint | None:
         """The state it saved last, until it has ended; None when it saved none."""
         told = self._told.get("checkpoint")

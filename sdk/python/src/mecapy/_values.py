@@ -261,16 +261,21 @@ class StatusEvent:
 
 @dataclass(frozen=True)
 class LogEvent:
-    """The run printed `text`; a piece is not always a line."""
+    """The run printed `text`; a piece is not always a line.
+
+    `node` is that of a workflow run whose run it was.
+    """
 
     text: str
+    node: str | None = None
 
 
 @dataclass(frozen=True)
 class ProgressEvent:
-    """The run said how far it is."""
+    """The run said how far it is; `node` as of a `LogEvent`."""
 
     progress: Progress
+    node: str | None = None
 
 
 # What `Run.stream` gives.
@@ -357,8 +362,8 @@ class NodeEvent:
     node: NodeState
 
 
-# What `WorkflowRun.events` gives.
-WorkflowEvent = StatusEvent | NodeEvent
+# What `WorkflowRun.stream` gives.
+WorkflowEvent = StatusEvent | NodeEvent | LogEvent | ProgressEvent
 
 
 @dataclass(frozen=True)
@@ -428,11 +433,12 @@ def event_of(name: str, data: Mapping[str, Any]) -> Event | None:
         return StatusEvent(data["status"], int(data["attempt"]))
     if name == "log":
         return LogEvent(str(data["text"]))
-    if name == "progress":
-        fraction = data.get("fraction")
-        told = None if fraction is None else float(fraction)
-        return ProgressEvent(Progress(told, str(data.get("message", ""))))
-    return None
+    return ProgressEvent(_progress_of(data)) if name == "progress" else None
+
+
+def _progress_of(data: Mapping[str, Any]) -> Progress:
+    fraction = data.get("fraction")
+    return Progress(None if fraction is None else float(fraction), str(data.get("message", "")))
 
 
 def node_of(record: Mapping[str, Any]) -> NodeState:
@@ -448,11 +454,33 @@ def node_of(record: Mapping[str, Any]) -> NodeState:
     return state
 
 
-def workflow_event_of(name: str, data: Mapping[str, Any]) -> WorkflowEvent | None:
-    """The event of the name and JSON that came; None for one of a later server."""
-    if name == "status":
-        return StatusEvent(data["status"], int(data["attempt"]))
-    return NodeEvent(node_of(data)) if name == "node" else None
+class WorkflowEvents:
+    """Reads the events of one workflow run: of what its nodes print, each byte once.
+
+    A stream that is taken up again tells the log of a run that goes on from its begin.
+    """
+
+    def __init__(self) -> None:
+        self._logs: dict[tuple[str, int], int] = {}  # bytes told, by run and attempt
+
+    def event_of(self, name: str, data: Mapping[str, Any]) -> WorkflowEvent | None:
+        """The event of the name and JSON that came; None for one of a later server."""
+        if name == "status":
+            return StatusEvent(data["status"], int(data["attempt"]))
+        if name == "progress":
+            return ProgressEvent(_progress_of(data["progress"]), str(data["node"]))
+        if name == "log":
+            text = self._new_of(data)
+            return LogEvent(text, str(data["node"])) if text else None
+        return NodeEvent(node_of(data)) if name == "node" else None
+
+    def _new_of(self, data: Mapping[str, Any]) -> str:
+        which = str(data["run_id"]), int(data["attempt"])
+        text = str(data["text"]).encode()
+        told = self._logs.get(which, 0)
+        begin = int(data["at"])
+        self._logs[which] = max(told, begin + len(text))
+        return text[max(0, told - begin) :].decode(errors="replace")
 
 
 def check_of(record: Mapping[str, Any]) -> WorkflowCheck:

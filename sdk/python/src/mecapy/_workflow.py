@@ -395,7 +395,8 @@ class WorkflowRun(WorkflowRunState["MecaPy"]):
     def stream(self) -> Iterator[WorkflowEvent]:
         """What happens to it and its nodes, as it happens, until it has ended.
 
-        A connection that breaks is taken up again; nothing is told twice.
+        What the runs of nodes print and report is among it, but for those of lists. A connection
+        that breaks is taken up again; nothing is told twice.
 
         Raises
         ------

@@ -14,7 +14,7 @@ from mecapy._errors import MecaPyError, NotFoundError, UsageError, WorkflowError
 from mecapy._fields import body_of
 from mecapy._rules import Order, Rules, _id, _json, _warn
 from mecapy._steps import Emit, Rule
-from mecapy._values import ENDS, WorkflowCheck, check_of, workflow_event_of
+from mecapy._values import ENDS, WorkflowCheck, WorkflowEvents, check_of
 
 Json = dict[str, Any]
 Words = dict[str, Callable[[list[str]], str]]  # of the rest of a place, by its first part
@@ -187,7 +187,7 @@ class WorkflowRules(Rules):
         path = f"/api/workflow-runs/{_id(run_id)}/events"
         what = f"workflow run {run_id}"
         # One that was taken up again begins with how it ended before.
-        yield from self._stream(what, path, workflow_event_of, goes_on=True)
+        yield from self._stream(what, path, WorkflowEvents().event_of, goes_on=True)
 
 
 def _no_workflow(name: str, names: list[str]) -> NotFoundError:

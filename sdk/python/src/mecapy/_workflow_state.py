@@ -117,6 +117,11 @@ class WorkflowRunState(Generic[C]):
         return moment(self._told.get("queued_at"))
 
     @property
+    def resumed_at(self) -> datetime.datetime | None:
+        """When its attempt began, UTC; None in the first."""
+        return moment(self._told.get("resumed_at"))
+
+    @property
     def finished_at(self) -> datetime.datetime | None:
         """When it ended, UTC; None before."""
         return moment(self._told.get("finished_at"))
