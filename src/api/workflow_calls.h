@@ -29,7 +29,7 @@ awaitable<Result<void>> check_definition(Api& api, const model::Workflow& defini
 
 // A run as it is, with its result where that is asked for and there.
 enum class Part : std::uint8_t { status, results };
-awaitable<Answer> show(Api& api, Call& call, const model::WorkflowRun& run, Part part);
+awaitable<Answer> show(Api& api, Call& call, model::WorkflowRun run, Part part);
 // Once it has ended, or `wait` has passed.
 awaitable<Result<model::WorkflowRun>> wait_for_end(Api& api, Call& call, model::WorkflowRun run,
                                                    feed::Channel& channel,

@@ -61,7 +61,10 @@ Result<int> element_cursor(const Call& call) {
 
 }  // namespace
 
-awaitable<Answer> show(Api& api, Call& call, const model::WorkflowRun& run, Part part) {
+awaitable<Answer> show(Api& api, Call& call, model::WorkflowRun run, Part part) {
+  auto cost = co_await Routes::parts(api).store.workflows().cost_eur(run.id);
+  if (!cost) co_return cost.error();
+  run.cost_eur = *cost;
   const auto definition = co_await definition_of(api, run);
   if (!definition) co_return definition.error();
   const bool with_result =

@@ -92,6 +92,7 @@ struct WorkflowRun {
   base::TimePoint queued_at{};
   std::optional<base::TimePoint> resumed_at{};  // when its attempt began, after the first
   std::optional<base::TimePoint> finished_at{};
+  std::optional<double> cost_eur{};  // of its runs so far, where it was asked for
 };
 
 }  // namespace mecapy::model

@@ -257,6 +257,22 @@ TEST_P(WorkflowContract, RunsOfNodes_AreToldAndListedApart) {
   EXPECT_EQ(ids({.task_id = task_.id, .workflow_run = model::WorkflowRunId()}), Ids{alone.id});
 }
 
+TEST_P(WorkflowContract, ItsCost_IsThatOfItsRuns) {
+  const model::WorkflowRun run = begun();
+  EXPECT_FALSE(await(workflows().cost_eur(run.id)).value());
+  const std::vector<model::Run> runs = {node_run(run, 0, 0), node_run(run, 1, 0)};
+  ASSERT_TRUE(step({run, {}, "", runs}).done);
+  double sum = 0;
+  for (const model::Run& one : runs) {
+    const model::Job job = claim(one.id);
+    ASSERT_TRUE(await(store_->record_end({one.id, job.attempt}, completed("[1]"))));
+    ASSERT_TRUE(get(one.id).cost);
+    EXPECT_GT(get(one.id).cost->eur, 0);
+    sum += get(one.id).cost->eur;
+  }
+  EXPECT_NEAR(await(workflows().cost_eur(run.id)).value().value(), sum, 1e-12);
+}
+
 TEST_P(WorkflowContract, EndsOfRuns_AreToldWithWhy) {
   const model::WorkflowRun run = begun();
   const model::Run one = node_run(run, 0, 0);

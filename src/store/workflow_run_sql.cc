@@ -94,6 +94,7 @@ constexpr auto kStepText = join_sql(
     kLive);
 constexpr Sql kStep = kStepText;
 
+constexpr Sql kCost = "SELECT CAST(SUM(cost) AS BIGINT) FROM runs WHERE workflow_run_id = :id";
 constexpr Sql kEnds = "SELECT status, failure_code, failure_message FROM runs WHERE id = :id";
 
 // The last run of each element since the node was begun from nothing, with the result of the row
@@ -296,6 +297,14 @@ bool resume_workflow_run(Connection& connection, base::TimePoint now, const mode
                          use(run.user, "owner"), use(revision, "revision")) > 0;
   if (done) write_nodes(connection, run, all_places(run), run.revision + 1);
   return done;
+}
+
+std::optional<double> cost_of_workflow_run(Connection& connection, const model::WorkflowRunId& id) {
+  Nullable<long long> pico;
+  const auto columns = [&](soci::statement& s) { s.exchange(store::into(pico)); };
+  connection.one_row(kCost, columns, use(id.str(), "id"));
+  const auto sum = pico.get();
+  return sum ? std::optional(model::euros_of(*sum)) : std::nullopt;
 }
 
 std::vector<ElementRun> element_runs(Connection& connection, const model::WorkflowRunId& id,

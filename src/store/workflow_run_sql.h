@@ -28,6 +28,7 @@ Result<model::WorkflowRun> request_workflow_cancel(Connection& connection, const
                                                    const model::WorkflowRunId& id);
 bool resume_workflow_run(Connection& connection, base::TimePoint now, const model::WorkflowRun& run,
                          const Care& care);
+std::optional<double> cost_of_workflow_run(Connection& connection, const model::WorkflowRunId& id);
 std::vector<ElementRun> element_runs(Connection& connection, const model::WorkflowRunId& id,
                                      int node, int after, int limit);
 

@@ -111,6 +111,13 @@ class SqlWorkflows final : public Workflows {
         });
   }
 
+  awaitable<Result<std::optional<double>>> cost_eur(model::WorkflowRunId id) override {
+    return requests_.read<std::optional<double>>(
+        [id = std::move(id)](Connection& c) -> Result<std::optional<double>> {
+          return cost_of_workflow_run(c, id);
+        });
+  }
+
   awaitable<Result<std::vector<model::WorkflowRunId>>> take(Care care, bool also_of_others,
                                                             int limit) override {
     return requests_.write<std::vector<model::WorkflowRunId>>(

@@ -116,6 +116,9 @@ class Workflows {
   virtual awaitable<Result<std::vector<ElementRun>>> element_runs(model::WorkflowRunId id, int node,
                                                                   int after, int limit) = 0;
 
+  // What the runs of its nodes cost so far, EUR; nothing when none did, or is known.
+  virtual awaitable<Result<std::optional<double>>> cost_eur(model::WorkflowRunId id) = 0;
+
   // ---- who takes care of them
   // What nobody takes care of any more, or, with `also_of_others`, anybody but the claimant, is now
   // in this one's care.

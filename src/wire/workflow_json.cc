@@ -197,6 +197,7 @@ ObjectWriter begin_run(const model::WorkflowRun& run) {
 
 std::string end_run(ObjectWriter out, const model::WorkflowRun& run) {
   out.text("queued_at", base::to_rfc3339(run.queued_at));
+  if (run.cost_eur) out.number("cost_eur", *run.cost_eur);
   if (run.resumed_at) out.text("resumed_at", base::to_rfc3339(*run.resumed_at));
   if (run.finished_at) out.text("finished_at", base::to_rfc3339(*run.finished_at));
   return std::move(out).finish();

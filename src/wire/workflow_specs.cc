@@ -146,9 +146,15 @@ ObjectSpec run_summary_spec() {
   return spec;
 }
 
+ObjectSpec run_spec() {
+  ObjectSpec spec{"WorkflowRun", "A run of a workflow", run_fields()};
+  spec.fields.push_back({"cost_eur", number, optional, "what its runs cost so far, EUR"});
+  return spec;
+}
+
 std::vector<ObjectSpec> run_specs() {
   return {
-      {"WorkflowRun", "A run of a workflow", run_fields()},
+      run_spec(),
       run_summary_spec(),
       {"WorkflowRunNode",
        "A node of a run of a workflow",

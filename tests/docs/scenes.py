@@ -286,6 +286,14 @@ WRITE_SETTINGS = "cat >mecapy.toml <<'END'"
 A_USER = "useradd --system --uid 64100 --home-dir /nonexistent --shell /usr/sbin/nologin mecapy"
 SCENES = {
     ("docs/guides/workflows.md", "from mecapy import MecaPy"): Scene(before=NO_JOINT),
+    (
+        "docs/guides/workflow-files.md",
+        "ID=$(mecapy workflow list --json | python3 -c "
+        "'import json, sys; print(json.load(sys.stdin)[0][\"id\"])')",
+    ): Scene(
+        before=f"TOKEN={DEV_TOKEN}; URL=$(mecapy whoami --json | python3 -c "
+        "'import json, sys; print(json.load(sys.stdin)[\"server\"])')"
+    ),
     (LOCAL, WRITE_SETTINGS): Scene(before=CALLER),
     (LOCAL, "ls /var/lib/mecapy/machines"): Scene(before=NO_MACHINE),
     (SLURM, A_USER): Scene(on=alone, after="id mecapy"),

@@ -281,7 +281,7 @@ def test_how_far_the_nodes_of_a_run_are(kind: type) -> None:
         assert (k.elements, k.error, k.by_default) == (None, None, False)
         assert (each.elements, each.ended, each.failed, each.reused) == (9, 4, 1, 2)
         assert (run.status, run.attempt, run.version, run.ended) == ("completed", 1, 3, True)
-        assert (run.error, run.cost, run.cancel_requested) == (None, None, False)
+        assert (run.error, run.cost_eur, run.cancel_requested) == (None, None, False)
         assert (run.finished_at - run.queued_at).total_seconds() == 2
 
     assert len(play(kind, story, Answer(200, DONE))) == 1

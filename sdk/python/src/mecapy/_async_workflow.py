@@ -9,7 +9,7 @@ from mecapy._async_run import AsyncRun
 from mecapy._fields import fields_of
 from mecapy._rules import Order
 from mecapy._signatures import options_beside_inputs
-from mecapy._values import Cost, NodeFailure, NodeState, Status, WorkflowCheck, WorkflowEvent
+from mecapy._values import NodeFailure, NodeState, Status, WorkflowCheck, WorkflowEvent
 from mecapy._workflow_state import (
     WorkflowRunState,
     WorkflowState,
@@ -274,9 +274,9 @@ class AsyncWorkflowRun(WorkflowRunState["AsyncMecaPy"]):
         return self._failure() if self._status() == "failed" else None
 
     @property
-    def cost(self) -> Cost | None:
-        """What its runs cost so far; None when nothing is known of it."""
-        return self._cost()
+    def cost_eur(self) -> float | None:
+        """What its runs cost so far, EUR; None when nothing is known of it."""
+        return self._told.get("cost_eur")
 
     async def refresh(self) -> AsyncWorkflowRun:
         """Ask the server where it is now; see `WorkflowRun.refresh`.

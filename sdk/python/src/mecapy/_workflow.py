@@ -9,7 +9,7 @@ from mecapy._fields import fields_of
 from mecapy._rules import Order
 from mecapy._run import Run
 from mecapy._signatures import options_beside_inputs
-from mecapy._values import Cost, NodeFailure, NodeState, Status, WorkflowCheck, WorkflowEvent
+from mecapy._values import NodeFailure, NodeState, Status, WorkflowCheck, WorkflowEvent
 from mecapy._workflow_state import (
     WorkflowRunState,
     WorkflowState,
@@ -327,10 +327,10 @@ class WorkflowRun(WorkflowRunState["MecaPy"]):
         return self._failure() if self._status() == "failed" else None
 
     @property
-    def cost(self) -> Cost | None:
-        """What its runs cost so far; None when nothing is known of it."""
-        self._refresh()
-        return self._cost()
+    def cost_eur(self) -> float | None:
+        """What its runs cost so far, EUR; None when nothing is known of it."""
+        self._refresh(whole="nodes")
+        return self._told.get("cost_eur")
 
     def refresh(self) -> WorkflowRun:
         """Ask the server where it is now, also one that has ended: it may be taken up again.

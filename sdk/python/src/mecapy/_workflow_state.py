@@ -14,11 +14,9 @@ from mecapy._outcome import workflow_failure_to_raise
 from mecapy._steps import understood
 from mecapy._values import (
     ENDS,
-    Cost,
     NodeFailure,
     NodeState,
     Status,
-    cost_of,
     moment,
     node_of,
     pick,
@@ -146,10 +144,6 @@ class WorkflowRunState(Generic[C]):
     def _failure(self) -> NodeFailure | None:
         error = self._told.get("error")
         return None if error is None else pick(NodeFailure, error)
-
-    def _cost(self) -> Cost | None:
-        cost = self._told.get("cost")
-        return None if cost is None else cost_of(cost)
 
     def _result(self) -> Any:
         error = workflow_failure_to_raise(self._told)
