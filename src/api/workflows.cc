@@ -38,6 +38,18 @@ awaitable<Result<Checked>> checked(Api& api, const std::string& user, const std:
   co_return Checked{std::move(*definition), std::move(*tasks)};
 }
 
+// What one run on `backend` would cost; nothing where nobody knows.
+double eur_on(const std::vector<wire::BackendCost>& costs, const std::string& backend) {
+  const auto it = std::ranges::find(costs, backend, &wire::BackendCost::backend);
+  return it == costs.end() ? 0 : it->cost.eur;
+}
+
+// How many runs a node has, as far as that stands in the definition.
+double runs_of(const model::WorkflowNode& node) {
+  const auto* list = node.each ? std::get_if<model::Constant>(&*node.each) : nullptr;
+  return list == nullptr ? 1 : static_cast<double>(wire::array_items(list->json).size());
+}
+
 // What one run of a node is expected to take and cost, where somebody knows.
 struct Expected {
   std::optional<double> seconds{};
@@ -53,7 +65,8 @@ awaitable<Result<Expected>> expected_of(Api& api, const model::WorkflowNode& nod
   auto chosen = co_await choose_backend(api, question, task.id, task.version.number);
   if (!chosen) co_return chosen.error();
   if (chosen->estimate.from == "default") co_return Expected{};
-  co_return Expected{chosen->estimate.seconds, chosen->expected_eur};
+  const auto costs = Routes::parts(api).costs(*limits, chosen->estimate.seconds);
+  co_return Expected{chosen->estimate.seconds, eur_on(costs, chosen->backend)};
 }
 
 awaitable<Result<wire::WorkflowEstimate>> estimate_of(Api& api, const Checked& workflow,
@@ -65,7 +78,7 @@ awaitable<Result<wire::WorkflowEstimate>> estimate_of(Api& api, const Checked& w
     auto expected = co_await expected_of(api, node, *workflow.tasks[place]);
     if (!expected) co_return expected.error();
     seconds[place] = expected->seconds.value_or(0);
-    *estimate.eur += expected->eur;
+    *estimate.eur += expected->eur * runs_of(node);
     estimate.complete = estimate.complete && expected->seconds && !node.each;
   }
   estimate.duration_s = workflow::longest_path(graph, seconds);

@@ -265,7 +265,9 @@ TEST_P(WorkflowContract, ItsCost_IsThatOfItsRuns) {
   double sum = 0;
   for (const model::Run& one : runs) {
     const model::Job job = claim(one.id);
-    ASSERT_TRUE(await(store_->record_end({one.id, job.attempt}, completed("[1]"))));
+    model::RunEnd end = completed("[1]");
+    end.usage.wall_us = 2'000'000;
+    ASSERT_TRUE(await(store_->record_end({one.id, job.attempt}, end)));
     ASSERT_TRUE(get(one.id).cost);
     EXPECT_GT(get(one.id).cost->eur, 0);
     sum += get(one.id).cost->eur;

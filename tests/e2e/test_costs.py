@@ -247,6 +247,28 @@ def test_an_estimate_of_a_run_that_goes_nowhere_says_so(server: Server) -> None:
     assert server.api(server.add_user("stranger")).post(path).status_code == 404
 
 
+def test_a_workflow_costs_what_its_runs_do(server: Server) -> None:
+    """Expected as its nodes are, one by one; known as the sum of what they cost."""
+    api = server.api()
+    tasks = [api.create(QUICK, limits=SMALL, estimated_duration_s=s) for s in (10, 20)]
+    nodes = {f"n{i}": node(task) for i, task in enumerate(tasks)}
+    outputs = {name: of(name) for name in nodes}
+    check = expect(api.post("/api/workflows/check", {"nodes": nodes, "outputs": outputs}), 200)
+    alone = [expect(api.post(f"/api/tasks/{one['id']}/estimate", {}), 200) for one in tasks]
+    expected = sum(one["cost"]["local"]["eur"] for one in alone)
+    assert expected > 0
+    assert expected > 0
+    assert check["estimate"]["eur"] == pytest.approx(expected)
+    each = nodes | {"n0": nodes["n0"] | {"for_each": value([1, 2, 3])}}
+    check = expect(api.post("/api/workflows/check", {"nodes": each, "outputs": outputs}), 200)
+    more = 2 * alone[0]["cost"]["local"]["eur"]
+    assert check["estimate"]["eur"] == pytest.approx(expected + more)
+    run = execute(api, create(api, nodes, outputs))
+    cost = sum(api.run(one["run_id"])["cost"]["eur"] for one in run["nodes"])
+    assert cost > 0
+    assert run["cost_eur"] == pytest.approx(cost)
+
+
 def test_a_run_without_a_task_is_estimated_too(server: Server) -> None:
     body = {"limits": SMALL, "estimated_duration_s": 20}
     told = expect(server.api().post("/api/tasks/estimate", body), 200)
