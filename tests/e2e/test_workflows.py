@@ -538,3 +538,33 @@ def test_a_repeated_execute_is_the_same_run(api: Api, add: Json) -> None:
     assert expect(again, 202)["workflow_run_id"] == first["workflow_run_id"]
     run_of(api, first["workflow_run_id"], wait_s=30)
     assert len(api.read(f"/api/workflow-runs?workflow_id={workflow}")["items"]) == 1
+
+
+MOST_OF_ONE_USER = 250  # workflow runs (src/api/workflow_begin.cc)
+SLEEPS = "import time\ndef calculate(inputs):\n    time.sleep(60)\n    return 1\n"
+
+
+def test_one_user_leaves_room_for_the_others(new_user: Callable[[str], Api]) -> None:
+    """Neither his workflow runs nor what they calculate keep another user out."""
+    many, other = new_user("workflow-many"), new_user("workflow-other")
+    sleeps = create(many, {"k": node(many.create(SLEEPS))}, {"n": of("k")})
+    add = other.create(ADD)
+    workflow = create(other, {"k": node(add, a=value(1))}, {"n": of("k", "/n")})
+    path = f"/api/workflows/{sleeps}/execute"
+    runs = []
+    try:
+        for _ in range(MOST_OF_ONE_USER + 50):  # as many as are told to be there
+            answer = many.post(path, {"inputs": {}})
+            if answer.status_code != 202:
+                break
+            runs.append(answer.json()["workflow_run_id"])
+        assert len(runs) >= MOST_OF_ONE_USER
+        assert answer.status_code == 429, answer.text
+        waiting = many.read("/api/runs?limit=200")["items"]
+        assert len(waiting) < 20, "the others wait for their turn"
+        theirs = start(other, workflow)
+    finally:
+        for run in runs:
+            many.post(f"/api/workflow-runs/{run}/cancel")
+    assert run_of(other, theirs, wait_s=40)["result"] == {"n": 1}
+    assert run_of(many, runs[-1], wait_s=40)["status"] == "cancelled"
