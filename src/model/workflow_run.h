@@ -63,7 +63,7 @@ struct NodeRecord {
   // The attempt of the workflow run in which it was last begun from nothing; runs of earlier ones
   // count no more.
   int since = 1;
-  RunId run_id{};   // the last; of a node without a list
+  RunId run_id{};  // the last; of a node without a list
   RunId reused_from{};
   std::size_t reused = 0;              // elements whose run was answered by an earlier one
   bool fresh = false;                  // no earlier run may answer for it

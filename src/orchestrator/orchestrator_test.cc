@@ -228,7 +228,8 @@ TEST(Orchestrator, ALongList_IsNotHeld) {
     all += (i == 0 ? "" : ",") + std::to_string(i + 1);
   }
   const std::string text = R"({"inputs": {"list": {}}, "nodes": {"each": {"task": ")" +
-                           house.task() + R"(", "inputs": {"a": {"element": "/a"}},)"
+                           house.task() +
+                           R"(", "inputs": {"a": {"element": "/a"}},)"
                            R"("for_each": {"input": "list"}}},)"
                            R"("outputs": {"all": {"node": "each", "at": "/n"}}})";
   const auto id = house.begin(text, R"({"list": )" + list + "]}");

@@ -17,7 +17,7 @@ namespace {
 constexpr std::chrono::seconds kDeadline{60};  // for one object
 constexpr int kPage = 200;
 constexpr std::size_t kWindow = 1UL << 20;  // of a long list, at a time
-constexpr std::size_t kPiece = 1UL << 20;  // of a list that grows
+constexpr std::size_t kPiece = 1UL << 20;   // of a list that grows
 
 Error not_there(std::string what) { return fail(ErrorCode::invalid_fields, std::move(what)); }
 
@@ -120,8 +120,8 @@ awaitable<Result<std::shared_ptr<List>>> Values::cut(std::string text) {
 awaitable<Result<void>> Values::put_away(List& list, const std::string& name) {
   list.key = "inputs/" + run_.id.str() + "." + base::sha256_hex(name).substr(0, 16) + "." +
              std::to_string(run_.attempt) + ".json";
-  auto put = co_await parts_.objects.put(list.key, std::exchange(list.text, ""),
-                                         base::after(kDeadline));
+  auto put =
+      co_await parts_.objects.put(list.key, std::exchange(list.text, ""), base::after(kDeadline));
   if (!put && put.error().code != ErrorCode::conflict) co_return put.error();
   co_return Result<void>{};
 }

@@ -33,8 +33,8 @@ struct List {
     std::uint32_t size;
   };
   std::vector<Place> items{};
-  std::string key{};       // of the object; "" when all of it is here
-  std::string text{};      // of the list, from `from` on
+  std::string key{};   // of the object; "" when all of it is here
+  std::string text{};  // of the list, from `from` on
   std::uint32_t from = 0;
 };
 

@@ -83,10 +83,11 @@ JOINT = """
 for id in $(mecapy workflow list --json | python3 -c "${bolts//bolt/joint}"); do
   mecapy workflow delete "$id"
 done
-echo 'def calculate(inputs): return {"n": 2 * inputs["force"]}' >preload.py
+echo 'def calculate(inputs): return {"n": 2 * inputs["force"] + 0 * inputs["section"]}' >preload.py
 cat >joint.yaml <<'END'
 inputs: {force: {}, section: {default: 1}}
-nodes: {preload: {task: preload.py, inputs: {force: {input: force}}}}
+nodes:
+  preload: {task: preload.py, inputs: {force: {input: force}, section: {input: section}}}
 outputs: {n: {node: preload, at: /n}}
 END
 """
@@ -101,16 +102,19 @@ A_JOINT = JOINT + "mecapy workflow create joint.yaml; mecapy workflow run joint 
 A_FAILED_JOINT = (
     JOINT
     + """
-echo 'def calculate(inputs): return 1 / (inputs["force"] - 1)' >preload.py
+echo 'def calculate(inputs): return inputs["section"] / (inputs["force"] - 1)' >preload.py
 mecapy workflow run joint.yaml -i force=1 || true
-echo 'def calculate(inputs): return {"n": 7 * inputs["force"]}' >preload.py
+echo 'def calculate(inputs): return {"n": 7 * inputs["force"] * inputs["section"]}' >preload.py
 mecapy workflow create joint.yaml
 """
 )
 A_SLOW_JOINT = (
     JOINT
-    + "echo 'def calculate(i): import time; time.sleep(60 + 0 * i[\"force\"])' >preload.py\n"
-    + "mecapy workflow run joint.yaml -i force=1 --detach\n"
+    + """
+echo 'import time
+def calculate(inputs): time.sleep(60 + 0 * inputs["force"] * inputs["section"])' >preload.py
+mecapy workflow run joint.yaml -i force=1 --detach
+"""
 )
 A_TASK = """
 cat >bolt.py <<'END'
