@@ -32,13 +32,12 @@ Cursor parse_cursor(std::string_view text) {
   return {(*parts)[0], (*parts)[1], (*parts)[2]};
 }
 
-std::string status_event(const Cursor& cursor, const model::WorkflowRun& run) {
-  return sse_event(
-      "status", cursor.str(),
-      std::move(wire::ObjectWriter()
-                    .text("status", model::name(model::public_status(run.state.status)))
-                    .integer("attempt", run.attempt))
-          .finish());
+std::string status_event(const Cursor& cursor, model::RunStatus status) {
+  return sse_event("status", cursor.str(),
+                   std::move(wire::ObjectWriter()
+                                 .text("status", model::name(status))
+                                 .integer("attempt", cursor.attempt))
+                       .finish());
 }
 
 class Follower {
@@ -70,7 +69,7 @@ class Follower {
     cursor_.revision = run.revision;
     if (!model::is_end(run.state.status)) co_return true;
     cursor_.status = 2;
-    co_return co_await send(status_event(cursor_, run));
+    co_return co_await send(status_event(cursor_, model::public_status(run.state.status)));
   }
   awaitable<bool> tell_live() { return nodes_.live(); }
   awaitable<bool> send(std::string text) {
@@ -84,9 +83,7 @@ class Follower {
     if (cursor_.attempt == run.attempt && cursor_.status != 0) return "";
     cursor_.attempt = run.attempt;
     cursor_.status = 1;
-    model::WorkflowRun begun = run;
-    begun.state.status = model::WorkflowStatus::running;
-    return status_event(cursor_, begun);
+    return status_event(cursor_, model::RunStatus::running);
   }
 
   const model::Workflow& definition_;

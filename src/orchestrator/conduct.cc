@@ -172,7 +172,6 @@ awaitable<Result<void>> Conduct::play() {
       if (!done) co_return done.error();
       continue;
     }
-    values_->settle();
     co_await wait();
     if (stopped_) break;
     if (auto looked = co_await look(); !looked) co_return looked.error();
