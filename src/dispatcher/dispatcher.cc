@@ -317,7 +317,8 @@ awaitable<Result<retry::Became>> Dispatcher::write_end(store::Lease lease, model
     co_return co_await retry_.give_up(std::move(lease), std::move(end));
   }
   const model::RunStatus status = end.status;
-  auto recorded = co_await parts_.store.record_end(lease, std::move(end));
+  auto recorded = co_await parts_.store.record_end(
+      lease, std::move(end), [this, id = lease.run_id] { parts_.on_end_written(id); });
   if (!recorded) co_return recorded.error();
   if (!*recorded) co_return retry::Became::lost;
   parts_.feed.open(lease.run_id)->set_status(status, lease.attempt);

@@ -53,6 +53,9 @@ struct Parts {
   feed::Feed& feed;
   // Told of each attempt that is over, on the loop's thread.
   std::function<void(const AttemptReport&)> on_attempt{};
+  // The end of a run can be read in the store, though it is not told yet: the disk may lack it. Not
+  // called by every store.
+  std::function<void(const model::RunId&)> on_end_written = [](const model::RunId&) {};
   // A run wants a machine of its own.
   std::function<void()> on_move = [] {};
   // Nobody needs the object of that key any more.

@@ -35,6 +35,14 @@ TEST_F(DispatcherTest, EachAttemptIsReportedWithItsTimes) {
   EXPECT_TRUE(second.times.record);
 }
 
+TEST_F(DispatcherTest, AnEndThatCanBeRead_IsSaidBeforeItIsTold) {
+  const model::RunId id = submit();
+  backend_.script = [](const model::Job&) { return completed("1"); };
+  run_to_end(id);
+  ASSERT_EQ(written_.size(), 1u);
+  EXPECT_EQ(written_[0], std::pair(id, RunStatus::running));
+}
+
 TEST_F(DispatcherTest, TheLastAttemptThePlatformFailsIsReportedAsGivenUp) {
   const model::RunId id = submit();
   options_.retry.max_attempts = 1;

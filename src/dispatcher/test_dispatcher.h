@@ -184,8 +184,11 @@ class DispatcherTest : public testing::Test {
     Dispatcher dispatcher(
         io_,
         {*store_, *queue_, router_, feed_,
-         [this](const AttemptReport& report) { reports_.push_back(report); }, [] {},
-         [this](std::string key) { forgotten_.push_back(std::move(key)); }},
+         [this](const AttemptReport& report) { reports_.push_back(report); },
+         [this](const model::RunId& id) {
+           written_.emplace_back(id, feed_.open(id)->state().status);
+         },
+         [] {}, [this](std::string key) { forgotten_.push_back(std::move(key)); }},
         options_);
     await([&]() -> awaitable<void> {
       auto started = co_await dispatcher.start();
@@ -219,6 +222,8 @@ class DispatcherTest : public testing::Test {
   Options options_;
   std::vector<std::string> forgotten_;  // objects that nobody needs any more
   std::vector<AttemptReport> reports_;
+  // Whose end could be read, and what the feed told of it then.
+  std::vector<std::pair<model::RunId, model::RunStatus>> written_;
 };
 
 }  // namespace mecapy::dispatcher

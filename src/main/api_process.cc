@@ -131,6 +131,7 @@ class ApiProcess {
         dispatcher_(io_,
                     {*store_, *queue_, router_, feed_,
                      [this](const dispatcher::AttemptReport& r) { monitor_.hear_attempt(r); },
+                     [this](const model::RunId& id) { orchestrator_.run_ended(id); },
                      [this] { want_machines(); },
                      [this](std::string key) { forget_object(std::move(key)); }},
                     dispatcher_options(settings, opened.claimant)),

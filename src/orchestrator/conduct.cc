@@ -102,6 +102,12 @@ void Conduct::wake() {
   timer_.cancel();
 }
 
+void Conduct::run_ended(const model::RunId& id) {
+  if (!open_.contains(id)) return;
+  ended_.push_back(id);
+  timer_.cancel();
+}
+
 void Conduct::stop() {
   stopped_ = true;
   wake();
@@ -185,6 +191,7 @@ awaitable<Result<void>> Conduct::load() {
   auto definition = wire::read_definition(loaded->definition_json);
   if (!definition) co_return definition.error();
   run_ = std::move(*loaded);
+  run_.definition_json = {};  // each step copies the run
   definition_ = std::move(*definition);
   plan_.emplace(definition_);
   for (std::size_t i = 0; i < definition_.nodes.size(); ++i) {
@@ -277,9 +284,13 @@ awaitable<Result<void>> Conduct::look() {
     for (const auto& [id, one] : open_) ids.push_back(id);
   }
   if (!ids.empty()) {
-    auto ends = co_await parts_.store.workflows().run_ends(ids);
+    const bool with_results = std::ranges::any_of(ids, [this](const model::RunId& id) {
+      const auto it = open_.find(id);
+      return it != open_.end() && !definition_.nodes[it->second.place.node].each;
+    });
+    auto ends = co_await parts_.store.workflows().run_ends(ids, with_results);
     if (!ends) co_return ends.error();
-    for (const store::NodeRunEnd& end : *ends) hear(end);
+    for (store::NodeRunEnd& end : *ends) hear(std::move(end));
   }
   const bool cancelling = run_.state.status == WorkflowStatus::cancelling;
   if (cancelling || (told && !woken)) co_return Result<void>{};
@@ -290,13 +301,14 @@ awaitable<Result<void>> Conduct::look() {
   co_return Result<void>{};
 }
 
-void Conduct::hear(const store::NodeRunEnd& end) {
+void Conduct::hear(store::NodeRunEnd end) {
   const auto it = open_.find(end.run_id);
   if (it == open_.end() || !model::is_end(end.status)) return;
   const Place place = it->second.place;
   closed(it->second);
   open_.erase(it);
   if (end.status == model::RunStatus::completed) {
+    if (!definition_.nodes[place.node].each) values_->learn(place.node, std::move(end.result));
     events_.emplace_back(workflow::Ended{place.node, place.element, false});
     return;
   }
@@ -331,10 +343,7 @@ void Conduct::watch(const model::RunId& id) {
           const auto conduct = self.lock();
           if (!conduct || conduct->stopped_ || !conduct->open_.contains(id)) co_return;
         }
-        if (const auto conduct = self.lock()) {
-          conduct->ended_.push_back(id);
-          conduct->timer_.cancel();
-        }
+        if (const auto conduct = self.lock()) conduct->run_ended(id);
       },
       asio::detached);
 }
@@ -573,8 +582,9 @@ awaitable<Result<bool>> Conduct::write(Step& step) {
     co_return false;
   }
   if (!stepped->done) co_return fail(ErrorCode::conflict, "the run of the workflow is another's");
-  run_ = step.run;
+  run_ = std::move(step.run);
   ++run_.revision;
+  values_->forget_results();
   errors_.clear();
   refused_.clear();
   co_await follow_up(step, std::move(stepped->begun));

@@ -42,6 +42,8 @@ class Conduct : public std::enable_shared_from_this<Conduct> {
   awaitable<Result<void>> play();
   // There may be something new in the store: a cancel.
   void wake();
+  // The store has the end of that run, which may be one of these.
+  void run_ended(const model::RunId& id);
   void stop();
 
  private:
@@ -76,7 +78,7 @@ class Conduct : public std::enable_shared_from_this<Conduct> {
   awaitable<void> follow_up(const Step& step, std::vector<model::Run> begun);
   awaitable<void> cancel_open();
   awaitable<Result<void>> look();
-  void hear(const store::NodeRunEnd& end);
+  void hear(store::NodeRunEnd end);
   void give_up(Place place, model::NodeError why);
   void opened(const model::Run& run, Place place);
   void closed(const Open& one);

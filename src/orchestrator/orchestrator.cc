@@ -90,6 +90,12 @@ void Orchestrator::wake(const model::WorkflowRunId& id) {
   if (it != conducts_.end() && it->second.conduct) it->second.conduct->wake();
 }
 
+void Orchestrator::run_ended(const model::RunId& id) {
+  for (const auto& [of, conducted] : conducts_) {
+    if (conducted.conduct) conducted.conduct->run_ended(id);
+  }
+}
+
 awaitable<void> Orchestrator::conduct(model::WorkflowRunId id) {
   for (int tried = 1; !draining_; ++tried) {
     const auto conduct = std::make_shared<Conduct>(io_, parts_, options_, shares_, held_, id);

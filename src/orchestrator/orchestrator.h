@@ -25,6 +25,8 @@ class Orchestrator {
   void begun(const model::WorkflowRunId& id);
   // A cancel was asked for. Nothing when it is not conducted here.
   void wake(const model::WorkflowRunId& id);
+  // The store has the end of a run: what it is of goes on, before the feed tells.
+  void run_ended(const model::RunId& id);
   // Stops, and leaves all to who comes next. Returns when nothing of ours is at work any more, or
   // at the deadline.
   awaitable<void> drain(base::Deadline deadline);

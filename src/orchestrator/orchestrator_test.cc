@@ -67,6 +67,15 @@ Ended played(House& house, const std::string& on_error, const std::string& list,
 
 constexpr int kRounds = 12;
 
+// Before the disk has it, and the feed tells it.
+TEST(Orchestrator, TheEndOfARun_IsSeenOnceTheStoreHasIt) {
+  House house(17);
+  house.tell_early_only();
+  const Ended ended = played(house, R"("fail")", "[5, 6]", false);
+  EXPECT_EQ(ended.run.state.status, WorkflowStatus::completed);
+  EXPECT_EQ(ended.run.result.inline_bytes, R"({"n":6,"all":[6,7]})");
+}
+
 TEST(Orchestrator, AWorkflow_RunsEachCalculationOnce_WhereverItIsKilled) {
   int killed = 0;
   for (std::uint32_t seed = 1; seed <= kRounds; ++seed) {

@@ -280,12 +280,18 @@ awaitable<Result<std::string>> Values::find_result(std::size_t place, const std:
 }
 
 awaitable<Result<std::string>> Values::one_result(std::size_t place, const std::string& at) {
-  auto runs =
-      co_await parts_.store.workflows().element_runs(run_.id, static_cast<int>(place), -1, 1);
-  if (!runs) co_return runs.error();
   const std::string whose = "the result of " + quoted(definition_.nodes[place].name);
-  if (runs->empty()) co_return not_there(whose + " is gone");
-  auto text = co_await text_of(runs->front().run.end.result);
+  model::Payload result;
+  if (const auto learned = learned_.find(place); learned != learned_.end()) {
+    result = learned->second;
+  } else {
+    auto runs =
+        co_await parts_.store.workflows().element_runs(run_.id, static_cast<int>(place), -1, 1);
+    if (!runs) co_return runs.error();
+    if (runs->empty()) co_return not_there(whose + " is gone");
+    result = std::move(runs->front().run.end.result);
+  }
+  auto text = co_await text_of(std::move(result));
   if (!text) co_return text.error();
   co_return co_await pick(*text, at, whose);
 }

@@ -52,6 +52,9 @@ class Values {
         holding_(std::move(held)) {}
   // How far the nodes are: as in `state` from now on, which is there until another one is.
   void see(const model::WorkflowState& state) { state_ = &state; }
+  // The result of a node that is no list, whose run has just ended; until forget_results().
+  void learn(std::size_t node, model::Payload result) { learned_[node] = std::move(result); }
+  void forget_results() { learned_.clear(); }
 
   // `element` is that of the node, where it is of a list.
   awaitable<Result<std::string>> of(const model::Source& source,
@@ -101,6 +104,7 @@ class Values {
   const model::WorkflowRun& run_;
   const model::WorkflowState* state_;
   Holding holding_;
+  std::map<std::size_t, model::Payload> learned_{};
   std::optional<std::string> inputs_{};
   std::vector<wire::Member> input_members_{};  // of inputs_
   // By node and pointer; of inputs by kInputs, name and pointer.

@@ -282,10 +282,30 @@ TEST_P(WorkflowContract, EndsOfRuns_AreToldWithWhy) {
   const model::Job job = claim(one.id);
   ASSERT_TRUE(
       await(store_->record_end({one.id, job.attempt}, failed(model::OutcomeCode::timeout))));
-  const auto ends = await(workflows().run_ends({one.id, model::RunId::make()})).value();
+  const auto ends = await(workflows().run_ends({one.id, model::RunId::make()}, true)).value();
   ASSERT_EQ(ends.size(), 1U);
   EXPECT_EQ(ends[0].status, model::RunStatus::failed);
   EXPECT_EQ(ends[0].code, "timeout");
+  EXPECT_EQ(ends[0].result.inline_bytes, "");
+}
+
+TEST_P(WorkflowContract, EndsOfRuns_HaveTheirResult_WhereItIsAskedFor) {
+  const model::WorkflowRun run = begun();
+  const model::Run small = node_run(run, 0, 0), large = node_run(run, 1, 0);
+  ASSERT_TRUE(step({run, {}, "", {small, large}}).done);
+  model::RunEnd end;
+  end.status = model::RunStatus::completed;
+  end.result = {"1", ""};
+  ASSERT_TRUE(await(store_->record_end({small.id, claim(small.id).attempt}, end)));
+  end.result = {"", "results/large.json"};
+  ASSERT_TRUE(await(store_->record_end({large.id, claim(large.id).attempt}, end)));
+  const auto ends = await(workflows().run_ends({small.id, large.id}, true)).value();
+  EXPECT_EQ(ends.at(0).result.inline_bytes, "1");
+  EXPECT_EQ(ends.at(1).result.key, "results/large.json");
+  for (const auto& without : await(workflows().run_ends({small.id, large.id}, false)).value()) {
+    EXPECT_EQ(without.status, model::RunStatus::completed);
+    EXPECT_EQ(without.result.inline_bytes + without.result.key, "");
+  }
 }
 
 TEST_P(WorkflowContract, RunsAreListed_NewestFirst_ByWorkflowAndStatus) {

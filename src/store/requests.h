@@ -15,10 +15,14 @@ class Requests {
   explicit Requests(Database& database) : database_(database) {}
 
   template <class T, class Work>
-  asio::awaitable<Result<T>> write(Work work, Durability durability = Durability::power_loss) {
-    return await_request<T>(std::move(work), [this, durability](std::unique_ptr<Request> request) {
-      database_.write(std::move(request), durability);
-    });
+  asio::awaitable<Result<T>> write(Work work, Durability durability = Durability::power_loss,
+                                   Committed committed = {}) {
+    return await_request<T>(
+        std::move(work),
+        [this, durability](std::unique_ptr<Request> request) {
+          database_.write(std::move(request), durability);
+        },
+        std::move(committed));
   }
   template <class T, class Work>
   asio::awaitable<Result<T>> read(Work work) {

@@ -161,10 +161,13 @@ class SqlStore final : public Store, private Machines {
         },
         Durability::process_death);
   }
-  awaitable<Result<bool>> record_end(Lease lease, model::RunEnd end) override {
-    return write<bool>([this, lease = std::move(lease), end = std::move(end)](Connection& c) {
-      return store::record_end(c, c.now(), lease, end, costs_);
-    });
+  awaitable<Result<bool>> record_end(Lease lease, model::RunEnd end,
+                                     std::function<void()> committed) override {
+    return requests_.write<bool>(
+        [this, lease = std::move(lease), end = std::move(end)](Connection& c) {
+          return store::record_end(c, c.now(), lease, end, costs_);
+        },
+        Durability::power_loss, std::move(committed));
   }
   awaitable<Result<std::optional<model::RunStatus>>> requeue(Requeue request) override {
     const Lease lease = request.lease;

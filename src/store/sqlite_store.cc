@@ -16,11 +16,11 @@ constexpr int kReaders = 2;
 
 class SqliteDatabase final : public Database {
  public:
-  SqliteDatabase(base::Fd lock, std::unique_ptr<Connection> writer,
+  SqliteDatabase(base::Fd lock, std::unique_ptr<Connection> writer, SqliteLog log,
                  std::vector<std::unique_ptr<Connection>> readers,
                  const std::shared_ptr<const base::Clock>& clock)
       : lock_(std::move(lock)),
-        writer_(std::move(writer), clock),
+        writer_(std::move(writer), std::move(log), clock),
         readers_(std::move(readers), clock) {}
 
   void write(std::unique_ptr<Request> request, Durability durability) override {
@@ -63,9 +63,10 @@ Result<std::unique_ptr<Store>> open_sqlite(const std::string& path,
     if (!reader) return reader.error();
     readers.push_back(std::move(*reader));
   }
-  return make_sql_store(std::make_unique<SqliteDatabase>(std::move(*lock), std::move(*writer),
-                                                         std::move(readers), clock),
-                        std::move(costs));
+  return make_sql_store(
+      std::make_unique<SqliteDatabase>(std::move(*lock), std::move(*writer), SqliteLog(path),
+                                       std::move(readers), clock),
+      std::move(costs));
 }
 
 }  // namespace mecapy::store

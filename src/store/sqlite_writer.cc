@@ -1,8 +1,9 @@
 #include "store/sqlite_writer.h"
 
-#include <algorithm>
+#include <cstdlib>
 #include <utility>
 
+#include "base/log.h"
 #include "store/sqlite_connection.h"
 
 namespace mecapy::store {
@@ -14,17 +15,19 @@ constexpr Sql kRollback = "ROLLBACK";
 constexpr Sql kSavepoint = "SAVEPOINT request";
 constexpr Sql kRelease = "RELEASE request";
 constexpr Sql kRollbackTo = "ROLLBACK TO request";
-// With WAL, FULL fsyncs the log at each commit; NORMAL leaves it to the next FULL one or
-// checkpoint.
-constexpr Sql kSyncFull = "PRAGMA synchronous = FULL";
+// With WAL, FULL syncs the log at each commit, before anybody else sees it; NORMAL leaves that to
+// us, but for checkpoints.
 constexpr Sql kSyncNormal = "PRAGMA synchronous = NORMAL";
 constexpr Sql kCheckpoint = "PRAGMA wal_checkpoint(TRUNCATE)";
 
 }  // namespace
 
-SqliteWriter::SqliteWriter(std::unique_ptr<Connection> connection,
+SqliteWriter::SqliteWriter(std::unique_ptr<Connection> connection, SqliteLog log,
                            std::shared_ptr<const base::Clock> clock)
-    : connection_(std::move(connection)), clock_(std::move(clock)), thread_([this] { loop(); }) {}
+    : connection_(std::move(connection)), log_(std::move(log)), clock_(std::move(clock)) {
+  connection_->execute(kSyncNormal);
+  thread_ = std::thread([this] { loop(); });
+}
 
 SqliteWriter::~SqliteWriter() {
   {
@@ -50,7 +53,10 @@ void SqliteWriter::submit(std::unique_ptr<Request> request, Durability durabilit
 
 void SqliteWriter::loop() {
   for (Batch batch = take(); !batch.empty(); batch = take()) {
-    write(batch);
+    if (write(batch)) {
+      answer_relaxed(batch);
+      sync(batch);
+    }
     for (Waiting& w : batch) w.request->answer();
   }
 }
@@ -69,7 +75,7 @@ Connections SqliteWriter::connections() const {
   return {.busy = busy, .idle = 1 - busy, .waiting = waiting_.size()};
 }
 
-void SqliteWriter::write(Batch& batch) {
+bool SqliteWriter::write(Batch& batch) {
   std::optional<Error> error;
   try {
     error = transact(batch);
@@ -78,14 +84,14 @@ void SqliteWriter::write(Batch& batch) {
   }
   if (!error) {
     ++commits_;
-    return;
+    return true;
   }
   roll_back();
   for (Waiting& w : batch) w.request->fail_with(*error);
+  return false;
 }
 
 std::optional<Error> SqliteWriter::transact(Batch& batch) {
-  set_synchronous(batch);
   connection_->execute(kBegin);
   for (Waiting& w : batch) {
     run_in_savepoint(*w.request);
@@ -106,14 +112,23 @@ void SqliteWriter::run_in_savepoint(Request& request) {
   connection_->execute(kRelease);
 }
 
-void SqliteWriter::set_synchronous(const Batch& batch) {
-  const bool durable = std::ranges::any_of(
-      batch, [](const Waiting& w) { return w.durability == Durability::power_loss; });
-  const Durability wanted = durable ? Durability::power_loss : Durability::process_death;
-  if (synchronous_ == wanted) return;
-  synchronous_.reset();
-  connection_->execute(durable ? kSyncFull : kSyncNormal);
-  synchronous_ = wanted;
+void SqliteWriter::answer_relaxed(Batch& batch) {
+  std::erase_if(batch, [](const Waiting& w) {
+    if (w.durability == Durability::power_loss) return false;
+    w.request->answer();
+    return true;
+  });
+}
+
+// Later commits go behind this one in the log: where it has a hole they would be lost with it.
+void SqliteWriter::sync(const Batch& batch) {
+  if (batch.empty()) return;
+  for (const Waiting& w : batch) w.request->committed();
+  if (auto synced = log_.sync(); !synced) {
+    base::log_error("what was written may be lost: the server ends",
+                    {{"error", synced.error().message}});
+    std::abort();
+  }
 }
 
 // After this no transaction is open, or the connection is beyond help and says so at the next

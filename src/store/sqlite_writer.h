@@ -1,7 +1,9 @@
 // The one thread that writes to a SQLite database. Requests that wait while it commits share the
-// next commit, and so one fsync: each runs within a savepoint of its own, so that one that fails is
-// rolled back alone. Each answer is given after the commit. What waits is bounded by the number of
-// callers, each of which waits for its answer.
+// next commit, and so one sync: each runs within a savepoint of its own, so that one that fails is
+// rolled back alone. Each answer is given after the commit: of what must survive a loss of power
+// once the log is on the disk, which others can read already. A log that cannot be brought there
+// ends the process. What waits is bounded by the number of callers, each of which waits for its
+// answer.
 #pragma once
 
 #include <atomic>
@@ -18,12 +20,15 @@
 #include "store/connection.h"
 #include "store/request.h"
 #include "store/sql_store.h"
+#include "store/sqlite_log.h"
 
 namespace mecapy::store {
 
 class SqliteWriter {
  public:
-  SqliteWriter(std::unique_ptr<Connection> connection, std::shared_ptr<const base::Clock> clock);
+  // `log` is that of the database that is connected.
+  SqliteWriter(std::unique_ptr<Connection> connection, SqliteLog log,
+               std::shared_ptr<const base::Clock> clock);
   // Finishes what waits and joins the thread; then writes the log back into the database file.
   ~SqliteWriter();
   SqliteWriter(const SqliteWriter&) = delete;
@@ -45,15 +50,18 @@ class SqliteWriter {
   void loop();
   // The requests that wait, waiting for the first; empty when the writer ends.
   Batch take();
-  void write(Batch& batch);
+  // False when nothing of it was committed.
+  bool write(Batch& batch);
   std::optional<Error> transact(Batch& batch);
   void run_in_savepoint(Request& request);
-  void set_synchronous(const Batch& batch);
   void roll_back();
+  // Of what need not be on the disk.
+  static void answer_relaxed(Batch& batch);
+  void sync(const Batch& batch);
 
   std::unique_ptr<Connection> connection_;
+  SqliteLog log_;
   std::shared_ptr<const base::Clock> clock_;
-  std::optional<Durability> synchronous_;  // as the pragma was set last
   std::atomic<std::int64_t> commits_ = 0;
 
   mutable std::mutex mutex_;

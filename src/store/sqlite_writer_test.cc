@@ -28,7 +28,7 @@ class SqliteWriterTest : public testing::Test {
     make_sqlite_file(folder_.path("db")).value();
     auto connection = connect_sqlite(folder_.path("db"), SqliteUse::write).value();
     connection->execute(kCreate);
-    writer_ = std::make_unique<SqliteWriter>(std::move(connection),
+    writer_ = std::make_unique<SqliteWriter>(std::move(connection), SqliteLog(folder_.path("db")),
                                              std::make_shared<base::SystemClock>());
   }
 
@@ -155,18 +155,6 @@ TEST_F(SqliteWriterTest, WrongStatement_IsStorageWithoutItsText) {
   ASSERT_FALSE(answer);
   EXPECT_EQ(answer.error().code, ErrorCode::storage);
   EXPECT_EQ(answer.error().message.find("nowhere"), std::string::npos);
-}
-
-TEST_F(SqliteWriterTest, Durability_IsTheStrictestOfTheBatch) {
-  const auto synchronous = [](Connection& c) -> Result<int> {
-    int level = -1;
-    c.one_row("PRAGMA synchronous", soci::into(level));
-    return level;
-  };
-  constexpr int kNormal = 1, kFull = 2;
-  EXPECT_EQ(*await(call<int>(synchronous, Durability::power_loss)), kFull);
-  EXPECT_EQ(*await(call<int>(synchronous, Durability::process_death)), kNormal);
-  EXPECT_EQ(*await(call<int>(synchronous, Durability::power_loss)), kFull);
 }
 
 TEST_F(SqliteWriterTest, End_FinishesWhatWaits) {

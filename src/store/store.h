@@ -185,8 +185,11 @@ class Store {
                                                        std::vector<Lease> leases,
                                                        std::chrono::microseconds lease) = 0;
   // Records the end when `lease` is the run's current attempt and it is running. False when it is
-  // not: then nothing was written.
-  virtual awaitable<Result<bool>> record_end(Lease lease, model::RunEnd end) = 0;
+  // not: then nothing was written. `committed` is called on the caller's executor before the
+  // answer, once others can read what was written, though a power cut could still take it; not by
+  // every database.
+  virtual awaitable<Result<bool>> record_end(Lease lease, model::RunEnd end,
+                                             std::function<void()> committed = {}) = 0;
   // What the holder of the attempt saved, as of now; what it saved before is forgotten. The object
   // that nobody needs any more: that of the one before, or the new one's where the attempt is not
   // the holder's, or has saved a later one; nothing where there is none. Safe to repeat.

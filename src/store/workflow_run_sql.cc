@@ -95,7 +95,10 @@ constexpr auto kStepText = join_sql(
 constexpr Sql kStep = kStepText;
 
 constexpr Sql kCost = "SELECT CAST(SUM(cost) AS BIGINT) FROM runs WHERE workflow_run_id = :id";
-constexpr Sql kEnds = "SELECT status, failure_code, failure_message FROM runs WHERE id = :id";
+// Of runs that have a row of their own, as all have that did not end at once.
+constexpr Sql kEnds =
+    "SELECT status, failure_code, failure_message, CASE WHEN :with = 1 THEN result_key END,"
+    " CASE WHEN :with2 = 1 THEN result END FROM runs WHERE id = :id";
 
 // The last run of each element since the node was begun from nothing, with the result of the row
 // that has it.
@@ -378,16 +381,22 @@ bool write_step(Connection& connection, base::TimePoint now, const WorkflowStep&
   return done;
 }
 
-std::vector<NodeRunEnd> run_ends(Connection& connection, const std::vector<model::RunId>& ids) {
+std::vector<NodeRunEnd> run_ends(Connection& connection, const std::vector<model::RunId>& ids,
+                                 bool with_results) {
   std::vector<NodeRunEnd> ends;
   std::string status;
-  Nullable<std::string> code, message;
+  Nullable<std::string> code, message, key, result;
+  const int with = with_results ? 1 : 0;
   for (const model::RunId& id : ids) {
-    const bool there = connection.one_row(kEnds, soci::into(status), store::into(code),
-                                          store::into(message), use(id.str(), "id"));
+    const bool there = connection.one_row(
+        kEnds, soci::into(status), store::into(code), store::into(message), store::into(key),
+        store::into(result), use(with, "with"), use(with, "with2"), use(id.str(), "id"));
     if (!there) continue;
-    ends.push_back({id, model::parse_status(status).value_or(model::RunStatus::queued),
-                    code.get().value_or(""), message.get().value_or("")});
+    ends.push_back({id,
+                    model::parse_status(status).value_or(model::RunStatus::queued),
+                    code.get().value_or(""),
+                    message.get().value_or(""),
+                    {result.get().value_or(""), key.get().value_or("")}});
   }
   return ends;
 }

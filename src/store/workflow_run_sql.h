@@ -40,6 +40,7 @@ Result<model::WorkflowRun> load_workflow_run(Connection& connection, const model
                                              const std::string& claimant);
 // False where the revision is another, or it is in another's care: then nothing was written.
 bool write_step(Connection& connection, base::TimePoint now, const WorkflowStep& step);
-std::vector<NodeRunEnd> run_ends(Connection& connection, const std::vector<model::RunId>& ids);
+std::vector<NodeRunEnd> run_ends(Connection& connection, const std::vector<model::RunId>& ids,
+                                 bool with_results);
 
 }  // namespace mecapy::store

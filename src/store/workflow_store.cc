@@ -167,10 +167,11 @@ class SqlWorkflows final : public Workflows {
     if (!stepped && *refused) co_return Stepped{false, {}, std::move(*refused)};
     co_return stepped;
   }
-  awaitable<Result<std::vector<NodeRunEnd>>> run_ends(std::vector<model::RunId> ids) override {
+  awaitable<Result<std::vector<NodeRunEnd>>> run_ends(std::vector<model::RunId> ids,
+                                                      bool with_results) override {
     return requests_.read<std::vector<NodeRunEnd>>(
-        [ids = std::move(ids)](Connection& c) -> Result<std::vector<NodeRunEnd>> {
-          return store::run_ends(c, ids);
+        [ids = std::move(ids), with_results](Connection& c) -> Result<std::vector<NodeRunEnd>> {
+          return store::run_ends(c, ids, with_results);
         });
   }
 

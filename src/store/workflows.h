@@ -65,6 +65,7 @@ struct NodeRunEnd {
   model::RunStatus status = model::RunStatus::queued;
   std::string code{};  // failed ones
   std::string message{};
+  model::Payload result{};  // completed ones, where it was asked for
 };
 
 // The run that counts for an element: the last one.
@@ -132,7 +133,8 @@ class Workflows {
   // A step that ends the run is durable; others are with the next write that is.
   virtual awaitable<Result<Stepped>> step(WorkflowStep step) = 0;
   // In the order of `ids`; those that there are.
-  virtual awaitable<Result<std::vector<NodeRunEnd>>> run_ends(std::vector<model::RunId> ids) = 0;
+  virtual awaitable<Result<std::vector<NodeRunEnd>>> run_ends(std::vector<model::RunId> ids,
+                                                              bool with_results) = 0;
 };
 
 }  // namespace mecapy::store
