@@ -144,8 +144,7 @@ awaitable<Result<model::WorkflowRun>> new_run(Api& api, const model::KeptWorkflo
   run.version = workflow.version;
   run.definition_json = workflow.definition_json;
   run.state = workflow::Plan(definition).start();
-  auto placed =
-      co_await place_inputs(api, *model::RunId::parse(run.id.str()), std::move(asked->inputs));
+  auto placed = co_await place_inputs(api, model::as_run(run.id), std::move(asked->inputs));
   if (!placed) co_return placed.error();
   run.inputs = std::move(*placed);
   co_return run;

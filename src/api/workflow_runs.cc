@@ -90,7 +90,7 @@ Result<model::WorkflowRunId> workflow_run_id(const Call& call) {
 }
 
 std::shared_ptr<feed::Channel> channel_of(Api& api, const model::WorkflowRunId& id) {
-  return Routes::parts(api).feed.watch(*model::RunId::parse(id.str()));
+  return Routes::parts(api).feed.watch(model::as_run(id));
 }
 
 awaitable<Answer> Routes::workflow_status(Api& api, Call& call) {

@@ -7,9 +7,9 @@
 
 namespace mecapy::base {
 
-// "a, b or c" for " or ". The words are any that can be walked through twice.
+// "a, b or c" for " or ". The words are any that can be walked through.
 template <class Words>
-std::string listed(const Words& words, std::string_view before_last,
+std::string listed(const Words& words, std::string_view before_last = ", ",
                    std::string_view between = ", ") {
   std::string all;
   const auto end = std::end(words);

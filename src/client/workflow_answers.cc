@@ -62,6 +62,16 @@ NodeAnswer read_node(const std::string& json) {
   return node_of(View(whole));
 }
 
+NodeNews read_node_news(const std::string& json) {
+  const json::value whole = parsed(json);
+  const View event(whole);
+  NodeNews news{event.text("node"), event.text("run_id"), event.small("attempt").value_or(0),
+                event.text("text")};
+  if (const auto progress = event.object("progress"))
+    news.progress = {progress->number("fraction"), progress->text("message")};
+  return news;
+}
+
 bool WorkflowRunAnswer::has_ended() const {
   const auto known = model::parse_status(status);
   return known && model::is_end(*known);

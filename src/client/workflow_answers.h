@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "base/result.h"
+#include "client/answers.h"
 
 namespace mecapy::client {
 
@@ -55,6 +56,16 @@ struct NodeAnswer {
 };
 // As an event tells it; what is no node has no name.
 NodeAnswer read_node(const std::string& json);
+
+// What the run of a node writes, or reports, as an event tells it.
+struct NodeNews {
+  std::string node{};
+  std::string run_id{};
+  int attempt = 0;
+  std::string text{};  // of its log
+  Progress progress{};
+};
+NodeNews read_node_news(const std::string& json);
 
 struct WorkflowRunAnswer {
   std::string id;

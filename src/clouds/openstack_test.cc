@@ -101,7 +101,7 @@ TEST_F(OpenstackTest, ATokenWhoseEndIsNear_IsReplacedBeforeIt) {
     ASSERT_TRUE(std::holds_alternative<Sight>(
         await(world_.placer().look(base::make_uuid7(), parts_, soon()))));
   }
-  EXPECT_EQ(asked("token"), 2);
+  EXPECT_GE(asked("token"), 2);  // one look may live to see two of them end
   for (const json::value& one : cloud().requests()) {
     EXPECT_NE(value_at(one, {"status"}), json::value(401)) << "it was used beyond its end";
   }

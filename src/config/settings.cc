@@ -10,6 +10,7 @@
 #include <cstdlib>
 #include <optional>
 
+#include "base/listed.h"
 #include "base/nearest.h"
 #include "base/overloaded.h"
 #include "base/own_file.h"
@@ -50,18 +51,12 @@ std::string put_number(const SettingRow& row, std::string_view text, Number& out
   return "";
 }
 
-std::string joined(const std::vector<std::string_view>& words) {
-  std::string out;
-  for (const std::string_view word : words) out += (out.empty() ? "" : ", ") + std::string(word);
-  return out;
-}
-
 std::string put(const SettingRow& row, const std::string& text, Settings& settings) {
   return std::visit(
       base::Overloaded{
           [&](std::string Settings::*f) {
             if (!row.words.empty() && std::ranges::find(row.words, text) == row.words.end()) {
-              return "must be one of " + joined(row.words);
+              return "must be one of " + base::listed(row.words);
             }
             settings.*f = text;
             return std::string();

@@ -229,7 +229,8 @@ class ApiProcess {
               (void)co_await api::stop_run(api_, user, std::move(id));
             },
             [this](const std::string& user) { return api::budget_of(api_, user); },
-            [this] { return router_.capacity(); }};
+            [this] { return router_.capacity(); },
+            [this](const model::WorkflowRun& run) { monitor_.hear_workflow_end(run); }};
   }
 
   // Also where machines are made no more, and something of them is left.
@@ -290,7 +291,7 @@ class ApiProcess {
       auto kept = co_await long_path_->start(server_->port());
       if (!kept) co_return stop_with(complain(kept.error()));
     }
-    monitor_.watch({*store_, *queue_, *objects_, dispatcher_, api_, *server_});
+    monitor_.watch({*store_, *queue_, *objects_, dispatcher_, orchestrator_, api_, *server_});
     if (long_path_) {
       monitor_.ask([this](metrics::Figures& figures) { long_path_->figures(figures); });
     }

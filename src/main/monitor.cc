@@ -58,6 +58,8 @@ void figures_of(const Monitor::Parts& parts, Figures& figures) {
     figures.set(metric, static_cast<double>(value));
   };
   set(Metric::runs_running, parts.dispatcher.running());
+  set(Metric::workflow_runs, parts.orchestrator.conducted());
+  set(Metric::workflow_values, parts.orchestrator.held().bytes());
   set(Metric::queue_depth, parts.queue.size());
   set(Metric::queue_capacity, parts.queue.capacity());
   set(Metric::queue_degraded, parts.queue.health() ? 0 : 1);
@@ -100,6 +102,9 @@ Monitor::Monitor(const std::vector<backends::Backend*>& backends) {
   for (const std::string_view result : {"warned", "refused"}) {
     metrics_.count(Metric::budget_submits, {result}, 0);
   }
+  for (const std::string_view end : {"completed", "failed", "cancelled"}) {
+    metrics_.count(Metric::workflow_runs_finished, {end}, 0);
+  }
   metrics_.count(Metric::leases_lost, {}, 0);
   metrics_.count(Metric::dead_letters, {}, 0);
   metrics_.ask([](Figures& figures) { figures.set(Metric::build_info, 1, {MECAPY_VERSION}); });
@@ -125,6 +130,17 @@ api::Hooks Monitor::hooks() {
                    {word == api::BudgetWord::refused ? "refused" : "warned"});
   };
   return hooks;
+}
+
+void Monitor::hear_workflow_end(const model::WorkflowRun& run) {
+  const std::string_view outcome = model::name(model::public_status(run.state.status));
+  metrics_.count(Metric::workflow_runs_finished, {outcome});
+  base::log_info("workflow run ended", {{"run", run.id.str()},
+                                        {"workflow", run.workflow_id.str()},
+                                        {"attempt", run.attempt},
+                                        {"outcome", outcome},
+                                        {"failed_node", run.failed_node},
+                                        {"user", run.user}});
 }
 
 void Monitor::hear_end(const model::Run& run, std::string_view backend) {

@@ -14,6 +14,7 @@
 #include "metrics/metrics.h"
 #include "net/http_server.h"
 #include "objects/objects.h"
+#include "orchestrator/orchestrator.h"
 #include "queue/queue.h"
 #include "store/store.h"
 
@@ -29,6 +30,7 @@ class Monitor {
   api::Hooks hooks();
   void hear_attempt(const dispatcher::AttemptReport& report);
   void hear_served(const net::Served& served);
+  void hear_workflow_end(const model::WorkflowRun& run);
 
   // Whose figures are asked for at each scrape; none before all of them are there.
   struct Parts {
@@ -36,6 +38,7 @@ class Monitor {
     const queue::Queue& queue;
     const objects::ObjectStore& objects;
     const dispatcher::Dispatcher& dispatcher;
+    const orchestrator::Orchestrator& orchestrator;
     const api::Api& api;
     const net::HttpServer& server;
   };

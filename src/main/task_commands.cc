@@ -2,6 +2,7 @@
 #include <cstdio>
 #include <filesystem>
 
+#include "base/listed.h"
 #include "cli/ending.h"
 #include "cli/inputs.h"
 #include "cli/text.h"
@@ -74,12 +75,6 @@ awaitable<Result<int>> send_task(Remote& remote, client::Call call, const std::s
   co_return answer.error();
 }
 
-std::string joined(const std::vector<std::string>& words) {
-  std::string out;
-  for (const std::string& word : words) out += (out.empty() ? "" : ", ") + word;
-  return out;
-}
-
 void print_task(const Remote& remote, const client::TaskAnswer& task) {
   std::vector<std::vector<std::string>> rows;
   const auto add = [&](const char* name, const std::string& value) {
@@ -88,13 +83,13 @@ void print_task(const Remote& remote, const client::TaskAnswer& task) {
   add("task", task.id);
   add("name", task.name);
   add("description", task.description);
-  add("tags", joined(task.tags));
+  add("tags", base::listed(task.tags));
   add("version", std::to_string(task.version) + ", " + ago(remote, task.updated_at));
   std::vector<std::string> limits;
   for (const auto& [name, value] : task.limits) {
     if (name != "cpu_s" || value != "0") limits.push_back(name + "=" + value);  // 0: by the others
   }
-  add("limits", joined(limits));
+  add("limits", base::listed(limits));
   if (task.cache_ttl_s) add("cache", cli::duration(*task.cache_ttl_s));
   add("inputs", task.inputs);
   remote.out.write(cli::table(rows) + "\n" + cli::harmless(task.code) +
@@ -107,7 +102,7 @@ std::string table_of(const Remote& remote, const std::vector<client::TaskAnswer>
   for (const client::TaskAnswer& task : tasks) {
     rows.push_back({cli::harmless_line(task.id).substr(0, shown), cli::harmless_line(task.name, 40),
                     std::to_string(task.version), ago(remote, task.updated_at),
-                    cli::harmless_line(joined(task.tags), 40)});
+                    cli::harmless_line(base::listed(task.tags), 40)});
   }
   return cli::table(rows);
 }

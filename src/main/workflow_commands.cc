@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <cstdio>
 
+#include "base/listed.h"
 #include "cli/workflow_graph.h"
 #include "client/download.h"
 #include "client/names.h"
@@ -24,19 +25,13 @@ void add_to(Rows& rows, const char* name, const std::string& value) {
   if (!value.empty()) rows.push_back({name, cli::harmless_line(value, 1000)});
 }
 
-std::string joined(const std::vector<std::string>& words) {
-  std::string out;
-  for (const std::string& word : words) out += (out.empty() ? "" : ", ") + word;
-  return out;
-}
-
 // The names of the members of `json`.
 std::string names_of(const std::string& json) {
   std::vector<std::string> names;
   if (const auto members = wire::object_members(json.empty() ? "{}" : json)) {
     for (const wire::Member& member : *members) names.push_back(member.key);
   }
-  return joined(names);
+  return base::listed(names);
 }
 
 std::string table_of(const Remote& remote, const std::vector<client::WorkflowAnswer>& workflows) {
@@ -61,7 +56,7 @@ void print_check(const Remote& remote, const std::string& json) {
       std::vector<std::string> names;
       for (const std::string_view name : wire::array_items(member.raw))
         names.push_back(wire::string_value(name).value_or(""));
-      add_to(rows, "order", joined(names));
+      add_to(rows, "order", base::listed(names));
     }
     if (member.key != "estimate") continue;
     const client::WorkflowEstimate estimate =
@@ -71,7 +66,7 @@ void print_check(const Remote& remote, const std::string& json) {
     if (estimate.eur.value_or(0) > 0) words.push_back(cost::euros(*estimate.eur) + " EUR");
     if (!estimate.complete)
       words.emplace_back(words.empty() ? "not known yet" : "and what is not known yet");
-    add_to(rows, "expected", joined(words));
+    add_to(rows, "expected", base::listed(words));
   }
   remote.out.write(cli::table(rows));
 }

@@ -14,8 +14,8 @@ namespace mecapy::main {
 using EndsBefore = std::map<std::string, std::string>;
 EndsBefore ends_of(const client::WorkflowRunAnswer& run);
 
-// Each node that ends is told on stderr, but for those that ended `before`; a progress line is
-// there when that is a terminal. Errors as client::Watch has them.
+// Each node that ends is told on stderr, but for those that ended `before`, and what its run writes
+// meanwhile; a progress line is there when that is a terminal. Errors as client::Watch has them.
 awaitable<Result<Followed>> follow_workflow(Remote& remote, std::string run_id, Interrupt interrupt,
                                             EndsBefore before = {});
 

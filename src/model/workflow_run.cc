@@ -32,4 +32,6 @@ RunStatus public_status(WorkflowStatus status) {
   }
 }
 
+RunId as_run(const WorkflowRunId& id) { return RunId::parse(id.str()).value_or(RunId()); }
+
 }  // namespace mecapy::model

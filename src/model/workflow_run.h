@@ -95,4 +95,7 @@ struct WorkflowRun {
   std::optional<double> cost_eur{};  // of its runs so far, where it was asked for
 };
 
+// Whose name what a run of a workflow tells and keeps has, among that of runs: its id is no run's.
+RunId as_run(const WorkflowRunId& id);
+
 }  // namespace mecapy::model

@@ -10,7 +10,6 @@
 #include "base/overloaded.h"
 #include "base/utf8.h"
 #include "model/outcome.h"
-#include "wire/run_parts.h"
 #include "wire/workflow_json.h"
 
 namespace mecapy::orchestrator {
@@ -22,10 +21,8 @@ using model::WorkflowStatus;
 namespace {
 
 constexpr int kPage = 200;
-constexpr std::size_t kMostEvents = 64;           // of one step
-constexpr std::size_t kMostOfMessage = 2000;      // bytes
-constexpr std::size_t kMostOfInputs = 4UL << 30;  // bytes, of a list's elements together
-constexpr std::size_t kMostElsewhere = 100;       // runs on machines of their own
+constexpr std::size_t kMostEvents = 64;       // of one step
+constexpr std::size_t kMostOfMessage = 2000;  // bytes
 constexpr std::chrono::seconds kDeadline{60};
 
 // What has nothing to do with the calculation: it may be there the next time.
@@ -50,11 +47,6 @@ model::NodeError node_error(const Error& error) {
   std::string message = error.message;
   for (const base::FieldProblem& problem : error.problems) message += "; " + problem.detail;
   return {std::string(code), base::one_line(message, kMostOfMessage), {}, {}};
-}
-
-// Where a run of a workflow is told about: beside runs, by its id.
-model::RunId channel_of(const model::WorkflowRunId& id) {
-  return model::RunId::parse(id.str()).value_or(model::RunId());
 }
 
 std::set<std::size_t> differences(const model::WorkflowState& one,
@@ -87,15 +79,8 @@ Conduct::Conduct(asio::io_context& io, const Parts& parts, const Options& option
       shares_(std::move(shares)),
       held_(std::move(held)),
       id_(std::move(id)),
-      channel_(parts.feed.open(channel_of(id_))),
+      channel_(parts.feed.open(model::as_run(id_))),
       timer_(io) {}
-
-Conduct::~Conduct() {
-  if (!entered_) return;
-  waiter_.reset();
-  shares_->give_back(run_.user, counted_ + granted_);
-  shares_->leave(run_.user);
-}
 
 void Conduct::wake() {
   woken_ = true;
@@ -113,53 +98,12 @@ void Conduct::stop() {
   wake();
 }
 
-// ---- its share
-
 // Whether there are elements that could begin, were there room.
 bool Conduct::wants_runs() const {
   return run_.state.status == WorkflowStatus::running &&
          std::ranges::any_of(run_.state.nodes, [](const model::NodeState& node) {
            return node.status == NodeStatus::running && node.begun < node.elements;
          });
-}
-
-void Conduct::take_runs() {
-  if (open_.size() - counted_ >= kMostElsewhere) return;
-  granted_ += shares_->take(run_.user, counted_ + granted_);
-}
-
-void Conduct::give_back_runs() { shares_->give_back(run_.user, std::exchange(granted_, 0)); }
-
-void Conduct::wait_for_a_run() {
-  if (waiter_ || counted_ > 0 || open_.size() >= kMostElsewhere) return;
-  waiter_ = std::make_shared<Shares::Waiter>();
-  waiter_->granted = [this] {
-    ++granted_;
-    waiter_.reset();
-    timer_.cancel();
-  };
-  shares_->wait(run_.user, waiter_);
-}
-
-std::size_t Conduct::width() const { return open_.size() + granted_; }
-
-void Conduct::opened(const model::Run& run, Place place) {
-  const bool counts = run.backend != model::kDedicated;
-  open_.emplace(run.id, Open{place, counts});
-  if (!counts) return;
-  ++counted_;
-  if (granted_ > 0) {
-    --granted_;
-  } else {
-    shares_->hold(run_.user, 1);
-  }
-}
-
-void Conduct::closed(const Open& one) {
-  if (!one.counts) return;
-  shares_->note(run_.user, std::chrono::steady_clock::now() - one.since);
-  --counted_;
-  shares_->give_back(run_.user, 1);
 }
 
 awaitable<Result<void>> Conduct::play() {
@@ -198,8 +142,8 @@ awaitable<Result<void>> Conduct::load() {
     if (definition_.nodes[i].each) lists_.push_back(i);
   }
   values_ = std::make_unique<Values>(parts_, definition_, run_, held_);
-  shares_->enter(run_.user);
-  entered_ = true;
+  maker_.emplace(parts_, options_, definition_, run_, *values_);
+  room_.emplace(std::move(shares_), run_.user, [this] { timer_.cancel(); });
   co_return Result<void>{};
 }
 
@@ -233,7 +177,7 @@ awaitable<Result<void>> Conduct::find_open(std::size_t node) {
       const auto element = static_cast<std::size_t>(one.element);
       if (!std::ranges::binary_search(open, element)) continue;
       watch(one.run.id);
-      opened(one.run, {node, element});
+      open_.emplace(one.run.id, Open{{node, element}, room_->begun(one.run)});
       ended_.push_back(one.run.id);  // look() sees whether it has
     }
     if (static_cast<int>(runs->size()) < kPage) break;
@@ -305,7 +249,7 @@ void Conduct::hear(store::NodeRunEnd end) {
   const auto it = open_.find(end.run_id);
   if (it == open_.end() || !model::is_end(end.status)) return;
   const Place place = it->second.place;
-  closed(it->second);
+  room_->ended(it->second.room);
   open_.erase(it);
   if (end.status == model::RunStatus::completed) {
     if (!definition_.nodes[place.node].each) values_->learn(place.node, std::move(end.result));
@@ -351,21 +295,21 @@ void Conduct::watch(const model::RunId& id) {
 awaitable<void> Conduct::wait() {
   if (!ended_.empty() || woken_) co_return;
   const bool wants = wants_runs();
-  if (granted_ > 0 && wants) {
+  if (room_->granted() > 0 && wants) {
     events_.emplace_back(workflow::Begun{});
     co_return;
   }
-  give_back_runs();
+  room_->give_back();
   if (wants) {
-    wait_for_a_run();
+    room_->wait();
   } else {
-    waiter_.reset();
+    room_->stop_waiting();
   }
   timer_.expires_after(options_.look_every);
   boost::system::error_code ec;
   co_await timer_.async_wait(asio::redirect_error(asio::use_awaitable, ec));
-  if (wants && granted_ == 0) take_runs();  // there may be more room than before
-  if (wants && granted_ > 0) events_.emplace_back(workflow::Begun{});
+  if (wants && room_->granted() == 0) room_->take();  // there may be more room than before
+  if (wants && room_->granted() > 0) events_.emplace_back(workflow::Begun{});
 }
 
 // ---- what is done
@@ -376,10 +320,10 @@ awaitable<Result<void>> Conduct::advance() {
   const auto again = again_;
   while (true) {
     Step step{run_};
-    take_runs();
+    room_->take();
     auto filled = co_await fill(step);
     auto written = filled ? co_await write(step) : Result<bool>(filled.error());
-    give_back_runs();
+    room_->give_back();
     values_->see(run_.state);
     if (!written) co_return written.error();
     if (*written) co_return Result<void>{};
@@ -402,7 +346,7 @@ awaitable<Result<void>> Conduct::fill(Step& step) {
     }
     const workflow::Event event = events_.front();
     events_.pop_front();
-    const auto actions = plan_->step(step.run.state, event, width());
+    const auto actions = plan_->step(step.run.state, event, room_->width());
     for (const workflow::Action& action : actions) {
       if (auto done = co_await act(step, action); !done) co_return done.error();
     }
@@ -463,7 +407,11 @@ awaitable<Result<void>> Conduct::act(Step& step, const workflow::Action& action)
 }
 
 awaitable<Result<void>> Conduct::begin(Step& step, Place place) {
-  auto run = co_await prepare(step, place);
+  const auto refused = refused_.find(place);
+  auto run = refused != refused_.end()
+                 ? Result<model::Run>(refused->second)
+                 : co_await maker_->make(step.run.nodes[place.node], place.node, place.element,
+                                         !uncached_.contains(place));
   if (!run && may_pass(run.error())) co_return run.error();
   if (!run) {
     give_up(place, node_error(run.error()));
@@ -479,52 +427,6 @@ awaitable<Result<void>> Conduct::begin(Step& step, Place place) {
   step.begin.push_back(std::move(*run));
   step.places.push_back(place);
   co_return Result<void>{};
-}
-
-awaitable<Result<model::Run>> Conduct::prepare(const Step& step, Place place) {
-  if (const auto it = refused_.find(place); it != refused_.end()) co_return it->second;
-  const model::WorkflowNode& node = definition_.nodes[place.node];
-  const model::NodeRecord& record = step.run.nodes[place.node];
-  auto task = co_await task_of(place.node);
-  if (!task) co_return task.error();
-  Draft draft{.user = run_.user, .task = std::move(*task)};
-  draft.limits = model::bound_cpu(wire::read_limits(node.limits_json, draft.task.version.limits),
-                                  options_.ceilings);
-  if (auto fit = model::check_limits(draft.limits, options_.ceilings); !fit) co_return fit.error();
-  auto inputs = co_await inputs_of(place, draft.task.version.inputs);
-  if (!inputs) co_return inputs.error();
-  draft.inputs = std::move(*inputs);
-  draft.reuse =
-      !record.fresh && !uncached_.contains(place) && !record.tries.contains(place.element);
-  const auto tried = record.tries.find(place.element);
-  draft.place = {id_, static_cast<int>(place.node), static_cast<int>(place.element), run_.attempt,
-                 1 + (tried == record.tries.end() ? 0 : tried->second)};
-  co_return co_await parts_.prepare(std::move(draft));
-}
-
-awaitable<Result<std::string>> Conduct::inputs_of(Place place, std::string_view defaults) {
-  const model::WorkflowNode& node = definition_.nodes[place.node];
-  if (!node.each) co_return co_await values_->inputs(node, defaults, {});
-  auto list = co_await values_->list(*node.each);
-  if (!list) co_return list.error();
-  auto element = co_await values_->item(**list, place.element);
-  if (!element) co_return element.error();
-  auto inputs = co_await values_->inputs(node, defaults, *element);
-  if (inputs && inputs->size() > kMostOfInputs / (*list)->items.size()) {
-    co_return fail(ErrorCode::too_large,
-                   "the inputs of the list's elements together have more than " +
-                       std::to_string(kMostOfInputs >> 30) + " GiB");
-  }
-  co_return inputs;
-}
-
-awaitable<Result<model::Task>> Conduct::task_of(std::size_t node) {
-  const model::NodeRecord& record = run_.nodes[node];
-  const auto key = std::pair(record.task_id.str(), record.version);
-  if (const auto known = tasks_.find(key); known != tasks_.end()) co_return known->second;
-  auto task = co_await parts_.store.get_task(run_.user, record.task_id, record.version);
-  if (task) tasks_.emplace(key, *task);
-  co_return task;
 }
 
 // The results of what is completed, or why it is not.
@@ -587,6 +489,7 @@ awaitable<Result<bool>> Conduct::write(Step& step) {
   values_->forget_results();
   errors_.clear();
   refused_.clear();
+  if (model::is_end(run_.state.status)) parts_.on_end(run_);
   co_await follow_up(step, std::move(stepped->begun));
   co_return true;
 }
@@ -600,7 +503,7 @@ awaitable<void> Conduct::follow_up(const Step& step, std::vector<model::Run> beg
       events_.emplace_back(workflow::Ended{place.node, place.element, false});
       continue;
     }
-    opened(begun[i], place);
+    open_.emplace(begun[i].id, Open{place, room_->begun(begun[i])});
     watch(begun[i].id);
     parts_.submitted(begun[i]);
   }
@@ -611,7 +514,7 @@ awaitable<void> Conduct::follow_up(const Step& step, std::vector<model::Run> beg
   }
   co_await values_->keep_lists(lists);
   // Runs elsewhere leave room for more.
-  if (granted_ > 0 && wants_runs()) events_.emplace_back(workflow::Begun{});
+  if (room_->granted() > 0 && wants_runs()) events_.emplace_back(workflow::Begun{});
   tell();
   if (step.cancel_runs) co_await cancel_open();
 }

@@ -10,7 +10,6 @@
 
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/steady_timer.hpp>
-#include <chrono>
 #include <cstddef>
 #include <deque>
 #include <map>
@@ -24,6 +23,8 @@
 
 #include "orchestrator/held.h"
 #include "orchestrator/parts.h"
+#include "orchestrator/room.h"
+#include "orchestrator/run_maker.h"
 #include "orchestrator/shares.h"
 #include "orchestrator/values.h"
 #include "workflow/engine.h"
@@ -35,7 +36,6 @@ class Conduct : public std::enable_shared_from_this<Conduct> {
   // The others outlive what it does, though not it: what is suspended ends with the loop.
   Conduct(boost::asio::io_context& io, const Parts& parts, const Options& options,
           std::shared_ptr<Shares> shares, std::shared_ptr<Held> held, model::WorkflowRunId id);
-  ~Conduct();
 
   // Until the run of the workflow has ended, is in another's care, or stop() was called. Errors are
   // those of the store and the objects: what is known is there, and may be taken up again.
@@ -56,8 +56,7 @@ class Conduct : public std::enable_shared_from_this<Conduct> {
   // A run that has begun and not ended.
   struct Open {
     Place place;
-    bool counts;  // among those that the backends take at once; not one on a machine of its own
-    std::chrono::steady_clock::time_point since = std::chrono::steady_clock::now();
+    Room::Begun room;
   };
 
   awaitable<Result<void>> load();
@@ -71,8 +70,6 @@ class Conduct : public std::enable_shared_from_this<Conduct> {
   void note_changes(Step& step);
   awaitable<Result<void>> act(Step& step, const workflow::Action& action);
   awaitable<Result<void>> begin(Step& step, Place place);
-  awaitable<Result<model::Run>> prepare(const Step& step, Place place);
-  awaitable<Result<std::string>> inputs_of(Place place, std::string_view defaults);
   awaitable<Result<void>> finish(Step& step);
   awaitable<Result<bool>> write(Step& step);
   awaitable<void> follow_up(const Step& step, std::vector<model::Run> begun);
@@ -80,22 +77,15 @@ class Conduct : public std::enable_shared_from_this<Conduct> {
   awaitable<Result<void>> look();
   void hear(store::NodeRunEnd end);
   void give_up(Place place, model::NodeError why);
-  void opened(const model::Run& run, Place place);
-  void closed(const Open& one);
   void watch(const model::RunId& id);
   awaitable<void> wait();
   bool wants_runs() const;
-  void take_runs();
-  void give_back_runs();
-  void wait_for_a_run();
-  std::size_t width() const;
-  awaitable<Result<model::Task>> task_of(std::size_t node);
   void tell();
 
   boost::asio::io_context& io_;
   const Parts& parts_;
   const Options& options_;
-  std::shared_ptr<Shares> shares_;
+  std::shared_ptr<Shares> shares_;  // until there is room_
   std::shared_ptr<Held> held_;
   model::WorkflowRunId id_;
 
@@ -103,8 +93,8 @@ class Conduct : public std::enable_shared_from_this<Conduct> {
   model::Workflow definition_;
   std::optional<workflow::Plan> plan_;
   std::unique_ptr<Values> values_;
+  std::optional<RunMaker> maker_;
   std::vector<std::size_t> lists_;  // nodes that have one
-  std::map<std::pair<std::string, int>, model::Task> tasks_;
 
   std::deque<workflow::Event> events_;
   std::set<std::size_t> to_read_;              // nodes
@@ -114,15 +104,11 @@ class Conduct : public std::enable_shared_from_this<Conduct> {
   std::set<Place> uncached_;                   // no earlier run answers, whatever the cache says
   std::unordered_map<model::RunId, Open> open_;
   std::vector<model::RunId> ended_;  // as the feed told
-  // Of shares_: runs that count, and those that may be begun and are not yet.
-  std::size_t counted_ = 0;
-  std::size_t granted_ = 0;
-  std::shared_ptr<Shares::Waiter> waiter_;
   std::shared_ptr<feed::Channel> channel_;
   boost::asio::steady_timer timer_;
   bool woken_ = false;
   bool stopped_ = false;
-  bool entered_ = false;  // in shares_
+  std::optional<Room> room_;  // last: it uses the timer
 };
 
 }  // namespace mecapy::orchestrator

@@ -172,6 +172,21 @@ TEST(Orchestrator, EndsThatNobodyTold_AreSeenInTheStore) {
   EXPECT_EQ(ended.run.state.status, WorkflowStatus::completed);
 }
 
+// Also where it is taken up before the ends of what was reused are known.
+TEST(Orchestrator, WhatEarlierRunsAnswer_IsTheSame_WhereverItIsKilled) {
+  for (std::uint32_t seed = 1; seed <= kRounds; ++seed) {
+    SCOPED_TRACE(seed);
+    House house(seed);
+    house.reuse();
+    ASSERT_EQ(played(house, R"("fail")", "[5, 6, 7]", false).run.state.status,
+              WorkflowStatus::completed);
+    const Ended again = played(house, R"("fail")", "[5, 6, 7]", true);
+    ASSERT_EQ(again.run.state.status, WorkflowStatus::completed);
+    EXPECT_EQ(again.run.result.inline_bytes, R"({"n":6,"all":[6,7,8]})");
+    EXPECT_EQ(again.run.nodes[1].reused, 3U);
+  }
+}
+
 TEST(Orchestrator, AnEarlierRunThatIsGone_IsCalculatedInstead) {
   House house(14);
   house.lose_earlier_runs();

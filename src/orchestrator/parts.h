@@ -14,6 +14,7 @@
 #include "feed/feed.h"
 #include "model/run.h"
 #include "model/task.h"
+#include "model/workflow_run.h"
 #include "objects/objects.h"
 #include "store/store.h"
 
@@ -47,6 +48,8 @@ struct Parts {
   std::function<std::optional<store::Budget>(const std::string& user)> budget;
   // Runs that the backends take at once.
   std::function<int()> capacity;
+  // The store has that a run of a workflow has ended.
+  std::function<void(const model::WorkflowRun&)> on_end = [](const model::WorkflowRun&) {};
 };
 
 struct Options {

@@ -65,6 +65,8 @@ class House {
   }
   // Earlier runs that answer are named, and are not there.
   void lose_earlier_runs() { earlier_lost_ = true; }
+  // Completed runs of the same inputs answer from now on.
+  void reuse() { reuses_ = true; }
   // Runs that were to be stopped since the last kill.
   const std::set<model::RunId>& stopped() const { return stopped_; }
   const Held& held() { return now().orchestrator->held(); }
@@ -121,6 +123,7 @@ class House {
     const store::Lease lease{id, job->attempt};
     model::RunEnd end = calculated(job->inputs.inline_bytes);
     const model::RunStatus status = end.status;
+    if (status == model::RunStatus::completed) completed_[job->inputs.inline_bytes] = id;
     const auto early = [&] { now().orchestrator->run_ended(id); };
     if (one_in(4)) early();  // too early: it has no end yet
     (void)base::await(store_->record_end(
@@ -159,6 +162,9 @@ class House {
                   run.inputs = {draft.inputs, ""};
                   run.place = draft.place;
                   if (earlier_lost_ && draft.reuse) run.cached_from = model::RunId::make();
+                  const auto earlier = completed_.find(draft.inputs);
+                  if (reuses_ && draft.reuse && earlier != completed_.end())
+                    run.cached_from = earlier->second;
                   co_return run;
                 },
                 [](const model::Run&) {},  // calculate_one() looks into the store
@@ -193,6 +199,8 @@ class House {
   bool early_ = false;
   std::chrono::milliseconds look_every_{1};
   bool earlier_lost_ = false;
+  bool reuses_ = false;
+  std::map<std::string, model::RunId> completed_{};  // by inputs
   std::set<model::RunId> stopped_;
 };
 

@@ -299,7 +299,17 @@ TEST_P(WorkflowContract, EndsOfRuns_HaveTheirResult_WhereItIsAskedFor) {
   ASSERT_TRUE(await(store_->record_end({small.id, claim(small.id).attempt}, end)));
   end.result = {"", "results/large.json"};
   ASSERT_TRUE(await(store_->record_end({large.id, claim(large.id).attempt}, end)));
-  const auto ends = await(workflows().run_ends({small.id, large.id}, true)).value();
+  // One that an earlier run answers has no result in its own row.
+  model::Run reused = node_run(run, 2, 0);
+  reused.cached_from = small.id;
+  model::WorkflowRun later = run;
+  ++later.revision;
+  const auto stepped = step({later, {}, "", {reused}});
+  ASSERT_TRUE(stepped.done);
+  ASSERT_EQ(stepped.begun.at(0).status, model::RunStatus::completed);
+  const auto ends = await(workflows().run_ends({small.id, large.id, reused.id}, true)).value();
+  EXPECT_EQ(ends.at(2).status, model::RunStatus::completed);
+  EXPECT_EQ(ends.at(2).result.inline_bytes, "1");
   EXPECT_EQ(ends.at(0).result.inline_bytes, "1");
   EXPECT_EQ(ends.at(1).result.key, "results/large.json");
   for (const auto& without : await(workflows().run_ends({small.id, large.id}, false)).value()) {
@@ -336,7 +346,7 @@ TEST_P(WorkflowContract, ObjectsOfARunOfAWorkflow_AreKnown) {
   run.state.status = WorkflowStatus::completed;
   run.result = {"", "results/" + run.id.str() + ".json"};
   ASSERT_TRUE(step({run, {}}).done);
-  const auto id = *model::RunId::parse(run.id.str());
+  const auto id = model::as_run(run.id);
   const auto objects = await(store_->run_objects({id})).value();
   ASSERT_EQ(objects.size(), 1U);
   EXPECT_EQ(objects[0].keys, std::vector<std::string>{run.result.key});

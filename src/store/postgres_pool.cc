@@ -48,7 +48,8 @@ void PostgresPool::write(std::unique_ptr<Request> request, Durability durability
          durability == Durability::process_death ? Access::write_relaxed : Access::write);
 }
 
-void PostgresPool::read(std::unique_ptr<Request> request) {
+// What others read has been flushed, but for what was written relaxed.
+void PostgresPool::read(std::unique_ptr<Request> request, Reads /*reads*/) {
   submit(std::move(request), Access::read);
 }
 

@@ -33,7 +33,7 @@ class PostgresPool final : public Database {
   PostgresPool& operator=(const PostgresPool&) = delete;
 
   void write(std::unique_ptr<Request> request, Durability durability) override;
-  void read(std::unique_ptr<Request> request) override;
+  void read(std::unique_ptr<Request> request, Reads reads) override;
   Connections connections() const override;
 
  private:

@@ -25,9 +25,9 @@ class Requests {
         std::move(committed));
   }
   template <class T, class Work>
-  asio::awaitable<Result<T>> read(Work work) {
-    return await_request<T>(std::move(work), [this](std::unique_ptr<Request> request) {
-      database_.read(std::move(request));
+  asio::awaitable<Result<T>> read(Work work, Reads reads = Reads::durable) {
+    return await_request<T>(std::move(work), [this, reads](std::unique_ptr<Request> request) {
+      database_.read(std::move(request), reads);
     });
   }
 

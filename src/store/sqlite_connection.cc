@@ -44,6 +44,18 @@ Result<std::unique_ptr<Connection>> connect_sqlite(const std::string& path, Sqli
   }
 }
 
+Result<void> write_log_back(Connection& connection) {
+  try {
+    int busy = 0, pages = 0, written = 0;
+    connection.one_row("PRAGMA wal_checkpoint(TRUNCATE)", soci::into(busy), soci::into(pages),
+                       soci::into(written));
+    connection.execute("PRAGMA synchronous = NORMAL");
+    return {};
+  } catch (const soci::soci_error& e) {
+    return translate_sqlite(e);
+  }
+}
+
 Error translate_sqlite(const soci::soci_error& e) {
   const auto* error = dynamic_cast<const soci::sqlite3_soci_error*>(&e);
   if (error == nullptr) return fail(ErrorCode::storage, "the database failed");

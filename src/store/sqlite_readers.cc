@@ -32,9 +32,9 @@ void read(Connection& connection, Request& request, const base::Clock& clock) {
 
 }  // namespace
 
-SqliteReaders::SqliteReaders(std::vector<std::unique_ptr<Connection>> connections,
+SqliteReaders::SqliteReaders(std::vector<std::unique_ptr<Connection>> connections, SqliteLog& log,
                              std::shared_ptr<const base::Clock> clock)
-    : connections_(std::move(connections)), clock_(std::move(clock)) {
+    : connections_(std::move(connections)), log_(log), clock_(std::move(clock)) {
   for (const auto& connection : connections_) {
     threads_.emplace_back([this, &connection] { loop(*connection); });
   }
@@ -49,22 +49,26 @@ SqliteReaders::~SqliteReaders() {
   for (std::thread& thread : threads_) thread.join();
 }
 
-void SqliteReaders::submit(std::unique_ptr<Request> request) {
+void SqliteReaders::submit(std::unique_ptr<Request> request, Reads reads) {
   {
     const std::lock_guard lock(mutex_);
-    waiting_.push_back(std::move(request));
+    waiting_.push_back({std::move(request), reads});
   }
   arrived_.notify_one();
 }
 
 void SqliteReaders::loop(Connection& connection) {
-  while (auto request = take()) {
-    read(connection, *request, *clock_);
+  for (Waiting next = take(); next.request; next = take()) {
+    read(connection, *next.request, *clock_);
     {
       const std::lock_guard lock(mutex_);
       --busy_;
     }
-    request->answer();
+    if (next.reads == Reads::committed) {
+      next.request->answer();
+    } else {
+      log_.answer(std::move(next.request));
+    }
   }
 }
 
@@ -73,14 +77,14 @@ Connections SqliteReaders::connections() const {
   return {.busy = busy_, .idle = connections_.size() - busy_, .waiting = waiting_.size()};
 }
 
-std::unique_ptr<Request> SqliteReaders::take() {
+SqliteReaders::Waiting SqliteReaders::take() {
   std::unique_lock lock(mutex_);
   arrived_.wait(lock, [this] { return ending_ || !waiting_.empty(); });
-  if (waiting_.empty()) return nullptr;
-  auto request = std::move(waiting_.front());
+  if (waiting_.empty()) return {nullptr, Reads::durable};
+  Waiting next = std::move(waiting_.front());
   waiting_.pop_front();
   ++busy_;
-  return request;
+  return next;
 }
 
 }  // namespace mecapy::store

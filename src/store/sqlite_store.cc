@@ -16,17 +16,20 @@ constexpr int kReaders = 2;
 
 class SqliteDatabase final : public Database {
  public:
-  SqliteDatabase(base::Fd lock, std::unique_ptr<Connection> writer, SqliteLog log,
+  SqliteDatabase(base::Fd lock, std::unique_ptr<SqliteLog> log, std::unique_ptr<Connection> writer,
                  std::vector<std::unique_ptr<Connection>> readers,
                  const std::shared_ptr<const base::Clock>& clock)
       : lock_(std::move(lock)),
-        writer_(std::move(writer), std::move(log), clock),
-        readers_(std::move(readers), clock) {}
+        log_(std::move(log)),
+        writer_(std::move(writer), *log_, clock),
+        readers_(std::move(readers), *log_, clock) {}
 
   void write(std::unique_ptr<Request> request, Durability durability) override {
     writer_.submit(std::move(request), durability);
   }
-  void read(std::unique_ptr<Request> request) override { readers_.submit(std::move(request)); }
+  void read(std::unique_ptr<Request> request, Reads reads) override {
+    readers_.submit(std::move(request), reads);
+  }
   Connections connections() const override {
     Connections all = readers_.connections();
     const Connections writer = writer_.connections();
@@ -38,8 +41,9 @@ class SqliteDatabase final : public Database {
 
  private:
   base::Fd lock_;  // released last
-  SqliteWriter writer_;
-  SqliteReaders readers_;
+  std::unique_ptr<SqliteLog> log_;
+  SqliteWriter writer_;    // answers what waits for the log
+  SqliteReaders readers_;  // first to end
 };
 
 }  // namespace
@@ -56,6 +60,9 @@ Result<std::unique_ptr<Store>> open_sqlite(const std::string& path,
   if (!writer) return writer.error();
   (*writer)->set_now(clock->now());
   if (auto done = migrate(**writer, kSqliteWords, on_migration); !done) return done.error();
+  if (auto done = write_log_back(**writer); !done) return done.error();
+  auto log = SqliteLog::open(path);
+  if (!log) return log.error();
 
   std::vector<std::unique_ptr<Connection>> readers;
   for (int i = 0; i < kReaders; ++i) {
@@ -64,7 +71,7 @@ Result<std::unique_ptr<Store>> open_sqlite(const std::string& path,
     readers.push_back(std::move(*reader));
   }
   return make_sql_store(
-      std::make_unique<SqliteDatabase>(std::move(*lock), std::move(*writer), SqliteLog(path),
+      std::make_unique<SqliteDatabase>(std::move(*lock), std::move(*log), std::move(*writer),
                                        std::move(readers), clock),
       std::move(costs));
 }

@@ -1,5 +1,6 @@
 #include "store/sqlite_writer.h"
 
+#include <algorithm>
 #include <cstdlib>
 #include <utility>
 
@@ -15,19 +16,15 @@ constexpr Sql kRollback = "ROLLBACK";
 constexpr Sql kSavepoint = "SAVEPOINT request";
 constexpr Sql kRelease = "RELEASE request";
 constexpr Sql kRollbackTo = "ROLLBACK TO request";
-// With WAL, FULL syncs the log at each commit, before anybody else sees it; NORMAL leaves that to
-// us, but for checkpoints.
-constexpr Sql kSyncNormal = "PRAGMA synchronous = NORMAL";
-constexpr Sql kCheckpoint = "PRAGMA wal_checkpoint(TRUNCATE)";
 
 }  // namespace
 
-SqliteWriter::SqliteWriter(std::unique_ptr<Connection> connection, SqliteLog log,
+SqliteWriter::SqliteWriter(std::unique_ptr<Connection> connection, SqliteLog& log,
                            std::shared_ptr<const base::Clock> clock)
-    : connection_(std::move(connection)), log_(std::move(log)), clock_(std::move(clock)) {
-  connection_->execute(kSyncNormal);
-  thread_ = std::thread([this] { loop(); });
-}
+    : connection_(std::move(connection)),
+      log_(log),
+      clock_(std::move(clock)),
+      thread_([this] { loop(); }) {}
 
 SqliteWriter::~SqliteWriter() {
   {
@@ -36,11 +33,7 @@ SqliteWriter::~SqliteWriter() {
   }
   arrived_.notify_one();
   thread_.join();
-  try {
-    connection_->execute(kCheckpoint);
-  } catch (const soci::soci_error&) {
-    // The log stays beside the database and is read back at the next start.
-  }
+  (void)write_log_back(*connection_);  // else it stays, and is at the next start
 }
 
 void SqliteWriter::submit(std::unique_ptr<Request> request, Durability durability) {
@@ -53,10 +46,13 @@ void SqliteWriter::submit(std::unique_ptr<Request> request, Durability durabilit
 
 void SqliteWriter::loop() {
   for (Batch batch = take(); !batch.empty(); batch = take()) {
-    if (write(batch)) {
+    const bool durable = std::ranges::any_of(
+        batch, [](const Waiting& w) { return w.durability == Durability::power_loss; });
+    if (write(batch, durable)) {
       answer_relaxed(batch);
       sync(batch);
     }
+    if (durable) log_.end_commit();
     for (Waiting& w : batch) w.request->answer();
   }
 }
@@ -75,10 +71,10 @@ Connections SqliteWriter::connections() const {
   return {.busy = busy, .idle = 1 - busy, .waiting = waiting_.size()};
 }
 
-bool SqliteWriter::write(Batch& batch) {
+bool SqliteWriter::write(Batch& batch, bool durable) {
   std::optional<Error> error;
   try {
-    error = transact(batch);
+    error = transact(batch, durable);
   } catch (const soci::soci_error& e) {
     error = connection_->translate(e);
   }
@@ -91,7 +87,7 @@ bool SqliteWriter::write(Batch& batch) {
   return false;
 }
 
-std::optional<Error> SqliteWriter::transact(Batch& batch) {
+std::optional<Error> SqliteWriter::transact(Batch& batch, bool durable) {
   connection_->execute(kBegin);
   for (Waiting& w : batch) {
     run_in_savepoint(*w.request);
@@ -99,6 +95,7 @@ std::optional<Error> SqliteWriter::transact(Batch& batch) {
       return fail(ErrorCode::storage, "the database failed: it rolled the transaction back");
     }
   }
+  if (durable) log_.begin_commit();
   connection_->execute(kCommit);
   return std::nullopt;
 }

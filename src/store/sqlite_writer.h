@@ -1,9 +1,8 @@
 // The one thread that writes to a SQLite database. Requests that wait while it commits share the
 // next commit, and so one sync: each runs within a savepoint of its own, so that one that fails is
 // rolled back alone. Each answer is given after the commit: of what must survive a loss of power
-// once the log is on the disk, which others can read already. A log that cannot be brought there
-// ends the process. What waits is bounded by the number of callers, each of which waits for its
-// answer.
+// once the log is on the disk. A log that cannot be brought there ends the process. What waits is
+// bounded by the number of callers, each of which waits for its answer.
 #pragma once
 
 #include <atomic>
@@ -26,8 +25,8 @@ namespace mecapy::store {
 
 class SqliteWriter {
  public:
-  // `log` is that of the database that is connected.
-  SqliteWriter(std::unique_ptr<Connection> connection, SqliteLog log,
+  // `log` is that of the database that is connected, and outlives it; write_log_back() was done.
+  SqliteWriter(std::unique_ptr<Connection> connection, SqliteLog& log,
                std::shared_ptr<const base::Clock> clock);
   // Finishes what waits and joins the thread; then writes the log back into the database file.
   ~SqliteWriter();
@@ -50,9 +49,9 @@ class SqliteWriter {
   void loop();
   // The requests that wait, waiting for the first; empty when the writer ends.
   Batch take();
-  // False when nothing of it was committed.
-  bool write(Batch& batch);
-  std::optional<Error> transact(Batch& batch);
+  // False when nothing of it was committed. `durable`: something of it must be on the disk.
+  bool write(Batch& batch, bool durable);
+  std::optional<Error> transact(Batch& batch, bool durable);
   void run_in_savepoint(Request& request);
   void roll_back();
   // Of what need not be on the disk.
@@ -60,7 +59,7 @@ class SqliteWriter {
   void sync(const Batch& batch);
 
   std::unique_ptr<Connection> connection_;
-  SqliteLog log_;
+  SqliteLog& log_;
   std::shared_ptr<const base::Clock> clock_;
   std::atomic<std::int64_t> commits_ = 0;
 

@@ -28,7 +28,9 @@ class SqliteWriterTest : public testing::Test {
     make_sqlite_file(folder_.path("db")).value();
     auto connection = connect_sqlite(folder_.path("db"), SqliteUse::write).value();
     connection->execute(kCreate);
-    writer_ = std::make_unique<SqliteWriter>(std::move(connection), SqliteLog(folder_.path("db")),
+    write_log_back(*connection).value();
+    log_ = SqliteLog::open(folder_.path("db")).value();
+    writer_ = std::make_unique<SqliteWriter>(std::move(connection), *log_,
                                              std::make_shared<base::SystemClock>());
   }
 
@@ -81,6 +83,7 @@ class SqliteWriterTest : public testing::Test {
   }
 
   TestFolder folder_;
+  std::unique_ptr<SqliteLog> log_;
   std::unique_ptr<SqliteWriter> writer_;
 };
 

@@ -186,8 +186,8 @@ class Store {
                                                        std::chrono::microseconds lease) = 0;
   // Records the end when `lease` is the run's current attempt and it is running. False when it is
   // not: then nothing was written. `committed` is called on the caller's executor before the
-  // answer, once others can read what was written, though a power cut could still take it; not by
-  // every database.
+  // answer, once Workflows::run_ends can read what was written, if anything was, though a power cut
+  // could still take it; not by every database.
   virtual awaitable<Result<bool>> record_end(Lease lease, model::RunEnd end,
                                              std::function<void()> committed = {}) = 0;
   // What the holder of the attempt saved, as of now; what it saved before is forgotten. The object

@@ -95,10 +95,10 @@ constexpr auto kStepText = join_sql(
 constexpr Sql kStep = kStepText;
 
 constexpr Sql kCost = "SELECT CAST(SUM(cost) AS BIGINT) FROM runs WHERE workflow_run_id = :id";
-// Of runs that have a row of their own, as all have that did not end at once.
+// The result is in the row of the run, or in that of the one that answered it.
 constexpr Sql kEnds =
-    "SELECT status, failure_code, failure_message, CASE WHEN :with = 1 THEN result_key END,"
-    " CASE WHEN :with2 = 1 THEN result END FROM runs WHERE id = :id";
+    "SELECT r.status, r.failure_code, r.failure_message, p.result_key, p.result FROM runs r"
+    " LEFT JOIN runs p ON p.id = COALESCE(r.payloads_of, r.id) AND :with = 1 WHERE r.id = :id";
 
 // The last run of each element since the node was begun from nothing, with the result of the row
 // that has it.
@@ -390,7 +390,7 @@ std::vector<NodeRunEnd> run_ends(Connection& connection, const std::vector<model
   for (const model::RunId& id : ids) {
     const bool there = connection.one_row(
         kEnds, soci::into(status), store::into(code), store::into(message), store::into(key),
-        store::into(result), use(with, "with"), use(with, "with2"), use(id.str(), "id"));
+        store::into(result), use(with, "with"), use(id.str(), "id"));
     if (!there) continue;
     ends.push_back({id,
                     model::parse_status(status).value_or(model::RunStatus::queued),

@@ -172,7 +172,8 @@ class SqlWorkflows final : public Workflows {
     return requests_.read<std::vector<NodeRunEnd>>(
         [ids = std::move(ids), with_results](Connection& c) -> Result<std::vector<NodeRunEnd>> {
           return store::run_ends(c, ids, with_results);
-        });
+        },
+        Reads::committed);
   }
 
  private:

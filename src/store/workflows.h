@@ -132,7 +132,8 @@ class Workflows {
                                                      std::string claimant) = 0;
   // A step that ends the run is durable; others are with the next write that is.
   virtual awaitable<Result<Stepped>> step(WorkflowStep step) = 0;
-  // In the order of `ids`; those that there are.
+  // In the order of `ids`; those that there are. As they are committed: what is told of them to
+  // anybody must come by another call, which waits until it is on the disk.
   virtual awaitable<Result<std::vector<NodeRunEnd>>> run_ends(std::vector<model::RunId> ids,
                                                               bool with_results) = 0;
 };

@@ -78,7 +78,7 @@ std::optional<std::string> string_value(std::string_view raw) {
   return std::string(value.as_string());
 }
 
-Result<std::vector<Member>> object_members(std::string_view text) {
+Result<std::vector<Member>> object_members(std::string_view text, Doubled doubled) {
   Cursor cursor(text);
   if (cursor.peek() != '{') return fail_at("", ErrorCode::invalid_request, "must be a JSON object");
   std::vector<Member> members;
@@ -86,7 +86,7 @@ Result<std::vector<Member>> object_members(std::string_view text) {
   for (cursor.step(); cursor.peek() != '}';) {
     std::string key = string_value(cursor.value()).value_or("");
     cursor.step();  // ':'
-    if (!seen.insert(key).second) {
+    if (doubled == Doubled::refused && !seen.insert(key).second) {
       const std::string_view shown =
           base::whole_characters(std::string_view(key).substr(0, kLongestKey));
       return fail_at(base::pointer_to("", shown), ErrorCode::invalid_request,

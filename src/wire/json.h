@@ -27,9 +27,13 @@ struct Member {
   std::string_view raw;
 };
 
+// What becomes of an object that has a key twice.
+enum class Doubled { refused, kept };
+
 // The members of the object `text` in order. `text` must have passed validate_json; invalid_request
-// when it is not an object or has a key twice.
-Result<std::vector<Member>> object_members(std::string_view text);
+// when it is not an object or, where that is refused, has a key twice.
+Result<std::vector<Member>> object_members(std::string_view text,
+                                           Doubled doubled = Doubled::refused);
 
 // The items of the array `text` in order, as the bytes they came in, the first `most` of them; none
 // when it is no array. `text` must have passed validate_json.

@@ -150,13 +150,14 @@ void check_nested(const FieldSpec& spec, std::string_view raw, const std::string
 template <class CheckMember>
 void check_map(const FieldSpec& spec, std::string_view raw, const std::string& pointer,
                Problems& problems, CheckMember check_member) {
-  const auto members = object_members(raw);
+  const bool nested = spec.type == FieldType::nested_map;
+  const auto members = object_members(raw, nested ? Doubled::kept : Doubled::refused);
   if (!members) {
     const auto& at = members.error().problems;
     problems.tell(at.empty() ? pointer : pointer + at.front().pointer, members.error().message);
     return;
   }
-  const double most = spec.type == FieldType::nested_map ? spec.max : kMostIntegers;
+  const double most = nested ? spec.max : kMostIntegers;
   if (static_cast<double>(members->size()) > most) {
     problems.tell(pointer, "must have at most " + number_text(most) + " members");
     return;
@@ -322,7 +323,7 @@ std::vector<std::pair<std::string, Fields>> Fields::nested_map(std::string_view 
   std::vector<std::pair<std::string, Fields>> all;
   const auto it = raw_.find(name);
   if (it == raw_.end()) return all;
-  const auto members = object_members(it->second);
+  const auto members = object_members(it->second, Doubled::kept);
   for (const Member& member : *members) {
     Fields inner;
     const auto fields = object_members(member.raw);

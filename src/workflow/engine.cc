@@ -1,6 +1,8 @@
 #include "workflow/engine.h"
 
 #include <algorithm>
+#include <limits>
+#include <map>
 #include <utility>
 
 #include "base/overloaded.h"
@@ -135,19 +137,32 @@ bool Plan::pass_on(State& state, std::vector<Action>& actions) const {
   return changed;
 }
 
+// Each place goes to the node that has the fewest runs open: none waits behind a list.
 void Plan::begin_runs(State& state, std::size_t width, std::vector<Action>& actions) const {
-  std::size_t room = width - std::min(width, in_flight(state));
-  for (std::size_t i = 0; i < state.nodes.size() && room > 0; ++i) {
-    NodeState& node = state.nodes[i];
-    if (node.status != NodeStatus::running) continue;
-    const std::size_t count = std::min(room, node.elements - node.begun);
+  std::map<std::size_t, std::size_t> counts;  // by node
+  for (std::size_t i = 0; i < state.nodes.size(); ++i) {
+    const NodeState& node = state.nodes[i];
+    if (node.status == NodeStatus::running && node.begun < node.elements) counts[i] = 0;
+  }
+  std::size_t room = counts.empty() ? 0 : width - std::min(width, in_flight(state));
+  for (; room > 0; --room) {
+    const auto open = [&](const auto& one) {
+      const NodeState& node = state.nodes[one.first];
+      const bool more = node.begun + one.second < node.elements;
+      return more ? node.open.size() + one.second : std::numeric_limits<std::size_t>::max();
+    };
+    const auto next = std::ranges::min_element(counts, {}, open);
+    if (open(*next) == std::numeric_limits<std::size_t>::max()) break;
+    ++next->second;
+  }
+  for (const auto& [i, count] : counts) {
     if (count == 0) continue;
+    NodeState& node = state.nodes[i];
     actions.emplace_back(BeginRuns{i, node.begun, count});
     for (std::size_t element = 0; element < count; ++element) {
       node.open.push_back(node.begun + element);
     }
     node.begun += count;
-    room -= count;
   }
 }
 

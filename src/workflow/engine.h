@@ -7,7 +7,7 @@
 //
 // A node begins once all it needs is completed. Reading is the asker's: with the results at hand it
 // looks at `when` and at the length of the list, and says what it found (Read). Then runs are begun
-// in the order of elements, as many at a time as there is room for.
+// in the order of elements, as many at a time as there is room for; nodes take turns.
 //
 // Actions may be lost behind the state that asked for them: `again` tells them once more. Each
 // names what it is of, a node or an element, so that whoever is asked twice does it once; and an

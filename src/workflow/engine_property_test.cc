@@ -202,18 +202,31 @@ class Asker {
   bool one_in(std::uint32_t count) { return chance_() % count == 0; }
 
   void tell(const Event& event) {
-    for (Action& action : plan_.step(state_, event, case_.width)) {
+    const std::size_t width = 1 + chance_() % case_.width;
+    for (Action& action : plan_.step(state_, event, width)) {
       if (const auto* finish = std::get_if<Finish>(&action)) finishes_.push_back(finish->status);
       if (const auto* runs = std::get_if<BeginRuns>(&action)) {
         for (const std::size_t need : case_.nodes[runs->node].needs) {
           RC_ASSERT(state_.nodes[need].status == NodeStatus::completed);
         }
+        for (std::size_t i = runs->first; i < runs->first + runs->count; ++i) {
+          RC_ASSERT(begun_.insert({runs->node, i}).second);
+        }
+        expect_turns(runs->node);
       }
       todo_.push_back(std::move(action));
     }
     std::size_t at_once = 0;
     for (const NodeState& node : state_.nodes) at_once += node.open.size();
     most_at_once_ = std::max(most_at_once_, at_once);
+  }
+
+  // Where a node was given runs, no other that wants one has fewer, but for one.
+  void expect_turns(std::size_t given) const {
+    for (const NodeState& node : state_.nodes) {
+      if (node.status != NodeStatus::running || node.begun == node.elements) continue;
+      RC_ASSERT(node.open.size() + 1 >= state_.nodes[given].open.size());
+    }
   }
 
   void act(const Action& action) {
@@ -244,6 +257,7 @@ class Asker {
   std::deque<Action> todo_;
   std::vector<Event> events_;
   std::set<std::pair<std::size_t, std::size_t>> runs_;
+  std::set<std::pair<std::size_t, std::size_t>> begun_;  // as steps asked for
   std::vector<Status> finishes_;
   std::size_t most_at_once_ = 0;
 };

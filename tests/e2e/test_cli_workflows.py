@@ -17,8 +17,10 @@ from support.workflows import nodes_of, statuses
 ADD = "def calculate(inputs):\n    return {'n': inputs['a'] + inputs['b']}\n"
 SLOW = """
 import time
+import mecapy
 def calculate(inputs):
     print('begun', flush=True)
+    mecapy.progress(0.5, 'half \\x1b[31m')
     time.sleep(60)
     return {'n': inputs['a']}
 """
@@ -399,6 +401,39 @@ def test_a_node_that_failed_and_is_skipped_is_told(person: Person) -> None:
         assert "\x1b" not in done
 
 
+WRITES = """
+import mecapy
+def calculate(inputs):
+    print('of', inputs['a'])
+    mecapy.progress(0.5, 'half \\x1b[31m')
+    print('no end', end='')
+    return {'n': inputs['a'] + 1}
+"""
+
+
+def test_what_nodes_write_is_told_with_their_names(person: Person, there: Api) -> None:
+    person.file(WRITES, "writes.py")
+    node = "{task: writes.py, inputs: {a: {%s}}}"
+    person.file(
+        "inputs: {x: {}}\nnodes:\n"
+        f"  one: {node % 'input: x'}\n  two: {node % 'node: one, at: /n'}\n"
+        "outputs: {n: {node: two, at: /n}}\n",
+        "w.yaml",
+    )
+    done = person.does("workflow", "run", "w.yaml", "-i", "x=1")
+    assert json.loads(done.stdout) == {"n": 3}
+    told = done.stderr[done.stderr.index("one | ") :].splitlines()
+    assert [told[0], told[1], told[3], told[4]] == [
+        "one | of 1",
+        "one | no end",
+        "two | of 2",
+        "two | no end",
+    ]
+    assert told[2].split()[1] == "one"
+    again = person.does("workflow", "run", "w.yaml", "-i", "x=1").stderr
+    assert " | " not in again, "an earlier run answered"
+
+
 def test_elements_are_counted_and_those_that_fail_are_told(person: Person) -> None:
     person.file(ODD, "odd.py")
     person.file(
@@ -468,11 +503,12 @@ def test_ctrl_c_asks_and_yes_cancels(person: Person, there: Api) -> None:
     person.file(SLOW, "slow.py")
     person.file(one_of("slow.py"), "w.yaml")
     terminal = person.at_terminal("workflow", "run", "w.yaml", "-i", "x=1")
-    terminal.expect("0/1 nodes, w")
+    terminal.expect("w | begun")
+    terminal.expect("0/1 nodes, w 50% half \\x1b[31m")
     terminal.types("\x03")
     terminal.expect("Cancel the workflow? [y/N] ")
     terminal.types("n\n")
-    terminal.expect("0/1 nodes, w")
+    terminal.expect("0/1 nodes, w 50% half")
     terminal.types("\x03")
     terminal.expect("Cancel the workflow? [y/N] ")
     terminal.types("y\n")

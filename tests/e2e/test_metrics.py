@@ -12,10 +12,11 @@ import httpx
 import pytest
 
 from support import contract
-from support.api import Api
+from support.api import Api, expect
 from support.metrics import Scrape, free_port, scrape
 from support.server import Server
 from support.waiting import wait_until
+from support.workflows import create, execute, given, node, of, run_of, start, statuses
 
 FINE = "def calculate(inputs):\n    return 1\n"
 FAILS = "def calculate(inputs):\n    return 1 / 0\n"
@@ -33,6 +34,7 @@ COUNTERS = {
     "mecapy_leases_lost": set(),
     "mecapy_dead_letters": set(),
     "mecapy_cache_requests": {"cache", "result"},
+    "mecapy_workflow_runs_finished": {"outcome"},
     "mecapy_budget_submits": {"result"},
     "mecapy_http_requests": {"route", "method", "status"},
     "process_cpu_seconds": set(),
@@ -44,6 +46,8 @@ HISTOGRAMS = {
 GAUGES = {
     "mecapy_build_info": {"version"},
     "mecapy_runs_running": set(),
+    "mecapy_workflow_runs": set(),
+    "mecapy_workflow_values_bytes": set(),
     "mecapy_queue_depth": set(),
     "mecapy_queue_capacity": set(),
     "mecapy_queue_degraded": set(),
@@ -171,6 +175,26 @@ def test_a_run_that_an_earlier_one_answers_is_counted_as_such(api: Api, port: in
         for result in ("hit", "miss"):
             count = grown(both, "mecapy_cache_requests_total", cache=cache, result=result)
             assert count == 1, (cache, result)
+
+
+def test_runs_of_workflows_are_counted_as_they_end(api: Api, port: int) -> None:
+    before = scrape(port)
+    sleeps = create(api, {"n": node(api.create(SLEEPS), s=given("s"))}, {"n": of("n")}, {"s": {}})
+    running = start(api, sleeps, inputs={"s": 60})
+    wait_until("it runs", lambda: statuses(run_of(api, running))["n"] == "running")
+    assert scrape(port).value("mecapy_workflow_runs") == 1
+    expect(api.post(f"/api/workflow-runs/{running}/cancel"), 200)
+    assert run_of(api, running, 30)["status"] == "cancelled"
+    assert execute(api, sleeps, inputs={"s": 0})["status"] == "completed"
+    fails = create(api, {"n": node(api.create(FAILS))}, {"n": of("n")})
+    for _ in range(2):
+        assert execute(api, fails)["status"] == "failed"
+    wait_until("none is left", lambda: scrape(port).value("mecapy_workflow_runs") == 0)
+    ends = (before, scrape(port))
+    name = "mecapy_workflow_runs_finished_total"
+    for outcome, count in {"completed": 1, "failed": 2, "cancelled": 1}.items():
+        assert grown(ends, name, outcome=outcome) == count, outcome
+    assert ends[1].value("mecapy_workflow_values_bytes") == 0
 
 
 def test_requests_are_counted_by_route_method_and_status(api: Api, port: int) -> None:

@@ -16,7 +16,7 @@ from e2e.test_durability import ROLES, kill
 from support.api import Api, Json, expect
 from support.server import DEV_TOKEN, Server
 from support.waiting import wait_until
-from support.workflows import create, given, node, nodes_of, of, run_of, start, statuses, value
+from support.workflows import create, execute, given, node, nodes_of, of, run_of, start, statuses, value
 
 ELEMENTS = 120
 CHAIN = 10
@@ -92,6 +92,32 @@ def test_a_workflow_ends_as_it_must_whatever_is_killed(own_server: Callable[...,
     assert {one["status"] for one in listed} == {"completed"}
     attempts = sum(one["attempt"] > 1 for one in listed)
     print(f"{attempts} of {len(listed)} runs were interrupted")
+
+
+REUSED = 60
+REUSES = 6
+
+
+@pytest.mark.timeout(BOUND_S)
+def test_what_earlier_runs_answer_is_right_whatever_is_killed(
+    own_server: Callable[..., Server],
+) -> None:
+    chance = random.Random(time.time_ns())
+    server = own_server(dispatcher_lease_s=2)
+    step = server.api().create("def calculate(i):\n    return {'n': i['a'] + 1}\n")
+    wrong = {"on_error": "default", "default": {"n": -1000}}
+    nodes = {"n0": node(step, a=given("x"))}
+    for i in range(1, REUSED):
+        nodes[f"n{i}"] = node(step, a=of(f"n{i - 1}", "/n")) | wrong
+    workflow = create(server.api(), nodes, {"n": of(f"n{REUSED - 1}", "/n")}, {"x": {}})
+    execute(server.api(), workflow, inputs={"x": 1})
+    pause = threading.Event()
+    for _ in range(REUSES):
+        run = start(server.api(), workflow, inputs={"x": 1})
+        pause.wait(chance.uniform(0, 0.03))  # amid what is answered at once
+        kill(server, "api")
+        ended = run_of(server.api(), run, wait_s=40)
+        assert (ended["status"], ended["result"]) == ("completed", {"n": 1 + REUSED}), ended
 
 
 @pytest.mark.timeout(120)

@@ -1,5 +1,6 @@
 """Workflows: kept in versions, run node by node; failures, lists and cancels."""
 
+import json
 from collections.abc import Callable
 
 import pytest
@@ -441,6 +442,36 @@ def test_all_that_is_wrong_is_told_at_once(api: Api, add: Json) -> None:
             "/nodes/e/task",
             "/nodes/e",
         }
+
+
+def test_what_is_doubled_is_told_with_the_rest(api: Api, add: Json) -> None:
+    body = {
+        "name": "doubled",
+        "inputs": {"x": {}, "x2": {}},
+        "nodes": {
+            "k": node(add, a=given("x"), b=given("x"), a2=of("k2", "/n")),
+            "k2": node(add, a=of("k", "/n")),
+            "l": node(add, a=of("nobody")),
+            "l2": node(add, a=given("x")),
+        },
+        "outputs": {"n": of("k", "/n"), "n2": of("l", "/n")},
+    }
+    doubled = json.dumps(body)
+    for name in ("x", "a", "l", "n"):
+        doubled = doubled.replace(f'"{name}2":', f'"{name}":')
+    for path in ("/api/workflows/check", "/api/workflows"):
+        answer = api.send(path, doubled.encode())
+        errors = expect_problem(answer, 422, "invalid_fields")["errors"]
+        told = {(one["pointer"], one["detail"]) for one in errors}
+        for pointer, detail in (
+            ("/inputs/x", "it is there twice"),
+            ("/nodes/k/inputs/a", "it is given twice"),
+            ("/nodes/l", "it is there twice"),
+            ("/outputs/n", "it is there twice"),
+        ):
+            assert (pointer, detail) in told, told
+        assert any("k -> k2 -> k" in detail or "k2 -> k -> k2" in detail for _, detail in told), told
+        assert any(pointer == "/nodes/l/inputs/a" for pointer, _ in told), told
 
 
 def test_of_very_much_that_is_wrong_the_first_is_told(api: Api) -> None:
