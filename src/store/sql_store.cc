@@ -86,7 +86,8 @@ class SqlStore final : public Store, private Machines {
     return read<std::optional<Run>>(
         [user = std::move(user), query = std::move(query)](Connection& c) {
           return store::cached_run(c, c.now(), user, query);
-        });
+        },
+        Reads::committed);
   }
   awaitable<Result<std::optional<Run>>> run_made_by(std::string user, Idempotency key) override {
     return read<std::optional<Run>>([user = std::move(user), key = std::move(key)](Connection& c) {
@@ -380,8 +381,8 @@ class SqlStore final : public Store, private Machines {
     return requests_.write<T>(std::move(work), durability);
   }
   template <class T, class Work>
-  awaitable<Result<T>> read(Work work) {
-    return requests_.read<T>(std::move(work));
+  awaitable<Result<T>> read(Work work, Reads reads = Reads::durable) {
+    return requests_.read<T>(std::move(work), reads);
   }
 
   CostRules costs_;  // used by its threads

@@ -17,9 +17,9 @@ enum class SqliteUse { write, read };
 Result<std::unique_ptr<Connection>> connect_sqlite(const std::string& path, SqliteUse use);
 
 // Brings all that the log has into the database file, and that to the disk; then syncing the log is
-// its user's (SqliteLog). What an earlier process failed to bring to the disk looks, in the kernel's
-// memory, as if it were there: commits behind it would be lost with it. Where another program reads
-// the database meanwhile, as those that copy it do, what it reads stays in the log.
+// its user's (SqliteLog). What an earlier process failed to bring to the disk looks, in the
+// kernel's memory, as if it were there: commits behind it would be lost with it. Where another
+// program reads the database meanwhile, as those that copy it do, what it reads stays in the log.
 Result<void> write_log_back(Connection& connection);
 
 // storage, or conflict for a broken constraint. Only SQLite's own words for its code: what SOCI

@@ -3,10 +3,15 @@
 #include <fcntl.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
+#include <cstdlib>
 #include <filesystem>
+#include <iterator>
 #include <system_error>
 #include <utility>
+
+#include "base/log.h"
 
 namespace mecapy::store {
 namespace {
@@ -35,37 +40,70 @@ Result<std::unique_ptr<SqliteLog>> SqliteLog::open(const std::string& database) 
   return std::unique_ptr<SqliteLog>(new SqliteLog(std::move(log)));
 }
 
-void SqliteLog::begin_commit() {
-  const std::lock_guard lock(mutex_);
-  unsynced_ = true;
-}
+SqliteLog::SqliteLog(base::Fd file) : file_(std::move(file)), thread_([this] { loop(); }) {}
 
-Result<void> SqliteLog::sync() {
-  while (::fdatasync(file_.get()) != 0) {
-    if (errno != EINTR) return failure("the database's log did not reach the disk", last_error());
-  }
-  return {};
-}
-
-void SqliteLog::end_commit() {
-  std::vector<std::unique_ptr<Request>> waited;
+SqliteLog::~SqliteLog() {
   {
     const std::lock_guard lock(mutex_);
-    unsynced_ = false;
-    waited.swap(waiting_);
+    ending_ = true;
   }
-  for (const auto& request : waited) request->answer();
+  arrived_.notify_one();
+  thread_.join();
+}
+
+void SqliteLog::begin_commit() {
+  const std::lock_guard lock(mutex_);
+  ++begun_;
+}
+
+void SqliteLog::end_commit(Requests written) {
+  {
+    const std::lock_guard lock(mutex_);
+    ended_ = begun_;
+    std::ranges::move(written, std::back_inserter(written_));
+  }
+  arrived_.notify_one();
 }
 
 void SqliteLog::answer(std::unique_ptr<Request> request) {
   {
     const std::lock_guard lock(mutex_);
-    if (unsynced_) {
-      waiting_.push_back(std::move(request));
+    if (synced_ < begun_) {
+      readers_.push_back({begun_, std::move(request)});
       return;
     }
   }
   request->answer();
+}
+
+void SqliteLog::loop() {
+  std::unique_lock lock(mutex_);
+  while (true) {
+    arrived_.wait(lock, [this] { return ending_ || synced_ < ended_; });
+    if (synced_ == ended_) return;
+    const std::uint64_t commit = ended_;
+    Requests done = std::exchange(written_, {});
+    lock.unlock();
+    sync();
+    lock.lock();
+    synced_ = commit;
+    for (Reader& reader : readers_) {
+      if (reader.commit <= commit) done.push_back(std::move(reader.request));
+    }
+    std::erase_if(readers_, [](const Reader& reader) { return !reader.request; });
+    lock.unlock();
+    for (const auto& request : done) request->answer();
+    lock.lock();
+  }
+}
+
+void SqliteLog::sync() const {
+  while (::fdatasync(file_.get()) != 0) {
+    if (errno == EINTR) continue;
+    const Error error = failure("the database's log did not reach the disk", last_error());
+    base::log_error("what was written may be lost: the server ends", {{"error", error.message}});
+    std::abort();
+  }
 }
 
 }  // namespace mecapy::store

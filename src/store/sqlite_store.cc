@@ -42,7 +42,7 @@ class SqliteDatabase final : public Database {
  private:
   base::Fd lock_;  // released last
   std::unique_ptr<SqliteLog> log_;
-  SqliteWriter writer_;    // answers what waits for the log
+  SqliteWriter writer_;
   SqliteReaders readers_;  // first to end
 };
 

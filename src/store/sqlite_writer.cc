@@ -1,10 +1,8 @@
 #include "store/sqlite_writer.h"
 
 #include <algorithm>
-#include <cstdlib>
 #include <utility>
 
-#include "base/log.h"
 #include "store/sqlite_connection.h"
 
 namespace mecapy::store {
@@ -48,11 +46,10 @@ void SqliteWriter::loop() {
   for (Batch batch = take(); !batch.empty(); batch = take()) {
     const bool durable = std::ranges::any_of(
         batch, [](const Waiting& w) { return w.durability == Durability::power_loss; });
-    if (write(batch, durable)) {
-      answer_relaxed(batch);
-      sync(batch);
-    }
-    if (durable) log_.end_commit();
+    SqliteLog::Requests waits;  // for the disk
+    if (write(batch, durable)) waits = take_durable(batch);
+    for (const auto& request : waits) request->committed();
+    if (durable) log_.end_commit(std::move(waits));
     for (Waiting& w : batch) w.request->answer();
   }
 }
@@ -109,23 +106,13 @@ void SqliteWriter::run_in_savepoint(Request& request) {
   connection_->execute(kRelease);
 }
 
-void SqliteWriter::answer_relaxed(Batch& batch) {
-  std::erase_if(batch, [](const Waiting& w) {
-    if (w.durability == Durability::power_loss) return false;
-    w.request->answer();
-    return true;
-  });
-}
-
-// Later commits go behind this one in the log: where it has a hole they would be lost with it.
-void SqliteWriter::sync(const Batch& batch) {
-  if (batch.empty()) return;
-  for (const Waiting& w : batch) w.request->committed();
-  if (auto synced = log_.sync(); !synced) {
-    base::log_error("what was written may be lost: the server ends",
-                    {{"error", synced.error().message}});
-    std::abort();
+SqliteLog::Requests SqliteWriter::take_durable(Batch& batch) {
+  SqliteLog::Requests durable;
+  for (Waiting& w : batch) {
+    if (w.durability == Durability::power_loss) durable.push_back(std::move(w.request));
   }
+  std::erase_if(batch, [](const Waiting& w) { return !w.request; });
+  return durable;
 }
 
 // After this no transaction is open, or the connection is beyond help and says so at the next

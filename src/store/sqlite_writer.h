@@ -1,8 +1,8 @@
 // The one thread that writes to a SQLite database. Requests that wait while it commits share the
 // next commit, and so one sync: each runs within a savepoint of its own, so that one that fails is
 // rolled back alone. Each answer is given after the commit: of what must survive a loss of power
-// once the log is on the disk. A log that cannot be brought there ends the process. What waits is
-// bounded by the number of callers, each of which waits for its answer.
+// once the log is on the disk (SqliteLog), while the next commit is made. What waits is bounded by
+// the number of callers, each of which waits for its answer.
 #pragma once
 
 #include <atomic>
@@ -54,9 +54,8 @@ class SqliteWriter {
   std::optional<Error> transact(Batch& batch, bool durable);
   void run_in_savepoint(Request& request);
   void roll_back();
-  // Of what need not be on the disk.
-  static void answer_relaxed(Batch& batch);
-  void sync(const Batch& batch);
+  // Those that must be on the disk before they are answered.
+  static SqliteLog::Requests take_durable(Batch& batch);
 
   std::unique_ptr<Connection> connection_;
   SqliteLog& log_;
