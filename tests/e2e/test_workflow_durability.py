@@ -16,7 +16,18 @@ from e2e.test_durability import ROLES, kill
 from support.api import Api, Json, expect
 from support.server import DEV_TOKEN, Server
 from support.waiting import wait_until
-from support.workflows import create, execute, given, node, nodes_of, of, run_of, start, statuses, value
+from support.workflows import (
+    create,
+    execute,
+    given,
+    node,
+    nodes_of,
+    of,
+    run_of,
+    start,
+    statuses,
+    value,
+)
 
 ELEMENTS = 120
 CHAIN = 10

@@ -470,7 +470,7 @@ def test_what_is_doubled_is_told_with_the_rest(api: Api, add: Json) -> None:
             ("/outputs/n", "it is there twice"),
         ):
             assert (pointer, detail) in told, told
-        assert any("k -> k2 -> k" in detail or "k2 -> k -> k2" in detail for _, detail in told), told
+        assert any("k -> k2 -> k" in detail for _, detail in told), told
         assert any(pointer == "/nodes/l/inputs/a" for pointer, _ in told), told
 
 
