@@ -224,6 +224,7 @@ ITS_API = (
 STATES = """
 STATE='{{.Name}} {{.State.Status}} {{if .State.Health}}{{.State.Health.Status}}{{end}}'
 IDS=$(docker compose -f deploy/compose.yaml ps -q)
+trap 'cat states ready >&2 || :' EXIT
 """
 ALL_IS_WELL = (
     STATES
