@@ -73,6 +73,7 @@ void take_end(model::Run& run, model::Run origin) {
 awaitable<Result<std::optional<model::Run>>> find_origin(Api& api, const std::string& user,
                                                          double ttl_s, store::CacheQuery query) {
   Parts& parts = Routes::parts(api);
+  if (query.of) co_return co_await parts.store.cached_run(user, std::move(query));
   const std::string place = place_of(user, query);
   if (const auto kept = co_await parts.cache.get(place)) {
     auto run = read_kept(*kept);
@@ -169,6 +170,7 @@ awaitable<Result<void>> answer_from_cache(Api& api, Reuse reuse, const std::stri
   query.cache_key = run.cache_key;
   query.environment = parts.environment();
   query.age = std::chrono::microseconds(std::llround(reuse.ttl_s * 1e6));
+  query.of = std::move(reuse.of);
   if (query.environment.empty() || reuse.fresh) co_return Result<void>{};
   auto origin = co_await find_origin(api, run.user, reuse.ttl_s, std::move(query));
   if (!origin) co_return origin.error();

@@ -134,10 +134,10 @@ awaitable<Result<model::WorkflowRun>> new_run(Api& api, const model::KeptWorkflo
     model::NodeRecord node;
     node.task_id = task->id;
     node.version = task->version.number;
-    node.fresh = fresh;
+    if (fresh) node.fresh_since = run.attempt;
     run.nodes.push_back(std::move(node));
   }
-  for (const std::size_t place : asked->force) run.nodes[place].fresh = true;
+  for (const std::size_t place : asked->force) run.nodes[place].fresh_since = run.attempt;
   run.id = model::WorkflowRunId::make();
   run.workflow_id = workflow.id;
   run.user = workflow.user;

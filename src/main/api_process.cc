@@ -218,9 +218,13 @@ class ApiProcess {
             threads_,
             [this](orchestrator::Draft draft) -> awaitable<Result<model::Run>> {
               const model::NodePlace place = draft.place;
-              auto run = co_await api::prepare_run(
-                  api_, {std::move(draft.user), std::move(draft.task), draft.limits,
-                         std::move(draft.inputs), draft.reuse});
+              api::RunDraft wanted{std::move(draft.user), std::move(draft.task), draft.limits,
+                                   std::move(draft.inputs), draft.reuse};
+              if (draft.reuse_since > 0) {
+                wanted.reuse_of = place;
+                wanted.reuse_of->attempt = draft.reuse_since;
+              }
+              auto run = co_await api::prepare_run(api_, std::move(wanted));
               if (run) run->place = place;
               co_return run;
             },

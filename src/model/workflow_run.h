@@ -65,8 +65,10 @@ struct NodeRecord {
   int since = 1;
   RunId run_id{};  // the last; of a node without a list
   RunId reused_from{};
-  std::size_t reused = 0;              // elements whose run was answered by an earlier one
-  bool fresh = false;                  // no earlier run may answer for it
+  std::size_t reused = 0;  // elements whose run was answered by an earlier one
+  // The attempt of the workflow run in which it was forced: from then on only its own runs answer
+  // for it; 0 for one whose every earlier run may.
+  int fresh_since = 0;
   std::map<std::size_t, int> tries{};  // runs of an open element that have failed, where some have
   std::optional<NodeError> error{};    // the first
   std::optional<base::TimePoint> started_at{};

@@ -27,8 +27,9 @@ struct Draft {
   std::string user;
   model::Task task;  // with the version that runs
   model::Limits limits{};
-  std::string inputs;  // JSON
-  bool reuse = true;   // an earlier run may answer
+  std::string inputs;   // JSON
+  bool reuse = true;    // an earlier run may answer
+  int reuse_since = 0;  // only one of its own place, of this attempt or a later one; 0: any
   model::NodePlace place{};
 };
 

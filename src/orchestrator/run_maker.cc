@@ -29,7 +29,8 @@ awaitable<Result<model::Run>> RunMaker::make(const model::NodeRecord& record, st
   if (!inputs) co_return inputs.error();
   draft.inputs = std::move(*inputs);
   const int failures = failures_of(record, element);
-  draft.reuse = may_reuse && !record.fresh && failures == 0;
+  draft.reuse = may_reuse && record.fresh_since < run_.attempt && failures == 0;
+  draft.reuse_since = record.fresh_since;
   draft.place = {run_.id, static_cast<int>(place), static_cast<int>(element), run_.attempt,
                  1 + failures};
   co_return co_await parts_.prepare(std::move(draft));

@@ -67,7 +67,7 @@ TEST_P(WorkflowContract, AStep_ChangesAllItSaysAndBeginsItsRuns_Once) {
   const model::Run first = node_run(run, 0, 0);
   run.nodes[0].run_id = first.id;
   run.nodes[1].reused = 3;
-  run.nodes[1].fresh = true;
+  run.nodes[1].fresh_since = 2;
   run.nodes[1].tries = {{4, 1}, {6, 2}};
   run.nodes[1].error = model::NodeError{"timeout", "too long", first.id, 5};
   run.nodes[1].started_at = now();
@@ -91,7 +91,7 @@ TEST_P(WorkflowContract, AStep_ChangesAllItSaysAndBeginsItsRuns_Once) {
   const model::NodeRecord& record = read.nodes[1];
   EXPECT_EQ(record.task_id, task_.id);
   EXPECT_EQ(record.reused, 3U);
-  EXPECT_TRUE(record.fresh);
+  EXPECT_EQ(record.fresh_since, 2);
   EXPECT_EQ(record.tries, (std::map<std::size_t, int>{{4, 1}, {6, 2}}));
   EXPECT_EQ(record.error->code, "timeout");
   EXPECT_EQ(record.error->run_id, first.id);
@@ -231,6 +231,33 @@ TEST_P(WorkflowContract, RunsBeforeANodeWasBegunAnew_CountNoMore) {
   const auto all = await(workflows().element_runs(run.id, 1, -1, 10)).value();
   ASSERT_EQ(all.size(), 1U);
   EXPECT_EQ(all[0].run.id, anew.id);
+}
+
+TEST_P(WorkflowContract, ARunAnswersItsOwnElement_SinceAnAttempt) {
+  model::WorkflowRun run = begun();
+  run.attempt = 2;
+  model::Run one = node_run(run, 1, 3);
+  one.cache_key = "key";
+  ASSERT_TRUE(step({run, {}, "", {one}}).done);
+  model::RunEnd end = completed("7");
+  end.environment = "e";
+  ASSERT_TRUE(await(store_->record_end({one.id, claim(one.id).attempt}, end)));
+  const model::Run other = ended_run("key", end);  // of no workflow, and newer
+  EXPECT_EQ(cached("ann", "key", "e")->id, other.id);
+
+  const auto answer = [&](const std::string& user, const std::string& key,
+                          const model::NodePlace& place) {
+    CacheQuery query{key, "e", std::chrono::hours(1), place};
+    const auto found = await(store_->cached_run(user, std::move(query))).value();
+    return found ? found->id : model::RunId();
+  };
+  for (const int since : {1, 2}) EXPECT_EQ(answer("ann", "key", {run.id, 1, 3, since}), one.id);
+  EXPECT_TRUE(answer("ann", "key", {run.id, 1, 3, 3}).empty());
+  EXPECT_TRUE(answer("ann", "key", {run.id, 1, 2, 1}).empty());
+  EXPECT_TRUE(answer("ann", "key", {run.id, 0, 3, 1}).empty());
+  EXPECT_TRUE(answer("ann", "key", {begun().id, 1, 3, 1}).empty());
+  EXPECT_TRUE(answer("ann", "other", {run.id, 1, 3, 1}).empty());
+  EXPECT_TRUE(answer("bob", "key", {run.id, 1, 3, 1}).empty());
 }
 
 TEST_P(WorkflowContract, RunsOfNodes_AreToldAndListedApart) {

@@ -323,6 +323,13 @@ const std::vector<Migration>& migrations() {
            "ALTER TABLE workflow_nodes ADD COLUMN since $INTEGER NOT NULL DEFAULT 1",
            "ALTER TABLE workflow_runs ADD COLUMN resumed_at $INTEGER",
        }},
+      {13,
+       "since when a node is forced",
+       {
+           "ALTER TABLE workflow_nodes ADD COLUMN fresh_since $INTEGER NOT NULL DEFAULT 0",
+           "UPDATE workflow_nodes SET fresh_since = since WHERE fresh = 1",
+           "ALTER TABLE workflow_nodes DROP COLUMN fresh",
+       }},
   };
   return table;
 }

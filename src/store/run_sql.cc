@@ -42,12 +42,19 @@ constexpr Sql kPayloads = kPayloadsText;
 constexpr Sql kFind = kFindText;
 constexpr Sql kLatest = kLatestText;
 
-constexpr auto kCachedText =
-    join_sql(kSelect, kRunColumns, kComma, kRunPayloadColumns, kFrom,
-             "owner = :owner AND cache_key = :cache_key AND environment = :environment"
-             " AND finished_at >= :since AND cache_key <> '' AND status = 'completed'"
-             " AND cached_from IS NULL AND resumed_from = 0 ORDER BY finished_at DESC LIMIT 1");
+constexpr char kAnswers[] =
+    "owner = :owner AND cache_key = :cache_key AND environment = :environment"
+    " AND finished_at >= :since AND cache_key <> '' AND status = 'completed'"
+    " AND cached_from IS NULL AND resumed_from = 0";
+constexpr auto kCachedText = join_sql(kSelect, kRunColumns, kComma, kRunPayloadColumns, kFrom,
+                                      kAnswers, " ORDER BY finished_at DESC LIMIT 1");
+constexpr auto kCachedOfElementText =
+    join_sql(kSelect, kRunColumns, kComma, kRunPayloadColumns, kFrom, kAnswers,
+             " AND workflow_run_id = :workflow_run AND node = :node AND element = :element"
+             " AND workflow_attempt >= :attempt ORDER BY workflow_attempt DESC, number DESC"
+             " LIMIT 1");
 constexpr Sql kCached = kCachedText;
+constexpr Sql kCachedOfElement = kCachedOfElementText;
 
 // Of one that was taken up from a checkpoint, the last part is no measure of the whole. The newest
 // alone, however many runs other versions had.
@@ -241,8 +248,16 @@ Result<std::optional<model::Run>> latest_run(Connection& connection, const std::
 Result<std::optional<model::Run>> cached_run(Connection& connection, base::TimePoint now,
                                              const std::string& user, const CacheQuery& query) {
   const long long since = to_us(now - query.age);
-  return one_run(connection, kCached, use(user, "owner"), use(query.cache_key, "cache_key"),
-                 use(query.environment, "environment"), use(since, "since"));
+  const auto place = [&](soci::statement& s) {
+    if (!query.of) return;
+    s.exchange(use(query.of->workflow_run_id.str(), "workflow_run"));
+    s.exchange(use(query.of->node, "node"));
+    s.exchange(use(query.of->element, "element"));
+    s.exchange(use(query.of->attempt, "attempt"));
+  };
+  return one_run(connection, query.of ? kCachedOfElement : kCached, use(user, "owner"),
+                 use(query.cache_key, "cache_key"), use(query.environment, "environment"),
+                 use(since, "since"), place);
 }
 
 Result<std::vector<std::chrono::microseconds>> durations(Connection& connection,

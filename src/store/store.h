@@ -64,6 +64,8 @@ struct CacheQuery {
   std::string cache_key;
   std::string environment;
   std::chrono::microseconds age{};  // it ended no longer ago
+  // Only one of this element, of this attempt of the workflow run or a later one.
+  std::optional<model::NodePlace> of{};
 };
 
 struct RunFilter {

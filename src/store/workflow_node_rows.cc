@@ -49,20 +49,22 @@ std::string text_of(const Table& table, Status wanted) {
 }
 
 constexpr Sql kRead =
-    "SELECT status, elements, begun, failed, reused, by_default, fresh, task_id, version, changed,"
-    " run_id, reused_from, started_at, finished_at, error_code, error_message, error_run,"
+    "SELECT status, elements, begun, failed, reused, by_default, fresh_since, task_id, version,"
+    " changed, run_id, reused_from, started_at, finished_at, error_code, error_message, error_run,"
     " error_element, open, tries, since FROM workflow_nodes WHERE workflow_run_id = :run ORDER BY "
     "node";
 constexpr Sql kWrite =
     "INSERT INTO workflow_nodes (workflow_run_id, node, status, elements, begun, failed, reused,"
-    " by_default, fresh, task_id, version, changed, run_id, reused_from, started_at, finished_at,"
-    " error_code, error_run, error_element, open, tries, since, error_message)"
-    " VALUES (:run, :node, :status, :elements, :begun, :failed, :reused, :by_default, :fresh,"
-    " :task, :version, :changed, :run_id, :reused_from, :started_at, :finished_at, :error_code,"
+    " by_default, fresh_since, task_id, version, changed, run_id, reused_from, started_at,"
+    " finished_at, error_code, error_run, error_element, open, tries, since, error_message)"
+    " VALUES (:run, :node, :status, :elements, :begun, :failed, :reused, :by_default,"
+    " :fresh_since, :task, :version, :changed, :run_id, :reused_from, :started_at, :finished_at, "
+    ":error_code,"
     " :error_run, :error_element, :open, :tries, :since, :error_message)"
     " ON CONFLICT (workflow_run_id, node) DO UPDATE SET status = excluded.status,"
     " elements = excluded.elements, begun = excluded.begun, failed = excluded.failed,"
-    " reused = excluded.reused, by_default = excluded.by_default, fresh = excluded.fresh,"
+    " reused = excluded.reused, by_default = excluded.by_default, fresh_since = "
+    "excluded.fresh_since,"
     " version = excluded.version, changed = excluded.changed, run_id = excluded.run_id,"
     " reused_from = excluded.reused_from, started_at = excluded.started_at,"
     " finished_at = excluded.finished_at, error_code = excluded.error_code,"
@@ -108,7 +110,7 @@ std::optional<std::string> id_text(const model::RunId& id) {
 struct NodeRow {
   std::string status, task_id, open, tries;
   long long elements = 0, begun = 0, failed = 0, reused = 0, changed = 0;
-  int by_default = 0, fresh = 0, version = 0, since = 1;
+  int by_default = 0, fresh_since = 0, version = 0, since = 1;
   Nullable<std::string> run_id, reused_from;
   Nullable<long long> started_at, finished_at;
   NodeErrorColumns error;
@@ -119,7 +121,7 @@ struct NodeRow {
       s.exchange(soci::into(*number));
     }
     s.exchange(soci::into(by_default));
-    s.exchange(soci::into(fresh));
+    s.exchange(soci::into(fresh_since));
     s.exchange(soci::into(task_id));
     s.exchange(soci::into(version));
     s.exchange(soci::into(changed));
@@ -152,7 +154,7 @@ struct NodeRow {
     record.run_id = trusted_id<model::RunId>(run_id.get().value_or(""));
     record.reused_from = trusted_id<model::RunId>(reused_from.get().value_or(""));
     record.reused = static_cast<std::size_t>(reused);
-    record.fresh = fresh != 0;
+    record.fresh_since = fresh_since;
     for (const auto& [number, count] : decode(tries)) record.tries.emplace(number, count);
     record.error = error.error();
     record.started_at = from_us(started_at);
@@ -180,7 +182,6 @@ void write_node(Connection& connection, const model::WorkflowRun& run, std::size
   const auto reused = static_cast<long long>(record.reused);
   const auto changed_at = static_cast<long long>(changed);
   const int by_default = state.by_default ? 1 : 0;
-  const int fresh = record.fresh ? 1 : 0;
   const Nullable<std::string> run_id(id_text(record.run_id));
   const Nullable<std::string> reused_from(id_text(record.reused_from));
   const Nullable<long long> started_at = us_of(record.started_at);
@@ -192,7 +193,7 @@ void write_node(Connection& connection, const model::WorkflowRun& run, std::size
     s.exchange(use(failed, "failed"));
     s.exchange(use(reused, "reused"));
     s.exchange(use(by_default, "by_default"));
-    s.exchange(use(fresh, "fresh"));
+    s.exchange(use(record.fresh_since, "fresh_since"));
   };
   const auto whens = [&](soci::statement& s) {
     s.exchange(store::use(run_id, "run_id"));

@@ -19,11 +19,13 @@ model::WorkflowRun resumed(const model::WorkflowRun& ended, const model::Workflo
     anew.task_id = run.nodes[i].task_id;
     anew.version = run.nodes[i].version;
     anew.since = ended.attempt + 1;
-    anew.fresh = run.nodes[i].fresh && ended.state.nodes[i].status != NodeStatus::completed;
+    if (ended.state.nodes[i].status != NodeStatus::completed) {
+      anew.fresh_since = run.nodes[i].fresh_since;
+    }
     run.nodes[i] = std::move(anew);
   }
-  for (const std::size_t place : how.force) run.nodes[place].fresh = true;
   ++run.attempt;
+  for (const std::size_t place : how.force) run.nodes[place].fresh_since = run.attempt;
   run.result = {};
   return run;
 }

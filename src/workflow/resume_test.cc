@@ -42,9 +42,9 @@ std::vector<NodeStatus> statuses(const model::WorkflowRun& run) {
   return all;
 }
 
-std::vector<bool> fresh(const model::WorkflowRun& run) {
-  std::vector<bool> all;
-  for (const model::NodeRecord& node : run.nodes) all.push_back(node.fresh);
+std::vector<int> fresh_since(const model::WorkflowRun& run) {
+  std::vector<int> all;
+  for (const model::NodeRecord& node : run.nodes) all.push_back(node.fresh_since);
   return all;
 }
 
@@ -65,7 +65,7 @@ TEST(Resume, BeginsWithWhatIsForcedOrHasAnotherVersion) {
   const auto all = std::vector(3, NodeStatus::waiting);
   const model::WorkflowRun forced = resumed(failed(), chain(), {{}, {0}});
   EXPECT_EQ(statuses(forced), all);
-  EXPECT_EQ(fresh(forced), (std::vector{true, false, false}));
+  EXPECT_EQ(fresh_since(forced), (std::vector{3, 0, 0}));
   const model::WorkflowRun changed = resumed(failed(), chain(), {{{0, 2}, {1, 1}}, {}});
   EXPECT_EQ(statuses(changed), all);
   EXPECT_EQ(changed.nodes[0].version, 2);
@@ -73,12 +73,14 @@ TEST(Resume, BeginsWithWhatIsForcedOrHasAnotherVersion) {
             NodeStatus::completed);
 }
 
-TEST(Resume, WhatWasForced_IsCalculatedStill_UntilItIsCompleted) {
+TEST(Resume, WhatWasForced_IsAnsweredByItsOwnRunsSince_UntilItIsCompleted) {
   model::WorkflowRun ended = failed();
-  for (const std::size_t place : {0U, 2U}) ended.nodes[place].fresh = true;
-  EXPECT_EQ(fresh(resumed(ended, chain(), {})), (std::vector{true, false, true}))
+  ended.nodes[0].fresh_since = 1;
+  ended.nodes[2].fresh_since = 2;
+  EXPECT_EQ(fresh_since(resumed(ended, chain(), {})), (std::vector{1, 0, 2}))
       << "what stays as it is stays so";
-  EXPECT_EQ(fresh(resumed(ended, chain(), {{{0, 2}}, {}})), (std::vector{false, false, true}));
+  EXPECT_EQ(fresh_since(resumed(ended, chain(), {{{0, 2}}, {}})), (std::vector{0, 0, 2}));
+  EXPECT_EQ(fresh_since(resumed(ended, chain(), {{}, {2}})), (std::vector{1, 0, 3}));
 }
 
 }  // namespace

@@ -356,6 +356,31 @@ def test_what_was_forced_is_so_when_the_run_is_resumed(api: Api) -> None:
     assert "reused_from" not in nodes_of(mended)["forced"]
 
 
+def test_of_a_forced_list_that_failed_what_it_completed_is_not_calculated_again(api: Api) -> None:
+    odd = api.create(ODD + "# in a forced list\n")
+    each = node(odd, a={"element": ""}) | {"for_each": given("list")}
+    workflow = create(api, {"each": each}, {"l": of("each", "/n")}, {"list": {}})
+
+    def of_elements(run: Json) -> list[Json]:
+        page = api.read(f"/api/workflow-runs/{run['id']}/nodes/each")
+        return [one for one in page["items"] if one["status"] == "completed"]
+
+    failed = execute(api, workflow, inputs={"list": [0, 2, 4, 5]}, force=["each"])
+    calculated = {one["element"]: one["run_id"] for one in of_elements(failed)}
+    assert not any("cached_from" in one for one in of_elements(failed))
+    execute(api, workflow, inputs={"list": [0, 2, 4]}, force=["each"])  # newer, and another's
+    path = f"/api/workflow-runs/{failed['id']}/resume?wait=30"
+    for attempt in (2, 3):
+        again = expect(api.post(path), 200)
+        assert (again["status"], again["attempt"]) == ("failed", attempt)
+        for one in of_elements(again):
+            origin = calculated.setdefault(one["element"], one["run_id"])
+            assert one.get("cached_from", one["run_id"]) == origin, "its own, not another's"
+    assert set(calculated) == {0, 1, 2}
+    anew = expect(api.post(path, {"force": ["each"]}), 200)
+    assert not any("cached_from" in one for one in of_elements(anew))
+
+
 def test_a_task_that_is_gone_is_told_with_its_node(api: Api) -> None:
     add = api.create(ADD)
     workflow = create(api, {"k": node(add, a=value(3))}, {"n": of("k")})
