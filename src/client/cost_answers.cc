@@ -1,12 +1,11 @@
 #include "client/cost_answers.h"
 
 #include "client/view.h"
+#include "client/whole.h"
 #include "model/run.h"
 
 namespace mecapy::client {
 namespace {
-
-Error broken() { return fail(ErrorCode::unavailable, "the server's answer cannot be read"); }
 
 CostSum sum_of(const View& sum) {
   return {sum.text("key"), sum.integer("runs").value_or(0), sum.number("eur").value_or(0),

@@ -1,13 +1,10 @@
 #include "client/machine_answers.h"
 
 #include "client/view.h"
+#include "client/whole.h"
 
 namespace mecapy::client {
-namespace {
-
-Error broken() { return fail(ErrorCode::unavailable, "the server's answer cannot be read"); }
-
-}  // namespace
+namespace {}  // namespace
 
 Result<MachineAnswer> read_machine(const std::string& text) {
   const json::value whole = parsed(text);

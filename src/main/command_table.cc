@@ -129,7 +129,7 @@ std::vector<CommandRow> calculate_rows() {
       {"workflow result", "", "the outputs of a run of a workflow, once it has ended",
        "mecapy workflow result last", "the run with its result: WorkflowRun", Place::server,
        words::workflow_result,
-       [](L l, T t) { return show_workflow_result(l.settings, t.server, t.which_run); }},
+       [](L l, T t) { return show_workflow_result(l.settings, t.server, t.result); }},
       {"workflow cancel", "", "stop a run of a workflow, and the runs of its nodes",
        "mecapy workflow cancel last", "the run: WorkflowRun", Place::server, words::workflow_cancel,
        [](L l, T t) { return cancel_workflow_run(l.settings, t.server, t.which_run); }},

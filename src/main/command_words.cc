@@ -58,9 +58,10 @@ void count(CLI::App& app, std::int64_t& most) {
 }
 
 void detach(CLI::App& app, Typed& typed, const char* which) {
-  app.add_flag_callback(
+  CLI::Option* const flag = app.add_flag_callback(
       "--detach", [&typed] { typed.how.wait = Wait::not_at_all; },
       std::string("print the run's id and leave it to itself") + which);
+  if (CLI::Option* const output = app.get_option_no_throw("--output")) flag->excludes(output);
 }
 
 // Those of a command that begins a run at a server.
@@ -70,6 +71,15 @@ void how(CLI::App& app, Typed& typed, const char* which) {
                std::string("calculate, also when an earlier run could answer") + which);
   option(app, "--seconds", typed.how.seconds, "SECONDS",
          std::string("that it takes, as you know, before any other estimate") + which);
+}
+
+void timeout(CLI::App& app, std::optional<double>& seconds) {
+  option(app, "--timeout", seconds, "SECONDS", "wait so long at most; 0: do not wait");
+}
+
+void files_of_nodes(CLI::App& app, std::string& folder) {
+  option(app, "-o,--output", folder, "FOLDER",
+         "where files of its nodes are kept, each node's in a folder of its name");
 }
 
 void force(CLI::App& app, std::vector<std::string>& nodes) {
@@ -186,6 +196,7 @@ void workflow_run(CLI::App& app, Typed& typed) {
   inputs(app, typed.workflow_run.inputs,
          "over its defaults: " + std::string(kInputs) + "; repeatable");
   option(app, "--version", typed.workflow_run.version, "N", "this version instead of the latest");
+  files_of_nodes(app, typed.workflow_run.output);
   force(app, typed.workflow_run.force);
   app.add_flag("--fresh", typed.how.fresh,
                "calculate all nodes, also those that an earlier run "
@@ -217,6 +228,7 @@ void workflow_resume(CLI::App& app, Typed& typed) {
   option(app, "--version", typed.workflow_resumed.versions, "NODE=N",
          "this version of the task of a node, or NODE=latest; repeatable")
       .allow_extra_args(false);
+  files_of_nodes(app, typed.workflow_resumed.output);
   force(app, typed.workflow_resumed.force);
   detach(app, typed, "");
 }
@@ -230,7 +242,9 @@ void workflow_runs(CLI::App& app, Typed& typed) {
 }
 
 void workflow_result(CLI::App& app, Typed& typed) {
-  operand(app, "WORKFLOW-RUN", typed.which_run, kWorkflowRun).required();
+  operand(app, "WORKFLOW-RUN", typed.result.run, kWorkflowRun).required();
+  timeout(app, typed.result.timeout_s);
+  files_of_nodes(app, typed.result.output);
 }
 
 void workflow_cancel(CLI::App& app, Typed& typed) {
@@ -252,8 +266,7 @@ void runs(CLI::App& app, Typed& typed) {
 
 void result(CLI::App& app, Typed& typed) {
   operand(app, "RUN", typed.result.run, kRun).required();
-  option(app, "--timeout", typed.result.timeout_s, "SECONDS",
-         "wait so long at most; 0: do not wait");
+  timeout(app, typed.result.timeout_s);
   option(app, "-o,--output", typed.result.output, "FOLDER", "where its files are kept");
 }
 

@@ -154,6 +154,7 @@ struct RunWorkflow {
   std::vector<std::string> inputs{};
   std::optional<int> version{};
   std::vector<std::string> force{};  // nodes
+  std::string output{};              // folder for files of its nodes; "" keeps none
 };
 int run_workflow(const config::Settings& settings, const RemoteWords& words,
                  const RunWorkflow& start, const RemoteRun& how);
@@ -161,6 +162,7 @@ struct ResumeWorkflow {
   std::string run{};
   std::vector<std::string> versions{};  // NODE=N or NODE=latest
   std::vector<std::string> force{};     // nodes
+  std::string output{};
 };
 int resume_workflow(const config::Settings& settings, const RemoteWords& words,
                     const ResumeWorkflow& which, const RemoteRun& how);
@@ -168,7 +170,7 @@ int resume_workflow(const config::Settings& settings, const RemoteWords& words,
 int show_workflow_runs(const config::Settings& settings, const RemoteWords& words,
                        const RunsWords& which);
 int show_workflow_result(const config::Settings& settings, const RemoteWords& words,
-                         const std::string& run);
+                         const ResultWords& which);
 int cancel_workflow_run(const config::Settings& settings, const RemoteWords& words,
                         const std::string& run);
 

@@ -1,10 +1,13 @@
 #include "main/follow.h"
 
+#include <algorithm>
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/use_awaitable.hpp>
 
+#include "base/whole.h"
 #include "cli/text.h"
 #include "client/answers.h"
+#include "client/whole.h"
 #include "main/follower.h"
 #include "model/run.h"
 #include "wire/json.h"
@@ -15,6 +18,7 @@ namespace {
 namespace asio = boost::asio;
 
 constexpr std::chrono::seconds kAskAgain{3};
+constexpr std::chrono::seconds kOneWait{60};
 constexpr std::chrono::seconds kUntilCancelled{15};
 
 class RunFollower final : public Follower {
@@ -110,6 +114,33 @@ awaitable<Result<std::string>> cancel_and_wait(client::Api& api, std::string pat
   wait.query = {{"wait", std::to_string(kUntilCancelled.count())}};
   wait.waits = kUntilCancelled;
   co_return co_await api.text(std::move(wait));
+}
+
+awaitable<Result<bool>> wait_for_end(client::Api& api, std::string path,
+                                     std::optional<double> timeout_s) {
+  using std::chrono::seconds;
+  std::optional<base::Deadline> deadline;
+  if (timeout_s) {
+    deadline = base::after(
+        std::chrono::milliseconds(base::whole<std::int64_t>(std::min(*timeout_s, 1e9) * 1e3)));
+  }
+  while (true) {
+    seconds wait = kOneWait;
+    if (deadline) {
+      const auto left = *deadline - std::chrono::steady_clock::now();
+      wait = std::clamp(std::chrono::ceil<seconds>(left), seconds(0), kOneWait);
+    }
+    client::Call call;
+    call.path = path;
+    if (wait.count() > 0) call.query = {{"wait", std::to_string(wait.count())}};
+    call.waits = wait;
+    const auto json = co_await api.text(std::move(call));
+    if (!json) co_return json.error();
+    const auto status = model::parse_status(client::text_member(*json, "status"));
+    if (!status) co_return client::broken();
+    if (model::is_end(*status)) co_return true;
+    if (deadline && std::chrono::steady_clock::now() >= *deadline) co_return false;
+  }
 }
 
 }  // namespace mecapy::main

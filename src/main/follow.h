@@ -1,6 +1,7 @@
 // Follows a run on a server until it ends: its log, its progress, and Ctrl-C.
 #pragma once
 
+#include <optional>
 #include <string>
 
 #include "main/remote.h"
@@ -28,5 +29,9 @@ awaitable<Result<Followed>> follow(Remote& remote, FollowOptions options);
 // Asks the server to cancel the run that is at `path`, and waits for its end for as long as a
 // server needs to stop one; the run as it is then (JSON).
 awaitable<Result<std::string>> cancel_and_wait(client::Api& api, std::string path);
+
+// Waits until the run that is at `path` has ended, or so many seconds: whether it has ended.
+awaitable<Result<bool>> wait_for_end(client::Api& api, std::string path,
+                                     std::optional<double> timeout_s);
 
 }  // namespace mecapy::main

@@ -16,8 +16,6 @@
 namespace mecapy::main {
 namespace {
 
-constexpr std::chrono::seconds kOneWait{60};
-
 std::string status_of(const Remote& remote, const client::RunAnswer& run) {
   std::string text = run.status;
   if (run.status == "failed" && !run.code.empty()) text += ": " + run.code;
@@ -163,15 +161,12 @@ void print_run(const Remote& remote, const client::RunAnswer& run) {
   if (run.failure) remote.out.write("\n" + cli::failure_text(*run.failure, "calc.py"));
 }
 
-awaitable<Result<std::string>> get_run(Remote& remote, std::string word, std::string part = "",
-                                       std::chrono::seconds wait = {}) {
+awaitable<Result<std::string>> get_run(Remote& remote, std::string word, std::string part = "") {
   const auto id = co_await client::find_run(remote.api, std::move(word));
   if (!id) co_return id.error();
   client::Call call;
   call.path = client::run_path(*id, part);
   if (part == "/logs") call.expects = client::Expects::text;
-  if (wait.count() > 0) call.query = {{"wait", std::to_string(wait.count())}};
-  call.waits = wait;
   co_return co_await remote.api.text(std::move(call));
 }
 
@@ -186,25 +181,6 @@ awaitable<Result<int>> show_run(Remote& remote, std::string word) {
   }
   print_run(remote, *run);
   co_return 0;
-}
-
-// Waits until the run has ended, or `deadline`.
-awaitable<Result<bool>> wait_for_end(Remote& remote, std::string id,
-                                     std::optional<base::Deadline> deadline) {
-  using std::chrono::seconds;
-  while (true) {
-    seconds wait = kOneWait;
-    if (deadline) {
-      const auto left = *deadline - std::chrono::steady_clock::now();
-      wait = std::clamp(std::chrono::ceil<seconds>(left), seconds(0), kOneWait);
-    }
-    const auto json = co_await get_run(remote, id, "", wait);
-    if (!json) co_return json.error();
-    const auto run = client::read_run(*json);
-    if (!run) co_return run.error();
-    if (run->has_ended()) co_return true;
-    if (deadline && std::chrono::steady_clock::now() >= *deadline) co_return false;
-  }
 }
 
 }  // namespace
@@ -226,12 +202,7 @@ int show_result(const config::Settings& settings, const RemoteWords& words,
       if (!followed) co_return followed.error();
       if (*followed == Followed::until_interrupted) co_return kInterrupted;
     } else {
-      std::optional<base::Deadline> deadline;
-      if (which.timeout_s) {
-        deadline = base::after(std::chrono::milliseconds(
-            base::whole<std::int64_t>(std::min(*which.timeout_s, 1e9) * 1e3)));
-      }
-      const auto ended = co_await wait_for_end(remote, *id, deadline);
+      const auto ended = co_await wait_for_end(remote.api, client::run_path(*id), which.timeout_s);
       if (!ended) co_return ended.error();
       if (!*ended) {
         co_return fail(ErrorCode::deadline_exceeded,

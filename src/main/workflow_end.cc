@@ -7,6 +7,7 @@
 #include "client/answers.h"
 #include "client/workflow_answers.h"
 #include "main/outcome.h"
+#include "main/workflow_files.h"
 #include "main/workflow_follow.h"
 
 namespace mecapy::main {
@@ -98,7 +99,7 @@ int status_of_code(const std::string& code) {
 }  // namespace
 
 awaitable<Result<int>> tell_workflow_end(Remote& remote, std::string run_id,
-                                         cli::WorkflowAsked asked) {
+                                         WorkflowEndWords words) {
   client::Call call;
   call.path = client::workflow_run_path(run_id, "/results");
   const auto body = co_await remote.api.text(std::move(call));
@@ -107,14 +108,22 @@ awaitable<Result<int>> tell_workflow_end(Remote& remote, std::string run_id,
   if (!run) co_return run.error();
   warn_of_failures(remote, *run);
   tell_figures(remote, *run);
-  if (run->status != "completed") co_await tell_no_result(remote, *run, std::move(asked));
+  int kept = 0;
+  if (words.output.empty()) {
+    co_await tell_workflow_files(remote, *run);
+  } else {
+    const auto files = co_await keep_workflow_files(remote, *run, words.output);
+    if (!files) co_return files.error();
+    kept = *files;
+  }
+  if (run->status != "completed") co_await tell_no_result(remote, *run, std::move(words.asked));
   if (remote.json()) {
     print_json(remote, *body);
   } else if (run->result) {
     print_result(*run->result, remote.format);
   }
   if (run->was_cancelled()) co_return kInterrupted;
-  if (run->status == "completed") co_return 0;
+  if (run->status == "completed") co_return kept;
   co_return status_of_code(run->failure ? run->failure->code : "");
 }
 

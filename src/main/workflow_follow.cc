@@ -9,14 +9,13 @@
 #include "cli/text.h"
 #include "client/answers.h"
 #include "main/follower.h"
+#include "main/node_logs.h"
 #include "wire/json.h"
 
 namespace mecapy::main {
 namespace {
 
 using State = cli::GraphNode::State;
-
-constexpr std::size_t kLongestLine = 64UL * 1024;  // of a log: longer ones are told in pieces
 
 // "x, y" of those that are not empty.
 std::string joined(const std::vector<std::string>& words) {
@@ -51,58 +50,42 @@ class WorkflowFollower final : public Follower {
 
  private:
   void take(const client::Event& event) override {
-    if (event.kind == "status") {
-      const std::string status = client::text_member(event.data, "status");
-      const auto known = model::parse_status(status);
-      has_ended_ = known && model::is_end(*known);
-      for (const client::NodeAnswer& node : nodes_) {
-        if (has_ended_) end_line(node.name);
-        if (has_ended_ && may_change(node)) tell(node);
-      }
-    }
+    if (event.kind == "status") hear_status(client::text_member(event.data, "status"));
+    if (event.kind == "node") hear_node(client::read_node(event.data));
+    if (event.kind == "progress") hear_progress(client::read_node_news(event.data));
     if (event.kind == "log") hear_log(client::read_node_news(event.data));
-    if (event.kind == "progress") {
-      client::NodeNews news = client::read_node_news(event.data);
-      if (knows(news.node)) progress_[news.node] = std::move(news.progress);
+  }
+
+  void hear_status(const std::string& status) {
+    const auto known = model::parse_status(status);
+    has_ended_ = known && model::is_end(*known);
+    if (!has_ended_) return;
+    for (const client::NodeAnswer& node : nodes_) {
+      logs_.end_line(node.name);
+      if (may_change(node)) tell(node);
     }
-    if (event.kind != "node") return;
-    client::NodeAnswer node = client::read_node(event.data);
+  }
+
+  void hear_node(client::NodeAnswer node) {
     const auto it = std::ranges::find(nodes_, node.name, &client::NodeAnswer::name);
     if (it == nodes_.end()) return;
     *it = std::move(node);
-    progress_.erase(it->has_ended() ? it->name : "");
-    if (it->has_ended()) end_line(it->name);
-    if (it->has_ended() && !may_change(*it)) tell(*it);
+    if (!it->has_ended()) return;
+    progress_.erase(it->name);
+    logs_.end_line(it->name);
+    if (!may_change(*it)) tell(*it);
+  }
+
+  void hear_progress(client::NodeNews news) {
+    if (knows(news.node)) progress_[news.node] = std::move(news.progress);
+  }
+
+  void hear_log(client::NodeNews news) {
+    if (tells_ && knows(news.node)) logs_.hear(std::move(news));
   }
 
   bool knows(const std::string& node) const {
     return std::ranges::find(nodes_, node, &client::NodeAnswer::name) != nodes_.end();
-  }
-
-  // "node | line", a line at a time: several nodes write at once. What a later run of the node, or
-  // attempt, writes stands in lines of its own.
-  void hear_log(client::NodeNews news) {
-    if (!tells_ || !knows(news.node)) return;
-    Writing& writing = writing_[news.node];
-    if (writing.run_id != news.run_id || writing.attempt != news.attempt) end_line(news.node);
-    writing.run_id = std::move(news.run_id);
-    writing.attempt = news.attempt;
-    writing.line += news.text;
-    for (std::size_t end; (end = writing.line.find('\n')) != std::string::npos;) {
-      say_line(news.node, writing.line.substr(0, end));
-      writing.line.erase(0, end + 1);
-    }
-    if (writing.line.size() > kLongestLine) end_line(news.node);
-  }
-
-  void end_line(const std::string& node) {
-    const auto writing = writing_.find(node);
-    if (writing == writing_.end() || writing->second.line.empty()) return;
-    say_line(node, std::exchange(writing->second.line, ""));
-  }
-
-  void say_line(const std::string& node, const std::string& text) {
-    say(remote().err, cli::harmless_line(node, 64) + " | " + text + "\n");
   }
 
   // A list has failed with its first element; those that run are counted until the workflow ends.
@@ -155,18 +138,13 @@ class WorkflowFollower final : public Follower {
     return text;
   }
 
-  // Of a node's log: what is there of its last line.
-  struct Writing {
-    std::string run_id{};
-    int attempt = 0;
-    std::string line{};
-  };
-
   bool tells_;
   bool has_ended_ = false;
   std::vector<client::NodeAnswer> nodes_;
   std::size_t longest_ = 0;
-  std::map<std::string, Writing> writing_;
+  NodeLogs logs_{[this](const std::string& node, const std::string& line) {
+    say(remote().err, cli::harmless_line(node, 64) + " | " + line + "\n");
+  }};
   std::map<std::string, client::Progress> progress_;
   EndsBefore ends_;  // what was told
 };

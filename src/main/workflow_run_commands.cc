@@ -39,7 +39,7 @@ awaitable<Result<client::WorkflowRunAnswer>> get_run(client::Api& api, std::stri
 
 // Follows a run to its end, which is told.
 awaitable<Result<int>> follow_to_end(Remote& remote, std::string id, Interrupt interrupt,
-                                     EndsBefore before, cli::WorkflowAsked asked) {
+                                     EndsBefore before, WorkflowEndWords words) {
   const auto followed = co_await follow_workflow(remote, id, interrupt, std::move(before));
   if (!followed) {
     remote.err.write("mecapy: the workflow may go on: mecapy workflow result " + id + "\n");
@@ -49,18 +49,18 @@ awaitable<Result<int>> follow_to_end(Remote& remote, std::string id, Interrupt i
     remote.err.write("mecapy: left workflow run " + id + "\n");
     co_return kInterrupted;
   }
-  co_return co_await tell_workflow_end(remote, id, std::move(asked));
+  co_return co_await tell_workflow_end(remote, id, std::move(words));
 }
 
 // Follows the run that a call began or took up (which the server has accepted with `accepted`),
 // when that is wanted.
 awaitable<Result<int>> go_on(Remote& remote, std::string accepted, Wait wait, EndsBefore before,
-                             cli::WorkflowAsked asked) {
+                             WorkflowEndWords words) {
   const std::string id = client::text_member(accepted, "workflow_run_id");
   if (!base::is_uuid(id)) co_return fail(ErrorCode::unavailable, "the server named no run");
   if (wait == Wait::for_the_end)
     co_return co_await follow_to_end(remote, id, Interrupt::asks, std::move(before),
-                                     std::move(asked));
+                                     std::move(words));
   if (remote.json()) {
     print_json(remote, accepted);
   } else {
@@ -206,6 +206,7 @@ int run_workflow(const config::Settings& settings, const RemoteWords& words,
                  const RunWorkflow& start, const RemoteRun& how) {
   const auto inputs = cli::read_inputs(start.inputs);
   if (!inputs) return complain(inputs.error());
+  if (auto fine = check_output(start.output); !fine) return complain(fine.error());
   std::optional<cli::WorkflowFile> file;
   if (cli::is_workflow_file(start.workflow)) {
     auto read = cli::read_workflow_file(start.workflow);
@@ -230,7 +231,7 @@ int run_workflow(const config::Settings& settings, const RemoteWords& words,
                                                                 accepted.error());
                      if (!accepted) co_return accepted.error();
                      co_return co_await go_on(remote, std::move(*accepted), how.wait, {},
-                                              asked_of(start.workflow, file));
+                                              {asked_of(start.workflow, file), start.output});
                    });
 }
 
@@ -238,20 +239,22 @@ int resume_workflow(const config::Settings& settings, const RemoteWords& words,
                     const ResumeWorkflow& which, const RemoteRun& how) {
   const auto versions = read_versions(which.versions);
   if (!versions) return complain(versions.error());
-  return at_server(
-      settings, words, Subject::workflow_run, [&](Remote& remote) -> awaitable<Result<int>> {
-        const auto id = co_await client::find_workflow_run(remote.api, which.run);
-        if (!id) co_return id.error();
-        const auto before = co_await get_run(remote.api, *id);
-        if (!before) co_return before.error();
-        auto body = co_await resume_body(remote, *before, *versions, which.force);
-        if (!body) co_return body.error();
-        client::Call call{"POST", client::workflow_run_path(*id, "/resume")};
-        call.body = std::move(*body);
-        auto accepted = co_await remote.api.text(std::move(call));
-        if (!accepted) co_return accepted.error();
-        co_return co_await go_on(remote, std::move(*accepted), how.wait, ends_of(*before), {});
-      });
+  if (auto fine = check_output(which.output); !fine) return complain(fine.error());
+  return at_server(settings, words, Subject::workflow_run,
+                   [&](Remote& remote) -> awaitable<Result<int>> {
+                     const auto id = co_await client::find_workflow_run(remote.api, which.run);
+                     if (!id) co_return id.error();
+                     const auto before = co_await get_run(remote.api, *id);
+                     if (!before) co_return before.error();
+                     auto body = co_await resume_body(remote, *before, *versions, which.force);
+                     if (!body) co_return body.error();
+                     client::Call call{"POST", client::workflow_run_path(*id, "/resume")};
+                     call.body = std::move(*body);
+                     auto accepted = co_await remote.api.text(std::move(call));
+                     if (!accepted) co_return accepted.error();
+                     co_return co_await go_on(remote, std::move(*accepted), how.wait,
+                                              ends_of(*before), {{}, which.output});
+                   });
 }
 
 int show_workflow_runs(const config::Settings& settings, const RemoteWords& words,
@@ -261,13 +264,25 @@ int show_workflow_runs(const config::Settings& settings, const RemoteWords& word
 }
 
 int show_workflow_result(const config::Settings& settings, const RemoteWords& words,
-                         const std::string& run) {
-  return at_server(settings, words, Subject::workflow_run,
-                   [&](Remote& remote) -> awaitable<Result<int>> {
-                     const auto id = co_await client::find_workflow_run(remote.api, run);
-                     if (!id) co_return id.error();
-                     co_return co_await follow_to_end(remote, *id, Interrupt::leaves, {}, {});
-                   });
+                         const ResultWords& which) {
+  if (auto fine = check_output(which.output); !fine) return complain(fine.error());
+  return at_server(
+      settings, words, Subject::workflow_run, [&](Remote& remote) -> awaitable<Result<int>> {
+        const auto id = co_await client::find_workflow_run(remote.api, which.run);
+        if (!id) co_return id.error();
+        WorkflowEndWords end{{}, which.output};
+        if (!which.timeout_s)
+          co_return co_await follow_to_end(remote, *id, Interrupt::leaves, {}, std::move(end));
+        const auto ended =
+            co_await wait_for_end(remote.api, client::workflow_run_path(*id), which.timeout_s);
+        if (!ended) co_return ended.error();
+        if (!*ended) {
+          co_return fail(ErrorCode::deadline_exceeded,
+                         "the workflow has not ended yet; mecapy workflow show " + *id +
+                             " tells how far it is");
+        }
+        co_return co_await tell_workflow_end(remote, *id, std::move(end));
+      });
 }
 
 int cancel_workflow_run(const config::Settings& settings, const RemoteWords& words,

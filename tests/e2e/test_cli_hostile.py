@@ -113,6 +113,30 @@ def test_words_of_a_server_have_no_power_over_a_terminal(hostile: Hostile, perso
             assert power not in shown, (words, shown)
 
 
+def test_no_node_leads_out_of_the_folder(hostile: Hostile, person: Person) -> None:
+    hostile.artifact("x.txt")
+    status, body = hostile.answers[f"/api/runs/{RUN}"]
+    hostile.answers[f"/api/runs/{RUN}"] = (
+        status,
+        json.dumps(json.loads(body) | {"artifact_count": 1}).encode(),
+    )
+
+    def result_of(name: str, status: int) -> str:
+        node = {"name": name, "status": "completed", "run_id": RUN}
+        run = {"id": RUN, "workflow_id": RUN, "status": "completed", "nodes": [node]}
+        for path in ("", "/results"):
+            answer = (200, json.dumps(run).encode())
+            hostile.answers[f"/api/workflow-runs/{RUN}{path}"] = answer
+        words = ("workflow", "result", RUN, "--timeout", "0", "-o", "in/kept")
+        return person.does(*words, status=status).stderr
+
+    for name in ("..", "../..", "/tmp", "a/../../b", "", "a\x00b", "."):
+        assert "cannot be the name of a folder" in result_of(name, 64)
+    assert list((person.home / "in").rglob("*")) == [person.home / "in" / "kept"]
+    result_of("fine", 0)
+    assert (person.home / "in" / "kept" / "fine" / "x.txt").read_bytes() == BYTES
+
+
 def test_words_about_workflows_have_no_power_over_a_terminal(
     hostile: Hostile, person: Person
 ) -> None:
