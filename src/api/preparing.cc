@@ -68,7 +68,7 @@ awaitable<Result<model::Run>> prepare_run(Api& api, RunDraft draft) {
   run.user = std::move(draft.user);
   run.version = version.number;
   if (draft.limits != version.limits) run.limits = draft.limits;
-  Reuse reuse{kHoweverOld, !draft.reuse, std::move(draft.reuse_of)};
+  Reuse reuse{kHoweverOld, !draft.reuse, std::move(draft.own), draft.own_only};
   auto looked = co_await answer_from_cache(api, std::move(reuse), version.code, draft.inputs, run);
   if (!looked) co_return looked.error();
   RouteQuestion question{{}, {}, draft.task.estimated_duration_s, draft.limits};

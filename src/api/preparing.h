@@ -32,7 +32,8 @@ struct RunDraft {
   model::Limits limits{};
   std::string inputs;  // JSON
   bool reuse = true;   // an earlier run of the same code and inputs may answer, however old
-  std::optional<model::NodePlace> reuse_of{};  // where only these may: result_cache.h
+  std::optional<model::NodePlace> own{};  // as of Reuse, as is the next
+  bool own_only = false;
 };
 // With its inputs in their place and where it goes, or the earlier run that answers it.
 awaitable<Result<model::Run>> prepare_run(Api& api, RunDraft draft);

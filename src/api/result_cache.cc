@@ -12,16 +12,10 @@
 namespace mecapy::api {
 namespace {
 
-// The database answers for the whole ttl; a cache that others share is not filled for days.
-constexpr std::chrono::milliseconds kKept = std::chrono::hours(1);
-
+// "2": runs of before the order of members counted are found by none of these.
 std::string cache_key(const std::string& code, const std::string& inputs) {
-  return base::sha256_hex(base::sha256_hex(code) + wire::canonical_hash(inputs));
-}
-
-// Nobody but the user is answered by his runs.
-std::string place_of(const std::string& user, const store::CacheQuery& query) {
-  return "result:" + base::sha256_hex(query.environment + "\n" + query.cache_key + "\n" + user);
+  return base::sha256_hex("2" + base::sha256_hex(code) +
+                          wire::canonical_hash(inputs, wire::MemberOrder::counts_below));
 }
 
 // What says that nothing kept is wanted (RFC 9111, 5.2.1 and 5.4).
@@ -70,25 +64,16 @@ void take_end(model::Run& run, model::Run origin) {
   run.cost.reset();
 }
 
-awaitable<Result<std::optional<model::Run>>> find_origin(Api& api, const std::string& user,
-                                                         double ttl_s, store::CacheQuery query) {
-  Parts& parts = Routes::parts(api);
-  if (query.of) co_return co_await parts.store.cached_run(user, std::move(query));
-  const std::string place = place_of(user, query);
-  if (const auto kept = co_await parts.cache.get(place)) {
-    auto run = read_kept(*kept);
-    const bool good = run && run->user == user && run->cached_from.empty() &&
-                      run->end.environment == query.environment &&
-                      run->status == model::RunStatus::completed && run->finished_at &&
-                      *run->finished_at + query.age >= parts.clock.now();
-    if (good) co_return std::move(run);
+// The database alone knows which run is the newest, and has the answer written anyway.
+awaitable<Result<std::optional<model::Run>>> find_origin(store::Store& store, std::string user,
+                                                         Reuse reuse, store::CacheQuery query) {
+  if (reuse.own) {
+    store::CacheQuery own = query;
+    own.of = std::move(reuse.own);
+    auto found = co_await store.cached_run(user, std::move(own));
+    if (!found || *found || reuse.own_only) co_return found;
   }
-  auto run = co_await parts.store.cached_run(user, std::move(query));
-  if (run && *run) {
-    const auto life = std::chrono::milliseconds(std::llround(ttl_s * 1000));
-    parts.cache.put(place, wire::run_record(**run), std::min(life, kKept));
-  }
-  co_return run;
+  co_return co_await store.cached_run(std::move(user), std::move(query));
 }
 
 std::string place_of(const model::RunId& id) { return "run:" + id.str(); }
@@ -170,9 +155,8 @@ awaitable<Result<void>> answer_from_cache(Api& api, Reuse reuse, const std::stri
   query.cache_key = run.cache_key;
   query.environment = parts.environment();
   query.age = std::chrono::microseconds(std::llround(reuse.ttl_s * 1e6));
-  query.of = std::move(reuse.of);
   if (query.environment.empty() || reuse.fresh) co_return Result<void>{};
-  auto origin = co_await find_origin(api, run.user, reuse.ttl_s, std::move(query));
+  auto origin = co_await find_origin(parts.store, run.user, reuse, std::move(query));
   if (!origin) co_return origin.error();
   parts.hooks.looked_up(kResultCache, *origin ? LookUp::hit : LookUp::miss);
   if (*origin) take_end(run, std::move(**origin));

@@ -14,8 +14,9 @@ bool wants_fresh(const net::Request& request);
 struct Reuse {
   double ttl_s;  // of an earlier run, since its end
   bool fresh;    // it is calculated all the same
-  // Only a run of this element answers, of this attempt of the workflow run or a later one.
-  std::optional<model::NodePlace> of{};
+  // First of all a run of this element answers, of this attempt of the workflow run or a later one.
+  std::optional<model::NodePlace> own{};
+  bool own_only = false;  // and no other does
 };
 // For a run that may be answered by an earlier one, or answer a later one: sets what it is found by
 // later and, when a run of at most `ttl_s` seconds ago has calculated the same, its end.

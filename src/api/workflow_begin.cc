@@ -7,6 +7,7 @@
 #include "api/workflow_calls.h"
 #include "base/problems.h"
 #include "wire/json.h"
+#include "workflow/check.h"
 #include "workflow/engine.h"
 #include "workflow/resume.h"
 
@@ -74,8 +75,8 @@ void check_inputs(const std::string& inputs, const model::Workflow& definition,
     problems.tell("/inputs" + members.error().problems.front().pointer, members.error().message);
     return;
   }
-  std::unordered_set<std::string_view> given;
-  for (const wire::Member& member : *members) given.insert(member.key);
+  workflow::Given given;
+  for (const wire::Member& member : *members) given.emplace(member.key, member.raw);
   std::vector<std::string_view> names;
   for (const model::WorkflowInput& input : definition.inputs) {
     names.emplace_back(input.name);
@@ -89,6 +90,8 @@ void check_inputs(const std::string& inputs, const model::Workflow& definition,
     problems.tell(base::pointer_to("/inputs", member.key),
                   "the workflow has no such input" + problems.instead(member.key, names));
   }
+  for (base::FieldProblem& problem : workflow::check_given(definition, given))
+    problems.tell("/inputs" + problem.pointer, std::move(problem.detail));
 }
 
 Error wrong(base::Problems problems) {

@@ -69,6 +69,7 @@ TEST(Nearest, FindsTheMeantWordAndNothingForAStranger) {
   EXPECT_EQ(nearest("zzzzzz", {"timeout_s", "memory_mb"}), "");
   EXPECT_EQ(nearest("ab", {"abcdefghij", "abd"}), "abd");
   EXPECT_EQ(nearest("memory", {"me", "memory_gb_of_all", "memry"}), "memory_gb_of_all");
+  EXPECT_EQ(nearest("sprin", {"spring-sdk", "spring", "springs"}), "spring");
   EXPECT_EQ(nearest("abcdefghi", {"xxxdefghi", "abcdefxxx"}), "xxxdefghi");
 }
 

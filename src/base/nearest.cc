@@ -36,7 +36,8 @@ std::string nearest(std::string_view word, const std::vector<std::string_view>& 
   for (const std::string_view candidate : candidates) {
     const bool begins = word.size() >= 3 && candidate.starts_with(word);
     const std::size_t d = begins ? 1 : distance(word, candidate, best);
-    if (d < best) {
+    const bool is_shorter = begins && found.starts_with(word) && candidate.size() < found.size();
+    if (d < best || (d == best && is_shorter)) {
       best = d;
       found = candidate;
     }

@@ -14,31 +14,6 @@
 namespace mecapy::cli {
 namespace {
 
-// The limit that was reached; "" when no limit helps. The words are those of output_limit's
-// failures, which say what was too large.
-std::string_view limit_reached(const model::Failure& failure) {
-  using enum model::OutcomeCode;
-  switch (failure.code) {
-    case timeout:
-      return "timeout_s";
-    case out_of_memory:
-      return "memory_mb";
-    case cpu_limit:
-      return "cpu_s";
-    case disk_limit:
-      return "disk_mb";
-    case process_limit:
-      return "processes";
-    case output_limit:
-      if (failure.message.starts_with("too much output")) return "log_kb";
-      if (failure.message.starts_with("result too large")) return "result_mb";
-      if (failure.message.starts_with("checkpoint too large")) return "checkpoint_mb";
-      return failure.message.starts_with("artifacts too large") ? "artifacts_mb" : "";
-    default:
-      return "";
-  }
-}
-
 // The variable of the setting that is the ceiling of `limit`.
 std::string ceiling_variable(std::string_view limit) {
   std::string name = "MECAPY_LIMITS_MAX_";
@@ -138,6 +113,29 @@ std::string of_exception(const model::Failure& failure, const RunAsked& asked) {
 }
 
 }  // namespace
+
+std::string_view limit_reached(const model::Failure& failure) {
+  using enum model::OutcomeCode;
+  switch (failure.code) {
+    case timeout:
+      return "timeout_s";
+    case out_of_memory:
+      return "memory_mb";
+    case cpu_limit:
+      return "cpu_s";
+    case disk_limit:
+      return "disk_mb";
+    case process_limit:
+      return "processes";
+    case output_limit:
+      if (failure.message.starts_with("too much output")) return "log_kb";
+      if (failure.message.starts_with("result too large")) return "result_mb";
+      if (failure.message.starts_with("checkpoint too large")) return "checkpoint_mb";
+      return failure.message.starts_with("artifacts too large") ? "artifacts_mb" : "";
+    default:
+      return "";
+  }
+}
 
 std::string failure_advice(const model::Failure& failure, const RunAsked& asked) {
   const std::string_view limit = limit_reached(failure);

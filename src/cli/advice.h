@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <string_view>
 
 #include "model/limits.h"
 #include "model/outcome.h"
@@ -23,6 +24,9 @@ struct RunAsked {
   std::optional<model::Limits> ceilings{};  // of this machine
   std::string of_ceilings{};                // said after how one is raised here
 };
+
+// The limit that the run ran into, "timeout_s"; "" where it was none that can be raised.
+std::string_view limit_reached(const model::Failure& failure);
 
 // One line, ended and harmless; "" when there is nothing to say.
 std::string failure_advice(const model::Failure& failure, const RunAsked& asked);

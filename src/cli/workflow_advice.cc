@@ -69,19 +69,24 @@ std::string workflow_advice(const WorkflowEnded& ended, const WorkflowAsked& ask
   const std::string resume = "mecapy workflow resume " + ended.run_id;
   const std::string latest = " --version " + node_word(ended.node) + "=latest";
   const Cause cause = ended.cancelled ? Cause::other : cause_of(ended.code);
-  std::string text;
+  std::string text, other;
+  const std::string again = "mecapy workflow run " +
+                            (asked.word.empty() ? "WORKFLOW" : typed(asked.word)) +
+                            " ...; what is unchanged is reused";
   if (cause == Cause::code) {
     text = how_code_is_kept(ended.node, asked) + "; " + resume + latest;
+    other = "  -> with other inputs: " + harmless_line(again, 1000) + "\n";
+  } else if (!ended.own_limit.empty()) {
+    text = "to resume it does not help: the limit is the node's own (" + ended.own_limit +
+           " in the workflow): raise it there, keep it, and run it again: " + again;
   } else if (cause == Cause::inputs) {
     text =
-        "to resume it does not help: mend the definition or the inputs, and run it again: "
-        "mecapy workflow run " +
-        (asked.word.empty() ? "WORKFLOW" : typed(asked.word)) + " ...; what is unchanged is reused";
+        "to resume it does not help: mend the definition or the inputs, and run it again: " + again;
   } else {
     text = resume + " goes on from there; what is completed stays";
     if (cause == Cause::limit) text += "; with" + latest + " by limits raised meanwhile";
   }
-  return "  -> " + harmless_line(text, 1000) + "\n";
+  return "  -> " + harmless_line(text, 1000) + "\n" + other;
 }
 
 }  // namespace mecapy::cli

@@ -17,11 +17,12 @@ struct WorkflowAsked {
 struct WorkflowEnded {
   std::string run_id;  // an id
   bool cancelled = false;
-  std::string node{};  // that failed; ""
-  std::string code{};  // why
+  std::string node{};       // that failed; ""
+  std::string code{};       // why
+  std::string own_limit{};  // the limit that it ran into, where the node sets that itself; ""
 };
 
-// One line, ended and harmless: how it goes on. After a calculation's own failure its code is to be
+// Lines, ended and harmless: how it goes on. After a calculation's own failure its code is to be
 // mended; what is wrong with inputs no resumption mends. What a server names so that a shell would
 // take it for more than a word is left out of commands.
 std::string workflow_advice(const WorkflowEnded& ended, const WorkflowAsked& asked);

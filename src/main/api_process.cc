@@ -220,9 +220,10 @@ class ApiProcess {
               const model::NodePlace place = draft.place;
               api::RunDraft wanted{std::move(draft.user), std::move(draft.task), draft.limits,
                                    std::move(draft.inputs), draft.reuse};
-              if (draft.reuse_since > 0) {
-                wanted.reuse_of = place;
-                wanted.reuse_of->attempt = draft.reuse_since;
+              if (draft.own_since > 0) {
+                wanted.own = place;
+                wanted.own->attempt = draft.own_since;
+                wanted.own_only = draft.own_only;
               }
               auto run = co_await api::prepare_run(api_, std::move(wanted));
               if (run) run->place = place;

@@ -74,7 +74,12 @@ void how(CLI::App& app, Typed& typed, const char* which) {
 }
 
 void timeout(CLI::App& app, std::optional<double>& seconds) {
-  option(app, "--timeout", seconds, "SECONDS", "wait so long at most; 0: do not wait");
+  option(app, "--timeout", seconds, "SECONDS", "wait so long at most; 0: do not wait")
+      .check([](const std::string& text) {
+        double value = -1;
+        const bool read = CLI::detail::lexical_cast(text, value) && value >= 0;
+        return read ? std::string() : "write seconds, not \"" + text + "\"";
+      });
 }
 
 void files_of_nodes(CLI::App& app, std::string& folder) {

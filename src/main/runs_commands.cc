@@ -92,7 +92,9 @@ awaitable<Result<int>> list_runs(Remote& remote, RunsWords which) {
   const auto runs = client::read_each(*items, client::read_run);
   if (!runs) co_return runs.error();
   if (runs->empty()) {
-    remote.err.write("No run is there: mecapy run FILE --remote, or mecapy task run TASK\n");
+    remote.err.write(
+        "No run is there: mecapy run FILE --remote, or mecapy task run TASK; those of workflows: "
+        "mecapy workflow runs\n");
     co_return 0;
   }
   const auto tasks = co_await task_names(remote.api);

@@ -2,13 +2,16 @@
 
 #include <algorithm>
 
+#include "base/json.h"
 #include "cli/advice.h"
 #include "cli/ending.h"
 #include "client/answers.h"
 #include "client/workflow_answers.h"
+#include "main/complain.h"
 #include "main/outcome.h"
 #include "main/workflow_files.h"
 #include "main/workflow_follow.h"
+#include "wire/pointer.h"
 
 namespace mecapy::main {
 namespace {
@@ -58,20 +61,39 @@ awaitable<std::optional<client::RunAnswer>> failed_run(client::Api& api, std::st
   co_return std::move(*run);
 }
 
-// Which node failed it, and why.
-awaitable<void> tell_failure(Remote& remote, client::NodeFailure failure) {
+// The limit that a run of the node ran into, where the workflow sets it for the node; "".
+awaitable<std::string> own_limit(client::Api& api, client::WorkflowRunAnswer run,
+                                 model::Failure failure) {
+  const std::string limit(cli::limit_reached(failure));
+  if (limit.empty()) co_return "";
+  client::Call call;
+  call.path = client::workflow_path(run.workflow_id);
+  call.query = {{"version", std::to_string(run.version)}};
+  const auto json = co_await api.text(std::move(call));
+  const auto workflow = json ? client::read_workflow(*json) : json.error();
+  if (!workflow) co_return "";
+  const auto limits =
+      wire::value_at(workflow->nodes, base::pointer_to("", run.failure->node) + "/limits/" + limit);
+  co_return limits ? limit : "";
+}
+
+// Which node failed it, and why; the limit that is to be raised for it, where that is its own.
+awaitable<std::string> tell_failure(Remote& remote, client::WorkflowRunAnswer run) {
+  const client::NodeFailure failure = *run.failure;
   const auto failed = co_await failed_run(remote.api, failure.run_id);
   std::string text = "the workflow failed";
   if (!failure.node.empty()) text = "node " + failure.node + " failed";
   if (failure.element) text += ", element " + std::to_string(*failure.element);
   if (!failed) text += ": " + failure.code + ": " + failure.message;
   remote.err.write("mecapy: " + cli::harmless_line(text, 2000) + "\n");
-  if (!failed) co_return;
+  if (!failed) co_return "";
+  const std::string limit = co_await own_limit(remote.api, run, *failed->failure);
   cli::RunAsked asked;
   asked.more_by = "mecapy task update " + failed->task_id + " -l ";
   remote.err.write(cli::failure_text(*failed->failure, "calc.py") +
-                   cli::failure_advice(*failed->failure, asked));
+                   (limit.empty() ? cli::failure_advice(*failed->failure, asked) : ""));
   remote.err.write("  -> mecapy logs " + failed->id + " shows what it printed\n");
+  co_return limit;
 }
 
 awaitable<void> tell_no_result(Remote& remote, client::WorkflowRunAnswer run,
@@ -79,7 +101,7 @@ awaitable<void> tell_no_result(Remote& remote, client::WorkflowRunAnswer run,
   if (run.was_cancelled()) remote.err.write("mecapy: the workflow was cancelled\n");
   cli::WorkflowEnded ended{run.id, run.was_cancelled()};
   if (run.status == "failed" && run.failure) {
-    co_await tell_failure(remote, *run.failure);
+    ended.own_limit = co_await tell_failure(remote, run);
     ended.node = run.failure->node;
     ended.code = run.failure->code;
   }
@@ -113,8 +135,8 @@ awaitable<Result<int>> tell_workflow_end(Remote& remote, std::string run_id,
     co_await tell_workflow_files(remote, *run);
   } else {
     const auto files = co_await keep_workflow_files(remote, *run, words.output);
-    if (!files) co_return files.error();
-    kept = *files;
+    kept = files ? *files
+                 : complain_with_advice(files.error(), Subject::workflow_run, remote.target.url);
   }
   if (run->status != "completed") co_await tell_no_result(remote, *run, std::move(words.asked));
   if (remote.json()) {

@@ -23,6 +23,14 @@ bool has_files(const client::RunAnswer& run) {
   return run.status == "completed" && run.artifact_count > 0;
 }
 
+// What of that folder may be of an earlier run.
+void warn_of_others(const Remote& remote, const std::string& folder) {
+  std::error_code ec;
+  if (!std::filesystem::is_directory(folder, ec) || std::filesystem::is_empty(folder, ec)) return;
+  remote.err.write("mecapy: warning: " + cli::harmless_line(folder, 1000) +
+                   " is not empty: what is not named below is not of this run\n");
+}
+
 // The elements of a list that left files.
 awaitable<Result<std::vector<Holder>>> elements_with_files(Remote& remote, std::string run,
                                                            std::string node) {
@@ -57,13 +65,15 @@ awaitable<Result<int>> keep_files_of(Remote& remote, Holder holder, std::string 
 awaitable<Result<int>> keep_workflow_files(Remote& remote, client::WorkflowRunAnswer run,
                                            std::string folder) {
   int status = 0;
+  warn_of_others(remote, folder);
   for (const client::NodeAnswer& node : run.nodes) {
     std::vector<Holder> holders;
-    if (node.elements) {
+    // A list that did not end tells no elements any more.
+    if (node.elements || node.status != "completed") {
       auto found = co_await elements_with_files(remote, run.id, node.name);
       if (!found) co_return found.error();
       holders = std::move(*found);
-    } else if (node.status == "completed" && !node.run_id.empty()) {
+    } else if (!node.run_id.empty()) {
       holders.push_back({node.run_id, node.name});
     }
     if (!holders.empty() && !base::is_file_name(node.name)) {

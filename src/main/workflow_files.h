@@ -9,8 +9,8 @@
 namespace mecapy::main {
 
 // Fetches those of what is completed: a node's into FOLDER/NODE, those of a list's elements into
-// FOLDER/NODE/ELEMENT; each is told on stderr. 0, or the status of what could not be kept, which is
-// told.
+// FOLDER/NODE/ELEMENT; each is told on stderr, and that the folder was not empty. 0, or the status
+// of what could not be kept, which is told.
 awaitable<Result<int>> keep_workflow_files(Remote& remote, client::WorkflowRunAnswer run,
                                            std::string folder);
 

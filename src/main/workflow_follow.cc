@@ -190,7 +190,7 @@ cli::GraphNode::State state_of(const client::NodeAnswer& node) {
 std::string note_of(const Remote& remote, const client::NodeAnswer& node) {
   if (node.status == "waiting") return "";
   if (node.status == "skipped")
-    return node.failure ? cli::harmless_line(node.failure->code, 30) : "";
+    return node.failure ? cli::harmless_line("skipped: " + node.failure->code, 40) : "skipped";
   const bool all_reused =
       node.elements ? node.reused > 0 && node.reused == *node.elements : !node.reused_from.empty();
   return joined({share_of(node), counted(node.failed, "failed"),

@@ -64,13 +64,17 @@ std::string order_of(const std::string& json) {
   return order;
 }
 
+std::string hash_of(const std::string& definition) {
+  return wire::canonical_hash(definition, wire::MemberOrder::free);
+}
+
 bool is_same(const client::WorkflowAnswer& kept, const cli::WorkflowFile& body) {
   const std::string inputs = body.json("inputs");
   const std::string nodes = body.json("nodes");
   const std::string outputs = body.json("outputs");
   return order_of(kept.nodes) == order_of(nodes) && order_of(kept.outputs) == order_of(outputs) &&
-         wire::canonical_hash(definition_of(kept.inputs, kept.nodes, kept.outputs)) ==
-             wire::canonical_hash(definition_of(inputs, nodes, outputs));
+         hash_of(definition_of(kept.inputs, kept.nodes, kept.outputs)) ==
+             hash_of(definition_of(inputs, nodes, outputs));
 }
 
 Result<KeptWorkflow> kept_of(std::string json, KeptWorkflow::Done done) {

@@ -218,8 +218,8 @@ awaitable<Result<workflow::Event>> Conduct::read(std::size_t place) {
   co_return workflow::Event(workflow::Unreadable{place});
 }
 
-// What the store has of the runs that have ended, and of a cancel. When nothing was told for long,
-// of all.
+// What the store has of the runs that have ended, and from time to time of a cancel. When nothing
+// was told for long, of all.
 awaitable<Result<void>> Conduct::look() {
   const bool woken = std::exchange(woken_, false);
   std::vector<model::RunId> ids = std::exchange(ended_, {});
@@ -237,7 +237,10 @@ awaitable<Result<void>> Conduct::look() {
     for (store::NodeRunEnd& end : *ends) hear(std::move(end));
   }
   const bool cancelling = run_.state.status == WorkflowStatus::cancelling;
-  if (cancelling || (told && !woken)) co_return Result<void>{};
+  const auto now_at = std::chrono::steady_clock::now();
+  const bool is_due = woken || !told || now_at - looked_at_ >= options_.look_every;
+  if (cancelling || !is_due) co_return Result<void>{};
+  looked_at_ = now_at;
   auto now = co_await parts_.store.workflows().get_run(run_.user, id_);
   if (!now) co_return now.error();
   run_.cancel_requested = now->cancel_requested;

@@ -10,6 +10,7 @@
 
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/steady_timer.hpp>
+#include <chrono>
 #include <cstddef>
 #include <deque>
 #include <map>
@@ -106,6 +107,7 @@ class Conduct : public std::enable_shared_from_this<Conduct> {
   std::vector<model::RunId> ended_;  // as the feed told
   std::shared_ptr<feed::Channel> channel_;
   boost::asio::steady_timer timer_;
+  std::chrono::steady_clock::time_point looked_at_{};  // whether a cancel was asked for
   bool woken_ = false;
   bool stopped_ = false;
   std::optional<Room> room_;  // last: it uses the timer

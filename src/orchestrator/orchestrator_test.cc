@@ -158,11 +158,11 @@ TEST(Orchestrator, ACancel_ThatACrashInterrupted_StopsTheRunsAllTheSame) {
     for (int i = 0; i < 1000 && !reached(); ++i) house.go_on(1);
     ASSERT_TRUE(reached());
   };
-  goes_on_until([&] { return house.open_runs() == 4; });
+  goes_on_until([&] { return house.open_runs() == 2; });
   house.cancel(id);
   goes_on_until([&] { return house.get(id).state.status == WorkflowStatus::cancelling; });
   house.kill();
-  goes_on_until([&] { return house.stopped().size() == 4; });
+  goes_on_until([&] { return house.stopped().size() == 2; });
 }
 
 TEST(Orchestrator, EndsThatNobodyTold_AreSeenInTheStore) {
@@ -234,7 +234,7 @@ TEST(Orchestrator, ManyWorkflows_TakeTurnsInTheirUsersShare) {
       if (model::is_end(run.state.status)) ++ended;
       if (run.state.nodes[0].begun + run.state.nodes[1].begun > 0) ++begun;
     }
-    if (ended == 1 && begun_when_first_ended == 0) begun_when_first_ended = begun;
+    if (ended > 0 && begun_when_first_ended == 0) begun_when_first_ended = begun;
   }
   EXPECT_EQ(ended, ids.size());
   EXPECT_EQ(most, 4U);  // twice what the backends take

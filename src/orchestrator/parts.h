@@ -27,9 +27,12 @@ struct Draft {
   std::string user;
   model::Task task;  // with the version that runs
   model::Limits limits{};
-  std::string inputs;   // JSON
-  bool reuse = true;    // an earlier run may answer
-  int reuse_since = 0;  // only one of its own place, of this attempt or a later one; 0: any
+  std::string inputs;  // JSON
+  bool reuse = true;   // an earlier run may answer
+  // First of all one of its own place, of this attempt or a later one (0: none is looked for); and
+  // no other where that is said.
+  int own_since = 0;
+  bool own_only = false;
   model::NodePlace place{};
 };
 

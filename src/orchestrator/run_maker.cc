@@ -1,5 +1,7 @@
 #include "orchestrator/run_maker.h"
 
+#include <algorithm>
+
 #include "model/limits.h"
 #include "wire/run_parts.h"
 
@@ -30,7 +32,8 @@ awaitable<Result<model::Run>> RunMaker::make(const model::NodeRecord& record, st
   draft.inputs = std::move(*inputs);
   const int failures = failures_of(record, element);
   draft.reuse = may_reuse && record.fresh_since < run_.attempt && failures == 0;
-  draft.reuse_since = record.fresh_since;
+  if (run_.attempt > 1) draft.own_since = std::max(record.fresh_since, 1);
+  draft.own_only = record.fresh_since > 0;
   draft.place = {run_.id, static_cast<int>(place), static_cast<int>(element), run_.attempt,
                  1 + failures};
   co_return co_await parts_.prepare(std::move(draft));

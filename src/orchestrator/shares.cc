@@ -7,7 +7,7 @@ namespace mecapy::orchestrator {
 namespace {
 
 // Of runs that are shorter, as many wait as run: a backend that is free has its next one at once.
-// Behind longer ones others would wait too long for that.
+// Behind longer ones, or those of which nobody knows yet, others would wait too long for that.
 constexpr std::chrono::duration<double> kLong{0.5};
 constexpr double kWeight = 0.2;  // of the last run in what is typical
 
@@ -26,7 +26,8 @@ std::size_t Shares::count(const std::string& user) const {
 // Users share alike; each has at least one.
 std::size_t Shares::room(const User& user) const {
   const auto capacity = static_cast<std::size_t>(std::max(capacity_(), 1));
-  const std::size_t all = user.typical > kLong ? capacity : 2 * capacity;
+  const bool are_short = user.typical && *user.typical <= kLong;
+  const std::size_t all = are_short ? 2 * capacity : capacity;
   return std::max<std::size_t>(1, all / std::max<std::size_t>(1, users_.size()));
 }
 
@@ -57,7 +58,7 @@ void Shares::wait(const std::string& user, const std::shared_ptr<Waiter>& waiter
 
 void Shares::note(const std::string& user, std::chrono::duration<double> lasted) {
   auto& typical = users_[user].typical;
-  typical += kWeight * (lasted - typical);
+  typical = typical ? *typical + kWeight * (lasted - *typical) : lasted;
 }
 
 }  // namespace mecapy::orchestrator

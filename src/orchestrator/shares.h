@@ -8,6 +8,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <utility>
 
@@ -44,7 +45,8 @@ class Shares {
   struct User {
     std::size_t workflows = 0;
     std::size_t runs = 0;
-    std::chrono::duration<double> typical{0};  // of a run, the last ones counting most
+    // Of a run, the last ones counting most; nothing until the first has ended.
+    std::optional<std::chrono::duration<double>> typical{};
     std::deque<std::weak_ptr<Waiter>> waiting{};
   };
   std::size_t room(const User& user) const;

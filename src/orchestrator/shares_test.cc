@@ -14,9 +14,11 @@ Shares shares_of(int capacity) {
 TEST(Shares, UsersShareAlike_AndAUsersWorkflowsHisShare) {
   Shares shares = shares_of(4);
   shares.enter("ann");
+  shares.note("ann", seconds(0));
   EXPECT_EQ(shares.take("ann", 0), 8U);
   shares.give_back("ann", 8);
   shares.enter("bob");
+  shares.note("bob", seconds(0));
   EXPECT_EQ(shares.take("ann", 0), 4U);
   shares.enter("bob");
   EXPECT_EQ(shares.take("bob", 0), 2U);
@@ -33,7 +35,7 @@ TEST(Shares, WhatRunsAlready_Counts) {
   shares.enter("ann");
   shares.hold("ann", 3);
   EXPECT_EQ(shares.take("ann", 0), 0U);
-  shares.give_back("ann", 2);
+  shares.give_back("ann", 3);
   EXPECT_EQ(shares.take("ann", 0), 1U);
 }
 
@@ -49,6 +51,7 @@ TEST(Shares, EachUserHasOne) {
 TEST(Shares, WhoWaitsLongest_IsNext) {
   Shares shares = shares_of(1);
   for (int i = 0; i < 5; ++i) shares.enter("ann");
+  shares.note("ann", seconds(0));
   EXPECT_EQ(shares.take("ann", 0), 1U);
   EXPECT_EQ(shares.take("ann", 0), 1U);
   EXPECT_EQ(shares.take("ann", 0), 0U);
@@ -69,11 +72,16 @@ TEST(Shares, WhoWaitsLongest_IsNext) {
   EXPECT_EQ(shares.take("ann", 0), 1U);
 }
 
-TEST(Shares, BehindLongRuns_NoneWaits) {
+TEST(Shares, BehindLongRuns_AndTheFirst_NoneWaits) {
   Shares shares = shares_of(4);
   shares.enter("ann");
-  for (int i = 0; i < 3; ++i) shares.note("ann", seconds(10));
   EXPECT_EQ(shares.take("ann", 0), 4U);
+  shares.give_back("ann", 4);
+  shares.note("ann", seconds(10));
+  EXPECT_EQ(shares.take("ann", 0), 4U);
+  shares.give_back("ann", 4);
+  for (int i = 0; i < 20; ++i) shares.note("ann", seconds(0));
+  EXPECT_EQ(shares.take("ann", 0), 8U);
 }
 
 }  // namespace

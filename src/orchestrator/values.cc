@@ -9,7 +9,7 @@
 #include "base/sha256.h"
 #include "base/utf8.h"
 #include "wire/json.h"
-#include "wire/pointer.h"
+#include "wire/python_values.h"
 
 namespace mecapy::orchestrator {
 namespace {
@@ -43,6 +43,12 @@ std::string list_key(const model::Source& source) {
 
 std::string quoted(const std::string& name) { return "\"" + name + "\""; }
 
+// What stands there instead, where it is of Python and leads no further.
+std::string kind_of(std::string_view json, const std::string& at) {
+  const std::string kind = wire::kind_in(json, at);
+  return kind.empty() ? "" : ": there stands a " + base::one_line(kind, 40);
+}
+
 std::size_t size_of(const List& list) {
   return list.text.size() + list.items.size() * sizeof(List::Place);
 }
@@ -73,9 +79,15 @@ awaitable<Result<std::shared_ptr<List>>> Values::list(const model::Source& sourc
   if (const auto known = lists_.find(key); known != lists_.end()) co_return known->second;
   auto value = co_await once(source);
   if (!value) co_return value.error();
-  if (!value->starts_with('[')) co_return not_there("`for_each` is no list");
-  co_await holding_.take(value->size());
-  auto list = co_await cut(std::move(*value));
+  auto items = co_await base::beside_loop<std::string>(
+      parts_.threads, value->size(), [&]() -> Result<std::string> {
+        auto found = wire::list_in(*value, kMostElements + 1);
+        return found ? Result<std::string>(std::move(*found))
+                     : not_there("`for_each` is no list" + kind_of(*value, ""));
+      });
+  if (!items) co_return items.error();
+  co_await holding_.take(items->size());
+  auto list = co_await cut(std::move(*items));
   if (!list) co_return list.error();
   if ((*list)->text.size() > kWindow) {
     if (auto away = co_await put_away(**list, key); !away) co_return away.error();
@@ -206,9 +218,9 @@ awaitable<Result<std::string>> Values::pick(std::string_view json, const std::st
                                             std::string whose) {
   co_return co_await base::beside_loop<std::string>(
       parts_.threads, json.size(), [&]() -> Result<std::string> {
-        const auto value = wire::value_at(json, at);
-        if (!value) return not_there(whose + " has nothing at \"" + at + "\"");
-        return std::string(*value);
+        auto value = wire::value_in(json, at);
+        if (!value) return not_there(whose + " has nothing at \"" + at + "\"" + kind_of(json, at));
+        return std::move(*value);
       });
 }
 

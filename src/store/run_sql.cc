@@ -45,9 +45,11 @@ constexpr Sql kLatest = kLatestText;
 constexpr char kAnswers[] =
     "owner = :owner AND cache_key = :cache_key AND environment = :environment"
     " AND finished_at >= :since AND cache_key <> '' AND status = 'completed'"
-    " AND cached_from IS NULL AND resumed_from = 0";
-constexpr auto kCachedText = join_sql(kSelect, kRunColumns, kComma, kRunPayloadColumns, kFrom,
-                                      kAnswers, " ORDER BY finished_at DESC LIMIT 1");
+    " AND cached_from IS NULL";
+constexpr auto kCachedText =
+    join_sql(kSelect, kRunColumns, kComma, kRunPayloadColumns, kFrom, kAnswers,
+             " AND resumed_from = 0 ORDER BY finished_at DESC LIMIT 1");
+// Its own one counts however it came to its end.
 constexpr auto kCachedOfElementText =
     join_sql(kSelect, kRunColumns, kComma, kRunPayloadColumns, kFrom, kAnswers,
              " AND workflow_run_id = :workflow_run AND node = :node AND element = :element"

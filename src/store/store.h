@@ -64,7 +64,8 @@ struct CacheQuery {
   std::string cache_key;
   std::string environment;
   std::chrono::microseconds age{};  // it ended no longer ago
-  // Only one of this element, of this attempt of the workflow run or a later one.
+  // Only one of this element, of this attempt of the workflow run or a later one; also one that was
+  // taken up from a checkpoint.
   std::optional<model::NodePlace> of{};
 };
 

@@ -32,9 +32,11 @@ constexpr std::size_t kLongest = 1024;
 // t n 0, i3; f1.5; s2:ab, a...] of items, o...} of members by their keys, # and 64 digits.
 class Writer : public base::JsonHandler {
  public:
+  explicit Writer(MemberOrder order) : order_(order) {}
+
   bool on_object_begin(ec&) { return open('o'); }
   bool on_object_end(std::size_t, ec&) {
-    order(open_.back());
+    if (order_ == MemberOrder::free || open_.size() == 1) order(open_.back());
     return close('}');
   }
   bool on_array_begin(ec&) { return open('a'); }
@@ -140,6 +142,7 @@ class Writer : public base::JsonHandler {
     out_ += ordered;
   }
 
+  MemberOrder order_;
   std::vector<Open> open_;
   std::string out_;
   std::string gathered_;  // of a string or number, until it is whole
@@ -147,10 +150,10 @@ class Writer : public base::JsonHandler {
 
 }  // namespace
 
-std::string canonical_hash(std::string_view text) {
+std::string canonical_hash(std::string_view text, MemberOrder order) {
   json::parse_options options;
   options.max_depth = text.size();
-  json::basic_parser<Writer> parser(options);
+  json::basic_parser<Writer> parser(options, order);
   json::error_code ec;
   parser.write_some(false, text.data(), text.size(), ec);
   return base::sha256_hex(parser.handler().text());

@@ -7,6 +7,8 @@
 namespace mecapy::wire {
 namespace {
 
+std::string hash_of(std::string_view text) { return canonical_hash(text, MemberOrder::free); }
+
 TEST(CanonicalHash, TheSameSaidOtherwise_IsTheSame) {
   const std::pair<const char*, const char*> same[] = {
       {R"({"a":1,"b":[1.5,null]})", " { \"b\" : [ 1.50 , null ] ,\n\"a\" : 1 } "},
@@ -18,8 +20,25 @@ TEST(CanonicalHash, TheSameSaidOtherwise_IsTheSame) {
       {R"({"a":1,"a":2})", R"({"a":2})"},
   };
   for (const auto& [one, other] : same) {
-    EXPECT_EQ(canonical_hash(one), canonical_hash(other)) << one << " and " << other;
+    EXPECT_EQ(hash_of(one), hash_of(other)) << one << " and " << other;
   }
+}
+
+TEST(CanonicalHash, WhereTheOrderCounts_ItDoesInAllButTheOutermost) {
+  const auto ordered = [](std::string_view text) {
+    return canonical_hash(text, MemberOrder::counts_below);
+  };
+  const std::pair<const char*, const char*> same[] = {
+      {R"({"a":1,"b":{"x":1,"y":2}})", R"({ "b":{"x":1 ,"y":2},"a":1})"},
+      {R"({"a":1,"a":2})", R"({"a":2})"},
+  };
+  for (const auto& [one, other] : same) EXPECT_EQ(ordered(one), ordered(other)) << one;
+  const std::pair<const char*, const char*> different[] = {
+      {R"({"b":{"x":1,"y":2}})", R"({"b":{"y":2,"x":1}})"},
+      {R"([{"x":1,"y":2}])", R"([{"y":2,"x":1}])"},
+      {R"({"b":{"x":1,"x":2}})", R"({"b":{"x":2,"x":1}})"},
+  };
+  for (const auto& [one, other] : different) EXPECT_NE(ordered(one), ordered(other)) << one;
 }
 
 TEST(CanonicalHash, WhatDiffersInPython_Differs) {
@@ -65,14 +84,14 @@ TEST(CanonicalHash, WhatDiffersInPython_Differs) {
                              R"(["a\",\"b"])"};
   std::set<std::string> hashes;
   for (const char* text : different) {
-    EXPECT_TRUE(hashes.insert(canonical_hash(text)).second) << text;
+    EXPECT_TRUE(hashes.insert(hash_of(text)).second) << text;
   }
 }
 
 TEST(CanonicalHash, DeepArrays_DifferByTheirDepth) {
   const std::size_t depth = 500;
   const std::string deep = std::string(depth, '[') + std::string(depth, ']');
-  EXPECT_NE(canonical_hash(deep), canonical_hash("[" + deep + "]"));
+  EXPECT_NE(hash_of(deep), hash_of("[" + deep + "]"));
 }
 
 // An object of members k0 ... k999, each of the same content, from `first` on and around.
@@ -88,13 +107,12 @@ std::string large_object(int first, const std::string& content) {
 TEST(CanonicalHash, LargeObjects_AreTheSameInAnyOrderAtAnyDepth) {
   const std::string one = large_object(0, "[]");
   const std::string other = large_object(617, "[]");
-  EXPECT_EQ(canonical_hash(one), canonical_hash(other));
-  EXPECT_EQ(canonical_hash(R"({"b":)" + one + R"(,"a":1})"),
-            canonical_hash(R"({"a":1,"b":)" + other + "}"));
-  EXPECT_EQ(canonical_hash(R"({"a":)" + one + R"(,"a":2})"), canonical_hash(R"({"a":2})"));
-  EXPECT_NE(canonical_hash(one), canonical_hash(large_object(0, "{}")));
-  EXPECT_NE(canonical_hash("[" + one + "]"), canonical_hash(one));
-  EXPECT_NE(canonical_hash("[" + one + "," + one + "]"), canonical_hash("[" + one + "]"));
+  EXPECT_EQ(hash_of(one), hash_of(other));
+  EXPECT_EQ(hash_of(R"({"b":)" + one + R"(,"a":1})"), hash_of(R"({"a":1,"b":)" + other + "}"));
+  EXPECT_EQ(hash_of(R"({"a":)" + one + R"(,"a":2})"), hash_of(R"({"a":2})"));
+  EXPECT_NE(hash_of(one), hash_of(large_object(0, "{}")));
+  EXPECT_NE(hash_of("[" + one + "]"), hash_of(one));
+  EXPECT_NE(hash_of("[" + one + "," + one + "]"), hash_of("[" + one + "]"));
 }
 
 }  // namespace

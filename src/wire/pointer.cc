@@ -6,7 +6,6 @@
 #include "wire/json.h"
 
 namespace mecapy::wire {
-namespace {
 
 std::string unescaped(std::string_view token) {
   std::string name;
@@ -28,6 +27,8 @@ std::optional<std::size_t> index_of(std::string_view token) {
   if (read.ec != std::errc() || read.ptr != token.data() + token.size()) return std::nullopt;
   return index;
 }
+
+namespace {
 
 std::optional<std::string_view> member_at(std::string_view json, std::string_view token) {
   if (json.starts_with('[')) {

@@ -7,12 +7,15 @@
 
 #include "base/json.h"
 #include "base/problems.h"
+#include "wire/pointer.h"
+#include "wire/python_values.h"
 #include "workflow/graph.h"
 #include "workflow/known.h"
 
 namespace mecapy::workflow {
 namespace {
 
+constexpr std::size_t kMostLookedThrough = 64UL << 20;  // bytes of inputs
 constexpr std::size_t kLongestName = 64;
 constexpr int kMostAttempts = 10;
 
@@ -38,16 +41,13 @@ bool is_pointer(const std::string& text) {
 // The member of an object that a pointer begins with; nothing of the whole.
 std::optional<std::string> first_member(const std::string& at) {
   if (at.empty()) return std::nullopt;
-  std::string name;
-  for (std::size_t i = 1; i < at.size() && at[i] != '/'; ++i) {
-    if (at[i] == '~') {
-      name += at[++i] == '0' ? '~' : '/';
-    } else {
-      name += at[i];
-    }
-  }
-  return name;
+  return wire::unescaped(std::string_view(at).substr(1, at.find('/', 1) - 1));
 }
+
+bool is_list(std::string_view json) {
+  return json.starts_with('[') || wire::list_in(json, 1).has_value();
+}
+bool is_truth(std::string_view json) { return json == "true" || json == "false"; }
 
 const std::string* pointer_of(const model::Source& source) {
   if (const auto* from = std::get_if<model::FromInput>(&source)) return &from->at;
@@ -183,14 +183,12 @@ class Checker {
       if (value.is != KnownValues::Value::Is::there || is_right(value.json)) return;
       tell(here + pointer, (value.whose.empty() ? "it" : value.whose) + " is " + wrong);
     };
-    check("/for_each", node.each, "no list",
-          [](std::string_view json) { return json.starts_with('['); });
+    check("/for_each", node.each, "no list", is_list);
     if (node.when && is_result_of_list(*node.when)) {
       tell(here + "/when", "it is a list: " + std::get<model::FromNode>(*node.when).node +
                                " has for_each, and its result is that of each element");
     }
-    check("/when", node.when, "neither true nor false",
-          [](std::string_view json) { return json == "true" || json == "false"; });
+    check("/when", node.when, "neither true nor false", is_truth);
   }
 
   bool is_result_of_list(const model::Source& source) const {
@@ -309,6 +307,32 @@ class Checker {
 
 std::vector<base::FieldProblem> check(const model::Workflow& definition, const TaskLookup& tasks) {
   return Checker(definition, tasks).all();
+}
+
+std::vector<base::FieldProblem> check_given(const model::Workflow& definition, const Given& given) {
+  base::Problems problems;
+  std::size_t left = kMostLookedThrough;
+  const auto check = [&](const std::optional<model::Source>& source,
+                         bool (*is_right)(std::string_view), const std::string& wrong) {
+    const auto* from = source ? std::get_if<model::FromInput>(&*source) : nullptr;
+    const auto it = from == nullptr ? given.end() : given.find(from->name);
+    if (it == given.end()) return;
+    const std::string pointer = base::pointer_to("", from->name) + from->at;
+    std::optional<std::string> inside;
+    if (!from->at.empty()) {
+      if (it->second.size() > left) return;
+      left -= it->second.size();
+      inside = wire::value_in(it->second, from->at);
+      if (!inside) return problems.tell(pointer, "there is no such place in it");
+    }
+    if (!is_right(inside ? *inside : it->second)) problems.tell(pointer, wrong);
+  };
+  for (const model::WorkflowNode& node : definition.nodes) {
+    check(node.each, is_list, "is no list, and node " + node.name + " goes through it");
+    check(node.when, is_truth,
+          "is neither true nor false, which says whether node " + node.name + " is wanted");
+  }
+  return std::move(problems).all();
 }
 
 }  // namespace mecapy::workflow

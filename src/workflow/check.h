@@ -3,8 +3,10 @@
 #pragma once
 
 #include <functional>
+#include <map>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "base/error.h"
@@ -23,5 +25,13 @@ inline constexpr std::size_t kMostNodeInputs = 20'000;
 // In the order of the definition. Pointers are into its JSON, where inputs, nodes and outputs are
 // objects by name: "/nodes/preload/inputs/torque".
 std::vector<base::FieldProblem> check(const model::Workflow& definition, const TaskLookup& tasks);
+
+// What a run is given: inputs by name, JSON without space around it.
+using Given = std::map<std::string, std::string_view>;
+
+// Of inputs that nodes go through, or are wanted by: whether they are lists and truth values.
+// Pointers are into the inputs: "/plot". Of very large ones that are pointed into again and again
+// the run will tell.
+std::vector<base::FieldProblem> check_given(const model::Workflow& definition, const Given& given);
 
 }  // namespace mecapy::workflow

@@ -163,6 +163,27 @@ TEST(Check, WhatADefaultHasNot_IsTold) {
             {"/outputs/preload", "the default of p has nothing at \"/preload\""}}));
 }
 
+TEST(Check, WhatARunIsGivenOfAnotherKind_IsToldBeforeItBegins) {
+  model::Workflow definition = joint();
+  definition.nodes[1].each = model::FromInput{"torque", "/sizes"};
+  definition.nodes[1].when = model::FromInput{"plot", ""};
+  const auto told_of = [&](const Given& given) {
+    Told all;
+    for (const base::FieldProblem& one : check_given(definition, given))
+      all.emplace_back(one.pointer, one.detail);
+    return all;
+  };
+  EXPECT_EQ(told_of({}), Told{}) << "the check of the definition tells of defaults";
+  EXPECT_EQ(told_of({{"plot", "true"}, {"torque", R"({"sizes":[]})"}, {"bolt", "7"}}), Told{});
+  EXPECT_EQ(told_of({{"torque", R"({"sizes":{"$type":"ndarray","dtype":"int64","shape":[1],)"
+                                R"("data":[1]}})"}}),
+            Told{});
+  EXPECT_EQ(told_of({{"plot", "\"no\""}, {"torque", R"({"sizes":3})"}}),
+            (Told{{"/torque/sizes", "is no list, and node p goes through it"},
+                  {"/plot", "is neither true nor false, which says whether node p is wanted"}}));
+  EXPECT_EQ(told_of({{"torque", "80"}}), (Told{{"/torque/sizes", "there is no such place in it"}}));
+}
+
 TEST(Check, DefaultsOfAnotherKindThanIsNeeded_AreTold) {
   model::Workflow definition = joint();
   definition.inputs[1].default_json = R"({"on": 1, "sizes": {}})";

@@ -163,8 +163,11 @@ class Asker {
         plan_(definition_of(of)),
         state_(plan_.start()),
         chance_(*rc::gen::noShrink(rc::gen::arbitrary<std::uint32_t>())) {}
-  // Takes up what `ended` left.
-  Asker(const Case& of, const State& ended) : Asker(of) { state_ = plan_.resumed(ended, {}); }
+  // Takes up what `ended` left; these nodes are not what they were.
+  Asker(const Case& of, const State& ended, const std::vector<std::size_t>& changed = {})
+      : Asker(of) {
+    state_ = plan_.resumed(ended, changed);
+  }
 
   // Until nothing is to be done any more.
   void play(bool with_crashes, bool with_cancel) {
@@ -329,6 +332,56 @@ RC_GTEST_PROP(EngineProperty, WhatIsResumed_RepeatsNothingThatWasCompleted, ()) 
   }
   for (const auto& [node, element] : second.runs()) {
     RC_ASSERT(first.state().nodes[node].status != NodeStatus::completed);
+  }
+}
+
+// Nodes, and all that needs them.
+std::set<std::size_t> with_followers(const Case& of, const std::vector<std::size_t>& nodes) {
+  std::set<std::size_t> all(nodes.begin(), nodes.end());
+  for (std::size_t before = 0; before != all.size();) {
+    before = all.size();
+    for (std::size_t i = 0; i < of.nodes.size(); ++i) {
+      const auto& needs = of.nodes[i].needs;
+      if (std::ranges::any_of(needs, [&](std::size_t need) { return all.contains(need); }))
+        all.insert(i);
+    }
+  }
+  return all;
+}
+
+// One that is resumed with nodes that are forced or have another version, is cancelled again, and
+// is resumed once more.
+RC_GTEST_PROP(EngineProperty, WhatIsChanged_IsDoneAnewWithAllThatNeedsIt_AndNothingElse, ()) {
+  Case from = *cases();
+  Asker first(from);
+  first.play(true, true);
+  for (Nature& node : from.nodes) {
+    node.fails.clear();
+    if (node.reading == Reading::unreadable) node.reading = Reading::single;
+  }
+  std::vector<std::size_t> changed;
+  for (std::size_t i = 0; i < from.nodes.size(); ++i) {
+    if (*rc::gen::inRange(0, 4) == 0) changed.push_back(i);
+  }
+  const std::set<std::size_t> anew = with_followers(from, changed);
+  Asker second(from, first.state(), changed);
+  second.play(true, true);
+  Asker third(from, second.state());
+  third.play(true, false);
+  RC_ASSERT(third.state().status == Status::completed);
+  const std::vector<NodeStatus> must = expected(from);
+  for (std::size_t i = 0; i < must.size(); ++i) {
+    RC_ASSERT(third.state().nodes[i].status == must[i]);
+    const bool stays = first.state().nodes[i].status == NodeStatus::completed && !anew.contains(i);
+    const bool done = second.state().nodes[i].status == NodeStatus::completed;
+    const std::size_t elements = must[i] == NodeStatus::completed ? from.nodes[i].elements : 0;
+    for (std::size_t element = 0; element < elements; ++element) {
+      const bool in_second = second.runs().contains({i, element});
+      const bool in_third = third.runs().contains({i, element});
+      RC_ASSERT(!stays || (!in_second && !in_third));
+      RC_ASSERT(!done || !in_third);
+      RC_ASSERT(stays || (done ? in_second : in_third));
+    }
   }
 }
 

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "wire/pointer.h"
+#include "wire/python_values.h"
 
 namespace mecapy::workflow {
 namespace {
@@ -19,7 +20,7 @@ KnownValues::KnownValues(const model::Workflow& definition) : left_(kMostBytes) 
 
 KnownValues::Value KnownValues::of(const model::Source& source) {
   if (const auto* constant = std::get_if<model::Constant>(&source)) {
-    return {Value::Is::there, constant->json, ""};
+    return {Value::Is::there, "", constant->json};
   }
   if (const auto* from = std::get_if<model::FromInput>(&source)) {
     const auto it = inputs_.find(from->name);
@@ -41,9 +42,13 @@ KnownValues::Value KnownValues::in(const std::string& json, const std::string& a
   const auto steps = static_cast<std::size_t>(std::ranges::count(at, '/'));
   if (json.size() * steps > left_) return {};
   left_ -= json.size() * steps;
-  const auto value = wire::value_at(json, at);
-  if (!value) return {Value::Is::missing, {}, std::move(whose)};
-  return {Value::Is::there, *value, std::move(whose)};
+  if (const auto value = wire::value_at(json, at)) {
+    return {Value::Is::there, std::move(whose), *value};
+  }
+  auto inside = wire::value_in(json, at);
+  if (!inside) return {Value::Is::missing, std::move(whose)};
+  const auto held = std::make_shared<const std::string>(std::move(*inside));
+  return {Value::Is::there, std::move(whose), *held, held};
 }
 
 }  // namespace mecapy::workflow

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstddef>
+#include <memory>
 #include <string>
 #include <string_view>
 #include <unordered_map>
@@ -18,8 +19,9 @@ class KnownValues {
   struct Value {
     enum class Is : std::uint8_t { unknown, missing, there };
     Is is = Is::unknown;
-    std::string_view json{};  // where it is there
-    std::string whose{};      // "the default of input torque"; "" of a constant
+    std::string whose{};                        // "the default of input torque"; "" of a constant
+    std::string_view json{};                    // where it is there
+    std::shared_ptr<const std::string> held{};  // what `json` is of, when it stands so nowhere else
   };
   // missing: the default has no such place. Of a node with for_each it is the value in the place of
   // an element's result. Of very large defaults that are pointed into again and again nothing is

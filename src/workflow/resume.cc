@@ -19,9 +19,7 @@ model::WorkflowRun resumed(const model::WorkflowRun& ended, const model::Workflo
     anew.task_id = run.nodes[i].task_id;
     anew.version = run.nodes[i].version;
     anew.since = ended.attempt + 1;
-    if (ended.state.nodes[i].status != NodeStatus::completed) {
-      anew.fresh_since = run.nodes[i].fresh_since;
-    }
+    anew.fresh_since = run.nodes[i].fresh_since;
     run.nodes[i] = std::move(anew);
   }
   ++run.attempt;

@@ -18,7 +18,7 @@ struct Resumption {
 
 // What `ended` becomes: what is completed stays, but for the nodes that are forced or have another
 // version, and all that needs those. For a node that was forced before only runs of its own since
-// then answer, until it is completed.
+// then answer.
 model::WorkflowRun resumed(const model::WorkflowRun& ended, const model::Workflow& definition,
                            const Resumption& how);
 

@@ -197,6 +197,78 @@ def test_a_list_runs_once_for_each_element_in_its_order(api: Api, add: Json) -> 
     assert empty["result"] == {"s": 0, "l": []}
 
 
+ARRAYS = """
+import numpy as np
+def calculate(inputs):
+    return {
+        'x': np.linspace(0, 1, 5), 'table': np.array([[1, 2], [3, 4]]),
+        'nan': np.array([np.nan]), 'ok': np.array([True, False]), 'by': {1: 7},
+    }
+"""
+SUM = """
+import numpy as np
+def calculate(inputs):
+    return {'n': float(np.sum(inputs['row'])), 'type': type(inputs['row']).__name__}
+"""
+
+
+def test_an_array_of_numpy_is_a_list_and_can_be_pointed_into(api: Api, add: Json) -> None:
+    row = node(api.create(SUM), row={"element": ""})
+    nodes = {
+        "a": node(api.create(ARRAYS)),
+        "each": node(add, a={"element": ""}) | {"for_each": of("a", "/x")},
+        "rows": row | {"for_each": of("a", "/table")},
+        "one": node(add, a=of("a", "/table/1/0"), b=of("a", "/by/1")),
+        "nan": node(add, a=of("a", "/nan/0")),
+        "no": node(add) | {"when": of("a", "/ok/1")},
+        "yes": node(add) | {"when": of("a", "/ok/0")},
+        "given": node(add, a={"element": ""}) | {"for_each": given("list")},
+    }
+    outputs = {name: of(name, "/n") for name in nodes if name != "a"} | {"t": of("rows", "/type")}
+    array = {"$type": "ndarray", "dtype": "float64", "shape": [2], "data": [1.5, 2.5]}
+    run = execute(api, create(api, nodes, outputs, {"list": {}}), inputs={"list": array})
+    assert run["result"] == {
+        "each": [0.0, 0.25, 0.5, 0.75, 1.0],
+        "rows": [3.0, 7.0],
+        "t": ["ndarray", "ndarray"],
+        "one": 10,
+        "nan": {"$type": "float", "value": "nan"},
+        "no": None,
+        "yes": 0,
+        "given": [1.5, 2.5],
+    }
+
+
+def test_what_is_no_list_of_python_is_named(api: Api, add: Json) -> None:
+    frame = "import pandas as pd\ndef calculate(i):\n    return {'f': pd.DataFrame({'x': [1]})}\n"
+    nodes = {"a": node(api.create(frame)), "k": node(add, a=of("a", "/f/x"))}
+    failed = execute(api, create(api, nodes, {"n": of("k", "/n")}))
+    assert failed["error"]["message"] == (
+        'input "a": the result of "a" has nothing at "/f/x": there stands a dataframe'
+    )
+
+
+def test_inputs_that_cannot_be_are_refused_before_anything_runs(api: Api, add: Json) -> None:
+    nodes = {
+        "k": node(add, a={"element": ""}) | {"for_each": given("cases", "/all")},
+        "p": node(add) | {"when": given("plot")},
+    }
+    workflow = create(
+        api, nodes, {"n": of("k", "/n"), "p": of("p", "/n")}, {"cases": {}, "plot": {}}
+    )
+    body = {"inputs": {"cases": {"all": 3}, "plot": "no"}}
+    answer = api.post(f"/api/workflows/{workflow}/execute", body)
+    assert expect_problem(answer, 422, "invalid_fields")["errors"] == [
+        {"pointer": "/inputs/cases/all", "detail": "is no list, and node k goes through it"},
+        {
+            "pointer": "/inputs/plot",
+            "detail": "is neither true nor false, which says whether node p is wanted",
+        },
+    ]
+    run = execute(api, workflow, inputs={"cases": {"all": [1]}, "plot": True})
+    assert run["result"] == {"n": [1], "p": 0}
+
+
 def listed(api: Api, on_error: str, **more: object) -> Json:
     """A run of a workflow whose list has odd elements, which fail."""
     odd = api.create(ODD)
