@@ -478,13 +478,13 @@ def test_the_command_line_warns_and_is_stopped(
 def test_a_workflow_stays_within_the_budget_and_says_where_it_ended(
     own_server: Callable[..., Server], priced: Path
 ) -> None:
-    api = own_server(cost_prices=priced, budget_month_eur=0.25, router_default_duration_s=10).api()
+    api = own_server(cost_prices=priced, budget_month_eur=0.15, router_default_duration_s=10).api()
     slow = api.create(SLEEPS, limits=SMALL)
-    names = [f"n{i}" for i in range(4)]  # of which three at once are more than there is
+    names = [f"n{i}" for i in range(4)]  # of which two at once are more than there is
     nodes = {name: node(slow, s=value(0.3 + i / 100)) for i, name in enumerate(names)}
     run = execute(api, create(api, nodes, {name: of(name) for name in names}))
     completed = list(statuses(run).values()).count("completed")
     assert run["status"] == "failed"
     assert run["error"]["code"] == "budget_exhausted"
-    assert "the budget of this month is 0.25 EUR" in run["error"]["message"]
+    assert "the budget of this month is 0.15 EUR" in run["error"]["message"]
     assert 0 < completed < 4
