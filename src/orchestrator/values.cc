@@ -79,15 +79,18 @@ awaitable<Result<std::shared_ptr<List>>> Values::list(const model::Source& sourc
   if (const auto known = lists_.find(key); known != lists_.end()) co_return known->second;
   auto value = co_await once(source);
   if (!value) co_return value.error();
-  auto items = co_await base::beside_loop<std::string>(
-      parts_.threads, value->size(), [&]() -> Result<std::string> {
-        auto found = wire::list_in(*value, kMostElements + 1);
-        return found ? Result<std::string>(std::move(*found))
-                     : not_there("`for_each` is no list" + kind_of(*value, ""));
-      });
-  if (!items) co_return items.error();
-  co_await holding_.take(items->size());
-  auto list = co_await cut(std::move(*items));
+  if (!value->starts_with('[')) {
+    auto items = co_await base::beside_loop<std::string>(
+        parts_.threads, value->size(), [&]() -> Result<std::string> {
+          auto found = wire::list_in(*value, kMostElements + 1);
+          return found ? Result<std::string>(std::move(*found))
+                       : not_there("`for_each` is no list" + kind_of(*value, ""));
+        });
+    if (!items) co_return items.error();
+    value = std::move(*items);
+  }
+  co_await holding_.take(value->size());
+  auto list = co_await cut(std::move(*value));
   if (!list) co_return list.error();
   if ((*list)->text.size() > kWindow) {
     if (auto away = co_await put_away(**list, key); !away) co_return away.error();
