@@ -4,6 +4,7 @@
 #include "fuzz.h"
 #include "wire/json.h"
 #include "wire/pointer.h"
+#include "wire/python_values.h"
 #include "wire/workflow_json.h"
 #include "workflow/check.h"
 #include "workflow/engine.h"
@@ -54,7 +55,14 @@ void pointer(std::string_view text) {
   if (end == std::string_view::npos) return;
   const std::string_view json = text.substr(end + 1);
   if (!wire::validate_json(json)) return;
+  const auto inside = wire::value_in(json, text.substr(0, end));
+  promise(!inside || wire::validate_json(*inside).has_value(), "a value of Python's is JSON");
+  const auto list = wire::list_in(json, 100);
+  promise(!list || (wire::validate_json(*list).has_value() && list->starts_with('[')),
+          "a list is an array");
+  (void)wire::kind_in(json, text.substr(0, end));
   const auto value = wire::value_at(json, text.substr(0, end));
+  promise(!value || inside == *value, "what stands there is what is found");
   if (!value) return;
   promise(
       value->data() >= json.data() && value->data() + value->size() <= json.data() + json.size(),
