@@ -314,15 +314,19 @@ RC_GTEST_PROP(EngineProperty, AndWithCancels, ()) {
   judge(from, asker, true);
 }
 
+Case without_failures(Case of) {
+  for (Nature& node : of.nodes) {
+    node.fails.clear();
+    if (node.reading == Reading::unreadable) node.reading = Reading::single;
+  }
+  return of;
+}
+
 RC_GTEST_PROP(EngineProperty, WhatIsResumed_RepeatsNothingThatWasCompleted, ()) {
   const Case from = *cases();
   Asker first(from);
   first.play(true, true);
-  Case mended = from;
-  for (Nature& node : mended.nodes) {
-    node.fails.clear();
-    if (node.reading == Reading::unreadable) node.reading = Reading::single;
-  }
+  const Case mended = without_failures(from);
   Asker second(mended, first.state());
   second.play(true, false);
   RC_ASSERT(second.state().status == Status::completed);
@@ -352,13 +356,10 @@ std::set<std::size_t> with_followers(const Case& of, const std::vector<std::size
 // One that is resumed with nodes that are forced or have another version, is cancelled again, and
 // is resumed once more.
 RC_GTEST_PROP(EngineProperty, WhatIsChanged_IsDoneAnewWithAllThatNeedsIt_AndNothingElse, ()) {
-  Case from = *cases();
-  Asker first(from);
+  const Case failing = *cases();
+  Asker first(failing);
   first.play(true, true);
-  for (Nature& node : from.nodes) {
-    node.fails.clear();
-    if (node.reading == Reading::unreadable) node.reading = Reading::single;
-  }
+  const Case from = without_failures(failing);
   std::vector<std::size_t> changed;
   for (std::size_t i = 0; i < from.nodes.size(); ++i) {
     if (*rc::gen::inRange(0, 4) == 0) changed.push_back(i);
