@@ -1,7 +1,6 @@
 #include "wire/python_values.h"
 
 #include <algorithm>
-#include <charconv>
 #include <span>
 #include <vector>
 
@@ -21,13 +20,6 @@ std::optional<std::string_view> member_of(const std::vector<Member>& members,
 
 std::string text_in(const std::vector<Member>& members, std::string_view name) {
   return string_value(member_of(members, name).value_or("null")).value_or("");
-}
-
-std::optional<std::size_t> count_in(std::string_view digits) {
-  std::size_t count = 0;
-  const auto read = std::from_chars(digits.data(), digits.data() + digits.size(), count);
-  const bool whole = read.ec == std::errc() && read.ptr == digits.data() + digits.size();
-  return whole ? std::optional(count) : std::nullopt;
 }
 
 std::string array_text(std::span<const std::string_view> items) {
@@ -120,7 +112,7 @@ std::optional<Array> array_in(std::string_view json) {
     return array;
   }
   for (const std::string_view axis : array_items(member_of(*members, "shape").value_or("[]"))) {
-    const auto count = count_in(axis);
+    const auto count = index_of(axis);
     if (!count) return std::nullopt;
     array.shape.push_back(*count);
   }
